@@ -1,0 +1,99 @@
+/**
+ * The one error class of the package. `code` is stable and safe to test against; `message` says what was expected, what
+ * came and how to fix it; `cause` keeps the lower-level error or LibTorch's full C++ text.
+ */
+
+/** What went wrong, for programs. */
+export type DgsamErrorCode =
+  /** A tensor or generator was used after `dispose()`, after its `scope()` ended, or in another worker. */
+  | "ERR_DISPOSED"
+  /** A value of the wrong kind or range was passed. */
+  | "ERR_ARGUMENT"
+  /** Shapes do not fit each other or the operation. */
+  | "ERR_SHAPE"
+  /** A dtype does not fit the operation. */
+  | "ERR_DTYPE"
+  /** Tensors are on different devices, or the device is not available. */
+  | "ERR_DEVICE"
+  /** Memory could not be allocated. */
+  | "ERR_OOM"
+  /** LibTorch refused the operation for a reason that no other code names. */
+  | "ERR_NATIVE"
+  /** The native addon is missing or does not load. */
+  | "ERR_ADDON"
+  /** This operating system or processor is not supported. */
+  | "ERR_PLATFORM"
+  /** No usable LibTorch: none found, wrong version or ABI, or a failed download. */
+  | "ERR_LIBTORCH"
+  /** A data file or folder is missing or malformed. */
+  | "ERR_DATA"
+  /** A loss or gradient was not finite; nothing of the step was applied. */
+  | "ERR_NON_FINITE"
+  /** An object was used in an order that its protocol does not allow. */
+  | "ERR_STATE";
+
+export class DgsamError extends Error {
+  override readonly name = "DgsamError";
+  readonly code: DgsamErrorCode;
+
+  constructor(code: DgsamErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** A short text for any value, for messages: its kind, and its content where that is small. */
+export function describeValue(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  switch (typeof value) {
+    case "string":
+      return value.length > 40 ? `the string ${JSON.stringify(value.slice(0, 40))}...` : `the string ${JSON.stringify(value)}`;
+    case "number":
+      return `the number ${Object.is(value, -0) ? "-0" : value}`;
+    case "bigint":
+      return `the bigint ${value}n`;
+    case "boolean":
+      return `the boolean ${value}`;
+    case "object": {
+      if (Array.isArray(value)) return `an array of length ${value.length}`;
+      const name = Object.getPrototypeOf(value)?.constructor?.name as string | undefined;
+      return name === undefined || name === "Object" ? `an object with keys {${Object.keys(value).slice(0, 6).join(", ")}}` : `a ${name}`;
+    }
+    default:
+      return `a ${typeof value}`;
+  }
+}
+
+/** "`name`: expected `expected`, got ..." */
+export function argumentError(name: string, expected: string, got: unknown): DgsamError {
+  return new DgsamError("ERR_ARGUMENT", `${name}: expected ${expected}, got ${describeValue(got)}`);
+}
+
+const CODES = new Set<string>([
+  "ERR_DISPOSED", "ERR_ARGUMENT", "ERR_SHAPE", "ERR_DTYPE", "ERR_DEVICE", "ERR_OOM", "ERR_NATIVE", "ERR_ADDON",
+  "ERR_PLATFORM", "ERR_LIBTORCH", "ERR_DATA", "ERR_NON_FINITE", "ERR_STATE",
+]);
+
+// LibTorch raises one class of error for most mistakes, so the code is read from its words. First match wins.
+const WORDS: readonly (readonly [DgsamErrorCode, RegExp])[] = [
+  ["ERR_OOM", /can't allocate memory|out of memory|not enough memory/i],
+  ["ERR_DEVICE", /same device|device type|expected .* device|on device|different devices|CUDA driver|not compiled with CUDA|Cannot access data pointer|NVIDIA/i],
+  ["ERR_DTYPE", /dtype|scalar type|not implemented for '|data type|can't be cast|expected .* to be (a )?(floating|complex|integral|boolean)|only Tensors of floating point/i],
+  ["ERR_SHAPE", /shape|size|dimension|\bdim\b|broadcast|must match|numel|number of elements|expand/i],
+];
+
+/**
+ * Makes the error for a failure inside the addon.
+ *
+ * @param kind a {@link DgsamErrorCode}, or the name of LibTorch's error class
+ * @param subject the operator that ran, empty when none did
+ */
+export function nativeError(kind: string, message: string, details: string, subject: string): DgsamError {
+  const code = CODES.has(kind)
+    ? (kind as DgsamErrorCode)
+    : kind === "OutOfMemoryError"
+      ? "ERR_OOM"
+      : (WORDS.find(([, words]) => words.test(message))?.[0] ?? "ERR_NATIVE");
+  const text = subject === "" ? message : `${subject}: ${message}`;
+  return details === "" ? new DgsamError(code, text) : new DgsamError(code, text, { cause: new Error(details) });
+}

@@ -1,0 +1,91 @@
+/** Loads the addon. Nothing else in the package touches the native binary. */
+
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+import { nativeError } from "./errors.js";
+
+/** A tensor handle: slot, generation and environment in one safe integer (native/handles.h). 0 is no tensor. */
+export type Handle = number;
+
+export interface RuntimeInfo {
+  /** LibTorch's version at run time and at build time. */
+  version: string;
+  builtAgainst: string;
+  cxx11Abi: boolean;
+  /** LibTorch's own description of its build, one fact a line. */
+  config: string;
+  parallel: string;
+  cpuCapability: string;
+  hasCuda: boolean;
+  cudaDevices: number;
+  threads: number;
+  interopThreads: number;
+  hasMkl: boolean;
+  hasOpenmp: boolean;
+}
+
+/** Functions that take their arguments from the call frame and leave results there; see lib/tensor/frame.ts. */
+type FrameFunction = () => Float64Array | undefined;
+
+/** What the addon exports, by room of native/. */
+export interface Native {
+  initialize(makeError: (kind: string, message: string, details: string, subject: string) => Error): void;
+
+  setFrame(frame: Float64Array): void;
+  overloads(namespace: string, name: string): unknown[];
+  operatorNames(namespace: string): [name: string, hasCpuOrCompositeKernel: boolean][];
+  call: FrameFunction;
+
+  fromBytes(bytes: ArrayBufferView, dtype: number, shape: BigInt64Array): Handle;
+  copyBytes(tensor: Handle): ArrayBuffer;
+  describe: FrameFunction;
+  deviceOf(tensor: Handle): string;
+  layoutOf(tensor: Handle): number;
+  stridesOf(tensor: Handle): number[];
+  release(tensor: Handle): boolean;
+  releaseAll: FrameFunction;
+  releaseGenerator(generator: Handle): boolean;
+  memoryStats(): { handles: number; bytes: Record<string, number> };
+
+  backward: FrameFunction;
+  grad: FrameFunction;
+  grads: FrameFunction;
+  setGrads: FrameFunction;
+  zeroGrads: FrameFunction;
+  requiresGrad(tensor: Handle): boolean;
+  isLeaf(tensor: Handle): boolean;
+  isInference(tensor: Handle): boolean;
+  setRequiresGrad: FrameFunction;
+  retainGrad: FrameFunction;
+  version: FrameFunction;
+  setGradMode(enabled: boolean): boolean;
+  gradMode(): boolean;
+  enterInferenceMode(): void;
+  leaveInferenceMode(): void;
+
+  manualSeed(seed: bigint): void;
+  createGenerator(device: string): Handle;
+  defaultGenerator(device: string): Handle;
+  seedGenerator(generator: Handle, seed: bigint): void;
+  reseedGenerator(generator: Handle): bigint;
+  initialSeed(generator: Handle): bigint;
+  generatorState(generator: Handle): Handle;
+  setGeneratorState(generator: Handle, state: Handle): void;
+
+  runtimeInfo(): RuntimeInfo;
+  numThreads(): number;
+  setNumThreads(count: number): void;
+  setDeterministic(enabled: boolean): void;
+}
+
+const packageRoot = fileURLToPath(new URL("..", import.meta.url));
+
+function load(): Native {
+  const require = createRequire(import.meta.url);
+  const nodeGypBuild = require("node-gyp-build") as (directory: string) => Native;
+  const addon = nodeGypBuild(packageRoot);
+  addon.initialize(nativeError);
+  return addon;
+}
+
+export const native: Native = load();

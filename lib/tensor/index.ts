@@ -1,0 +1,15 @@
+/** The tensor room's public list. */
+export { Tensor, gradients, setGradients, zeroGradients } from "./tensor.js";
+export type { Device, DType, Layout, MemoryFormat, QScheme } from "./dtype.js";
+export { ops, operatorSchemas, type Operators } from "./operators.js";
+export type { AtenOperators, DgsamOperators } from "./operators.generated.js";
+export { complex, double, type ComplexValue, type ScalarLike } from "./scalars.js";
+export { Generator, defaultGenerator, manualSeed } from "./generator.js";
+export { keep, memoryStats, scope, scopeAsync, type MemoryStats } from "./scope.js";
+export { enableGrad, inferenceMode, isGradEnabled, noGrad } from "./modes.js";
+export { grad, type BackwardOptions, type GradOptions } from "./autograd.js";
+export { fromBytes, tensor, type DataOf, type Element, type NestedArray, type TensorOptions, type TypedArray } from "./data.js";
+export {
+  arange, empty, emptyLike, eye, full, fullLike, linspace, ones, onesLike, rand, randint, randintLike, randLike, randn,
+  randnLike, randperm, zeros, zerosLike, type CreationOptions, type LikeOptions, type RandomOptions,
+} from "./creation.js";

@@ -1,0 +1,108 @@
+/**
+ * Who frees native memory, and when.
+ *
+ * A tensor made inside `scope()` is freed when the scope ends. Outside any scope the garbage collector frees it, through
+ * a FinalizationRegistry; finalizers do not run inside a synchronous loop, so they can never bound memory there: scopes
+ * and `dispose()` are the main path, finalizers the net. This file knows handles only, not tensors.
+ */
+
+import { AsyncLocalStorage } from "node:async_hooks";
+import { native, type Handle } from "../native.js";
+import { callFrame, frameCapacity } from "./frame-memory.js";
+
+/** An object that owns a tensor handle; `handle` is 0 once released. */
+export interface HandleOwner {
+  handle: Handle;
+  /** Who frees it: nobody yet (0), the scope that lists it (1), the garbage collector (2). */
+  tracking: number;
+}
+
+const IN_SCOPE = 1;
+const COLLECTED = 2;
+
+const registry = new FinalizationRegistry<Handle>((handle) => {
+  native.release(handle);
+});
+
+/** The innermost synchronous scope's list. */
+let current: HandleOwner[] | null = null;
+const asyncScopes = new AsyncLocalStorage<HandleOwner[]>();
+// Looking into an AsyncLocalStorage costs as much as the rest of track(), so only programs that use scopeAsync() pay.
+let asyncScopesUsed = false;
+
+/** Hands a new owner to the innermost scope, or to the garbage collector when there is none. */
+export function track(owner: HandleOwner): void {
+  const list = current ?? (asyncScopesUsed ? asyncScopes.getStore() : undefined);
+  if (list !== undefined && list !== null) {
+    owner.tracking = IN_SCOPE;
+    list.push(owner);
+  } else {
+    owner.tracking = COLLECTED;
+    registry.register(owner, owner.handle);
+  }
+}
+
+/** Frees the handle now. Doing it twice is allowed. */
+export function release(owner: HandleOwner): void {
+  if (owner.handle === 0) return;
+  native.release(owner.handle);
+  owner.handle = 0;
+}
+
+/** Takes the owner out of every scope: from now on the garbage collector frees it, or `dispose()`. */
+export function keepOwner(owner: HandleOwner): void {
+  if (owner.tracking !== IN_SCOPE || owner.handle === 0) return;
+  owner.tracking = COLLECTED;
+  registry.register(owner, owner.handle);
+}
+
+/** Opens a scope and returns what closes it. `survivors` go on to the enclosing scope. */
+export function openScope(): (survivors: ReadonlySet<object>) => void {
+  const outer = current;
+  const mine: HandleOwner[] = [];
+  current = mine;
+  return (survivors) => {
+    current = outer;
+    closeList(mine, survivors);
+  };
+}
+
+/** Runs `fn` so that all owners made in it and in what it awaits are collected in one list, closed by the caller. */
+export function runInAsyncScope<T>(fn: () => T): { result: T; close: (survivors: ReadonlySet<object>) => void } {
+  asyncScopesUsed = true;
+  const mine: HandleOwner[] = [];
+  const outer = current;
+  current = null;
+  try {
+    const result = asyncScopes.run(mine, fn);
+    return { result, close: (survivors) => closeList(mine, survivors) };
+  } catch (error) {
+    closeList(mine, new Set());
+    throw error;
+  } finally {
+    current = outer;
+  }
+}
+
+function closeList(list: HandleOwner[], survivors: ReadonlySet<object>): void {
+  const frame = callFrame();
+  const capacity = frameCapacity() - 1;
+  let count = 0;
+  for (const owner of list) {
+    if (owner.tracking !== IN_SCOPE || owner.handle === 0) continue;
+    if (survivors.has(owner)) {
+      track(owner);
+      continue;
+    }
+    frame[1 + count++] = owner.handle;
+    owner.handle = 0;
+    if (count === capacity) {
+      frame[0] = count;
+      native.releaseAll();
+      count = 0;
+    }
+  }
+  if (count === 0) return;
+  frame[0] = count;
+  native.releaseAll();
+}

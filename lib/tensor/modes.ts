@@ -1,0 +1,46 @@
+/** Autograd modes of this thread: each runs a synchronous function and restores what was before, also when it throws. */
+
+import { argumentError, DgsamError } from "../errors.js";
+import { native } from "../native.js";
+import { isPromiseLike } from "./scope.js";
+
+function runSync<T>(name: string, fn: () => T, restore: () => void): T {
+  try {
+    const result = fn();
+    if (isPromiseLike(result)) {
+      Promise.resolve(result).catch(() => {});
+      throw new DgsamError("ERR_ARGUMENT", `${name}(fn): fn returned a promise, but the mode ends when fn returns; await outside and pass a synchronous function`);
+    }
+    return result;
+  } finally {
+    restore();
+  }
+}
+
+function withGradMode<T>(name: string, enabled: boolean, fn: () => T): T {
+  if (typeof fn !== "function") throw argumentError(`${name}(fn)`, "a function", fn);
+  const before = native.setGradMode(enabled);
+  return runSync(name, fn, () => void native.setGradMode(before));
+}
+
+/** Runs `fn` without recording for differentiation, as `torch.no_grad`. */
+export function noGrad<T>(fn: () => T): T {
+  return withGradMode("noGrad", false, fn);
+}
+
+/** Runs `fn` with recording on, inside `noGrad`, as `torch.enable_grad`. */
+export function enableGrad<T>(fn: () => T): T {
+  return withGradMode("enableGrad", true, fn);
+}
+
+/** Runs `fn` without recording and without version counters, as `torch.inference_mode`: its tensors can never be differentiated. */
+export function inferenceMode<T>(fn: () => T): T {
+  if (typeof fn !== "function") throw argumentError("inferenceMode(fn)", "a function", fn);
+  native.enterInferenceMode();
+  return runSync("inferenceMode", fn, () => native.leaveInferenceMode());
+}
+
+/** Whether operations are being recorded for differentiation. */
+export function isGradEnabled(): boolean {
+  return native.gradMode();
+}

@@ -1,0 +1,163 @@
+/**
+ * Every operator of LibTorch's dispatcher, by name: `ops.aten.add(a, b)`, `ops.aten["add.Tensor"](a, b)`.
+ *
+ * Schemas are read from the dispatcher when a name is first used; operators.generated.ts holds their types.
+ */
+
+import { argumentError, DgsamError } from "../errors.js";
+import { native } from "../native.js";
+import { explainMisfit } from "./explain.js";
+import { callFrame } from "./frame-memory.js";
+import { isComplexValue, MISFIT, readResults, write } from "./frame.js";
+import type { AtenOperators, DgsamOperators } from "./operators.generated.js";
+import type { OperatorSchema } from "./schema.js";
+import { Tag } from "./tags.js";
+
+/** An overload with what a call needs worked out once. */
+interface Overload extends OperatorSchema {
+  readonly positional: number;
+  readonly handsBackArguments: boolean;
+  readonly positions: ReadonlyMap<string, number>;
+}
+
+function toOverload(schema: OperatorSchema): Overload {
+  const firstKeywordOnly = schema.arguments.findIndex((argument) => argument.keywordOnly);
+  return {
+    ...schema,
+    positional: firstKeywordOnly === -1 ? schema.arguments.length : firstKeywordOnly,
+    handsBackArguments: schema.returns.some((each) => each.aliasedArgument >= 0),
+    positions: new Map(schema.arguments.map((argument, index) => [argument.name, index])),
+  };
+}
+
+/** The trailing plain object of keyword arguments, if there is one. `{ re, im }` is a complex number. */
+export function keywordArguments(args: readonly unknown[]): Record<string, unknown> | undefined {
+  const last = args[args.length - 1];
+  if (typeof last !== "object" || last === null) return undefined;
+  const prototype = Object.getPrototypeOf(last) as unknown;
+  if (prototype !== Object.prototype && prototype !== null) return undefined;
+  return isComplexValue(last) ? undefined : (last as Record<string, unknown>);
+}
+
+/** Writes the call into the frame; false when the arguments do not fit this overload. */
+function encode(overload: Overload, args: readonly unknown[], keywords: Record<string, unknown> | undefined, numbersAsTensors: boolean): boolean {
+  const given = keywords === undefined ? args.length : args.length - 1;
+  if (given > overload.positional) return false;
+  const schema = overload.arguments;
+  let last = given;
+  if (keywords !== undefined) {
+    for (const name in keywords) {
+      const position = overload.positions.get(name);
+      if (position === undefined || position < given) return false;
+      if (position >= last) last = position + 1;
+    }
+  }
+  const frame = callFrame();
+  frame[0] = overload.index;
+  frame[1] = last;
+  let at = 2;
+  for (let i = 0; i < schema.length; i++) {
+    const argument = schema[i]!;
+    const value = i < given ? args[i] : keywords?.[argument.name];
+    if (value === undefined) {
+      if (!argument.hasDefault) return false;
+      if (i < last) callFrame()[at++] = Tag.Default;
+      continue;
+    }
+    at = write(at, argument.type, value, numbersAsTensors);
+    if (at === MISFIT) return false;
+  }
+  return true;
+}
+
+function run(overload: Overload, args: readonly unknown[], keywords: Record<string, unknown> | undefined): unknown {
+  const spill = native.call();
+  if (!overload.handsBackArguments) return readResults(spill, overload.returns, args);
+  const given = keywords === undefined ? args.length : args.length - 1;
+  const inOrder = overload.arguments.map((argument, i) => (i < given ? args[i] : keywords?.[argument.name]));
+  return readResults(spill, overload.returns, inOrder);
+}
+
+/** An operator as a function. */
+export type OperatorFunction = (...args: unknown[]) => unknown;
+
+function makeFunction(overloads: readonly Overload[], numbersAsTensors: boolean): OperatorFunction {
+  return (...args) => {
+    const keywords = keywordArguments(args);
+    for (const overload of overloads) if (encode(overload, args, keywords, numbersAsTensors)) return run(overload, args, keywords);
+    if (!numbersAsTensors)
+      for (const overload of overloads) if (encode(overload, args, keywords, true)) return run(overload, args, keywords);
+    throw explainMisfit(overloads, args, keywords);
+  };
+}
+
+// Where several overloads could take a number, PyTorch's packets let it stand for a tensor only in these operators
+// (should_allow_numbers_as_tensors in torch/csrc/utils/python_arg_parser.cpp): max(x, 1) is a maximum over dimension 1,
+// add(x, 1) an addition. Elsewhere we let it when nothing else fits.
+const NUMBERS_AS_TENSORS = new Set(
+  ["add", "sub", "subtract", "mul", "multiply", "div", "divide", "true_divide", "floor_divide"]
+    .flatMap((name) => [name, `${name}_`, `${name}_out`])
+    .concat("to", "_to_copy", "copy", "copy_", "_conj"),
+);
+
+/** The schemas of all overloads of an operator, in the order in which a call tries them; empty when there is none. */
+export function operatorSchemas(namespace: string, name: string): OperatorSchema[] {
+  return native.overloads(namespace, name) as OperatorSchema[];
+}
+
+function lookUp(namespace: string, name: string): OperatorFunction {
+  const [base = "", overloadName] = name.split(/\.(.*)/s);
+  const all = operatorSchemas(namespace, base);
+  if (all.length === 0)
+    throw new DgsamError("ERR_ARGUMENT", `ops.${namespace}.${name}: LibTorch ${native.runtimeInfo().version} has no operator ${namespace}::${base}`);
+  const chosen = overloadName === undefined ? all : all.filter((each) => each.name === `${namespace}::${name}`);
+  if (chosen.length === 0) {
+    const names = all.map((each) => each.name.slice(namespace.length + 2)).join(", ");
+    throw new DgsamError("ERR_ARGUMENT", `ops.${namespace}["${name}"]: no such overload; ${namespace}::${base} has ${names}`);
+  }
+  return makeFunction(chosen.map(toOverload), overloadName !== undefined || NUMBERS_AS_TENSORS.has(base));
+}
+
+function makeNamespace(namespace: string): object {
+  const cache: Record<string, OperatorFunction> = Object.create(null) as Record<string, OperatorFunction>;
+  return new Proxy(cache, {
+    get(_, name) {
+      // A promise looks for `then`, JSON for `toJSON`: a namespace is neither.
+      if (typeof name !== "string" || name === "then" || name === "toJSON") return undefined;
+      return (cache[name] ??= lookUp(namespace, name));
+    },
+    has(_, name) {
+      return typeof name === "string" && operatorSchemas(namespace, name.split(".", 1)[0]!).length > 0;
+    },
+    set() {
+      throw new DgsamError("ERR_ARGUMENT", `ops.${namespace} is read-only`);
+    },
+  });
+}
+
+/** Operator namespaces; others than the typed two are reached by name, `ops["quantized"]`. */
+export interface Operators {
+  readonly aten: AtenOperators;
+  readonly dgsam: DgsamOperators;
+  readonly [namespace: string]: unknown;
+}
+
+const namespaces: Record<string, object> = Object.create(null) as Record<string, object>;
+
+/**
+ * Every operator that the dispatcher knows, by namespace.
+ *
+ * `ops.aten.NAME(...)` takes the first overload that the arguments fit, in PyTorch's order; `ops.aten["NAME.OVERLOAD"]`
+ * names one, the unnamed one being `"NAME.default"`. Arguments come in schema order, then, if any, one plain object of
+ * keyword arguments by their schema names. `null` is None, `undefined` the schema's default.
+ *
+ * @throws DgsamError `ERR_ARGUMENT` when no overload fits: the text names operator, schema, argument and value;
+ *   `ERR_SHAPE`, `ERR_DTYPE`, `ERR_DEVICE`, `ERR_OOM`, `ERR_NATIVE` when LibTorch refuses; `ERR_DISPOSED`
+ */
+export const ops: Operators = new Proxy({} as Operators, {
+  get(_, namespace) {
+    if (typeof namespace !== "string" || namespace === "then" || namespace === "toJSON") return undefined;
+    if (!/^[A-Za-z_]\w*$/.test(namespace)) throw argumentError("ops[namespace]", "a namespace such as \"aten\"", namespace);
+    return (namespaces[namespace] ??= makeNamespace(namespace));
+  },
+});

@@ -1,0 +1,161 @@
+#include "autograd.h"
+
+#include <ATen/core/grad_mode.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/functions/utils.h>
+#include <torch/csrc/autograd/variable.h>
+
+namespace dgsam {
+namespace {
+
+// Frame: outputs, gradOutputs, retainGraph, createGraph, inputs (an empty list for all leaves).
+void backward(Environment&, FrameReader& reader, FrameWriter&) {
+  const std::vector<at::Tensor> outputs = reader.tensors();
+  const std::vector<at::Tensor> gradOutputs = reader.tensors();
+  const bool retainGraph = reader.boolean();
+  const bool createGraph = reader.boolean();
+  const std::vector<at::Tensor> inputs = reader.tensors();
+  torch::autograd::backward(outputs, gradOutputs, retainGraph, createGraph, inputs);
+}
+
+// Frame: outputs, inputs, gradOutputs, retainGraph, createGraph, allowUnused -> gradients, None where unused.
+void grad(Environment&, FrameReader& reader, FrameWriter& writer) {
+  const std::vector<at::Tensor> outputs = reader.tensors();
+  const std::vector<at::Tensor> inputs = reader.tensors();
+  const std::vector<at::Tensor> gradOutputs = reader.tensors();
+  const bool retainGraph = reader.boolean();
+  const bool createGraph = reader.boolean();
+  const bool allowUnused = reader.boolean();
+  writer.tensors(torch::autograd::grad(outputs, inputs, gradOutputs, retainGraph, createGraph, allowUnused));
+}
+
+// Frame: tensors -> their gradients, None where there is none.
+void grads(Environment&, FrameReader& reader, FrameWriter& writer) {
+  std::vector<at::Tensor> result = reader.tensors();
+  for (at::Tensor& each : result) each = each.grad();
+  writer.tensors(result);
+}
+
+// Frame: tensors, gradients (None clears).
+void setGrads(Environment&, FrameReader& reader, FrameWriter&) {
+  const std::vector<at::Tensor> tensors = reader.tensors();
+  const std::vector<at::Tensor> gradients = reader.tensors();
+  if (tensors.size() != gradients.size())
+    throw UsageError("ERR_ARGUMENT", "expected as many gradients as tensors");
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    const at::Tensor& tensor = tensors[i];
+    const at::Tensor& gradient = gradients[i];
+    if (gradient.defined()) {
+      if (!gradient.sizes().equals(tensor.sizes()))
+        throw UsageError("ERR_SHAPE", c10::str("expected a gradient of shape ", tensor.sizes(), " as its tensor's, got ",
+                                               gradient.sizes()));
+      if (gradient.scalar_type() != tensor.scalar_type())
+        throw UsageError("ERR_DTYPE", c10::str("expected a gradient of dtype ", tensor.scalar_type(), " as its tensor's, got ",
+                                               gradient.scalar_type()));
+      if (gradient.device() != tensor.device())
+        throw UsageError("ERR_DEVICE", c10::str("expected a gradient on ", tensor.device(), " as its tensor, got one on ",
+                                                gradient.device()));
+      if (gradient.is_same(tensor)) throw UsageError("ERR_ARGUMENT", "a tensor cannot be its own gradient");
+    }
+    tensor.mutable_grad() = gradient;
+  }
+}
+
+// Frame: tensors. Drops their gradients, or fills them with zeros where the second value is true.
+void zeroGrads(Environment&, FrameReader& reader, FrameWriter&) {
+  const std::vector<at::Tensor> tensors = reader.tensors();
+  const bool fill = reader.boolean();
+  for (const at::Tensor& tensor : tensors) {
+    at::Tensor& gradient = tensor.mutable_grad();
+    if (!gradient.defined()) continue;
+    if (fill) {
+      if (gradient.grad_fn()) gradient.detach_(); else gradient.requires_grad_(false);
+      gradient.zero_();
+    } else {
+      gradient.reset();
+    }
+  }
+}
+
+Napi::Value handleFlag(Environment& environment, const Napi::CallbackInfo& info, bool (*read)(const at::Tensor&)) {
+  if (!info[0].IsNumber()) throw UsageError("ERR_ARGUMENT", "expected a tensor handle");
+  return Napi::Boolean::New(info.Env(), read(environment.tensor(info[0].As<Napi::Number>().DoubleValue())));
+}
+
+Napi::Value requiresGrad(Environment& environment, const Napi::CallbackInfo& info) {
+  return handleFlag(environment, info, [](const at::Tensor& tensor) { return tensor.requires_grad(); });
+}
+
+Napi::Value isLeaf(Environment& environment, const Napi::CallbackInfo& info) {
+  return handleFlag(environment, info, [](const at::Tensor& tensor) { return tensor.is_leaf(); });
+}
+
+Napi::Value isInference(Environment& environment, const Napi::CallbackInfo& info) {
+  return handleFlag(environment, info, [](const at::Tensor& tensor) { return tensor.is_inference(); });
+}
+
+// Frame: tensor, flag.
+void setRequiresGrad(Environment&, FrameReader& reader, FrameWriter&) {
+  const at::Tensor tensor = reader.tensor();
+  const bool flag = reader.boolean();
+  if (!tensor.is_leaf()) {
+    if (!flag)
+      throw UsageError("ERR_ARGUMENT", "requiresGrad can only be turned off on leaf tensors; use detach() on a computed one");
+    return;  // it is true already
+  }
+  if (flag && !torch::autograd::isDifferentiableType(tensor.scalar_type()))
+    throw UsageError("ERR_DTYPE", c10::str("expected a floating-point or complex dtype for a gradient, got ", tensor.scalar_type()));
+  tensor.requires_grad_(flag);
+}
+
+// Frame: tensor. Makes backward() keep the gradient of a tensor that is not a leaf.
+void retainGrad(Environment&, FrameReader& reader, FrameWriter&) { reader.tensor().retain_grad(); }
+
+// Frame: tensor -> version counter.
+void version(Environment&, FrameReader& reader, FrameWriter& writer) {
+  const at::Tensor tensor = reader.tensor();
+  if (tensor.is_inference()) throw UsageError("ERR_ARGUMENT", "tensors made in inferenceMode() have no version counter");
+  writer.number(static_cast<double>(tensor._version()));
+}
+
+Napi::Value setGradMode(Environment&, const Napi::CallbackInfo& info) {
+  const bool before = at::GradMode::is_enabled();
+  at::GradMode::set_enabled(info[0].ToBoolean());
+  return Napi::Boolean::New(info.Env(), before);
+}
+
+Napi::Value gradMode(Environment&, const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), at::GradMode::is_enabled());
+}
+
+Napi::Value enterInferenceMode(Environment& environment, const Napi::CallbackInfo& info) {
+  environment.inferenceModes.push_back(std::make_unique<c10::InferenceMode>(true));
+  return info.Env().Undefined();
+}
+
+Napi::Value leaveInferenceMode(Environment& environment, const Napi::CallbackInfo& info) {
+  if (!environment.inferenceModes.empty()) environment.inferenceModes.pop_back();
+  return info.Env().Undefined();
+}
+
+}  // namespace
+
+void registerAutograd(Napi::Object exports, Environment& environment) {
+  addEntry(exports, environment, "backward", guardedFrameEntry<backward>);
+  addEntry(exports, environment, "grad", guardedFrameEntry<grad>);
+  addEntry(exports, environment, "grads", guardedFrameEntry<grads>);
+  addEntry(exports, environment, "setGrads", guardedFrameEntry<setGrads>);
+  addEntry(exports, environment, "zeroGrads", guardedFrameEntry<zeroGrads>);
+  addEntry(exports, environment, "requiresGrad", guardedEntry<requiresGrad>);
+  addEntry(exports, environment, "isLeaf", guardedEntry<isLeaf>);
+  addEntry(exports, environment, "isInference", guardedEntry<isInference>);
+  addEntry(exports, environment, "setRequiresGrad", guardedFrameEntry<setRequiresGrad>);
+  addEntry(exports, environment, "retainGrad", guardedFrameEntry<retainGrad>);
+  addEntry(exports, environment, "version", guardedFrameEntry<version>);
+  addEntry(exports, environment, "setGradMode", guardedEntry<setGradMode>);
+  addEntry(exports, environment, "gradMode", guardedEntry<gradMode>);
+  addEntry(exports, environment, "enterInferenceMode", guardedEntry<enterInferenceMode>);
+  addEntry(exports, environment, "leaveInferenceMode", guardedEntry<leaveInferenceMode>);
+}
+
+}  // namespace dgsam

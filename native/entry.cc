@@ -1,0 +1,46 @@
+#include "entry.h"
+
+#include <algorithm>
+
+namespace dgsam {
+
+Napi::Error toJavaScriptError(Environment& environment, Napi::Env env, const std::string& subject) {
+  const Failure failure = describeCurrentException();
+  if (environment.makeError.IsEmpty()) return Napi::Error::New(env, failure.message);
+  const Napi::Value error =
+      environment.makeError.Call({Napi::String::New(env, failure.kind), Napi::String::New(env, failure.message),
+                                  Napi::String::New(env, failure.details), Napi::String::New(env, subject)});
+  return Napi::Error(env, error);
+}
+
+void addEntry(Napi::Object exports, Environment& environment, const char* name, napi_callback callback) {
+  napi_value function;
+  const napi_status status =
+      napi_create_function(exports.Env(), name, NAPI_AUTO_LENGTH, callback, &environment, &function);
+  if (status != napi_ok) throw Napi::Error::New(exports.Env());
+  exports.Set(name, Napi::Value(exports.Env(), function));
+}
+
+napi_value callWithFrame(napi_env env, napi_callback_info info, FrameEntry entry) {
+  void* data = nullptr;
+  napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data);
+  Environment& environment = *static_cast<Environment*>(data);
+  return Napi::details::WrapCallback(env, [&]() -> napi_value {
+    environment.subject = nullptr;
+    try {
+      FrameReader reader(environment);
+      FrameWriter writer(environment);
+      entry(environment, reader, writer);
+      if (!writer.overflowed()) return nullptr;
+      Napi::Float64Array spill = Napi::Float64Array::New(env, writer.spill().size());
+      std::copy(writer.spill().begin(), writer.spill().end(), spill.Data());
+      return spill;
+    } catch (const Napi::Error&) {
+      throw;
+    } catch (...) {
+      throw toJavaScriptError(environment, env, environment.subject == nullptr ? "" : *environment.subject);
+    }
+  });
+}
+
+}  // namespace dgsam

@@ -1,0 +1,43 @@
+// The shape of every native function that JavaScript can call: convert, check, call, wrap, inside one guard.
+#pragma once
+
+#include "environment.h"
+#include "frame.h"
+
+namespace dgsam {
+
+using Entry = Napi::Value (*)(Environment&, const Napi::CallbackInfo&);
+// Takes its arguments from the call frame and leaves its results there.
+using FrameEntry = void (*)(Environment&, FrameReader&, FrameWriter&);
+
+// Turns the exception being handled into a DgsamError on the JavaScript side. `subject` names the operator, if any.
+Napi::Error toJavaScriptError(Environment& environment, Napi::Env env, const std::string& subject);
+
+// Registers `name` on `exports`.
+void addEntry(Napi::Object exports, Environment& environment, const char* name, napi_callback callback);
+
+template <Entry entry>
+napi_value guardedEntry(napi_env rawEnv, napi_callback_info rawInfo) {
+  Napi::CallbackInfo info(rawEnv, rawInfo);
+  Environment& environment = *static_cast<Environment*>(info.Data());
+  return Napi::details::WrapCallback(rawEnv, [&]() -> napi_value {
+    try {
+      return entry(environment, info);
+    } catch (const Napi::Error&) {
+      throw;
+    } catch (...) {
+      throw toJavaScriptError(environment, rawEnv, "");
+    }
+  });
+}
+
+// The raw form spares the conversions of Napi::CallbackInfo on the path of every operator. The result is `undefined`,
+// or a Float64Array that holds the results when they outgrew the frame.
+napi_value callWithFrame(napi_env env, napi_callback_info info, FrameEntry entry);
+
+template <FrameEntry entry>
+napi_value guardedFrameEntry(napi_env env, napi_callback_info info) {
+  return callWithFrame(env, info, entry);
+}
+
+}  // namespace dgsam

@@ -1,0 +1,84 @@
+#include "environment.h"
+
+#include <array>
+#include <mutex>
+
+namespace dgsam {
+namespace {
+
+// Environment numbers are part of every handle, so two living environments must never share one.
+constexpr unsigned kMaxEnvironments = 256;
+std::mutex idMutex;
+std::array<bool, kMaxEnvironments> idsInUse{};
+unsigned nextId = 0;
+
+unsigned takeId() {
+  std::lock_guard<std::mutex> lock(idMutex);
+  for (unsigned tried = 0; tried < kMaxEnvironments; ++tried) {
+    const unsigned id = nextId;
+    nextId = (nextId + 1) % kMaxEnvironments;
+    if (!idsInUse[id]) {
+      idsInUse[id] = true;
+      return id;
+    }
+  }
+  throw UsageError("ERR_STATE", "dgsam is loaded in 256 threads already; end some workers first");
+}
+
+void returnId(unsigned id) {
+  std::lock_guard<std::mutex> lock(idMutex);
+  idsInUse[id] = false;
+}
+
+// Smaller storages are not worth a hash-map entry on the path of every operator: V8 sees their JavaScript objects.
+constexpr size_t kTrackedStorageBytes = 64 * 1024;
+// V8 takes each report as a hint to collect, so changes are gathered.
+constexpr int64_t kReportBytes = 4 * 1024 * 1024;
+
+const c10::StorageImpl* trackedStorage(const at::Tensor& tensor) {
+  if (!tensor.defined() || !tensor.has_storage() || !tensor.device().is_cpu()) return nullptr;
+  const c10::StorageImpl* storage = tensor.storage().unsafeGetStorageImpl();
+  return storage->nbytes() >= kTrackedStorageBytes ? storage : nullptr;
+}
+
+}  // namespace
+
+Environment::Environment(Napi::Env env)
+    : id_(takeId()), generators(id_, "generator"), env_(env), tensors_(id_, "tensor") {}
+
+Environment::~Environment() {
+  inferenceModes.clear();
+  returnId(id_);
+}
+
+Handle Environment::hold(at::Tensor tensor) {
+  const c10::StorageImpl* storage = trackedStorage(tensor);
+  if (storage != nullptr) {
+    const int64_t bytes = static_cast<int64_t>(storage->nbytes());
+    StorageUse& use = storages_.try_emplace(storage, StorageUse{0, bytes}).first->second;
+    if (use.tensors++ == 0) reportMemory(use.bytes);
+  }
+  return tensors_.insert({std::move(tensor), storage});
+}
+
+bool Environment::release(Handle handle) {
+  HeldTensor held;
+  if (!tensors_.release(handle, held)) return false;
+  if (held.storage != nullptr) {
+    const auto found = storages_.find(held.storage);
+    if (found != storages_.end() && --found->second.tensors == 0) {
+      reportMemory(-found->second.bytes);
+      storages_.erase(found);
+    }
+  }
+  return true;
+}
+
+void Environment::reportMemory(int64_t change) {
+  unreported_ += change;
+  if (unreported_ < kReportBytes && unreported_ > -kReportBytes) return;
+  Napi::MemoryManagement::AdjustExternalMemory(env_, unreported_);
+  unreported_ = 0;
+}
+
+}  // namespace dgsam

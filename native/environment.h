@@ -1,0 +1,74 @@
+// Everything the addon owns in one Node environment (the main thread or a worker).
+//
+// Made when the environment loads the addon, deleted by Node when the environment ends; only its own thread uses it.
+// No static JavaScript reference exists anywhere: that is what breaks addons in worker threads.
+#pragma once
+
+#include <ATen/core/Generator.h>
+#include <ATen/core/Tensor.h>
+#include <c10/core/InferenceMode.h>
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "dispatch_schema.h"
+#include "handles.h"
+#include "napi_setup.h"
+
+namespace dgsam {
+
+// A tensor that JavaScript holds, and the storage it was counted under (null when too small to count).
+struct HeldTensor {
+  at::Tensor tensor;
+  const void* storage = nullptr;
+};
+
+class Environment {
+  const unsigned id_;
+
+ public:
+  explicit Environment(Napi::Env env);
+  ~Environment();
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+
+  // Puts a tensor into the table and tells V8 of big CPU storages, each once however many tensors share it.
+  Handle hold(at::Tensor tensor);
+  const at::Tensor& tensor(Handle handle) { return tensors_.at(handle).tensor; }
+  // False when the handle was released before.
+  bool release(Handle handle);
+  const HandleTable<HeldTensor>& tensors() const { return tensors_; }
+
+  HandleTable<at::Generator> generators;
+
+  // Operators that JavaScript has looked up so far, by the index it knows them by.
+  std::vector<std::unique_ptr<BoundOperator>> operators;
+
+  // The call frame: a Float64Array that JavaScript and C++ share (see frame.h).
+  double* frame = nullptr;
+  size_t frameLength = 0;
+  Napi::Reference<Napi::TypedArray> frameReference;
+
+  // Inference-mode guards in the order they were entered; JavaScript leaves them in reverse order.
+  std::vector<std::unique_ptr<c10::InferenceMode>> inferenceModes;
+
+  Napi::FunctionReference makeError;
+  // The operator that runs, for error messages.
+  const std::string* subject = nullptr;
+
+ private:
+  void reportMemory(int64_t change);
+
+  Napi::Env env_;
+  HandleTable<HeldTensor> tensors_;
+  struct StorageUse {
+    size_t tensors;
+    int64_t bytes;
+  };
+  std::unordered_map<const void*, StorageUse> storages_;
+  int64_t unreported_ = 0;
+};
+
+}  // namespace dgsam

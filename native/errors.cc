@@ -1,0 +1,52 @@
+#include "errors.h"
+
+#include <c10/util/Exception.h>
+
+#include <new>
+
+namespace dgsam {
+namespace {
+
+// Without Python, LibTorch appends a C++ stack trace to its messages: users get the text before it.
+std::string withoutStackTrace(std::string text) {
+  const size_t trace = text.find("\nException raised from ");
+  if (trace != std::string::npos) text.resize(trace);
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
+  return text;
+}
+
+Failure fromLibTorch(const char* kind, const c10::Error& error) {
+  return {kind, withoutStackTrace(error.what_without_backtrace()), error.what()};
+}
+
+}  // namespace
+
+Failure describeCurrentException() {
+  try {
+    throw;
+  } catch (const UsageError& error) {
+    return {error.code(), error.what(), ""};
+  } catch (const c10::OutOfMemoryError& error) {
+    return fromLibTorch("OutOfMemoryError", error);
+  } catch (const c10::IndexError& error) {
+    return fromLibTorch("IndexError", error);
+  } catch (const c10::ValueError& error) {
+    return fromLibTorch("ValueError", error);
+  } catch (const c10::TypeError& error) {
+    return fromLibTorch("TypeError", error);
+  } catch (const c10::NotImplementedError& error) {
+    return fromLibTorch("NotImplementedError", error);
+  } catch (const c10::LinAlgError& error) {
+    return fromLibTorch("LinAlgError", error);
+  } catch (const c10::Error& error) {
+    return fromLibTorch("RuntimeError", error);
+  } catch (const std::bad_alloc& error) {
+    return {"ERR_OOM", "the native heap is exhausted", error.what()};
+  } catch (const std::exception& error) {
+    return {"RuntimeError", withoutStackTrace(error.what()), error.what()};
+  } catch (...) {
+    return {"RuntimeError", "an exception of an unknown C++ type", ""};
+  }
+}
+
+}  // namespace dgsam

@@ -1,0 +1,86 @@
+#include "runtime.h"
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <ATen/Version.h>
+#include <torch/version.h>
+
+#include <cstdlib>
+#include <cstring>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
+namespace dgsam {
+namespace {
+
+std::string runtimeVersion() {
+  const std::string config = at::show_config();
+  const std::string key = "TORCH_VERSION=";
+  const size_t start = config.find(key);
+  if (start == std::string::npos) return "";
+  return config.substr(start + key.size(), config.find_first_of(", \n", start) - start - key.size());
+}
+
+Napi::Value runtimeInfo(Environment&, const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("version", runtimeVersion());
+  result.Set("builtAgainst", TORCH_VERSION);
+  result.Set("cxx11Abi", _GLIBCXX_USE_CXX11_ABI != 0);
+  result.Set("config", at::show_config());
+  result.Set("parallel", at::get_parallel_info());
+  result.Set("cpuCapability", at::get_cpu_capability());
+  result.Set("hasCuda", at::hasCUDA());
+  result.Set("cudaDevices", at::hasCUDA() ? static_cast<int>(at::getNumGPUs()) : 0);
+  result.Set("threads", at::get_num_threads());
+  result.Set("interopThreads", at::get_num_interop_threads());
+  result.Set("hasMkl", at::hasMKL());
+  result.Set("hasOpenmp", at::hasOpenMP());
+  return result;
+}
+
+Napi::Value numThreads(Environment&, const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), at::get_num_threads());
+}
+
+Napi::Value setNumThreads(Environment&, const Napi::CallbackInfo& info) {
+  at::set_num_threads(info[0].As<Napi::Number>().Int32Value());
+  return info.Env().Undefined();
+}
+
+Napi::Value setDeterministic(Environment&, const Napi::CallbackInfo& info) {
+  at::globalContext().setDeterministicAlgorithms(info[0].ToBoolean(), false);
+  return info.Env().Undefined();
+}
+
+}  // namespace
+
+void checkLibTorchVersion() {
+  const std::string version = runtimeVersion();
+  if (version != TORCH_VERSION)
+    throw UsageError("ERR_LIBTORCH", "the addon was built against LibTorch " TORCH_VERSION " but " + version +
+                                         " was loaded; rebuild it with: npm rebuild dgsam");
+}
+
+void tuneAllocator() {
+  const char* choice = std::getenv("DGSAM_MALLOC");
+  if (choice != nullptr && std::strcmp(choice, "system") == 0) return;
+#ifdef __GLIBC__
+  // By default glibc maps each block over 128 KB to 32 MB anew and hands it back when freed, so every activation of a
+  // network is paid for with page faults: up to 30% of a convolution net's step. Blocks up to 32 MB (the most glibc
+  // allows) now come from the heap, and the heap's free top is kept up to 1 GB.
+  mallopt(M_MMAP_THRESHOLD, 32 * 1024 * 1024);
+  mallopt(M_TRIM_THRESHOLD, 1024 * 1024 * 1024);
+  mallopt(M_TOP_PAD, 16 * 1024 * 1024);
+#endif
+}
+
+void registerRuntime(Napi::Object exports, Environment& environment) {
+  addEntry(exports, environment, "runtimeInfo", guardedEntry<runtimeInfo>);
+  addEntry(exports, environment, "numThreads", guardedEntry<numThreads>);
+  addEntry(exports, environment, "setNumThreads", guardedEntry<setNumThreads>);
+  addEntry(exports, environment, "setDeterministic", guardedEntry<setDeterministic>);
+}
+
+}  // namespace dgsam

@@ -1,0 +1,133 @@
+#include "tensor_data.h"
+
+#include <ATen/Functions.h>
+
+#include <cstring>
+#include <map>
+#include <unordered_set>
+
+namespace dgsam {
+namespace {
+
+struct Bytes {
+  uint8_t* data;
+  size_t size;
+};
+
+Bytes bytesArgument(const Napi::Value& value) {
+  if (!value.IsTypedArray()) throw UsageError("ERR_ARGUMENT", "expected a typed array");
+  const Napi::TypedArray array = value.As<Napi::TypedArray>();
+  return {static_cast<uint8_t*>(array.ArrayBuffer().Data()) + array.ByteOffset(), array.ByteLength()};
+}
+
+Handle handleArgument(const Napi::CallbackInfo& info, size_t index) {
+  if (!info[index].IsNumber()) throw UsageError("ERR_ARGUMENT", "expected a tensor handle");
+  return info[index].As<Napi::Number>().DoubleValue();
+}
+
+// A complete copy on the CPU in row-major order, without conjugate or negative views.
+at::Tensor plain(const at::Tensor& tensor) {
+  if (tensor.layout() != at::kStrided)
+    throw UsageError("ERR_ARGUMENT", "expected a dense tensor, got one of layout " + c10::str(tensor.layout()) +
+                                         "; call toDense() first");
+  if (tensor.device().is_meta()) throw UsageError("ERR_DEVICE", "a tensor on the meta device has no data");
+  const at::Tensor detached = tensor.detach();
+  return (detached.is_quantized() ? detached.int_repr() : detached).cpu().resolve_conj().resolve_neg().contiguous();
+}
+
+// fromBytes(bytes, dtype, shape): a new CPU tensor that holds a copy.
+Napi::Value fromBytes(Environment& environment, const Napi::CallbackInfo& info) {
+  const Bytes bytes = bytesArgument(info[0]);
+  const auto dtype = static_cast<c10::ScalarType>(info[1].As<Napi::Number>().Int32Value());
+  const Bytes shapeBytes = bytesArgument(info[2]);
+  const auto* shape = reinterpret_cast<const int64_t*>(shapeBytes.data);
+  const at::Tensor tensor = at::empty(at::IntArrayRef(shape, shapeBytes.size / sizeof(int64_t)), at::TensorOptions().dtype(dtype));
+  if (tensor.nbytes() != bytes.size)
+    throw UsageError("ERR_SHAPE", "expected " + std::to_string(tensor.nbytes()) + " bytes for dtype " +
+                                      c10::toString(dtype) + " and this shape, got " + std::to_string(bytes.size));
+  if (bytes.size != 0) std::memcpy(tensor.data_ptr(), bytes.data, bytes.size);
+  return Napi::Number::New(info.Env(), environment.hold(tensor));
+}
+
+// copyBytes(handle): the tensor's elements in row-major order as a new ArrayBuffer.
+Napi::Value copyBytes(Environment& environment, const Napi::CallbackInfo& info) {
+  const at::Tensor tensor = plain(environment.tensor(handleArgument(info, 0)));
+  Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(info.Env(), tensor.nbytes());
+  if (tensor.nbytes() != 0) std::memcpy(buffer.Data(), tensor.const_data_ptr(), tensor.nbytes());
+  return buffer;
+}
+
+// Frame: tensor -> dtype, ndim, sizes...
+void describe(Environment&, FrameReader& reader, FrameWriter& writer) {
+  const at::Tensor tensor = reader.tensor();
+  writer.number(static_cast<double>(tensor.scalar_type()));
+  const at::IntArrayRef sizes = tensor.sizes();
+  writer.number(static_cast<double>(sizes.size()));
+  for (const int64_t size : sizes) writer.number(static_cast<double>(size));
+}
+
+Napi::Value deviceOf(Environment& environment, const Napi::CallbackInfo& info) {
+  return Napi::String::New(info.Env(), environment.tensor(handleArgument(info, 0)).device().str());
+}
+
+Napi::Value layoutOf(Environment& environment, const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<int>(environment.tensor(handleArgument(info, 0)).layout()));
+}
+
+Napi::Value stridesOf(Environment& environment, const Napi::CallbackInfo& info) {
+  const at::IntArrayRef strides = environment.tensor(handleArgument(info, 0)).strides();
+  Napi::Array result = Napi::Array::New(info.Env(), strides.size());
+  for (uint32_t i = 0; i < strides.size(); ++i) result.Set(i, static_cast<double>(strides[i]));
+  return result;
+}
+
+// release(handle): false when it was released before.
+Napi::Value release(Environment& environment, const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), environment.release(handleArgument(info, 0)));
+}
+
+// Frame: count, handles... Stale ones are passed over.
+void releaseAll(Environment& environment, FrameReader& reader, FrameWriter&) {
+  const double count = reader.number();
+  for (double i = 0; i < count; ++i) environment.release(reader.number());
+}
+
+Napi::Value releaseGenerator(Environment& environment, const Napi::CallbackInfo& info) {
+  at::Generator generator;
+  return Napi::Boolean::New(info.Env(), environment.generators.release(handleArgument(info, 0), generator));
+}
+
+// memoryStats(): { handles, bytes: { device: bytes } }; storages that several tensors share are counted once.
+Napi::Value memoryStats(Environment& environment, const Napi::CallbackInfo& info) {
+  std::map<std::string, double> bytes;
+  std::unordered_set<const void*> seen;
+  environment.tensors().forEach([&](const HeldTensor& held) {
+    const at::Tensor& tensor = held.tensor;
+    if (!tensor.has_storage()) return;
+    const c10::StorageImpl* storage = tensor.storage().unsafeGetStorageImpl();
+    if (seen.insert(storage).second) bytes[tensor.device().str()] += static_cast<double>(storage->nbytes());
+  });
+  Napi::Object byDevice = Napi::Object::New(info.Env());
+  for (const auto& [device, size] : bytes) byDevice.Set(device, size);
+  Napi::Object result = Napi::Object::New(info.Env());
+  result.Set("handles", static_cast<double>(environment.tensors().live()));
+  result.Set("bytes", byDevice);
+  return result;
+}
+
+}  // namespace
+
+void registerTensorData(Napi::Object exports, Environment& environment) {
+  addEntry(exports, environment, "fromBytes", guardedEntry<fromBytes>);
+  addEntry(exports, environment, "copyBytes", guardedEntry<copyBytes>);
+  addEntry(exports, environment, "describe", guardedFrameEntry<describe>);
+  addEntry(exports, environment, "deviceOf", guardedEntry<deviceOf>);
+  addEntry(exports, environment, "layoutOf", guardedEntry<layoutOf>);
+  addEntry(exports, environment, "stridesOf", guardedEntry<stridesOf>);
+  addEntry(exports, environment, "release", guardedEntry<release>);
+  addEntry(exports, environment, "releaseAll", guardedFrameEntry<releaseAll>);
+  addEntry(exports, environment, "releaseGenerator", guardedEntry<releaseGenerator>);
+  addEntry(exports, environment, "memoryStats", guardedEntry<memoryStats>);
+}
+
+}  // namespace dgsam
