@@ -1,0 +1,16 @@
+export { coloredMnist, type ColoredMnistOptions } from "./colored-mnist.js";
+export {
+  type Batch, type Domain, type DomainDataset, type Item, leaveOneDomainOut, type LeaveOneDomainOut,
+} from "./dataset.js";
+export { type Digits, type DigitsOptions, loadDigits } from "./digits.js";
+export { type IdxImages, readIdxImages, readIdxLabels, readIdxPair } from "./idx.js";
+export { InMemoryDomain, type InMemoryDomainOptions } from "./in-memory-domain.js";
+export {
+  batches, DomainLoader, type DomainLoaderOptions, type DomainLoaderState, type Minibatch,
+} from "./loader.js";
+export { RandomState, seedHash, type SeedPart, type Shuffleable } from "./random.js";
+export { rotatedMnist } from "./rotated-mnist.js";
+export { rotateImages } from "./rotate.js";
+export { DomainSampler, type SamplerOptions, type Sampling } from "./sampler.js";
+export { type DatasetSplit, splitDataset, splitIndices, type SplitOptions } from "./split.js";
+export { Subset } from "./subset.js";

@@ -1,0 +1,76 @@
+/** Which items of a domain each training step sees. */
+import { argumentError, DgsamError } from "../errors.js";
+import { checkInteger, checkSeed } from "./checks.js";
+import { RandomState, seedHash } from "./random.js";
+
+/**
+ * "replacement": every item of a batch is drawn from the whole domain, as DomainBed does.
+ * "shuffle": the domain is dealt out in random order, again and again; what is left over at the end of a round is not
+ * dealt, since it would make an incomplete batch.
+ */
+export type Sampling = "replacement" | "shuffle";
+
+export interface SamplerOptions {
+  /** The domain's name; domains of other names get independent streams from the same seed. */
+  name: string;
+  /** Number of items in the domain. */
+  length: number;
+  batchSize: number;
+  seed: number;
+  /** Default "replacement". */
+  sampling?: Sampling;
+}
+
+/**
+ * The infinite seeded stream of batches of one domain, by step: batch k is a function of the options and k alone, so
+ * resuming needs nothing but the step, and batches can be prepared ahead.
+ *
+ * The stream is cut into rounds of `max(1, floor(length / batchSize))` batches; those of round r are drawn from
+ * `RandomState(seedHash(seed, name, r))`, by `randint(0, length)` or by `permutation(length)`.
+ */
+export class DomainSampler {
+  readonly batchSize: number;
+  readonly #options: Required<SamplerOptions>;
+  readonly #batchesPerRound: number;
+  #round = -1;
+  #order: Uint32Array = new Uint32Array();
+
+  /** @throws ERR_ARGUMENT for a bad option, or when a shuffled domain has fewer items than a batch. */
+  constructor(options: SamplerOptions) {
+    const { name, length, batchSize, seed, sampling = "replacement" } = options;
+    const where = `sampling from ${JSON.stringify(name)}`;
+    checkInteger(`${where}: length`, length, 1, 2 ** 32 - 1);
+    checkInteger(`${where}: batchSize`, batchSize, 1, 2 ** 32 - 1);
+    checkSeed(`${where}: seed`, seed);
+    if (sampling !== "replacement" && sampling !== "shuffle") {
+      throw argumentError(`${where}: sampling`, '"replacement" or "shuffle"', sampling);
+    }
+    if (sampling === "shuffle" && length < batchSize) {
+      throw new DgsamError("ERR_ARGUMENT", `${where}: ${length} items make no batch of ${batchSize} without repetition; ` +
+        'take a smaller batchSize, or sampling: "replacement"');
+    }
+    this.batchSize = batchSize;
+    this.#options = { name, length, batchSize, seed, sampling };
+    this.#batchesPerRound = Math.max(1, Math.floor(length / batchSize));
+  }
+
+  /** The items of batch `step`, [batchSize]; 0 is the first. Going forward is fast; going back is allowed. */
+  indices(step: number): Uint32Array {
+    const round = Math.floor(step / this.#batchesPerRound);
+    if (round !== this.#round) {
+      this.#order = this.#drawRound(round);
+      this.#round = round;
+    }
+    const start = (step % this.#batchesPerRound) * this.batchSize;
+    return this.#order.slice(start, start + this.batchSize);
+  }
+
+  #drawRound(round: number): Uint32Array {
+    const { name, length, seed, sampling } = this.#options;
+    const random = new RandomState(seedHash(seed, name, round));
+    if (sampling === "shuffle") return random.permutation(length);
+    const drawn = new Uint32Array(this.#batchesPerRound * this.batchSize);
+    for (let i = 0; i < drawn.length; i++) drawn[i] = random.randint(0, length);
+    return drawn;
+  }
+}
