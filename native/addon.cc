@@ -3,6 +3,7 @@
 #include <mutex>
 
 #include "autograd.h"
+#include "cpu_allocator.h"
 #include "dispatch.h"
 #include "random.h"
 #include "runtime.h"
@@ -20,7 +21,7 @@ Napi::Value initialize(Environment& environment, const Napi::CallbackInfo& info)
 
 Napi::Object registerAddon(Napi::Env env, Napi::Object exports) {
   static std::once_flag once;
-  std::call_once(once, tuneAllocator);
+  std::call_once(once, installCpuAllocator);
   auto* environment = new Environment(env);
   env.SetInstanceData<Environment>(environment);
   addEntry(exports, *environment, "initialize", guardedEntry<initialize>);

@@ -115,8 +115,8 @@ void call(Environment& environment, FrameReader& reader, FrameWriter& writer) {
   const BoundOperator& bound = *environment.operators[static_cast<size_t>(index)];
   environment.subject = &bound.name;
   const size_t given = static_cast<size_t>(reader.number());
-  torch::jit::Stack stack;
-  stack.reserve(std::max(bound.arguments.size(), bound.returns.size()));
+  torch::jit::Stack& stack = environment.stack;
+  stack.clear();  // a call that threw leaves its values
   // Which arguments came as tensors or lists that an aliased return can hand back.
   uint64_t returnable = 0;
   for (size_t i = 0; i < bound.arguments.size(); ++i) {
@@ -146,6 +146,7 @@ void call(Environment& environment, FrameReader& reader, FrameWriter& writer) {
       writer.value(stack[i]);
     }
   }
+  stack.clear();
 }
 
 }  // namespace

@@ -46,6 +46,9 @@ class Environment {
   // Operators that JavaScript has looked up so far, by the index it knows them by.
   std::vector<std::unique_ptr<BoundOperator>> operators;
 
+  // The stack of the operator that runs, kept between calls for its memory.
+  std::vector<c10::IValue> stack;
+
   // The call frame: a Float64Array that JavaScript and C++ share (see frame.h).
   double* frame = nullptr;
   size_t frameLength = 0;

@@ -5,12 +5,6 @@
 #include <ATen/Version.h>
 #include <torch/version.h>
 
-#include <cstdlib>
-#include <cstring>
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
-
 namespace dgsam {
 namespace {
 
@@ -61,19 +55,6 @@ void checkLibTorchVersion() {
   if (version != TORCH_VERSION)
     throw UsageError("ERR_LIBTORCH", "the addon was built against LibTorch " TORCH_VERSION " but " + version +
                                          " was loaded; rebuild it with: npm rebuild dgsam");
-}
-
-void tuneAllocator() {
-  const char* choice = std::getenv("DGSAM_MALLOC");
-  if (choice != nullptr && std::strcmp(choice, "system") == 0) return;
-#ifdef __GLIBC__
-  // By default glibc maps each block over 128 KB to 32 MB anew and hands it back when freed, so every activation of a
-  // network is paid for with page faults: up to 30% of a convolution net's step. Blocks up to 32 MB (the most glibc
-  // allows) now come from the heap, and the heap's free top is kept up to 1 GB.
-  mallopt(M_MMAP_THRESHOLD, 32 * 1024 * 1024);
-  mallopt(M_TRIM_THRESHOLD, 1024 * 1024 * 1024);
-  mallopt(M_TOP_PAD, 16 * 1024 * 1024);
-#endif
 }
 
 void registerRuntime(Napi::Object exports, Environment& environment) {

@@ -12,6 +12,7 @@ import { isComplexValue, MISFIT, readResults, write } from "./frame.js";
 import type { AtenOperators, DgsamOperators } from "./operators.generated.js";
 import type { OperatorSchema } from "./schema.js";
 import { Tag } from "./tags.js";
+import { Tensor } from "./tensor.js";
 
 /** An overload with what a call needs worked out once. */
 interface Overload extends OperatorSchema {
@@ -33,7 +34,7 @@ function toOverload(schema: OperatorSchema): Overload {
 /** The trailing plain object of keyword arguments, if there is one. `{ re, im }` is a complex number. */
 export function keywordArguments(args: readonly unknown[]): Record<string, unknown> | undefined {
   const last = args[args.length - 1];
-  if (typeof last !== "object" || last === null) return undefined;
+  if (typeof last !== "object" || last === null || last instanceof Tensor) return undefined;
   const prototype = Object.getPrototypeOf(last) as unknown;
   if (prototype !== Object.prototype && prototype !== null) return undefined;
   return isComplexValue(last) ? undefined : (last as Record<string, unknown>);
