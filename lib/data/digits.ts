@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { DgsamError } from "../errors.js";
+import { describeValue, DgsamError } from "../errors.js";
 import { checkInteger, checkSeed } from "./checks.js";
 import { readIdxPair } from "./idx.js";
 import { RandomState } from "./random.js";
@@ -121,7 +121,14 @@ function restoreBytes(path: string): Uint8Array {
       `install the package anew with \`${INSTALL_COMMAND}\``);
   }
   const bytes = new Uint8Array(values.length);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = Math.round((values[i] as number) * 255);
+  for (let i = 0; i < bytes.length; i++) {
+    const value: unknown = values[i];
+    if (typeof value !== "number" || !(value >= 0 && value <= 1)) {
+      throw new DgsamError("ERR_DATA", `${path}: value ${i} is ${describeValue(value)}, expected a number from 0 to 1; ` +
+        `install the package anew with \`${INSTALL_COMMAND}\``);
+    }
+    bytes[i] = Math.round(value * 255);
+  }
   return bytes;
 }
 
