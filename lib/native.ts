@@ -50,6 +50,7 @@ export interface Native {
   backward: FrameFunction;
   grad: FrameFunction;
   grads: FrameFunction;
+  countGrads: FrameFunction;
   setGrads: FrameFunction;
   zeroGrads: FrameFunction;
   requiresGrad(tensor: Handle): boolean;

@@ -1,5 +1,6 @@
 #include "autograd.h"
 
+#include <ATen/Functions.h>
 #include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/functions/utils.h>
@@ -29,11 +30,31 @@ void grad(Environment&, FrameReader& reader, FrameWriter& writer) {
   writer.tensors(torch::autograd::grad(outputs, inputs, gradOutputs, retainGraph, createGraph, allowUnused));
 }
 
-// Frame: tensors -> their gradients, None where there is none.
+// A copy in the tensor's own memory order. backward() makes gradients so; one that a user set may lie differently, and
+// kernels that walk parameter and gradient as flat memory would mix the elements up.
+at::Tensor alignedGradient(const at::Tensor& tensor) {
+  const at::Tensor& gradient = tensor.grad();
+  if (!gradient.defined() || gradient.layout() != at::kStrided || gradient.strides().equals(tensor.strides()) ||
+      !tensor.is_non_overlapping_and_dense())
+    return gradient;
+  at::Tensor copy = at::empty_strided(tensor.sizes(), tensor.strides(), gradient.options());
+  copy.copy_(gradient.detach());
+  return copy;
+}
+
+// Frame: tensors, aligned -> their gradients, None where there is none.
 void grads(Environment&, FrameReader& reader, FrameWriter& writer) {
   std::vector<at::Tensor> result = reader.tensors();
-  for (at::Tensor& each : result) each = each.grad();
+  const bool aligned = reader.boolean();
+  for (at::Tensor& each : result) each = aligned ? alignedGradient(each) : at::Tensor(each.grad());
   writer.tensors(result);
+}
+
+// Frame: tensors -> how many have a gradient.
+void countGrads(Environment&, FrameReader& reader, FrameWriter& writer) {
+  double count = 0;
+  for (const at::Tensor& each : reader.tensors()) count += each.grad().defined() ? 1 : 0;
+  writer.number(count);
 }
 
 // Frame: tensors, gradients (None clears).
@@ -144,6 +165,7 @@ void registerAutograd(Napi::Object exports, Environment& environment) {
   addEntry(exports, environment, "backward", guardedFrameEntry<backward>);
   addEntry(exports, environment, "grad", guardedFrameEntry<grad>);
   addEntry(exports, environment, "grads", guardedFrameEntry<grads>);
+  addEntry(exports, environment, "countGrads", guardedFrameEntry<countGrads>);
   addEntry(exports, environment, "setGrads", guardedFrameEntry<setGrads>);
   addEntry(exports, environment, "zeroGrads", guardedFrameEntry<zeroGrads>);
   addEntry(exports, environment, "requiresGrad", guardedEntry<requiresGrad>);

@@ -1,5 +1,5 @@
 /** The tensor room's public list. */
-export { Tensor, gradients, setGradients, zeroGradients } from "./tensor.js";
+export { Tensor, alignedGradients, countGradients, gradients, setGradients, zeroGradients } from "./tensor.js";
 export type { Device, DType, Layout, MemoryFormat, QScheme } from "./dtype.js";
 export { ops, operatorSchemas, type Operators } from "./operators.js";
 export type { AtenOperators, DgsamOperators } from "./operators.generated.js";
