@@ -1,0 +1,152 @@
+/**
+ * What SAM and DGSAM share: the ascent, the exact way back, and a step that is applied whole or not at all.
+ *
+ *     ascent:            p <- p + rho * g / (||g|| + 1e-12)
+ *     adaptive (ASAM):   p <- p + rho * p^2 g / (|| |p| g || + 1e-12)
+ *
+ * The norm is one number over all parameters of all groups; rho is the group's own. A missing gradient counts as zero in
+ * the norm and its parameter stays where it is. A zero gradient gives a zero ascent.
+ */
+import { checkNumber, TwinError } from "./errors.js";
+import { checkGradients, toGroups, type Gradients, type Optimizer, type ParamGroup, type ParamGroupInput, type ParamsInput } from "./optimizer.js";
+
+/** Added to every norm that divides. */
+const NORM_EPS = 1e-12;
+
+export interface Evaluation {
+  readonly loss: number;
+  /** Gradients of the loss at the current parameters, in the order of the parameter groups. */
+  readonly grads: Gradients;
+}
+
+/** Evaluates a loss and its gradients at the parameters as they are when it is called. */
+export type Closure = () => Evaluation;
+
+/** Options that a parameter group may have for itself. */
+export interface PerturbationGroupOptions {
+  /** Radius of the perturbation, >= 0. Default 0.05. */
+  rho?: number;
+}
+
+export interface PerturbationOptions extends PerturbationGroupOptions {
+  /** The ascent of ASAM (elementwise form), which follows the scale of the parameters. Default false. */
+  adaptive?: boolean;
+  /**
+   * What happens when a loss or gradient of any pass is not finite: `"throw"` an ERR_NON_FINITE error or `"skip"` the
+   * step. Either way the parameters and the base optimizer are as before. Default `"throw"`.
+   */
+  nonFinite?: "throw" | "skip";
+}
+
+/** A base optimizer's constructor: `SGD`, `Adam` or `AdamW`. */
+export type BaseOptimizer<Options extends object> = new (params: ParamsInput<Options>, options: Options) => Optimizer<Options>;
+
+export interface StepResult {
+  /** False when the step was skipped because something was not finite. */
+  readonly applied: boolean;
+  /** The loss of each pass, in the order of the passes. */
+  readonly losses: readonly number[];
+  /** What the base optimizer was given; `null` when the step was skipped. */
+  readonly gathered: Gradients | null;
+  /** Index of the closure whose loss or gradient was not finite; `null` when the step was applied. */
+  readonly nonFinite: number | null;
+}
+
+/** Thrown inside a step to leave it; never seen outside. */
+class NonFinitePass {
+  readonly domain: number;
+  constructor(domain: number) {
+    this.domain = domain;
+  }
+}
+
+export abstract class PerturbationOptimizer<Options extends object> {
+  /** Updates the parameters with the gathered gradient, and holds the state. */
+  readonly base: Optimizer<Options>;
+  /** The base optimizer's groups, with `rho` added: options changed here count from the next step on. */
+  readonly paramGroups: readonly ParamGroup<Options & PerturbationGroupOptions>[];
+  readonly params: readonly Float64Array[];
+  readonly #adaptive: boolean;
+  readonly #nonFinite: "throw" | "skip";
+
+  protected constructor(
+    params: ParamsInput<Options & PerturbationGroupOptions>,
+    base: BaseOptimizer<Options>,
+    { rho = 0.05, adaptive = false, nonFinite = "throw" }: PerturbationOptions,
+    baseOptions: Options,
+  ) {
+    const groups = toGroups(params);
+    const radii = groups.map((group) => group.rho ?? rho);
+    for (const radius of radii) checkNumber(`${this.constructor.name}: rho`, radius, 0);
+    this.base = new base(groups.map(withoutRho), baseOptions);
+    this.paramGroups = this.base.paramGroups.map((group, index) => Object.assign(group, { rho: radii[index]! })) as never;
+    this.params = this.base.params;
+    this.#adaptive = adaptive;
+    this.#nonFinite = nonFinite;
+  }
+
+  /**
+   * One whole step: runs `gather` from the current parameters, puts these back bit for bit, and hands what was gathered
+   * to the base optimizer. Whatever is thrown on the way leaves the parameters as they were.
+   */
+  protected run(gather: (evaluate: (closure: Closure, domain: number) => Gradients) => Gradients): StepResult {
+    const saved = this.params.map((param) => param.slice());
+    const losses: number[] = [];
+    const evaluate = (closure: Closure, domain: number): Gradients => {
+      const { loss, grads } = closure();
+      checkGradients(this.params, grads);
+      losses.push(loss);
+      if (!Number.isFinite(loss) || !grads.every((grad) => grad === null || grad.every(Number.isFinite))) {
+        throw new NonFinitePass(domain);
+      }
+      return grads;
+    };
+    let gathered: Gradients;
+    try {
+      gathered = gather(evaluate);
+    } catch (error) {
+      if (!(error instanceof NonFinitePass)) throw error;
+      if (this.#nonFinite === "skip") return { applied: false, losses, gathered: null, nonFinite: error.domain };
+      const pass = `pass ${losses.length}, closure ${error.domain}`;
+      throw new TwinError("ERR_NON_FINITE", `${this.constructor.name}: expected finite losses and gradients, got others in ${pass}; nothing was changed`);
+    } finally {
+      for (const [index, param] of this.params.entries()) param.set(saved[index]!);
+    }
+    this.base.step(gathered);
+    return { applied: true, losses, gathered, nonFinite: null };
+  }
+
+  /** Moves the parameters by one ascent along `grads`. */
+  protected climb(grads: Gradients): void {
+    const norm = Math.sqrt(this.#sumOfSquares(grads));
+    let index = 0;
+    for (const group of this.paramGroups) {
+      const scale = group.rho! / (norm + NORM_EPS);
+      for (const param of group.params) {
+        const grad = grads[index++];
+        if (!grad) continue;
+        for (let i = 0; i < param.length; i++) {
+          param[i]! += scale * (this.#adaptive ? param[i]! * param[i]! * grad[i]! : grad[i]!);
+        }
+      }
+    }
+  }
+
+  #sumOfSquares(grads: Gradients): number {
+    let sum = 0;
+    for (const [index, param] of this.params.entries()) {
+      const grad = grads[index];
+      if (!grad) continue;
+      for (let i = 0; i < param.length; i++) {
+        const component = this.#adaptive ? Math.abs(param[i]!) * grad[i]! : grad[i]!;
+        sum += component * component;
+      }
+    }
+    return sum;
+  }
+}
+
+function withoutRho<Options extends object>(group: ParamGroupInput<Options & PerturbationGroupOptions>): ParamGroupInput<Options> {
+  const { rho: _, ...rest } = group;
+  return rest as unknown as ParamGroupInput<Options>;
+}
