@@ -36,7 +36,7 @@ export class DGSAM<Options extends object> extends PerturbationOptimizer<Options
    * @throws TwinError ERR_ARGUMENT for a negative rho and for what `base` refuses.
    */
   constructor(params: ParamsInput<Options & PerturbationGroupOptions>, base: BaseOptimizer<Options>, options: DGSAMOptions & Options) {
-    const { rho, adaptive, nonFinite, reuse = true, reduction = "sum", ...baseOptions } = options;
+    const { rho, adaptive, policy, reuse = true, reduction = "sum", ...baseOptions } = options;
     super(params, base, options, baseOptions as unknown as Options);
     this.#reuse = reuse;
     this.#reduction = reduction;

@@ -35,21 +35,21 @@ export interface PerturbationOptions extends PerturbationGroupOptions {
    * What happens when a loss or gradient of any pass is not finite: `"throw"` an ERR_NON_FINITE error or `"skip"` the
    * step. Either way the parameters and the base optimizer are as before. Default `"throw"`.
    */
-  nonFinite?: "throw" | "skip";
+  policy?: "throw" | "skip";
 }
 
 /** A base optimizer's constructor: `SGD`, `Adam` or `AdamW`. */
 export type BaseOptimizer<Options extends object> = new (params: ParamsInput<Options>, options: Options) => Optimizer<Options>;
 
 export interface StepResult {
-  /** False when the step was skipped because something was not finite. */
-  readonly applied: boolean;
-  /** The loss of each pass, in the order of the passes. */
-  readonly losses: readonly number[];
+  /** True when something was not finite and nothing was applied (`policy: "skip"`). */
+  readonly skipped: boolean;
+  /** The loss of each pass that was made, in the order of the passes. */
+  readonly passLosses: readonly number[];
   /** What the base optimizer was given; `null` when the step was skipped. */
   readonly gathered: Gradients | null;
   /** Index of the closure whose loss or gradient was not finite; `null` when the step was applied. */
-  readonly nonFinite: number | null;
+  readonly nonFiniteDomain: number | null;
 }
 
 /** Thrown inside a step to leave it; never seen outside. */
@@ -67,12 +67,12 @@ export abstract class PerturbationOptimizer<Options extends object> {
   readonly paramGroups: readonly ParamGroup<Options & PerturbationGroupOptions>[];
   readonly params: readonly Float64Array[];
   readonly #adaptive: boolean;
-  readonly #nonFinite: "throw" | "skip";
+  readonly #policy: "throw" | "skip";
 
   protected constructor(
     params: ParamsInput<Options & PerturbationGroupOptions>,
     base: BaseOptimizer<Options>,
-    { rho = 0.05, adaptive = false, nonFinite = "throw" }: PerturbationOptions,
+    { rho = 0.05, adaptive = false, policy = "throw" }: PerturbationOptions,
     baseOptions: Options,
   ) {
     const groups = toGroups(params);
@@ -82,7 +82,7 @@ export abstract class PerturbationOptimizer<Options extends object> {
     this.paramGroups = this.base.paramGroups.map((group, index) => Object.assign(group, { rho: radii[index]! })) as never;
     this.params = this.base.params;
     this.#adaptive = adaptive;
-    this.#nonFinite = nonFinite;
+    this.#policy = policy;
   }
 
   /**
@@ -91,11 +91,11 @@ export abstract class PerturbationOptimizer<Options extends object> {
    */
   protected run(gather: (evaluate: (closure: Closure, domain: number) => Gradients) => Gradients): StepResult {
     const saved = this.params.map((param) => param.slice());
-    const losses: number[] = [];
+    const passLosses: number[] = [];
     const evaluate = (closure: Closure, domain: number): Gradients => {
       const { loss, grads } = closure();
       checkGradients(this.params, grads);
-      losses.push(loss);
+      passLosses.push(loss);
       if (!Number.isFinite(loss) || !grads.every((grad) => grad === null || grad.every(Number.isFinite))) {
         throw new NonFinitePass(domain);
       }
@@ -106,14 +106,14 @@ export abstract class PerturbationOptimizer<Options extends object> {
       gathered = gather(evaluate);
     } catch (error) {
       if (!(error instanceof NonFinitePass)) throw error;
-      if (this.#nonFinite === "skip") return { applied: false, losses, gathered: null, nonFinite: error.domain };
-      const pass = `pass ${losses.length}, closure ${error.domain}`;
+      if (this.#policy === "skip") return { skipped: true, passLosses, gathered: null, nonFiniteDomain: error.domain };
+      const pass = `pass ${passLosses.length}, closure ${error.domain}`;
       throw new TwinError("ERR_NON_FINITE", `${this.constructor.name}: expected finite losses and gradients, got others in ${pass}; nothing was changed`);
     } finally {
       for (const [index, param] of this.params.entries()) param.set(saved[index]!);
     }
     this.base.step(gathered);
-    return { applied: true, losses, gathered, nonFinite: null };
+    return { skipped: false, passLosses, gathered, nonFiniteDomain: null };
   }
 
   /** Moves the parameters by one ascent along `grads`. */

@@ -20,7 +20,7 @@ export class SAM<Options extends object> extends PerturbationOptimizer<Options> 
    * @throws TwinError ERR_ARGUMENT for a negative rho and for what `base` refuses.
    */
   constructor(params: ParamsInput<Options & PerturbationGroupOptions>, base: BaseOptimizer<Options>, options: SAMOptions & Options) {
-    const { rho, adaptive, nonFinite, ...baseOptions } = options;
+    const { rho, adaptive, policy, ...baseOptions } = options;
     super(params, base, options, baseOptions as unknown as Options);
   }
 

@@ -117,6 +117,10 @@ function sumOf(lists: readonly Gradients[]): (Float64Array | null)[] {
 
 const scaled = (grads: readonly (Float64Array | null)[], scale: number) => grads.map((grad) => grad && grad.map((value) => value * scale));
 const sums = fc.integer({ min: 1, max: 5 }).chain((count) => paramsAndGradients(count));
+const sumsAndOrders = sums.chain((made) => {
+  const order = fc.shuffledSubarray([...made.passes.keys()], { minLength: made.passes.length });
+  return fc.record({ made: fc.constant(made), order });
+});
 
 describe("DGSAM", () => {
   it("with rho 0 hands the base S/(S+1) of the sum of gradients, the first domain's counted twice", () => {
@@ -132,7 +136,7 @@ describe("DGSAM", () => {
 
   it("visits the domains in the given order, the first again at the end, each ascent of length rho", () => {
     fc.assert(
-      fc.property(sums.chain((made) => fc.record({ made: fc.constant(made), order: fc.shuffledSubarray([...made.passes.keys()], { minLength: made.passes.length }) })), ({ made, order }) => {
+      fc.property(sumsAndOrders, ({ made, order }) => {
         const rho = 0.25;
         const seen: number[] = [];
         const places: Float64Array[][] = [];
@@ -142,9 +146,9 @@ describe("DGSAM", () => {
           return { loss: domain, grads };
         });
         const dgsam = new DGSAM(made.params, SGD, { rho, lr: 0.1 });
-        const { losses } = dgsam.step(closures, order);
+        const { passLosses } = dgsam.step(closures, order);
         expect(seen).toEqual([...order, order[0]]);
-        expect(losses).toEqual(seen);
+        expect(passLosses).toEqual(seen);
         for (let pass = 0; pass < order.length; pass++) {
           const flat = (list: Float64Array[]) => list.flatMap((tensor) => [...tensor]);
           const [from, to] = [flat(places[pass]!), flat(places[pass + 1]!)];
@@ -164,9 +168,9 @@ describe("DGSAM", () => {
         const domains = passes.length;
         const closures = passes.map((grads) => constantClosure(grads));
         const mean = new DGSAM(copies(params), Recorder, { rho: 0, reuse, reduction: "mean" });
-        const { losses } = mean.step(closures);
+        const { passLosses } = mean.step(closures);
         const parts = reuse ? [...passes, passes[0]!] : passes;
-        expect(losses).toHaveLength(reuse ? domains + 1 : 2 * domains);
+        expect(passLosses).toHaveLength(reuse ? domains + 1 : 2 * domains);
         for (const [index, grad] of scaled(sumOf(parts), 1 / parts.length).entries()) {
           const actual = record(mean)[0]![index]!;
           if (grad === null) expect(actual).toBeNull();
@@ -233,11 +237,11 @@ describe("SAM", () => {
   it("on a quadratic applies the gradient of the top", () => {
     const param = Float64Array.of(3, 4);
     const sam = new SAM([param], SGD, { rho: 1, lr: 0.5 });
-    const { losses, gathered, applied } = sam.step(() => ({ loss: Math.hypot(...param) ** 2 / 2, grads: [param.slice()] }));
-    expect(worstError([losses], [[12.5, 18]])).toBeLessThan(1e-12);
+    const { passLosses, gathered, skipped } = sam.step(() => ({ loss: Math.hypot(...param) ** 2 / 2, grads: [param.slice()] }));
+    expect(worstError([passLosses], [[12.5, 18]])).toBeLessThan(1e-12);
     expect(worstError(gathered as Float64Array[], [[3.6, 4.8]])).toBeLessThan(1e-12);
     expect(worstError([param], [[1.2, 1.6]])).toBeLessThan(1e-12);
-    expect(applied).toBe(true);
+    expect(skipped).toBe(false);
   });
 });
 
@@ -324,9 +328,9 @@ describe.each(["SAM", "DGSAM"] as const)("%s", (name) => {
           message: `${name}: expected finite losses and gradients, got others in pass ${badPass + 1}, closure ${domain}; nothing was changed`,
         }),
       );
-      const skipping = wrappers[name]([param], { lr: 1, nonFinite: "skip" });
+      const skipping = wrappers[name]([param], { lr: 1, policy: "skip" });
       pass = 0;
-      expect(skipping.step(closure)).toMatchObject({ applied: false, gathered: null, nonFinite: domain });
+      expect(skipping.step(closure)).toMatchObject({ skipped: true, gathered: null, nonFiniteDomain: domain });
       expect(param).toEqual(Float64Array.of(1, 2));
       expect([...record(throwing.optimizer), ...record(skipping.optimizer)]).toEqual([]);
     });
@@ -338,7 +342,7 @@ describe.each(["SAM", "DGSAM"] as const)("%s", (name) => {
       const param = Float64Array.of(0.1, 0.2);
       const thrown = new Error("out of data");
       let pass = 0;
-      const { step, optimizer } = wrappers[name]([param], { lr: 1, nonFinite: "skip" });
+      const { step, optimizer } = wrappers[name]([param], { lr: 1, policy: "skip" });
       expect(() => step(() => {
         if (pass++ === badPass) throw thrown;
         return { loss: 1, grads: [Float64Array.of(3, 4)] };
