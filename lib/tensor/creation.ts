@@ -48,14 +48,17 @@ function keywords(options: CreationOptions, dtype: DType | undefined): Record<st
   return { dtype: options.dtype ?? dtype, device: options.device };
 }
 
-function create<D extends DType>(operator: OperatorFunction, args: unknown[], options: CreationOptions<D>, dtype: DType | undefined = "float32"): Tensor<D> {
-  return finish(operator(...args, keywords(options, dtype)), options);
+/** Any typed operator. */
+type Factory = (...args: never[]) => unknown;
+
+function create<D extends DType>(factory: Factory, args: unknown[], options: CreationOptions<D>, dtype: DType | undefined = "float32"): Tensor<D> {
+  return finish((factory as OperatorFunction)(...args, keywords(options, dtype)), options);
 }
 
 // With a generator PyTorch calls another overload.
-function draw<D extends DType>(plain: string, seeded: string, args: unknown[], options: RandomOptions<D>, dtype: DType): Tensor<D> {
+function draw<D extends DType>(plain: Factory, seeded: Factory, args: unknown[], options: RandomOptions<D>, dtype: DType): Tensor<D> {
   const { generator } = options;
-  const operator = ops.aten[generator === undefined ? plain : seeded] as OperatorFunction;
+  const operator = (generator === undefined ? plain : seeded) as OperatorFunction;
   return finish(operator(...args, { ...keywords(options, dtype), ...(generator === undefined ? {} : { generator }) }), options);
 }
 
@@ -116,12 +119,12 @@ export function eye<D extends DType = "float32">(n: number, mOrOptions?: number 
 
 /** Uniform in [0, 1). */
 export function rand<D extends DType = "float32">(shape: readonly number[], options: RandomOptions<D> = {}): Tensor<D> {
-  return draw("rand.default", "rand.generator", [shape], options, "float32");
+  return draw(ops.aten["rand.default"], ops.aten["rand.generator"], [shape], options, "float32");
 }
 
 /** Standard normal. */
 export function randn<D extends DType = "float32">(shape: readonly number[], options: RandomOptions<D> = {}): Tensor<D> {
-  return draw("randn.default", "randn.generator", [shape], options, "float32");
+  return draw(ops.aten["randn.default"], ops.aten["randn.generator"], [shape], options, "float32");
 }
 
 /** Integers from `low` (default 0) to below `high`, each alike likely; int64 by default. */
@@ -129,17 +132,17 @@ export function randint<D extends DType = "int64">(high: number, shape: readonly
 export function randint<D extends DType = "int64">(low: number, high: number, shape: readonly number[], options?: RandomOptions<D>): Tensor<D>;
 export function randint<D extends DType = "int64">(...args: unknown[]): Tensor<D> {
   const [low, high, shape, options] = Array.isArray(args[1]) ? [0, args[0], args[1], args[2]] : args;
-  return draw("randint.low", "randint.low_generator", [low, high, shape], (options ?? {}) as RandomOptions<D>, "int64");
+  return draw(ops.aten["randint.low"], ops.aten["randint.low_generator"], [low, high, shape], (options ?? {}) as RandomOptions<D>, "int64");
 }
 
 /** A random order of 0 to `n - 1`; int64 by default. */
 export function randperm<D extends DType = "int64">(n: number, options: RandomOptions<D> = {}): Tensor<D> {
-  return draw("randperm.default", "randperm.generator", [n], options, "int64");
+  return draw(ops.aten["randperm.default"], ops.aten["randperm.generator"], [n], options, "int64");
 }
 
-function like<D extends DType>(operator: OperatorFunction, args: unknown[], options: LikeOptions<D>): Tensor<D> {
+function like<D extends DType>(factory: Factory, args: unknown[], options: LikeOptions<D>): Tensor<D> {
   const { dtype, device, layout, memoryFormat } = options;
-  return finish(operator(...args, { dtype, device, layout, memory_format: memoryFormat }), options);
+  return finish((factory as OperatorFunction)(...args, { dtype, device, layout, memory_format: memoryFormat }), options);
 }
 
 /** Zeros of another tensor's shape, dtype and device. */

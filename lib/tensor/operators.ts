@@ -101,6 +101,11 @@ const NUMBERS_AS_TENSORS = new Set(
     .concat("to", "_to_copy", "copy", "copy_", "_conj"),
 );
 
+/** Whether a number may stand for a tensor in every overload of this operator, before others are tried. */
+export function numbersStandForTensors(name: string): boolean {
+  return NUMBERS_AS_TENSORS.has(name);
+}
+
 /** The schemas of all overloads of an operator, in the order in which a call tries them; empty when there is none. */
 export function operatorSchemas(namespace: string, name: string): OperatorSchema[] {
   return native.overloads(namespace, name) as OperatorSchema[];
@@ -116,7 +121,7 @@ function lookUp(namespace: string, name: string): OperatorFunction {
     const names = all.map((each) => each.name.slice(namespace.length + 2)).join(", ");
     throw new DgsamError("ERR_ARGUMENT", `ops.${namespace}["${name}"]: no such overload; ${namespace}::${base} has ${names}`);
   }
-  return makeFunction(chosen.map(toOverload), overloadName !== undefined || NUMBERS_AS_TENSORS.has(base));
+  return makeFunction(chosen.map(toOverload), overloadName !== undefined || numbersStandForTensors(base));
 }
 
 function makeNamespace(namespace: string): object {
