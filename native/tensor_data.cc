@@ -31,7 +31,8 @@ at::Tensor plain(const at::Tensor& tensor) {
     throw UsageError("ERR_ARGUMENT", "expected a dense tensor, got one of layout " + c10::str(tensor.layout()) +
                                          "; call toDense() first");
   if (tensor.device().is_meta()) throw UsageError("ERR_DEVICE", "a tensor on the meta device has no data");
-  const at::Tensor detached = tensor.detach();
+  // A zero tensor of autograd's has no memory until it is copied.
+  const at::Tensor detached = tensor._is_zerotensor() ? tensor.detach().clone() : tensor.detach();
   return (detached.is_quantized() ? detached.int_repr() : detached).cpu().resolve_conj().resolve_neg().contiguous();
 }
 
