@@ -1,3 +1,5 @@
 /** The public list of the package. */
 export { DgsamError, type DgsamErrorCode } from "./errors.js";
 export * from "./tensor/index.js";
+export * from "./optim/index.js";
+export * from "./data/index.js";

@@ -14,6 +14,7 @@ namespace {
 
 // initialize(makeError): the error factory of lib/native.ts, given before anything can fail.
 Napi::Value initialize(Environment& environment, const Napi::CallbackInfo& info) {
+  if (!info[0].IsFunction()) throw UsageError("ERR_ARGUMENT", "expected a function that makes errors");
   environment.makeError = Napi::Persistent(info[0].As<Napi::Function>());
   checkLibTorchVersion();
   return info.Env().Undefined();
@@ -36,5 +37,11 @@ Napi::Object registerAddon(Napi::Env env, Napi::Object exports) {
 }  // namespace
 }  // namespace dgsam
 
-static Napi::Object init(Napi::Env env, Napi::Object exports) { return dgsam::registerAddon(env, exports); }
+static Napi::Object init(Napi::Env env, Napi::Object exports) {
+  try {
+    return dgsam::registerAddon(env, exports);
+  } catch (const dgsam::UsageError& error) {
+    throw Napi::Error::New(env, error.what());
+  }
+}
 NODE_API_MODULE(dgsam, init)

@@ -12,7 +12,7 @@ namespace {
 // Frame: outputs, gradOutputs, retainGraph, createGraph, inputs (an empty list for all leaves).
 void backward(Environment&, FrameReader& reader, FrameWriter&) {
   const std::vector<at::Tensor> outputs = reader.tensors();
-  const std::vector<at::Tensor> gradOutputs = reader.tensors();
+  const std::vector<at::Tensor> gradOutputs = reader.tensorsOrUndefined();
   const bool retainGraph = reader.boolean();
   const bool createGraph = reader.boolean();
   const std::vector<at::Tensor> inputs = reader.tensors();
@@ -23,7 +23,7 @@ void backward(Environment&, FrameReader& reader, FrameWriter&) {
 void grad(Environment&, FrameReader& reader, FrameWriter& writer) {
   const std::vector<at::Tensor> outputs = reader.tensors();
   const std::vector<at::Tensor> inputs = reader.tensors();
-  const std::vector<at::Tensor> gradOutputs = reader.tensors();
+  const std::vector<at::Tensor> gradOutputs = reader.tensorsOrUndefined();
   const bool retainGraph = reader.boolean();
   const bool createGraph = reader.boolean();
   const bool allowUnused = reader.boolean();
@@ -57,10 +57,10 @@ void countGrads(Environment&, FrameReader& reader, FrameWriter& writer) {
   writer.number(count);
 }
 
-// Frame: tensors, gradients (None clears).
+// Frame: tensors, gradients (None clears). All are checked before one is set.
 void setGrads(Environment&, FrameReader& reader, FrameWriter&) {
   const std::vector<at::Tensor> tensors = reader.tensors();
-  const std::vector<at::Tensor> gradients = reader.tensors();
+  const std::vector<at::Tensor> gradients = reader.tensorsOrUndefined();
   if (tensors.size() != gradients.size())
     throw UsageError("ERR_ARGUMENT", "expected as many gradients as tensors");
   for (size_t i = 0; i < tensors.size(); ++i) {
@@ -78,8 +78,8 @@ void setGrads(Environment&, FrameReader& reader, FrameWriter&) {
                                                 gradient.device()));
       if (gradient.is_same(tensor)) throw UsageError("ERR_ARGUMENT", "a tensor cannot be its own gradient");
     }
-    tensor.mutable_grad() = gradient;
   }
+  for (size_t i = 0; i < tensors.size(); ++i) tensors[i].mutable_grad() = gradients[i];
 }
 
 // Frame: tensors. Drops their gradients, or fills them with zeros where the second value is true.
@@ -99,8 +99,7 @@ void zeroGrads(Environment&, FrameReader& reader, FrameWriter&) {
 }
 
 Napi::Value handleFlag(Environment& environment, const Napi::CallbackInfo& info, bool (*read)(const at::Tensor&)) {
-  if (!info[0].IsNumber()) throw UsageError("ERR_ARGUMENT", "expected a tensor handle");
-  return Napi::Boolean::New(info.Env(), read(environment.tensor(info[0].As<Napi::Number>().DoubleValue())));
+  return Napi::Boolean::New(info.Env(), read(environment.tensor(handleArgument(info, 0))));
 }
 
 Napi::Value requiresGrad(Environment& environment, const Napi::CallbackInfo& info) {

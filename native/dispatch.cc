@@ -1,5 +1,6 @@
 #include "dispatch.h"
 
+#include <c10/util/ScopeExit.h>
 #include <torch/csrc/jit/runtime/operator.h>
 
 #include <algorithm>
@@ -46,11 +47,6 @@ Napi::Object describe(Napi::Env env, const BoundOperator& bound, size_t index) {
   return result;
 }
 
-std::string stringArgument(const Napi::CallbackInfo& info, size_t index) {
-  if (!info[index].IsString()) throw UsageError("ERR_ARGUMENT", "expected a string as argument " + std::to_string(index));
-  return info[index].As<Napi::String>();
-}
-
 // overloads("aten", "add"): the overloads of a packet in the order in which PyTorch's own packets try them.
 Napi::Value overloads(Environment& environment, const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
@@ -61,9 +57,8 @@ Napi::Value overloads(Environment& environment, const Napi::CallbackInfo& info) 
     if (!candidate->isC10Op()) continue;
     const auto handle = c10::Dispatcher::singleton().findSchema(candidate->schema().operator_name());
     if (!handle) continue;
-    const size_t index = environment.operators.size();
-    environment.operators.push_back(std::make_unique<BoundOperator>(*handle));
-    result.Set(count++, describe(env, *environment.operators.back(), index));
+    const size_t index = environment.bind(*handle);
+    result.Set(count++, describe(env, *environment.operators[index], index));
   }
   return result;
 }
@@ -114,14 +109,15 @@ void call(Environment& environment, FrameReader& reader, FrameWriter& writer) {
     throw UsageError("ERR_ARGUMENT", "no operator has this index");
   const BoundOperator& bound = *environment.operators[static_cast<size_t>(index)];
   environment.subject = &bound.name;
-  const size_t given = static_cast<size_t>(reader.number());
+  const double given = reader.number();
   torch::jit::Stack& stack = environment.stack;
-  stack.clear();  // a call that threw leaves its values
+  // Also when the call throws: what stays on the stack would stay in memory.
+  const auto clearStack = c10::make_scope_exit([&stack] { stack.clear(); });
   // Which arguments came as tensors or lists that an aliased return can hand back.
   uint64_t returnable = 0;
   for (size_t i = 0; i < bound.arguments.size(); ++i) {
     const BoundArgument& argument = bound.arguments[i];
-    if (i < given) {
+    if (static_cast<double>(i) < given) {
       const Tag tag = reader.peek();
       if ((tag == Tag::Tensor || tag == Tag::List) && i < 64) returnable |= uint64_t{1} << i;
       try {
@@ -146,7 +142,6 @@ void call(Environment& environment, FrameReader& reader, FrameWriter& writer) {
       writer.value(stack[i]);
     }
   }
-  stack.clear();
 }
 
 }  // namespace

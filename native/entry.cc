@@ -1,16 +1,49 @@
 #include "entry.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace dgsam {
 
+namespace {
+
+Failure describeFailure() {
+  try {
+    throw;
+  } catch (const Napi::Error& error) {
+    return {"ERR_ARGUMENT", error.Message(), ""};
+  } catch (...) {
+    return describeCurrentException();
+  }
+}
+
+}  // namespace
+
 Napi::Error toJavaScriptError(Environment& environment, Napi::Env env, const std::string& subject) {
-  const Failure failure = describeCurrentException();
+  const Failure failure = describeFailure();
   if (environment.makeError.IsEmpty()) return Napi::Error::New(env, failure.message);
   const Napi::Value error =
       environment.makeError.Call({Napi::String::New(env, failure.kind), Napi::String::New(env, failure.message),
                                   Napi::String::New(env, failure.details), Napi::String::New(env, subject)});
   return Napi::Error(env, error);
+}
+
+Handle handleArgument(const Napi::CallbackInfo& info, size_t index) {
+  if (!info[index].IsNumber())
+    throw UsageError("ERR_ARGUMENT", "expected a native handle as argument " + std::to_string(index));
+  return info[index].As<Napi::Number>().DoubleValue();
+}
+
+std::string stringArgument(const Napi::CallbackInfo& info, size_t index) {
+  if (!info[index].IsString()) throw UsageError("ERR_ARGUMENT", "expected a string as argument " + std::to_string(index));
+  return info[index].As<Napi::String>();
+}
+
+int integerArgument(const Napi::CallbackInfo& info, size_t index, const char* what, int low, int high) {
+  const double value = info[index].IsNumber() ? info[index].As<Napi::Number>().DoubleValue() : std::nan("");
+  if (!(value >= low && value <= high) || value != std::trunc(value))
+    throw UsageError("ERR_ARGUMENT", "expected " + std::string(what) + " from " + std::to_string(low) + " to " + std::to_string(high));
+  return static_cast<int>(value);
 }
 
 void addEntry(Napi::Object exports, Environment& environment, const char* name, napi_callback callback) {
@@ -35,8 +68,6 @@ napi_value callWithFrame(napi_env env, napi_callback_info info, FrameEntry entry
       Napi::Float64Array spill = Napi::Float64Array::New(env, writer.spill().size());
       std::copy(writer.spill().begin(), writer.spill().end(), spill.Data());
       return spill;
-    } catch (const Napi::Error&) {
-      throw;
     } catch (...) {
       throw toJavaScriptError(environment, env, environment.subject == nullptr ? "" : *environment.subject);
     }

@@ -1,6 +1,8 @@
 // The shape of every native function that JavaScript can call: convert, check, call, wrap, inside one guard.
 #pragma once
 
+#include <string>
+
 #include "environment.h"
 #include "frame.h"
 
@@ -10,21 +12,26 @@ using Entry = Napi::Value (*)(Environment&, const Napi::CallbackInfo&);
 // Takes its arguments from the call frame and leaves its results there.
 using FrameEntry = void (*)(Environment&, FrameReader&, FrameWriter&);
 
-// Turns the exception being handled into a DgsamError on the JavaScript side. `subject` names the operator, if any.
+// Turns the exception being handled into a DgsamError on the JavaScript side, also one of Node-API's own. `subject` names
+// the operator, if any. Must be called inside a catch block.
 Napi::Error toJavaScriptError(Environment& environment, Napi::Env env, const std::string& subject);
+
+// Arguments of entries that take them from JavaScript: ERR_ARGUMENT when one is of another kind.
+Handle handleArgument(const Napi::CallbackInfo& info, size_t index);
+std::string stringArgument(const Napi::CallbackInfo& info, size_t index);
+// A whole number from `low` to `high`; `what` names it in the message.
+int integerArgument(const Napi::CallbackInfo& info, size_t index, const char* what, int low, int high);
 
 // Registers `name` on `exports`.
 void addEntry(Napi::Object exports, Environment& environment, const char* name, napi_callback callback);
 
 template <Entry entry>
 napi_value guardedEntry(napi_env rawEnv, napi_callback_info rawInfo) {
-  Napi::CallbackInfo info(rawEnv, rawInfo);
-  Environment& environment = *static_cast<Environment*>(info.Data());
   return Napi::details::WrapCallback(rawEnv, [&]() -> napi_value {
+    Napi::CallbackInfo info(rawEnv, rawInfo);
+    Environment& environment = *static_cast<Environment*>(info.Data());
     try {
       return entry(environment, info);
-    } catch (const Napi::Error&) {
-      throw;
     } catch (...) {
       throw toJavaScriptError(environment, rawEnv, "");
     }

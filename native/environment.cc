@@ -8,18 +8,23 @@ namespace {
 
 // Environment numbers are part of every handle, so two living environments must never share one.
 constexpr unsigned kMaxEnvironments = 256;
+// A number comes back after at least 256 environments. Its slots then begin with other generations, so that handles of
+// the dead environment stay dead; the multiplier spreads them over the lower half of the range.
+constexpr uint32_t kFirstGenerations = uint32_t{1} << (kGenerationBits - 1);
+constexpr uint32_t kSpread = 2654435761;
 std::mutex idMutex;
 std::array<bool, kMaxEnvironments> idsInUse{};
+std::array<uint32_t, kMaxEnvironments> timesUsed{};
 unsigned nextId = 0;
 
-unsigned takeId() {
+EnvironmentId takeId() {
   std::lock_guard<std::mutex> lock(idMutex);
   for (unsigned tried = 0; tried < kMaxEnvironments; ++tried) {
     const unsigned id = nextId;
     nextId = (nextId + 1) % kMaxEnvironments;
     if (!idsInUse[id]) {
       idsInUse[id] = true;
-      return id;
+      return {id, 1 + timesUsed[id]++ * kSpread % kFirstGenerations};
     }
   }
   throw UsageError("ERR_STATE", "dgsam is loaded in 256 threads already; end some workers first");
@@ -44,21 +49,33 @@ const c10::StorageImpl* trackedStorage(const at::Tensor& tensor) {
 }  // namespace
 
 Environment::Environment(Napi::Env env)
-    : id_(takeId()), generators(id_, "generator"), env_(env), tensors_(id_, "tensor") {}
+    : id_(takeId()),
+      generators(id_.number, id_.firstGeneration, "generator"),
+      env_(env),
+      tensors_(id_.number, id_.firstGeneration, "tensor") {}
 
 Environment::~Environment() {
-  inferenceModes.clear();
-  returnId(id_);
+  while (!inferenceModes.empty()) inferenceModes.pop_back();
+  returnId(id_.number);
+}
+
+size_t Environment::bind(const c10::OperatorHandle& handle) {
+  const auto [found, isNew] = operatorIndices_.try_emplace(handle.operator_name(), operators.size());
+  if (isNew) operators.push_back(std::make_unique<BoundOperator>(handle));
+  return found->second;
 }
 
 Handle Environment::hold(at::Tensor tensor) {
   const c10::StorageImpl* storage = trackedStorage(tensor);
+  const Handle handle = tensors_.insert({std::move(tensor), storage});
   if (storage != nullptr) {
+    // set_() and resize_() may change a tensor's storage later: each tensor counts under the storage it came with, for
+    // as many bytes as that had when it was first seen, so that what is added is what is taken away.
     const int64_t bytes = static_cast<int64_t>(storage->nbytes());
     StorageUse& use = storages_.try_emplace(storage, StorageUse{0, bytes}).first->second;
     if (use.tensors++ == 0) reportMemory(use.bytes);
   }
-  return tensors_.insert({std::move(tensor), storage});
+  return handle;
 }
 
 bool Environment::release(Handle handle) {

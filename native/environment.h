@@ -25,8 +25,14 @@ struct HeldTensor {
   const void* storage = nullptr;
 };
 
+// The number of an environment in its handles, and the generation that its slots begin with.
+struct EnvironmentId {
+  unsigned number;
+  uint32_t firstGeneration;
+};
+
 class Environment {
-  const unsigned id_;
+  const EnvironmentId id_;
 
  public:
   explicit Environment(Napi::Env env);
@@ -45,6 +51,8 @@ class Environment {
 
   // Operators that JavaScript has looked up so far, by the index it knows them by.
   std::vector<std::unique_ptr<BoundOperator>> operators;
+  // The index of an operator, the same each time it is looked up.
+  size_t bind(const c10::OperatorHandle& handle);
 
   // The stack of the operator that runs, kept between calls for its memory.
   std::vector<c10::IValue> stack;
@@ -65,6 +73,7 @@ class Environment {
   void reportMemory(int64_t change);
 
   Napi::Env env_;
+  std::unordered_map<c10::OperatorName, size_t> operatorIndices_;
   HandleTable<HeldTensor> tensors_;
   struct StorageUse {
     size_t tensors;

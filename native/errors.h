@@ -1,6 +1,6 @@
 // The border between C++ exceptions and JavaScript errors.
 //
-// Every native entry runs inside guard(): nothing thrown in C++ leaves it but a JavaScript exception, made by the
+// Every native entry runs inside the guard of entry.h: nothing thrown in C++ leaves it but a JavaScript exception, made by the
 // factory that lib/native.ts registers (so that users always see a DgsamError).
 #pragma once
 

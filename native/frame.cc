@@ -1,8 +1,12 @@
 #include "frame.h"
 
 #include <ATen/ScalarOps.h>
+#include <c10/core/Layout.h>
+#include <c10/core/MemoryFormat.h>
+#include <c10/core/QScheme.h>
 #include <c10/core/ScalarType.h>
 
+#include <cmath>
 #include <cstring>
 
 namespace dgsam {
@@ -12,6 +16,13 @@ constexpr double kMaxSafeInteger = 9007199254740991.0;
 
 [[noreturn]] void mismatch(const std::string& expected) {
   throw UsageError("ERR_ARGUMENT", "expected " + expected);
+}
+
+// What the frame holds is not to be trusted, and casting NaN or a number out of range is undefined behaviour.
+Tag toTag(double number) {
+  if (!(number >= 0 && number <= static_cast<double>(Tag::Argument)))
+    throw UsageError("ERR_ARGUMENT", "the call frame holds a tag that does not exist");
+  return static_cast<Tag>(static_cast<int>(number));
 }
 
 std::string toUtf8(const std::u16string& text) {
@@ -51,11 +62,11 @@ double FrameReader::number() {
   return *position_++;
 }
 
-Tag FrameReader::tag() { return static_cast<Tag>(static_cast<int>(number())); }
+Tag FrameReader::tag() { return toTag(number()); }
 
 Tag FrameReader::peek() const {
   if (position_ == end_) throw UsageError("ERR_ARGUMENT", "the call frame ended too early");
-  return static_cast<Tag>(static_cast<int>(*position_));
+  return toTag(*position_);
 }
 
 size_t FrameReader::length() {
@@ -67,7 +78,11 @@ size_t FrameReader::length() {
 
 std::string FrameReader::string() {
   std::u16string text(length(), u'\0');
-  for (char16_t& unit : text) unit = static_cast<char16_t>(number());
+  for (char16_t& unit : text) {
+    const double code = number();
+    if (!(code >= 0 && code <= 0xFFFF)) mismatch("UTF-16 code units");
+    unit = static_cast<char16_t>(code);
+  }
   return toUtf8(text);
 }
 
@@ -78,15 +93,28 @@ int64_t FrameReader::bigint() {
   return value;
 }
 
+int64_t FrameReader::safeInteger() {
+  const double value = number();
+  if (!(std::abs(value) <= kMaxSafeInteger) || value != std::trunc(value)) mismatch("a safe integer");
+  return static_cast<int64_t>(value);
+}
+
 int64_t FrameReader::integer(Tag tag) {
-  if (tag == Tag::Int) return static_cast<int64_t>(number());
+  if (tag == Tag::Int) return safeInteger();
   if (tag == Tag::BigInt) return bigint();
   mismatch("an integer");
 }
 
+// LibTorch looks tables up by these numbers without a check of its own.
+int64_t FrameReader::enumerator(Tag tag, const ValueType& type, int count) {
+  const int64_t value = integer(tag);
+  if (value < 0 || value >= count) mismatch("a number of a " + type.text + " below " + std::to_string(count));
+  return value;
+}
+
 c10::Scalar FrameReader::scalar(Tag tag) {
   switch (tag) {
-    case Tag::Int: return c10::Scalar(static_cast<int64_t>(number()));
+    case Tag::Int: return c10::Scalar(safeInteger());
     case Tag::BigInt: return c10::Scalar(bigint());
     case Tag::Double: return c10::Scalar(number());
     case Tag::Bool: return c10::Scalar(number() != 0);
@@ -114,12 +142,19 @@ at::Tensor FrameReader::tensorOrUndefined() {
   return next == Tag::None ? at::Tensor() : tensor(next);
 }
 
-std::vector<at::Tensor> FrameReader::tensors() {
+std::vector<at::Tensor> FrameReader::tensorsOrUndefined() {
   if (tag() != Tag::List) mismatch("a list of tensors");
   std::vector<at::Tensor> result;
   const size_t count = length();
   result.reserve(count);
   for (size_t i = 0; i < count; ++i) result.push_back(tensorOrUndefined());
+  return result;
+}
+
+std::vector<at::Tensor> FrameReader::tensors() {
+  std::vector<at::Tensor> result = tensorsOrUndefined();
+  for (const at::Tensor& each : result)
+    if (!each.defined()) mismatch("a list of tensors, got null among them");
   return result;
 }
 
@@ -144,11 +179,11 @@ c10::IValue FrameReader::value(Tag tag, const ValueType& type) {
   }
   switch (type.kind) {
     case Kind::Tensor: return tensor(tag);
-    case Kind::Int:
-    case Kind::ScalarType:
-    case Kind::Layout:
-    case Kind::MemoryFormat:
-    case Kind::QScheme: return integer(tag);
+    case Kind::Int: return integer(tag);
+    case Kind::ScalarType: return enumerator(tag, type, static_cast<int>(c10::ScalarType::Undefined));
+    case Kind::Layout: return enumerator(tag, type, static_cast<int>(c10::Layout::NumOptions));
+    case Kind::MemoryFormat: return enumerator(tag, type, static_cast<int>(c10::MemoryFormat::NumOptions));
+    case Kind::QScheme: return enumerator(tag, type, c10::COMPILE_TIME_NUM_QSCHEMES);
     case Kind::Float:
       if (tag != Tag::Double) mismatch("a number");
       return number();

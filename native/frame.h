@@ -48,13 +48,16 @@ class FrameReader {
   // One argument of an operator.
   c10::IValue argument(const BoundArgument& argument);
   // Of the rooms that take tensors without a schema:
-  at::Tensor tensor();                          // a defined tensor
+  at::Tensor tensor();                           // a defined tensor
   at::Tensor tensorOrUndefined();
-  std::vector<at::Tensor> tensors();            // a list; None is an undefined tensor
+  std::vector<at::Tensor> tensors();             // a list of defined tensors
+  std::vector<at::Tensor> tensorsOrUndefined();  // a list; None is an undefined tensor
   bool boolean();
 
  private:
   Tag tag();
+  int64_t safeInteger();
+  int64_t enumerator(Tag tag, const ValueType& type, int count);
   size_t length();
   std::string string();
   int64_t bigint();
@@ -69,7 +72,7 @@ class FrameReader {
   const double* end_;
 };
 
-// Writes results. When they do not fit into the frame they go on in memory of their own, which `overflow` tells.
+// Writes results. When they do not fit into the frame they go on in memory of their own, which `overflowed` tells.
 class FrameWriter {
  public:
   explicit FrameWriter(Environment& environment);

@@ -26,7 +26,8 @@ constexpr uint64_t kMaxHandle = (uint64_t{1} << 53) - 1;
 template <typename T>
 class HandleTable {
  public:
-  HandleTable(unsigned environment, const char* noun) : environment_(environment), noun_(noun) {}
+  HandleTable(unsigned environment, uint32_t firstGeneration, const char* noun)
+      : environment_(environment), firstGeneration_(firstGeneration), noun_(noun) {}
 
   Handle insert(T value) {
     uint32_t slot;
@@ -37,7 +38,7 @@ class HandleTable {
       if (entries_.size() == kMaxSlots)
         throw UsageError("ERR_OOM", "all 16,777,216 native handles are in use; free tensors with scope() or dispose()");
       slot = static_cast<uint32_t>(entries_.size());
-      entries_.emplace_back();
+      entries_.push_back({T(), firstGeneration_, false});
     }
     Entry& entry = entries_[slot];
     entry.value = std::move(value);
@@ -80,14 +81,15 @@ class HandleTable {
 
  private:
   struct Entry {
-    T value{};
-    uint32_t generation = 1;
-    bool live = false;
+    T value;
+    uint32_t generation;
+    bool live;
   };
 
   Entry* find(Handle handle) {
     if (!(handle > 0) || handle > static_cast<double>(kMaxHandle)) return nullptr;
     const uint64_t bits = static_cast<uint64_t>(handle);
+    if (static_cast<double>(bits) != handle) return nullptr;
     if ((bits >> (kSlotBits + kGenerationBits)) != environment_) return nullptr;
     const uint64_t slot = bits & (kMaxSlots - 1);
     if (slot >= entries_.size()) return nullptr;
@@ -105,6 +107,7 @@ class HandleTable {
   }
 
   const uint64_t environment_;
+  const uint32_t firstGeneration_;
   const char* noun_;
   std::vector<Entry> entries_;
   std::vector<uint32_t> free_;

@@ -9,8 +9,7 @@ namespace dgsam {
 namespace {
 
 at::Generator& generatorArgument(Environment& environment, const Napi::CallbackInfo& info) {
-  if (!info[0].IsNumber()) throw UsageError("ERR_ARGUMENT", "expected a generator handle");
-  return environment.generators.at(info[0].As<Napi::Number>().DoubleValue());
+  return environment.generators.at(handleArgument(info, 0));
 }
 
 uint64_t seedArgument(const Napi::Value& value) {
@@ -27,7 +26,7 @@ Napi::Value manualSeed(Environment&, const Napi::CallbackInfo& info) {
 }
 
 Napi::Value createGenerator(Environment& environment, const Napi::CallbackInfo& info) {
-  const c10::Device device(info[0].As<Napi::String>().Utf8Value());
+  const c10::Device device(stringArgument(info, 0));
   at::Generator generator = device.is_cpu()
                                 ? at::make_generator<at::CPUGeneratorImpl>()
                                 : at::globalContext().defaultGenerator(device).clone();
@@ -35,7 +34,7 @@ Napi::Value createGenerator(Environment& environment, const Napi::CallbackInfo& 
 }
 
 Napi::Value defaultGenerator(Environment& environment, const Napi::CallbackInfo& info) {
-  const c10::Device device(info[0].As<Napi::String>().Utf8Value());
+  const c10::Device device(stringArgument(info, 0));
   return Napi::Number::New(info.Env(), environment.generators.insert(at::globalContext().defaultGenerator(device)));
 }
 
@@ -54,7 +53,9 @@ Napi::Value reseedGenerator(Environment& environment, const Napi::CallbackInfo& 
 }
 
 Napi::Value initialSeed(Environment& environment, const Napi::CallbackInfo& info) {
-  return Napi::BigInt::New(info.Env(), generatorArgument(environment, info).current_seed());
+  at::Generator& generator = generatorArgument(environment, info);
+  std::lock_guard<std::mutex> lock(generator.mutex());
+  return Napi::BigInt::New(info.Env(), generator.current_seed());
 }
 
 Napi::Value generatorState(Environment& environment, const Napi::CallbackInfo& info) {
@@ -65,7 +66,7 @@ Napi::Value generatorState(Environment& environment, const Napi::CallbackInfo& i
 
 Napi::Value setGeneratorState(Environment& environment, const Napi::CallbackInfo& info) {
   at::Generator& generator = generatorArgument(environment, info);
-  const at::Tensor state = environment.tensor(info[1].As<Napi::Number>().DoubleValue());
+  const at::Tensor state = environment.tensor(handleArgument(info, 1));
   std::lock_guard<std::mutex> lock(generator.mutex());
   generator.set_state(state);
   return info.Env().Undefined();

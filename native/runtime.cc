@@ -8,6 +8,9 @@
 namespace dgsam {
 namespace {
 
+// OpenMP ends the process when it cannot start as many threads as it was told to.
+constexpr int kMaxThreads = 1024;
+
 std::string runtimeVersion() {
   const std::string config = at::show_config();
   const std::string key = "TORCH_VERSION=";
@@ -39,7 +42,7 @@ Napi::Value numThreads(Environment&, const Napi::CallbackInfo& info) {
 }
 
 Napi::Value setNumThreads(Environment&, const Napi::CallbackInfo& info) {
-  at::set_num_threads(info[0].As<Napi::Number>().Int32Value());
+  at::set_num_threads(integerArgument(info, 0, "a thread count", 1, kMaxThreads));
   return info.Env().Undefined();
 }
 

@@ -1,0 +1,26 @@
+/** One small operator: what a call costs beside the arithmetic. */
+
+import { manualSeed, randn, scope } from "dgsam";
+import { compare, local } from "../measure.mjs";
+
+const CALLS_PER_SCOPE = 100;
+
+/** @param {import("../run.mjs").Context} context */
+export async function* operatorRows({ pytorch }) {
+  if (pytorch === null) return;
+  manualSeed(0);
+  const a = randn([16]);
+  const b = randn([16]);
+  const inScope = (iterations) => {
+    const start = process.hrtime.bigint();
+    for (let done = 0; done < iterations; done += CALLS_PER_SCOPE)
+      scope(() => {
+        for (let i = 0; i < CALLS_PER_SCOPE; i++) a.add(b);
+      });
+    return Number(process.hrtime.bigint() - start) / 1e9;
+  };
+  // Finalizers run between macrotasks, so the loop outside a scope is short; what it leaves is freed between pairs.
+  const options = { pairs: 21, seconds: 0.05 };
+  yield { name: "16-element add inside a scope / PyTorch", value: (await compare(inScope, pytorch.side("add"), options)).ratio, goal: 0.7 };
+  yield { name: "16-element add outside a scope / PyTorch", value: (await compare(local(() => a.add(b)), pytorch.side("add"), options)).ratio, goal: 1.0 };
+}

@@ -1,0 +1,96 @@
+/**
+ * Adam and AdamW, as torch.optim, over LibTorch's fused kernels.
+ *
+ *     g  <- grad                            (maximize: -grad;  Adam: + weightDecay * p)
+ *     p  <- p - lr * weightDecay * p        (AdamW only)
+ *     m  <- beta1 * m + (1 - beta1) * g
+ *     v  <- beta2 * v + (1 - beta2) * g^2   (amsgrad: vmax <- max(vmax, v), used below for v)
+ *     p  <- p - lr / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + eps)
+ *
+ * Kingma & Ba 2015; Loshchilov & Hutter 2019; Reddi et al. 2018.
+ */
+
+import { argumentError } from "../errors.js";
+import { ops, zeros, type Tensor } from "../tensor/index.js";
+import { realViews } from "./complex.js";
+import { checkBoolean, checkNumber, Optimizer, type ParamGroup, type ParamsInput } from "./optimizer.js";
+
+export interface AdamOptions {
+  /** Learning rate. Default 1e-3. */
+  lr: number;
+  /** Decay of the running mean of the gradient and of its square. Default [0.9, 0.999]. */
+  betas: readonly [number, number];
+  /** Added to the denominator. Default 1e-8. */
+  eps: number;
+  /** Adam: L2 penalty, added to the gradient, default 0. AdamW: decay of the parameter itself, default 1e-2. */
+  weightDecay: number;
+  /** Divide by the largest running mean of squares so far. Default false. */
+  amsgrad: boolean;
+  /** Climb instead of descend. Default false. */
+  maximize: boolean;
+}
+
+type FusedKernel = "_fused_adam_.default" | "_fused_adamw_.default";
+
+abstract class AdamFamily extends Optimizer<AdamOptions> {
+  protected abstract readonly kernel: FusedKernel;
+
+  protected checkOptions(options: AdamOptions): void {
+    const name = this.constructor.name;
+    checkNumber(name, "lr", options.lr, 0);
+    if (!Array.isArray(options.betas) || options.betas.length !== 2) throw argumentError(`${name}: betas`, "two numbers", options.betas);
+    options.betas.forEach((beta, i) => checkNumber(name, `betas[${i}]`, beta, 0, 1, false));
+    checkNumber(name, "eps", options.eps, 0);
+    checkNumber(name, "weightDecay", options.weightDecay, 0);
+    checkBoolean(name, "amsgrad", options.amsgrad);
+    checkBoolean(name, "maximize", options.maximize);
+  }
+
+  protected update(group: ParamGroup<AdamOptions>, parameters: Tensor[], gradients: Tensor[]): void {
+    const states = parameters.map((parameter) =>
+      this.stateOf(parameter, () => ({
+        // The kernels read step counts as float32, whatever the parameter is.
+        step: zeros([], { device: parameter.device }),
+        expAvg: ops.aten["zeros_like.default"](parameter),
+        expAvgSq: ops.aten["zeros_like.default"](parameter),
+        ...(group.amsgrad ? { maxExpAvgSq: ops.aten["zeros_like.default"](parameter) } : {}),
+      })),
+    );
+    const steps = states.map((state) => state.step!);
+    ops.aten["_foreach_add_.Scalar"](steps, 1);
+    ops.aten[this.kernel](
+      realViews(parameters),
+      realViews(gradients),
+      realViews(states.map((state) => state.expAvg!)),
+      realViews(states.map((state) => state.expAvgSq!)),
+      group.amsgrad ? realViews(states.map((state) => state.maxExpAvgSq!)) : [],
+      steps,
+      {
+        lr: group.lr,
+        beta1: group.betas[0],
+        beta2: group.betas[1],
+        weight_decay: group.weightDecay,
+        eps: group.eps,
+        amsgrad: group.amsgrad,
+        maximize: group.maximize,
+      },
+    );
+  }
+}
+
+export class Adam extends AdamFamily {
+  protected readonly kernel = "_fused_adam_.default";
+
+  constructor(params: ParamsInput<AdamOptions>, options: Partial<AdamOptions> = {}) {
+    super(params, { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, amsgrad: false, maximize: false }, options);
+  }
+}
+
+/** Adam with weight decay apart from the gradient. */
+export class AdamW extends AdamFamily {
+  protected readonly kernel = "_fused_adamw_.default";
+
+  constructor(params: ParamsInput<AdamOptions>, options: Partial<AdamOptions> = {}) {
+    super(params, { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 1e-2, amsgrad: false, maximize: false }, options);
+  }
+}

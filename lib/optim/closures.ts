@@ -1,0 +1,42 @@
+/** Closures: how a step gets losses. It differentiates them itself, at parameters of its own choice. */
+
+import { argumentError, DgsamError } from "../errors.js";
+import { countGradients, enableGrad, Tensor, zeroGradients } from "../tensor/index.js";
+
+/** Computes one loss, a tensor of one element, from the current parameters. It must not call `backward()`. */
+export type Closure = () => Tensor;
+
+/** A loss or gradient that was NaN or infinite. Steps turn it into an error or a skipped step, by their `policy`. */
+export class NonFinite extends Error {
+  constructor(readonly what: "loss" | "gradient", readonly value: number) {
+    super(`${what} is ${value}`);
+  }
+}
+
+/**
+ * Evaluates a closure and leaves its gradients, and nothing older, in the parameters' `grad`.
+ *
+ * @param name the closure as error messages call it
+ * @returns the loss
+ * @throws NonFinite when the loss is; DgsamError `ERR_ARGUMENT`, `ERR_SHAPE`, `ERR_STATE` when the closure breaks its contract
+ */
+export function differentiate(closure: Closure, parameters: readonly Tensor[], name: string): number {
+  zeroGradients(parameters);
+  const loss: unknown = enableGrad(closure);
+  if (!(loss instanceof Tensor)) throw argumentError(`${name}: result`, "the loss as a Tensor of one element", loss);
+  const { shape } = loss;
+  if (shape.some((size) => size !== 1)) throw new DgsamError("ERR_SHAPE", `${name}: expected a loss of one element, got shape [${shape.join(", ")}]; reduce it with mean() or sum()`);
+  if (countGradients(parameters) > 0)
+    throw new DgsamError("ERR_STATE", `${name} called backward(); return the loss instead: step() differentiates it, at several points`);
+  if (!loss.requiresGrad)
+    throw new DgsamError("ERR_ARGUMENT", `${name}: the loss does not depend on any parameter that requires a gradient (was it made in noGrad(), or detached?)`);
+  const value = Number(loss.item());
+  if (!Number.isFinite(value)) throw new NonFinite("loss", value);
+  loss.backward();
+  return value;
+}
+
+/** Throws `ERR_ARGUMENT` unless `closure` is a function. */
+export function checkClosure(name: string, closure: unknown): void {
+  if (typeof closure !== "function") throw argumentError(name, "a function that returns a loss", closure);
+}
