@@ -20,9 +20,23 @@ Bytes bytesArgument(const Napi::Value& value) {
   return {static_cast<uint8_t*>(array.ArrayBuffer().Data()) + array.ByteOffset(), array.ByteLength()};
 }
 
-Handle handleArgument(const Napi::CallbackInfo& info, size_t index) {
-  if (!info[index].IsNumber()) throw UsageError("ERR_ARGUMENT", "expected a tensor handle");
-  return info[index].As<Napi::Number>().DoubleValue();
+std::vector<int64_t> shapeArgument(const Napi::Value& value) {
+  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_bigint64_array)
+    throw UsageError("ERR_ARGUMENT", "expected a BigInt64Array as shape");
+  const Napi::BigInt64Array sizes = value.As<Napi::BigInt64Array>();
+  return {sizes.Data(), sizes.Data() + sizes.ElementLength()};
+}
+
+// How many bytes a tensor takes; nothing when there is no such tensor.
+std::optional<size_t> byteCount(const std::vector<int64_t>& shape, c10::ScalarType dtype) {
+  size_t bytes = c10::elementSize(dtype);
+  bool tooMany = false;
+  for (const int64_t size : shape) {
+    if (size < 0) return std::nullopt;
+    tooMany |= __builtin_mul_overflow(bytes, static_cast<size_t>(size), &bytes);
+  }
+  if (tooMany) return std::nullopt;
+  return bytes;
 }
 
 // A complete copy on the CPU in row-major order, without conjugate or negative views.
@@ -39,21 +53,31 @@ at::Tensor plain(const at::Tensor& tensor) {
 // fromBytes(bytes, dtype, shape): a new CPU tensor that holds a copy.
 Napi::Value fromBytes(Environment& environment, const Napi::CallbackInfo& info) {
   const Bytes bytes = bytesArgument(info[0]);
-  const auto dtype = static_cast<c10::ScalarType>(info[1].As<Napi::Number>().Int32Value());
-  const Bytes shapeBytes = bytesArgument(info[2]);
-  const auto* shape = reinterpret_cast<const int64_t*>(shapeBytes.data);
-  const at::Tensor tensor = at::empty(at::IntArrayRef(shape, shapeBytes.size / sizeof(int64_t)), at::TensorOptions().dtype(dtype));
-  if (tensor.nbytes() != bytes.size)
-    throw UsageError("ERR_SHAPE", "expected " + std::to_string(tensor.nbytes()) + " bytes for dtype " +
-                                      c10::toString(dtype) + " and this shape, got " + std::to_string(bytes.size));
+  const auto dtype = static_cast<c10::ScalarType>(
+      integerArgument(info, 1, "a number of a dtype", 0, static_cast<int>(c10::ScalarType::Undefined) - 1));
+  const std::vector<int64_t> shape = shapeArgument(info[2]);
+  if (byteCount(shape, dtype) != bytes.size)
+    throw UsageError("ERR_SHAPE", c10::str("expected as many bytes as shape ", at::IntArrayRef(shape), " of dtype ", dtype,
+                                           " holds, got ", bytes.size));
+  const at::Tensor tensor = at::empty(shape, at::TensorOptions().dtype(dtype));
   if (bytes.size != 0) std::memcpy(tensor.data_ptr(), bytes.data, bytes.size);
   return Napi::Number::New(info.Env(), environment.hold(tensor));
+}
+
+// Through JavaScript's constructor, since Node-API's function ends the process when memory is short.
+Napi::ArrayBuffer newArrayBuffer(Napi::Env env, size_t bytes) {
+  try {
+    const Napi::Function constructor = env.Global().Get("ArrayBuffer").As<Napi::Function>();
+    return constructor.New({Napi::Number::New(env, static_cast<double>(bytes))}).As<Napi::ArrayBuffer>();
+  } catch (const Napi::Error&) {
+    throw UsageError("ERR_OOM", "JavaScript cannot allocate an ArrayBuffer of " + std::to_string(bytes) + " bytes");
+  }
 }
 
 // copyBytes(handle): the tensor's elements in row-major order as a new ArrayBuffer.
 Napi::Value copyBytes(Environment& environment, const Napi::CallbackInfo& info) {
   const at::Tensor tensor = plain(environment.tensor(handleArgument(info, 0)));
-  Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(info.Env(), tensor.nbytes());
+  Napi::ArrayBuffer buffer = newArrayBuffer(info.Env(), tensor.nbytes());
   if (tensor.nbytes() != 0) std::memcpy(buffer.Data(), tensor.const_data_ptr(), tensor.nbytes());
   return buffer;
 }
