@@ -1,0 +1,56 @@
+/** Small problems and comparisons for the optimizer tests. */
+import { DgsamError, manualSeed, ops, randn, tensor, type DType, type Tensor } from "dgsam";
+import { expect } from "vitest";
+
+/** Per-tensor error as the project measures it: max|a - b| / max|b|. */
+export function worstError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  expect(actual.length).toBe(expected.length);
+  let difference = 0;
+  let scale = 0;
+  for (let i = 0; i < expected.length; i++) {
+    difference = Math.max(difference, Math.abs(actual[i]! - expected[i]!));
+    scale = Math.max(scale, Math.abs(expected[i]!));
+  }
+  return scale === 0 ? difference : difference / scale;
+}
+
+export function values(source: Tensor): number[] {
+  return Array.from(source.data() as Float64Array, Number);
+}
+
+/** The exact bits of tensors, to compare before and after. */
+export function bits(tensors: Iterable<Tensor>): string[] {
+  return [...tensors].map((each) => Buffer.from(each.toBytes()).toString("hex"));
+}
+
+/** Domains with quadratic losses mean((A_d w - b_d)^2) + c tanh(c), over parameters w [size] and c []. */
+export function quadraticDomains({ domains = 3, size = 5, dtype = "float64" as DType, seed = 1 } = {}) {
+  manualSeed(seed);
+  const matrices = Array.from({ length: domains }, () => randn([size, size], { dtype }));
+  const targets = Array.from({ length: domains }, () => randn([size], { dtype }));
+  const w = randn([size], { dtype, requiresGrad: true });
+  const c = randn([], { dtype, requiresGrad: true });
+  const closures = matrices.map((matrix, i) => () => {
+    const residual = ops.aten.sub(ops.aten.mv(matrix, w), targets[i]!) as Tensor;
+    return ops.aten.add(ops.aten.mean(ops.aten.pow(residual, 2)), ops.aten.mul(c, ops.aten.tanh(c))) as Tensor;
+  });
+  return { w, c, params: [w, c], closures };
+}
+
+/** A loss that is linear in the parameters, so that its gradient is the given one everywhere. */
+export function linearLoss(param: Tensor, gradient: readonly number[]): () => Tensor {
+  return () => ops.aten.dot(param, tensor([...gradient], { dtype: param.dtype })) as Tensor;
+}
+
+/** Checks that `fn` throws a DgsamError of this code whose text matches. */
+export function expectError(fn: () => unknown, code: string, text: RegExp): void {
+  let thrown: unknown;
+  try {
+    fn();
+  } catch (error) {
+    thrown = error;
+  }
+  expect(thrown).toBeInstanceOf(DgsamError);
+  expect((thrown as DgsamError).code).toBe(code);
+  expect((thrown as DgsamError).message).toMatch(text);
+}
