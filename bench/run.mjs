@@ -6,7 +6,7 @@
 
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { numThreads, setNumThreads } from "dgsam";
+import { getNumThreads, setNumThreads } from "dgsam";
 import { findPython } from "../install/python.mjs";
 import { memoryRows } from "./cases/memory.mjs";
 import { operatorRows } from "./cases/operators.mjs";
@@ -24,8 +24,8 @@ const { values: options } = parseArgs({
 
 if (options.threads !== undefined) setNumThreads(Number(options.threads));
 const python = await findPython();
-const pytorch = python === null ? null : await startPytorch(python, numThreads());
-console.log(`Node ${process.version}, ${numThreads()} threads, ${pytorch === null ? "no Python with torch found: rows against PyTorch are left out" : `PyTorch ${pytorch.version}`}`);
+const pytorch = python === null ? null : await startPytorch(python, getNumThreads());
+console.log(`Node ${process.version}, ${getNumThreads()} threads, ${pytorch === null ? "no Python with torch found: rows against PyTorch are left out" : `PyTorch ${pytorch.version}`}`);
 
 /** @type {Row[]} */
 const rows = [];

@@ -13,3 +13,4 @@ export {
   arange, empty, emptyLike, eye, full, fullLike, linspace, ones, onesLike, rand, randint, randintLike, randLike, randn,
   randnLike, randperm, zeros, zerosLike, type CreationOptions, type LikeOptions, type RandomOptions,
 } from "./creation.js";
+export { cudaDeviceCount, getNumThreads, runtimeInfo, setNumThreads, useDeterministicAlgorithms } from "./runtime.js";
