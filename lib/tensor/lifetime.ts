@@ -26,13 +26,14 @@ const registry = new FinalizationRegistry<Handle>((handle) => {
 
 /** The innermost synchronous scope's list. */
 let current: HandleOwner[] | null = null;
-const asyncScopes = new AsyncLocalStorage<HandleOwner[]>();
+// `list` is null once the scope has ended: what somebody started in it and did not await may still make tensors.
+const asyncScopes = new AsyncLocalStorage<{ list: HandleOwner[] | null }>();
 // Looking into an AsyncLocalStorage costs as much as the rest of track(), so only programs that use scopeAsync() pay.
 let asyncScopesUsed = false;
 
 /** Hands a new owner to the innermost scope, or to the garbage collector when there is none. */
 export function track(owner: HandleOwner): void {
-  const list = current ?? (asyncScopesUsed ? asyncScopes.getStore() : undefined);
+  const list = current ?? (asyncScopesUsed ? asyncScopes.getStore()?.list : undefined);
   if (list !== undefined && list !== null) {
     owner.tracking = IN_SCOPE;
     list.push(owner);
@@ -70,14 +71,18 @@ export function openScope(): (survivors: ReadonlySet<object>) => void {
 /** Runs `fn` so that all owners made in it and in what it awaits are collected in one list, closed by the caller. */
 export function runInAsyncScope<T>(fn: () => T): { result: T; close: (survivors: ReadonlySet<object>) => void } {
   asyncScopesUsed = true;
-  const mine: HandleOwner[] = [];
+  const list: HandleOwner[] = [];
+  const mine: { list: HandleOwner[] | null } = { list };
+  const close = (survivors: ReadonlySet<object>): void => {
+    mine.list = null;
+    closeList(list, survivors);
+  };
   const outer = current;
   current = null;
   try {
-    const result = asyncScopes.run(mine, fn);
-    return { result, close: (survivors) => closeList(mine, survivors) };
+    return { result: asyncScopes.run(mine, fn), close };
   } catch (error) {
-    closeList(mine, new Set());
+    close(new Set());
     throw error;
   } finally {
     current = outer;

@@ -20,9 +20,9 @@ function tensorsIn(value: unknown): Set<object> {
       continue;
     }
     seen.add(next);
-    if (next instanceof Map) pending.push(...next.keys(), ...next.values());
-    else if (next instanceof Set) pending.push(...next);
-    else for (const each of Array.isArray(next) ? next : Object.values(next)) pending.push(each);
+    const parts: Iterable<unknown>[] =
+      next instanceof Map ? [next.keys(), next.values()] : [Array.isArray(next) || next instanceof Set ? next : Object.values(next)];
+    for (const part of parts) for (const each of part) pending.push(each);
   }
   return found;
 }
