@@ -1,5 +1,6 @@
 /** Data in and out of tensors: `tensor()`, `fromBytes()`, `item()`, `toArray()`, `data()`, `toBytes()`. */
 
+import { constants } from "node:buffer";
 import { argumentError, describeValue, DgsamError } from "../errors.js";
 import { native } from "../native.js";
 import { dtypeCode, isComplex, type Device, type DType } from "./dtype.js";
@@ -83,21 +84,29 @@ function place<D extends DType>(name: string, made: Tensor, options: TensorOptio
  * @throws DgsamError `ERR_SHAPE` when the byte count does not fit dtype and shape; `ERR_ARGUMENT`; `ERR_DTYPE`
  */
 export function fromBytes<D extends DType = "uint8">(bytes: ArrayBufferView | ArrayBufferLike, options: TensorOptions<D> = {}): Tensor<D> {
-  const view = ArrayBuffer.isView(bytes)
-    ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    : bytes instanceof ArrayBuffer || bytes instanceof SharedArrayBuffer
-      ? new Uint8Array(bytes)
-      : undefined;
-  if (view === undefined) throw argumentError("fromBytes(bytes)", "an ArrayBuffer, Buffer or typed array", bytes);
+  if (!ArrayBuffer.isView(bytes) && !(bytes instanceof ArrayBuffer || bytes instanceof SharedArrayBuffer))
+    throw argumentError("fromBytes(bytes)", "an ArrayBuffer, Buffer or typed array", bytes);
+  const source = byteView("fromBytes(bytes)", bytes);
   const dtype = options.dtype ?? ("uint8" as D);
   const code = checkDtype("fromBytes: dtype", dtype);
   const size = elementBytes(dtype);
-  if (options.shape === undefined && view.byteLength % size !== 0)
-    throw new DgsamError("ERR_SHAPE", `fromBytes: ${view.byteLength} bytes are not a whole number of ${dtype} elements of ${size} bytes`);
-  const shape = shapeBits("fromBytes: shape", options.shape ?? [view.byteLength / size]);
-  // A shared buffer could change while it is copied, and Node-API refuses it: copy it here.
-  const source = view.buffer instanceof SharedArrayBuffer ? view.slice() : view;
+  if (options.shape === undefined && source.byteLength % size !== 0)
+    throw new DgsamError("ERR_SHAPE", `fromBytes: ${source.byteLength} bytes are not a whole number of ${dtype} elements of ${size} bytes`);
+  const shape = shapeBits("fromBytes: shape", options.shape ?? [source.byteLength / size]);
   return place("fromBytes", new Tensor(native.fromBytes(source, code, shape)), options);
+}
+
+/** The bytes of a buffer or view, as the addon takes them. */
+function byteView(name: string, bytes: ArrayBufferView | ArrayBufferLike): Uint8Array {
+  const [buffer, start, length] = ArrayBuffer.isView(bytes) ? [bytes.buffer, bytes.byteOffset, bytes.byteLength] : [bytes, 0, bytes.byteLength];
+  let view: Uint8Array;
+  try {
+    view = new Uint8Array(buffer, start, length);
+  } catch (cause) {
+    throw new DgsamError("ERR_ARGUMENT", `${name}: the buffer is detached: it was transferred to somebody else`, { cause });
+  }
+  // A shared buffer could change while it is copied, and Node-API refuses it: copy it here.
+  return buffer instanceof SharedArrayBuffer ? view.slice() : view;
 }
 
 function elementBytes(dtype: DType): number {
@@ -107,10 +116,16 @@ function elementBytes(dtype: DType): number {
   return (CONTAINERS[dtype] as unknown as { BYTES_PER_ELEMENT: number } | undefined)?.BYTES_PER_ELEMENT ?? 1;
 }
 
+// As many dimensions as LibTorch's kernels can walk. Arrays that hold themselves have no end otherwise.
+const MAX_DEPTH = 64;
+
 /** Flat elements and shape of nested arrays, which must be regular. */
 function flatten(data: unknown): { flat: Element[]; shape: number[] } {
   const shape: number[] = [];
-  for (let level: unknown = data; Array.isArray(level); level = level[0] as unknown) shape.push(level.length);
+  for (let level: unknown = data; Array.isArray(level); level = level[0] as unknown) {
+    shape.push(level.length);
+    if (shape.length > MAX_DEPTH) throw new DgsamError("ERR_SHAPE", `tensor(data): arrays are nested deeper than ${MAX_DEPTH} levels; is one inside itself?`);
+  }
   const flat: Element[] = [];
   const visit = (value: unknown, depth: number): void => {
     if (depth === shape.length) {
@@ -150,11 +165,13 @@ function inferDtype(flat: readonly Element[]): DType {
 /** Elements as bytes of a dtype that JavaScript can write exactly; other dtypes are converted by LibTorch afterwards. */
 function pack(flat: readonly Element[], dtype: DType): { bytes: TypedArray; dtype: DType } {
   if (dtype === "int64" || dtype === "uint64") {
-    const out = dtype === "int64" ? new BigInt64Array(flat.length) : new BigUint64Array(flat.length);
+    const [out, min, max] = dtype === "int64" ? [new BigInt64Array(flat.length), -(2n ** 63n), 2n ** 63n - 1n] : [new BigUint64Array(flat.length), 0n, 2n ** 64n - 1n];
     flat.forEach((value, i) => {
       if (typeof value === "number" && !Number.isSafeInteger(value)) throw argumentError(`tensor(data): element ${i}`, `a safe integer or bigint for dtype ${dtype}`, value);
       if (typeof value === "object") throw argumentError(`tensor(data): element ${i}`, `a real number for dtype ${dtype}`, value);
-      out[i] = BigInt(value);
+      const exact = BigInt(value);
+      if (exact < min || exact > max) throw argumentError(`tensor(data): element ${i}`, `an integer from ${min} to ${max} for dtype ${dtype}`, value);
+      out[i] = exact;
     });
     return { bytes: out, dtype };
   }
@@ -215,9 +232,7 @@ function fromElements(values: TypedArray, dtype: DType, shape: readonly number[]
 }
 
 function fromBytesRaw(values: TypedArray, dtype: DType, shape: BigInt64Array): Tensor {
-  const view = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-  const source = view.buffer instanceof SharedArrayBuffer ? view.slice() : view;
-  return new Tensor(native.fromBytes(source, dtypeCode(dtype)!, shape));
+  return new Tensor(native.fromBytes(byteView("tensor(data)", values), dtypeCode(dtype)!, shape));
 }
 
 function converted(from: Tensor, dtype: DType): Tensor {
@@ -246,13 +261,19 @@ declare module "./tensor.js" {
   }
 }
 
+function copyOut(name: string, source: Tensor, Container: TypedArrayConstructor): TypedArray {
+  const bytes = source.numel * elementBytes(source.dtype);
+  if (bytes > constants.MAX_LENGTH)
+    throw new DgsamError("ERR_OOM", `${name}: ${bytes} bytes are more than the ${constants.MAX_LENGTH} that one typed array holds; copy slices`);
+  return new Container(native.copyBytes(source.handle));
+}
+
 Tensor.prototype.toBytes = function toBytes(): Uint8Array {
-  return new Uint8Array(native.copyBytes(this.handle));
+  return copyOut("toBytes()", this, Uint8Array) as Uint8Array;
 };
 
 Tensor.prototype.data = function data() {
-  const Container = CONTAINERS[this.dtype] ?? Uint8Array;
-  return new Container(native.copyBytes(this.handle));
+  return copyOut("data()", this, CONTAINERS[this.dtype] ?? Uint8Array);
 } as <D extends DType>(this: Tensor<D>) => DataOf<D>;
 
 Tensor.prototype.item = function item() {

@@ -1,12 +1,18 @@
 /** The memory of the call frame (native/frame.h): one Float64Array that this thread and the addon share. */
 
+import { DgsamError } from "../errors.js";
 import { native } from "../native.js";
 
 let memory = new Float64Array(0);
 let bits = new BigInt64Array(0);
 
 function allocate(length: number): void {
-  const buffer = new ArrayBuffer(length * Float64Array.BYTES_PER_ELEMENT);
+  let buffer: ArrayBuffer;
+  try {
+    buffer = new ArrayBuffer(length * Float64Array.BYTES_PER_ELEMENT);
+  } catch (cause) {
+    throw new DgsamError("ERR_OOM", `the arguments of one operator call take ${length} numbers, more than fit into memory`, { cause });
+  }
   const grown = new Float64Array(buffer);
   grown.set(memory);
   memory = grown;
