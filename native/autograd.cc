@@ -9,6 +9,8 @@
 namespace dgsam {
 namespace {
 
+std::string dtypeName(const at::Tensor& tensor) { return std::string(c10::getDtypeNames(tensor.scalar_type()).first); }
+
 // Frame: outputs, gradOutputs, retainGraph, createGraph, inputs (an empty list for all leaves).
 void backward(Environment&, FrameReader& reader, FrameWriter&) {
   const std::vector<at::Tensor> outputs = reader.tensors();
@@ -71,8 +73,8 @@ void setGrads(Environment&, FrameReader& reader, FrameWriter&) {
         throw UsageError("ERR_SHAPE", c10::str("expected a gradient of shape ", tensor.sizes(), " as its tensor's, got ",
                                                gradient.sizes()));
       if (gradient.scalar_type() != tensor.scalar_type())
-        throw UsageError("ERR_DTYPE", c10::str("expected a gradient of dtype ", tensor.scalar_type(), " as its tensor's, got ",
-                                               gradient.scalar_type()));
+        throw UsageError("ERR_DTYPE", c10::str("expected a gradient of dtype ", dtypeName(tensor), " as its tensor's, got ",
+                                               dtypeName(gradient)));
       if (gradient.device() != tensor.device())
         throw UsageError("ERR_DEVICE", c10::str("expected a gradient on ", tensor.device(), " as its tensor, got one on ",
                                                 gradient.device()));
@@ -124,7 +126,7 @@ void setRequiresGrad(Environment&, FrameReader& reader, FrameWriter&) {
     return;  // it is true already
   }
   if (flag && !torch::autograd::isDifferentiableType(tensor.scalar_type()))
-    throw UsageError("ERR_DTYPE", c10::str("expected a floating-point or complex dtype for a gradient, got ", tensor.scalar_type()));
+    throw UsageError("ERR_DTYPE", c10::str("expected a floating-point or complex dtype for a gradient, got ", dtypeName(tensor)));
   tensor.requires_grad_(flag);
 }
 

@@ -15,8 +15,17 @@ std::string withoutStackTrace(std::string text) {
   return text;
 }
 
+// Where a check of LibTorch's failed is no news to users: "[enforce fail at alloc_cpu.cpp:127] err == 0. " goes.
+std::string withoutOrigin(std::string text) {
+  if (text.compare(0, 17, "[enforce fail at ") == 0) {
+    const size_t end = text.find(". ");
+    if (end != std::string::npos) text.erase(0, end + 2);
+  }
+  return text;
+}
+
 Failure fromLibTorch(const char* kind, const c10::Error& error) {
-  return {kind, withoutStackTrace(error.what_without_backtrace()), error.what()};
+  return {kind, withoutOrigin(withoutStackTrace(error.what_without_backtrace())), error.what()};
 }
 
 }  // namespace

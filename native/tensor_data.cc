@@ -55,9 +55,13 @@ Napi::Value fromBytes(Environment& environment, const Napi::CallbackInfo& info) 
   const Bytes bytes = bytesArgument(info[0]);
   const auto dtype = static_cast<c10::ScalarType>(
       integerArgument(info, 1, "a number of a dtype", 0, static_cast<int>(c10::ScalarType::Undefined) - 1));
+  const std::string dtypeName(c10::getDtypeNames(dtype).first);
+  if (c10::isQIntType(dtype))
+    throw UsageError("ERR_DTYPE", "bytes alone are no " + dtypeName + " tensor, which needs a scale; quantise a float32 one, "
+                                  "say with ops.aten.quantize_per_tensor");
   const std::vector<int64_t> shape = shapeArgument(info[2]);
   if (byteCount(shape, dtype) != bytes.size)
-    throw UsageError("ERR_SHAPE", c10::str("expected as many bytes as shape ", at::IntArrayRef(shape), " of dtype ", dtype,
+    throw UsageError("ERR_SHAPE", c10::str("expected as many bytes as shape ", at::IntArrayRef(shape), " of dtype ", dtypeName,
                                            " holds, got ", bytes.size));
   const at::Tensor tensor = at::empty(shape, at::TensorOptions().dtype(dtype));
   if (bytes.size != 0) std::memcpy(tensor.data_ptr(), bytes.data, bytes.size);
