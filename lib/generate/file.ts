@@ -2,7 +2,7 @@
 
 import { fileURLToPath } from "node:url";
 import { native } from "../native.js";
-import { numbersStandForTensors, operatorSchemas } from "../tensor/operators.js";
+import { numbersStandForTensors, operatorNames, operatorSchemas } from "../tensor/operators.js";
 import { declareNamespace, type Packet } from "./declarations.js";
 
 /** From the compiled package or from lib/ alike: both are two floors below the root. */
@@ -29,7 +29,7 @@ type ScalarResult = number | bigint | boolean | ComplexValue;
 
 /** All operators of a namespace, sorted by name. */
 export function packetsOf(namespace: string): Packet[] {
-  const names = new Set(native.operatorNames(namespace).map(([name]) => name.split(".", 1)[0]!));
+  const names = new Set(operatorNames(namespace).map(({ name }) => name.split(".", 1)[0]!));
   return [...names].map((name) => ({
     name,
     overloads: operatorSchemas(namespace, name),

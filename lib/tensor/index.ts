@@ -1,7 +1,8 @@
 /** The tensor room's public list. */
 export { Tensor, alignedGradients, countGradients, gradients, setGradients, zeroGradients } from "./tensor.js";
 export type { Device, DType, Layout, MemoryFormat, QScheme } from "./dtype.js";
-export { ops, operatorSchemas, type Operators } from "./operators.js";
+export { operatorNames, operatorSchemas, ops, type OperatorFunction, type OperatorName, type Operators } from "./operators.js";
+export type { OperatorSchema, SchemaArgument, SchemaReturn, ValueType } from "./schema.js";
 export type { AtenOperators, DgsamOperators } from "./operators.generated.js";
 export { complex, double, type ComplexValue, type ScalarLike } from "./scalars.js";
 export { Generator, defaultGenerator, manualSeed } from "./generator.js";

@@ -106,6 +106,19 @@ export function numbersStandForTensors(name: string): boolean {
   return NUMBERS_AS_TENSORS.has(name);
 }
 
+/** An overload that the dispatcher knows. */
+export interface OperatorName {
+  /** `"add.Tensor"`; the unnamed overload is `"sum.default"`. */
+  readonly name: string;
+  /** Whether a kernel exists that CPU tensors can reach: one for the CPU, or one made of other operators. */
+  readonly onCpu: boolean;
+}
+
+/** All overloads of a namespace, sorted by name: `operatorNames("aten")`. */
+export function operatorNames(namespace: string): OperatorName[] {
+  return native.operatorNames(namespace).map(([name, onCpu]) => ({ name, onCpu }));
+}
+
 /** The schemas of all overloads of an operator, in the order in which a call tries them; empty when there is none. */
 export function operatorSchemas(namespace: string, name: string): OperatorSchema[] {
   return native.overloads(namespace, name) as OperatorSchema[];
