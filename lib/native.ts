@@ -27,10 +27,13 @@ export interface RuntimeInfo {
 /** Functions that take their arguments from the call frame and leave results there; see lib/tensor/frame.ts. */
 type FrameFunction = () => Float64Array | undefined;
 
-/** What the addon exports, by room of native/. */
-export interface Native {
-  initialize(makeError: (kind: string, message: string, details: string, subject: string) => Error): void;
+/** What the addon itself exports: each copy of this module opens its own rooms (native/addon.cc). */
+interface Addon {
+  open(makeError: (kind: string, message: string, details: string, subject: string) => Error): Native;
+}
 
+/** What the addon does, by room of native/. */
+export interface Native {
   setFrame(frame: Float64Array): void;
   overloads(namespace: string, name: string): unknown[];
   operatorNames(namespace: string): [name: string, hasCpuOrCompositeKernel: boolean][];
@@ -83,10 +86,8 @@ const packageRoot = fileURLToPath(new URL("..", import.meta.url));
 
 function load(): Native {
   const require = createRequire(import.meta.url);
-  const nodeGypBuild = require("node-gyp-build") as (directory: string) => Native;
-  const addon = nodeGypBuild(packageRoot);
-  addon.initialize(nativeError);
-  return addon;
+  const nodeGypBuild = require("node-gyp-build") as (directory: string) => Addon;
+  return nodeGypBuild(packageRoot).open(nativeError);
 }
 
 export const native: Native = load();

@@ -1,6 +1,8 @@
 // The table of contents: what the addon exports, room by room.
 
+#include <memory>
 #include <mutex>
+#include <vector>
 
 #include "autograd.h"
 #include "cpu_allocator.h"
@@ -12,36 +14,43 @@
 namespace dgsam {
 namespace {
 
-// initialize(makeError): the error factory of lib/native.ts, given before anything can fail.
-Napi::Value initialize(Environment& environment, const Napi::CallbackInfo& info) {
-  if (!info[0].IsFunction()) throw UsageError("ERR_ARGUMENT", "expected a function that makes errors");
-  environment.makeError = Napi::Persistent(info[0].As<Napi::Function>());
-  checkLibTorchVersion();
-  return info.Env().Undefined();
+// The environments of one Node thread: one for each copy of the package's JavaScript in it.
+using Environments = std::vector<std::unique_ptr<Environment>>;
+
+// open(makeError): the rooms, bound to an environment of their own. Node loads an addon once per thread, but the modules
+// over it may be evaluated several times (test runners do it, and imports with a query): copies that shared one call
+// frame would overwrite each other's arguments.
+Napi::Value open(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (!info[0].IsFunction()) throw Napi::TypeError::New(env, "open(makeError): expected a function");
+  const Napi::Function makeError = info[0].As<Napi::Function>();
+  try {
+    checkLibTorchVersion();
+    auto environment = std::make_unique<Environment>(env, makeError);
+    Napi::Object rooms = Napi::Object::New(env);
+    registerDispatch(rooms, *environment);
+    registerTensorData(rooms, *environment);
+    registerAutograd(rooms, *environment);
+    registerRandom(rooms, *environment);
+    registerRuntime(rooms, *environment);
+    env.GetInstanceData<Environments>()->push_back(std::move(environment));
+    return rooms;
+  } catch (...) {
+    throw toJavaScriptError(makeError, env, "");
+  }
 }
+
+}  // namespace
 
 Napi::Object registerAddon(Napi::Env env, Napi::Object exports) {
   static std::once_flag once;
   std::call_once(once, installCpuAllocator);
-  auto* environment = new Environment(env);
-  env.SetInstanceData<Environment>(environment);
-  addEntry(exports, *environment, "initialize", guardedEntry<initialize>);
-  registerDispatch(exports, *environment);
-  registerTensorData(exports, *environment);
-  registerAutograd(exports, *environment);
-  registerRandom(exports, *environment);
-  registerRuntime(exports, *environment);
+  env.SetInstanceData<Environments>(new Environments());
+  exports.Set("open", Napi::Function::New<open>(env, "open"));
   return exports;
 }
 
-}  // namespace
 }  // namespace dgsam
 
-static Napi::Object init(Napi::Env env, Napi::Object exports) {
-  try {
-    return dgsam::registerAddon(env, exports);
-  } catch (const dgsam::UsageError& error) {
-    throw Napi::Error::New(env, error.what());
-  }
-}
+static Napi::Object init(Napi::Env env, Napi::Object exports) { return dgsam::registerAddon(env, exports); }
 NODE_API_MODULE(dgsam, init)

@@ -19,11 +19,10 @@ Failure describeFailure() {
 
 }  // namespace
 
-Napi::Error toJavaScriptError(Environment& environment, Napi::Env env, const std::string& subject) {
+Napi::Error toJavaScriptError(const Napi::Function& makeError, Napi::Env env, const std::string& subject) {
   const Failure failure = describeFailure();
-  if (environment.makeError.IsEmpty()) return Napi::Error::New(env, failure.message);
   const Napi::Value error =
-      environment.makeError.Call({Napi::String::New(env, failure.kind), Napi::String::New(env, failure.message),
+      makeError.Call({Napi::String::New(env, failure.kind), Napi::String::New(env, failure.message),
                                   Napi::String::New(env, failure.details), Napi::String::New(env, subject)});
   return Napi::Error(env, error);
 }
@@ -69,7 +68,7 @@ napi_value callWithFrame(napi_env env, napi_callback_info info, FrameEntry entry
       std::copy(writer.spill().begin(), writer.spill().end(), spill.Data());
       return spill;
     } catch (...) {
-      throw toJavaScriptError(environment, env, environment.subject == nullptr ? "" : *environment.subject);
+      throw toJavaScriptError(environment.makeError.Value(), env, environment.subject == nullptr ? "" : *environment.subject);
     }
   });
 }

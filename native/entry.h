@@ -14,7 +14,7 @@ using FrameEntry = void (*)(Environment&, FrameReader&, FrameWriter&);
 
 // Turns the exception being handled into a DgsamError on the JavaScript side, also one of Node-API's own. `subject` names
 // the operator, if any. Must be called inside a catch block.
-Napi::Error toJavaScriptError(Environment& environment, Napi::Env env, const std::string& subject);
+Napi::Error toJavaScriptError(const Napi::Function& makeError, Napi::Env env, const std::string& subject);
 
 // Arguments of entries that take them from JavaScript: ERR_ARGUMENT when one is of another kind.
 Handle handleArgument(const Napi::CallbackInfo& info, size_t index);
@@ -33,7 +33,7 @@ napi_value guardedEntry(napi_env rawEnv, napi_callback_info rawInfo) {
     try {
       return entry(environment, info);
     } catch (...) {
-      throw toJavaScriptError(environment, rawEnv, "");
+      throw toJavaScriptError(environment.makeError.Value(), rawEnv, "");
     }
   });
 }

@@ -27,7 +27,7 @@ EnvironmentId takeId() {
       return {id, 1 + timesUsed[id]++ * kSpread % kFirstGenerations};
     }
   }
-  throw UsageError("ERR_STATE", "dgsam is loaded in 256 threads already; end some workers first");
+  throw UsageError("ERR_STATE", "dgsam is loaded 256 times already; end some worker threads first");
 }
 
 void returnId(unsigned id) {
@@ -48,9 +48,10 @@ const c10::StorageImpl* trackedStorage(const at::Tensor& tensor) {
 
 }  // namespace
 
-Environment::Environment(Napi::Env env)
+Environment::Environment(Napi::Env env, const Napi::Function& errorFactory)
     : id_(takeId()),
       generators(id_.number, id_.firstGeneration, "generator"),
+      makeError(Napi::Persistent(errorFactory)),
       env_(env),
       tensors_(id_.number, id_.firstGeneration, "tensor") {}
 

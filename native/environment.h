@@ -1,6 +1,6 @@
-// Everything the addon owns in one Node environment (the main thread or a worker).
+// Everything the addon owns for one copy of the package in one Node environment (the main thread or a worker).
 //
-// Made when the environment loads the addon, deleted by Node when the environment ends; only its own thread uses it.
+// Made when the copy opens the addon, deleted when Node ends the environment; only its own thread uses it.
 // No static JavaScript reference exists anywhere: that is what breaks addons in worker threads.
 #pragma once
 
@@ -35,7 +35,7 @@ class Environment {
   const EnvironmentId id_;
 
  public:
-  explicit Environment(Napi::Env env);
+  Environment(Napi::Env env, const Napi::Function& makeError);
   ~Environment();
   Environment(const Environment&) = delete;
   Environment& operator=(const Environment&) = delete;
@@ -65,6 +65,7 @@ class Environment {
   // Inference-mode guards in the order they were entered; JavaScript leaves them in reverse order.
   std::vector<std::unique_ptr<c10::InferenceMode>> inferenceModes;
 
+  // nativeError of lib/errors.ts: makes the DgsamError for a failure.
   Napi::FunctionReference makeError;
   // The operator that runs, for error messages.
   const std::string* subject = nullptr;

@@ -101,7 +101,7 @@ class HandleTable {
     const std::string noun(noun_);
     if (handle > 0 && handle <= static_cast<double>(kMaxHandle) &&
         (static_cast<uint64_t>(handle) >> (kSlotBits + kGenerationBits)) != environment_)
-      return "this " + noun + " belongs to another worker thread; send its data (toBytes()) instead of the " + noun;
+      return "this " + noun + " belongs to another worker thread or another copy of dgsam; send its data (toBytes()) instead of the " + noun;
     return "this " + noun +
            " has been disposed, by dispose() or by the scope() it was made in; return it from the scope or call keep() on it";
   }
