@@ -2,6 +2,8 @@
 
 #include <c10/util/Exception.h>
 
+#include <cstdlib>
+#include <cstring>
 #include <new>
 
 namespace dgsam {
@@ -24,8 +26,18 @@ std::string withoutOrigin(std::string text) {
   return text;
 }
 
+// Naming the functions of a C++ stack takes some 10 ms, so it is done only where PyTorch's own variable asks for it.
+bool wantsStackTraces() {
+  static const bool wanted = [] {
+    const char* value = std::getenv("TORCH_SHOW_CPP_STACKTRACES");
+    return value != nullptr && std::strcmp(value, "1") == 0;
+  }();
+  return wanted;
+}
+
 Failure fromLibTorch(const char* kind, const c10::Error& error) {
-  return {kind, withoutOrigin(withoutStackTrace(error.what_without_backtrace())), error.what()};
+  const std::string text = error.what_without_backtrace();
+  return {kind, withoutOrigin(withoutStackTrace(text)), wantsStackTraces() ? error.what() : text};
 }
 
 }  // namespace
