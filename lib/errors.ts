@@ -42,6 +42,11 @@ export class DgsamError extends Error {
   }
 }
 
+/** Whether a plain object has a tensor's fields: structured cloning copies those and drops the class. */
+export function isCopiedTensor(value: object): boolean {
+  return "handle" in value && "tracking" in value;
+}
+
 /** A short text for any value, for messages: its kind, and its content where that is small. */
 export function describeValue(value: unknown): string {
   if (value === null || value === undefined) return String(value);
@@ -56,6 +61,7 @@ export function describeValue(value: unknown): string {
       return `the boolean ${value}`;
     case "object": {
       if (Array.isArray(value)) return `an array of length ${value.length}`;
+      if (isCopiedTensor(value)) return "what was left of a Tensor copied by postMessage() or structuredClone(): send its toBytes(), shape and dtype instead";
       const name = Object.getPrototypeOf(value)?.constructor?.name as string | undefined;
       return name === undefined || name === "Object" ? `an object with keys {${Object.keys(value).slice(0, 6).join(", ")}}` : `a ${name}`;
     }

@@ -4,7 +4,7 @@
  * Schemas are read from the dispatcher when a name is first used; operators.generated.ts holds their types.
  */
 
-import { argumentError, DgsamError } from "../errors.js";
+import { argumentError, DgsamError, isCopiedTensor } from "../errors.js";
 import { native } from "../native.js";
 import { explainMisfit } from "./explain.js";
 import { callFrame } from "./frame-memory.js";
@@ -37,7 +37,7 @@ export function keywordArguments(args: readonly unknown[]): Record<string, unkno
   if (typeof last !== "object" || last === null || last instanceof Tensor) return undefined;
   const prototype = Object.getPrototypeOf(last) as unknown;
   if (prototype !== Object.prototype && prototype !== null) return undefined;
-  return isComplexValue(last) ? undefined : (last as Record<string, unknown>);
+  return isComplexValue(last) || isCopiedTensor(last) ? undefined : (last as Record<string, unknown>);
 }
 
 /** Writes the call into the frame; false when the arguments do not fit this overload. */
