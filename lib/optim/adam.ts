@@ -13,6 +13,7 @@
 import { argumentError } from "../errors.js";
 import { ops, zeros, type Tensor } from "../tensor/index.js";
 import { realViews } from "./complex.js";
+import { once } from "./once.js";
 import { checkBoolean, checkNumber, Optimizer, type ParamGroup, type ParamsInput } from "./optimizer.js";
 
 export interface AdamOptions {
@@ -30,10 +31,14 @@ export interface AdamOptions {
   maximize: boolean;
 }
 
-type FusedKernel = "_fused_adam_.default" | "_fused_adamw_.default";
+const operators = once(() => ({
+  advance: ops.dgsam["advance_steps_.default"],
+  adam: ops.aten["_fused_adam_.default"],
+  adamw: ops.aten["_fused_adamw_.default"],
+}));
 
 abstract class AdamFamily extends Optimizer<AdamOptions> {
-  protected abstract readonly kernel: FusedKernel;
+  protected abstract readonly kernel: "adam" | "adamw";
 
   protected checkOptions(options: AdamOptions): void {
     const name = this.constructor.name;
@@ -57,8 +62,8 @@ abstract class AdamFamily extends Optimizer<AdamOptions> {
       })),
     );
     const steps = states.map((state) => state.step!);
-    ops.aten["_foreach_add_.Scalar"](steps, 1);
-    ops.aten[this.kernel](
+    operators().advance(steps);
+    operators()[this.kernel](
       realViews(parameters),
       realViews(gradients),
       realViews(states.map((state) => state.expAvg!)),
@@ -79,7 +84,7 @@ abstract class AdamFamily extends Optimizer<AdamOptions> {
 }
 
 export class Adam extends AdamFamily {
-  protected readonly kernel = "_fused_adam_.default";
+  protected readonly kernel = "adam";
 
   constructor(params: ParamsInput<AdamOptions>, options: Partial<AdamOptions> = {}) {
     super(params, { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, amsgrad: false, maximize: false }, options);
@@ -88,7 +93,7 @@ export class Adam extends AdamFamily {
 
 /** Adam with weight decay apart from the gradient. */
 export class AdamW extends AdamFamily {
-  protected readonly kernel = "_fused_adamw_.default";
+  protected readonly kernel = "adamw";
 
   constructor(params: ParamsInput<AdamOptions>, options: Partial<AdamOptions> = {}) {
     super(params, { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 1e-2, amsgrad: false, maximize: false }, options);

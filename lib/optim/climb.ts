@@ -7,8 +7,21 @@
  */
 
 import { DgsamError } from "../errors.js";
-import { alignedGradients, keep, noGrad, ops, setGradients, type Tensor } from "../tensor/index.js";
+import { gradients as readGradients, keep, noGrad, ops, setGradients, type Tensor } from "../tensor/index.js";
 import { NonFinite } from "./closures.js";
+import { once } from "./once.js";
+
+// Looking an operator up by name costs as much as a small one takes.
+const operators = once(() => ({
+  climb: ops.dgsam["climb_.default"],
+  accumulate: ops.dgsam["accumulate_.default"],
+  gather: ops.dgsam["gather_.default"],
+  restore: ops.dgsam["restore_.default"],
+  globalNorm: ops.dgsam["global_norm.default"],
+  read: ops.aten["_local_scalar_dense.default"],
+}));
+
+const NONE: Tensor[] = [];
 
 interface Group {
   params: Tensor[];
@@ -26,8 +39,9 @@ export class Climb {
   private rho: number[] = [];
   private saved: Tensor[] = [];
   private sums: Tensor[] = [];
-  /** Parameters that had a gradient in some pass of this step. */
+  /** Parameters that had a gradient in some pass of this step; all of them where `allSeen`. */
   private seen: boolean[] = [];
+  private allSeen = false;
   private summing = false;
   private climbing = false;
 
@@ -56,6 +70,7 @@ export class Climb {
     this.rho = groups.flatMap((group) => group.params.map(() => group.rho));
     if (parameters.length === this.parameters.length && parameters.every((parameter, i) => parameter === this.parameters[i])) return;
     this.parameters = parameters;
+    this.seen = parameters.map(() => false);
     for (const each of [...this.saved, ...this.sums]) each.dispose();
     this.saved = [];
     this.sums = [];
@@ -74,36 +89,37 @@ export class Climb {
    * @throws NonFinite when it is not finite; nothing has moved then
    */
   ascend({ accumulate }: AscendOptions): number {
-    const gradients = alignedGradients(this.parameters);
-    const norm = ops.dgsam.global_norm(gradients);
-    const value = finite(norm);
     const first = !this.climbing;
-    if (first) {
-      this.seen = this.parameters.map(() => false);
-      this.summing = false;
-    }
-    const scale = this.adaptive ? ops.dgsam.adaptive_norm(this.parameters, gradients) : norm;
-    if (this.adaptive) finite(scale);
-    const saved = first ? this.scratch(this.saved) : this.saved;
+    if (first) this.beginSum();
+    const sums = accumulate ? this.scratch(this.sums) : NONE;
+    const saved = this.scratch(this.saved);
     // From here the parameters may have moved, so that restore() has to bring them back.
     this.climbing = true;
-    ops.dgsam.ascend_(this.parameters, gradients, saved, accumulate ? this.scratch(this.sums) : [], scale, this.rho, { first, adaptive: this.adaptive });
+    const [norm, gradients] = operators().climb(this.parameters, saved, sums, this.rho, { first, adaptive: this.adaptive });
+    const value = finite(norm);
     if (accumulate) this.note(gradients);
     return value;
   }
 
   /** Adds `grad` to the sum without moving. Returns its norm; throws NonFinite. */
   accumulate(): number {
-    const gradients = alignedGradients(this.parameters);
-    const value = finite(ops.dgsam.global_norm(gradients));
-    ops.dgsam.accumulate_(this.scratch(this.sums), gradients, { first: !this.summing });
+    const [norm, gradients] = operators().accumulate(this.parameters, this.scratch(this.sums), { first: !this.summing });
     this.note(gradients);
-    return value;
+    return finite(norm);
   }
 
-  private note(gradients: readonly (Tensor | null)[]): void {
+  private beginSum(): void {
+    this.summing = false;
+    this.allSeen = false;
+    this.seen.fill(false);
+  }
+
+  // Nearly always every parameter has a gradient in every pass; who is missing is asked only when somebody is.
+  private note(gradients: number | bigint): void {
     this.summing = true;
-    gradients.forEach((gradient, i) => (this.seen[i] ||= gradient !== null));
+    this.allSeen ||= gradients === this.parameters.length;
+    if (this.allSeen || gradients === 0) return;
+    readGradients(this.parameters).forEach((gradient, i) => (this.seen[i] ||= gradient !== null));
   }
 
   /**
@@ -115,31 +131,37 @@ export class Climb {
    */
   gather(scale: number): number {
     const { parameters, sums } = this;
-    const gradients = alignedGradients(parameters);
-    if (!this.summing) ops.dgsam.accumulate_(this.scratch(sums), parameters.map(() => null), { first: true });
-    const norm = ops.dgsam.gather_(parameters, this.saved, gradients, sums, scale);
+    if (!this.summing) operators().accumulate(this.parameters, this.scratch(sums), { first: true });
+    const [norm, gradients] = operators().gather(parameters, this.saved, sums, scale);
     this.climbing = false;
     const value = finite(norm);
-    setGradients(parameters, gradients.map((gradient, i) => gradient ?? (this.seen[i] ? ops.aten["mul.Scalar"](sums[i]!, scale) : null)));
+    if (gradients !== parameters.length) this.setMissing(scale);
     return value;
+  }
+
+  /** Gives those parameters their sum whose gradient was missing in the last pass only. */
+  private setMissing(scale: number): void {
+    const gradients = readGradients(this.parameters);
+    const complete = gradients.map((gradient, i) => gradient ?? (this.allSeen || this.seen[i] ? ops.aten["mul.Scalar"](this.sums[i]!, scale) : null));
+    setGradients(this.parameters, complete);
   }
 
   /** Ends the climb, also after a failure: restores the parameters if they were moved. `grad` stays. */
   restore(): void {
     if (!this.climbing) return;
-    ops.dgsam.restore_(this.parameters, this.saved);
+    operators().restore(this.parameters, this.saved);
     this.climbing = false;
   }
 
   /** Throws NonFinite when `grad` is not finite. */
   checkGradients(): void {
-    finite(ops.dgsam.global_norm(alignedGradients(this.parameters)));
+    finite(operators().globalNorm(readGradients(this.parameters)));
   }
 }
 
 /** The value of a norm; throws NonFinite. */
 function finite(norm: Tensor): number {
-  const value = ops.aten["_local_scalar_dense.default"](norm) as number;
+  const value = operators().read(norm) as number;
   if (!Number.isFinite(value)) throw new NonFinite("gradient", value);
   return value;
 }

@@ -2,6 +2,9 @@
 
 import { argumentError, DgsamError } from "../errors.js";
 import { alignedGradients, keep, noGrad, ops, scope, Tensor, zeroGradients } from "../tensor/index.js";
+import { once } from "./once.js";
+
+const bumpVersion = once(() => ops.dgsam["bump_version_.default"]);
 
 /** One group of parameters with its own options; schedulers write `lr` here. */
 export type ParamGroup<O> = O & { params: Tensor[] };
@@ -117,7 +120,7 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
     for (const lists of kinds.values()) {
       this.update(group, lists.parameters, lists.gradients);
       // The fused kernels change data without telling autograd: a stale graph would give wrong gradients in silence.
-      ops.dgsam.bump_version_(lists.parameters);
+      bumpVersion()(lists.parameters);
     }
   }
 

@@ -9,7 +9,10 @@
 import { DgsamError } from "../errors.js";
 import { ops, type Tensor } from "../tensor/index.js";
 import { realViews } from "./complex.js";
+import { once } from "./once.js";
 import { checkBoolean, checkNumber, Optimizer, type ParamGroup, type ParamsInput } from "./optimizer.js";
+
+const fusedSgd = once(() => ops.aten["_fused_sgd_.default"]);
 
 export interface SGDOptions {
   /** Learning rate. Default 1e-3. */
@@ -44,7 +47,7 @@ export class SGD extends Optimizer<SGDOptions> {
 
   protected update(group: ParamGroup<SGDOptions>, parameters: Tensor[], gradients: Tensor[]): void {
     const descend = (params: Tensor[], grads: Tensor[], buffers: Tensor[], first: boolean): void => {
-      ops.aten["_fused_sgd_.default"](realViews(params), realViews(grads), realViews(buffers), {
+      fusedSgd()(realViews(params), realViews(grads), realViews(buffers), {
         weight_decay: group.weightDecay,
         momentum: group.momentum,
         lr: group.lr,

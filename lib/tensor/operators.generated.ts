@@ -6243,11 +6243,11 @@ export interface AtenOperators extends AtenOverloads {
 
 /** The operators of native/ops: each overload by its name; the unnamed one is `"NAME.default"`. */
 export interface DgsamOverloads {
-  "accumulate_.default"(sums: Tensors, grads: readonly (TensorLike | null)[], keywords: { first: boolean }): void;
-  "adaptive_norm.default"(params: Tensors, grads: readonly (TensorLike | null)[]): Tensor;
-  "ascend_.default"(params: Tensors, grads: readonly (TensorLike | null)[], saved: Tensors, sums: Tensors, norm: TensorLike, rho: Floats, keywords: { first: boolean; adaptive?: boolean | undefined }): void;
+  "accumulate_.default"(params: Tensors, sums: Tensors, keywords: { first: boolean }): [Tensor, Int];
+  "advance_steps_.default"(steps: Tensors): void;
   "bump_version_.default"(tensors: Tensors): void;
-  "gather_.default"(params: Tensors, saved: Tensors, grads: readonly (TensorLike | null)[], sums: Tensors, scale: Float): Tensor;
+  "climb_.default"(params: Tensors, saved: Tensors, sums: Tensors, rho: Floats, keywords: { first: boolean; adaptive?: boolean | undefined }): [Tensor, Int];
+  "gather_.default"(params: Tensors, saved: Tensors, sums: Tensors, scale: Float): [Tensor, Int];
   "global_norm.default"(tensors: readonly (TensorLike | null)[]): Tensor;
   "restore_.default"(params: Tensors, saved: Tensors): void;
 }
@@ -6255,9 +6255,9 @@ export interface DgsamOverloads {
 /** The operators of native/ops: by name, with the signatures of all overloads, and each overload by its own. */
 export interface DgsamOperators extends DgsamOverloads {
   readonly accumulate_: DgsamOverloads["accumulate_.default"];
-  readonly adaptive_norm: DgsamOverloads["adaptive_norm.default"];
-  readonly ascend_: DgsamOverloads["ascend_.default"];
+  readonly advance_steps_: DgsamOverloads["advance_steps_.default"];
   readonly bump_version_: DgsamOverloads["bump_version_.default"];
+  readonly climb_: DgsamOverloads["climb_.default"];
   readonly gather_: DgsamOverloads["gather_.default"];
   readonly global_norm: DgsamOverloads["global_norm.default"];
   readonly restore_: DgsamOverloads["restore_.default"];

@@ -51,27 +51,26 @@ void checkFloating(const char* name, const char* list, size_t index, const at::T
               index, "]: expected a floating-point or complex dtype, got ", tensor.scalar_type());
 }
 
-at::Tensor entry(const OptionalTensors& list, size_t index) {
-  const std::optional<at::Tensor> value = list.get(index);
-  return value.has_value() ? *value : at::Tensor();
-}
-
-Rows makeRows(const char* name, at::TensorList params, const OptionalTensors* grads, at::TensorList saved, at::TensorList sums) {
-  if (grads != nullptr) checkLength(name, "grads", grads->size(), params.size());
+// Rows of parameters with their own gradients; `saved` and `sums` may be empty.
+Rows makeRows(const char* name, at::TensorList params, at::TensorList saved, at::TensorList sums, bool withGrads = true) {
   if (!saved.empty()) checkLength(name, "saved", saved.size(), params.size());
   if (!sums.empty()) checkLength(name, "sums", sums.size(), params.size());
   Rows rows;
   rows.reserve(params.size());
   for (size_t i = 0; i < params.size(); ++i) {
     checkFloating(name, "params", i, params[i]);
-    Row row{params[i], grads == nullptr ? at::Tensor() : entry(*grads, i), saved.empty() ? at::Tensor() : saved[i],
+    Row row{params[i], withGrads ? params[i].grad() : at::Tensor(), saved.empty() ? at::Tensor() : saved[i],
             sums.empty() ? at::Tensor() : sums[i]};
-    checkCompanion(name, "grads", i, row.grad, row.param);
+    checkCompanion(name, "gradients of params", i, row.grad, row.param);
     checkCompanion(name, "saved", i, row.saved, row.param);
     checkCompanion(name, "sums", i, row.sum, row.param);
     rows.push_back(std::move(row));
   }
   return rows;
+}
+
+int64_t countGradients(const Rows& rows) {
+  return std::count_if(rows.begin(), rows.end(), [](const Row& row) { return row.grad.defined(); });
 }
 
 bool fastType(const at::Tensor& tensor) {
@@ -138,10 +137,11 @@ at::Tensor slowSquares(const at::Tensor& tensor) {
   return at::linalg_vector_norm(tensor, 2, std::nullopt, false, wide).abs().square();
 }
 
+// The norm that these sums of squares make, on the host and on a device together.
 at::Tensor toNorm(double squares, const at::Tensor& others, const at::Device& device) {
-  at::Tensor total = at::scalar_tensor(squares, at::TensorOptions().dtype(at::kDouble).device(device));
-  if (others.defined()) total = total + others;
-  return total.sqrt_();
+  const auto options = at::TensorOptions().dtype(at::kDouble).device(device);
+  if (!others.defined()) return at::scalar_tensor(std::sqrt(squares), options);
+  return (others + squares).sqrt_();
 }
 
 void bump(const at::Tensor& tensor) {
@@ -199,37 +199,19 @@ void slowAscend(const Row& row, const at::Tensor& norm, double rho, bool first, 
   row.param.add_(direction * scale);
 }
 
-}  // namespace
-
-at::Tensor globalNorm(const OptionalTensors& tensors) {
-  Rows rows;
-  for (size_t i = 0; i < tensors.size(); ++i) {
-    const at::Tensor tensor = entry(tensors, i);
-    if (!tensor.defined()) continue;
-    checkFloating("global_norm", "tensors", i, tensor);
-    rows.push_back({tensor, tensor, {}, {}});
-  }
-  return normOf(rows, Weight::None);
+// Whether a norm on the host is not finite. On a device nobody looks: that would make the host wait.
+bool knownNonFinite(const at::Tensor& norm) {
+  return norm.device().is_cpu() && !std::isfinite(*static_cast<const double*>(norm.const_data_ptr()));
 }
 
-at::Tensor adaptiveNorm(at::TensorList params, const OptionalTensors& grads) {
-  return normOf(makeRows("adaptive_norm", params, &grads, {}, {}), Weight::Params);
-}
-
-void ascend(at::TensorList params, const OptionalTensors& grads, at::TensorList saved, at::TensorList sums, const at::Tensor& norm,
-            at::ArrayRef<double> rho, bool first, bool adaptive) {
-  const Rows rows = makeRows("ascend_", params, &grads, saved, sums);
-  TORCH_CHECK(rho.size() == params.size(), "dgsam::ascend_: expected ", params.size(), " radii in 'rho', one per parameter, got ",
-              rho.size());
-  TORCH_CHECK(norm.defined() && norm.numel() == 1 && norm.scalar_type() == at::kDouble,
-              "dgsam::ascend_: norm: expected a float64 tensor of one element, as global_norm gives");
+void ascend(const Rows& rows, const at::Tensor& norm, at::ArrayRef<double> rho, bool first, bool adaptive) {
   Pieces pieces;
   c10::SmallVector<double, 16> scales(rows.size(), 0.0);
-  const bool flatNorm = norm.device().is_cpu();
-  const double denominator = flatNorm ? *static_cast<const double*>(norm.const_data_ptr()) + kNormEpsilon : 0;
+  const bool hostNorm = norm.device().is_cpu();
+  const double denominator = hostNorm ? *static_cast<const double*>(norm.const_data_ptr()) + kNormEpsilon : 0;
   for (size_t i = 0; i < rows.size(); ++i) {
     const Row& row = rows[i];
-    if (flatNorm && isFlat(row) && row.grad.defined()) {
+    if (hostNorm && isFlat(row) && row.grad.defined()) {
       scales[i] = rho[i] / denominator;
       addPieces(pieces, row);
     } else {
@@ -241,30 +223,65 @@ void ascend(at::TensorList params, const OptionalTensors& grads, at::TensorList 
     byType(piece.row->param, [&](auto* type) {
       using T = std::remove_pointer_t<decltype(type)>;
       const Row& row = *piece.row;
-      const int mode = !row.sum.defined() ? kNone : first ? kOverwrite : kAdd;
+      const SumMode mode = !row.sum.defined() ? kNone : first ? kOverwrite : kAdd;
       kernels<T>().ascend(at_<T>(row.param, piece.start), at_<T>(row.grad, piece.start),
-                          first ? at_<T>(row.saved, piece.start) : nullptr, at_<T>(row.sum, piece.start), mode, static_cast<T>(scales[piece.row - begin]), adaptive, piece.size);
+                          first ? at_<T>(row.saved, piece.start) : nullptr, at_<T>(row.sum, piece.start), mode,
+                          static_cast<T>(scales[piece.row - begin]), adaptive, piece.size);
     });
   });
+}
+
+}  // namespace
+
+at::Tensor globalNorm(const OptionalTensors& tensors) {
+  Rows rows;
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    const std::optional<at::Tensor> tensor = tensors.get(i);
+    if (!tensor.has_value() || !tensor->defined()) continue;
+    checkFloating("global_norm", "tensors", i, *tensor);
+    rows.push_back({*tensor, *tensor, {}, {}});
+  }
+  return normOf(rows, Weight::None);
+}
+
+std::tuple<at::Tensor, int64_t> climb(at::TensorList params, at::TensorList saved, at::TensorList sums, at::ArrayRef<double> rho,
+                                      bool first, bool adaptive) {
+  const at::NoGradGuard noGrad;
+  const Rows rows = makeRows("climb_", params, saved, sums);
+  TORCH_CHECK(rho.size() == params.size(), "dgsam::climb_: expected ", params.size(), " radii in 'rho', one per parameter, got ",
+              rho.size());
+  const at::Tensor norm = normOf(rows, Weight::None);
+  const at::Tensor weighted = adaptive ? normOf(rows, Weight::Params) : norm;
+  if (knownNonFinite(norm) || knownNonFinite(weighted)) {
+    // Nothing moves, but whoever undoes the step finds what to restore.
+    if (first)
+      for (const Row& row : rows)
+        if (row.saved.defined()) row.saved.copy_(row.param);
+    return {knownNonFinite(norm) ? norm : weighted, countGradients(rows)};
+  }
+  ascend(rows, weighted, rho, first, adaptive);
   for (const Row& row : rows) {
     if (row.grad.defined()) bump(row.param);
     if (first) bump(row.saved);
     bump(row.sum);
   }
+  return {norm, countGradients(rows)};
 }
 
-void accumulate(at::TensorList sums, const OptionalTensors& grads, bool first) {
+std::tuple<at::Tensor, int64_t> accumulate(at::TensorList params, at::TensorList sums, bool first) {
   const at::NoGradGuard noGrad;
-  const Rows rows = makeRows("accumulate_", sums, &grads, {}, {});
-  for (const Row& row : rows) slowAccumulate({{}, row.grad, {}, row.param}, first);
+  checkLength("accumulate_", "sums", sums.size(), params.size());
+  const Rows rows = makeRows("accumulate_", params, {}, sums);
+  for (const Row& row : rows) slowAccumulate(row, first);
+  return {normOf(rows, Weight::None), countGradients(rows)};
 }
 
-at::Tensor gather(at::TensorList params, at::TensorList saved, const OptionalTensors& grads, at::TensorList sums, double scale) {
+std::tuple<at::Tensor, int64_t> gather(at::TensorList params, at::TensorList saved, at::TensorList sums, double scale) {
   const at::NoGradGuard noGrad;
   // Empty lists mean "none" to makeRows; here both are needed.
   checkLength("gather_", "saved", saved.size(), params.size());
   checkLength("gather_", "sums", sums.size(), params.size());
-  const Rows rows = makeRows("gather_", params, &grads, saved, sums);
+  const Rows rows = makeRows("gather_", params, saved, sums);
   Pieces pieces;
   at::Tensor slow;
   at::Device device(at::kCPU);
@@ -293,13 +310,13 @@ at::Tensor gather(at::TensorList params, at::TensorList saved, const OptionalTen
     bump(row.param);
     bump(row.grad);
   }
-  return toNorm(sumInOrder(parts), slow, device);
+  return {toNorm(sumInOrder(parts), slow, device), countGradients(rows)};
 }
 
 void restore(at::TensorList params, at::TensorList saved) {
   const at::NoGradGuard noGrad;
   checkLength("restore_", "saved", saved.size(), params.size());
-  const Rows rows = makeRows("restore_", params, nullptr, saved, {});
+  const Rows rows = makeRows("restore_", params, saved, {}, /*withGrads=*/false);
   Pieces pieces;
   for (const Row& row : rows) {
     if (isFlat(row))
@@ -317,6 +334,17 @@ void restore(at::TensorList params, at::TensorList saved) {
 
 void bumpVersion(at::TensorList tensors) {
   for (const at::Tensor& tensor : tensors) bump(tensor);
+}
+
+void advanceSteps(at::TensorList steps) {
+  const at::NoGradGuard noGrad;
+  for (const at::Tensor& step : steps) {
+    if (step.device().is_cpu() && step.scalar_type() == at::kFloat && step.numel() == 1)
+      ++*static_cast<float*>(step.mutable_data_ptr());
+    else
+      step.add_(1);
+    bump(step);
+  }
 }
 
 }  // namespace dgsam::ops
