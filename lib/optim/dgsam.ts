@@ -19,8 +19,9 @@
  */
 
 import { argumentError, DgsamError } from "../errors.js";
-import { Generator, ops, scope, Tensor } from "../tensor/index.js";
+import { scope } from "../tensor/index.js";
 import { checkClosure, differentiate, NonFinite, type Closure } from "./closures.js";
+import { DomainOrder, type DomainOrderState } from "./domain-order.js";
 import { checkBoolean, type OptimizerLike } from "./optimizer.js";
 import { checkChoice, SharpnessAware, type OptimizerClass, type WrapperOptions, type WrapperParams } from "./wrapper.js";
 
@@ -31,8 +32,8 @@ export interface DGSAMOptions extends WrapperOptions {
   reuse?: boolean;
   /** Whether G has the scale of the domains' summed loss, as published (default), or of their mean. */
   reduction?: "sum" | "mean";
-  /** Seed of the generator that draws the order. Default 0. */
-  seed?: number | bigint;
+  /** Seed of the generator that draws the order, a safe integer. Default 0. */
+  seed?: number;
 }
 
 export interface DGSAMResult {
@@ -56,10 +57,9 @@ interface OpenStep {
 }
 
 export class DGSAM<B extends OptimizerLike = OptimizerLike, O = Record<string, unknown>> extends SharpnessAware<B, O> {
-  readonly orderMode: "random" | "fixed";
   readonly reuse: boolean;
   readonly reduction: "sum" | "mean";
-  private readonly generator: Generator;
+  private readonly visits: DomainOrder;
   private open: OpenStep | null = null;
   private domains = 0;
 
@@ -74,10 +74,9 @@ export class DGSAM<B extends OptimizerLike = OptimizerLike, O = Record<string, u
     checkChoice("DGSAM", "order", order, ["random", "fixed"]);
     checkBoolean("DGSAM", "reuse", reuse);
     checkChoice("DGSAM", "reduction", reduction, ["sum", "mean"]);
-    this.orderMode = order;
     this.reuse = reuse;
     this.reduction = reduction;
-    this.generator = new Generator("cpu").manualSeed(seed);
+    this.visits = new DomainOrder(order, seed);
   }
 
   /**
@@ -91,7 +90,7 @@ export class DGSAM<B extends OptimizerLike = OptimizerLike, O = Record<string, u
     if (!Array.isArray(closures) || closures.length === 0) throw argumentError("DGSAM.step(closures)", "an array of at least one closure, one per domain", closures);
     closures.forEach((closure, i) => checkClosure(`DGSAM.step: closure ${i}`, closure));
     this.climb.checkIdle("DGSAM.step()");
-    const visits = this.drawOrder(closures.length);
+    const visits = this.visits.next(closures.length);
     const order = this.reuse ? [...visits, visits[0]!] : visits.flatMap((domain) => [domain, domain]);
     const losses = closures.map(() => NaN);
     const gradNorms: number[] = [];
@@ -143,7 +142,7 @@ export class DGSAM<B extends OptimizerLike = OptimizerLike, O = Record<string, u
     if (!this.reuse) throw new DgsamError("ERR_STATE", "DGSAM.order(): the open form is for reuse: true; use step(closures) without reuse");
     this.climb.checkIdle("DGSAM.order()");
     this.domains = domains;
-    const visits = this.drawOrder(domains);
+    const visits = this.visits.next(domains);
     this.open = { order: [...visits, visits[0]!], ascents: 0, skipping: false };
     this.zeroGrad();
     return [...this.open.order];
@@ -200,19 +199,21 @@ export class DGSAM<B extends OptimizerLike = OptimizerLike, O = Record<string, u
     }
   }
 
-  private drawOrder(domains: number): number[] {
-    if (this.orderMode === "fixed") return Array.from({ length: domains }, (_, i) => i);
-    return scope(() => (ops.aten["randperm.generator"](domains, { generator: this.generator }) as Tensor).toArray() as number[]);
-  }
-
   /** State of the base optimizer and of the generator that draws the order. */
-  stateDict(): { base: ReturnType<B["stateDict"]>; generator: Tensor } {
-    return { base: this.base.stateDict() as ReturnType<B["stateDict"]>, generator: this.generator.getState() };
+  stateDict(): { base: ReturnType<B["stateDict"]>; generator: DomainOrderState } {
+    return { base: this.base.stateDict() as ReturnType<B["stateDict"]>, generator: this.visits.state() };
   }
 
-  loadStateDict(dict: { base: unknown; generator: Tensor }): void {
-    if (!(dict?.generator instanceof Tensor)) throw argumentError("DGSAM.loadStateDict(dict)", "{ base, generator } from stateDict()", dict);
-    this.base.loadStateDict(dict.base as never);
-    this.generator.setState(dict.generator);
+  loadStateDict(dict: { base: unknown; generator: DomainOrderState }): void {
+    if (typeof dict !== "object" || dict === null || !("generator" in dict)) throw argumentError("DGSAM.loadStateDict(dict)", "{ base, generator } from stateDict()", dict);
+    // The order first: it checks its part before anything is changed.
+    const before = this.visits.state();
+    this.visits.restore(dict.generator);
+    try {
+      this.base.loadStateDict(dict.base as never);
+    } catch (error) {
+      this.visits.restore(before);
+      throw error;
+    }
   }
 }
