@@ -102,6 +102,39 @@ Napi::Value setFrame(Environment& environment, const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// Whether a tensor's sizes and strides stay inside its memory.
+bool fitsItsStorage(const at::Tensor& tensor) {
+  // Zero tensors of autograd's have sizes and no memory by design.
+  if (!tensor.defined() || !tensor.has_storage() || tensor.layout() != at::kStrided || tensor._is_zerotensor()) return true;
+  int64_t last = tensor.storage_offset();
+  bool tooMany = false;
+  for (int64_t i = 0; i < tensor.dim(); ++i) {
+    if (tensor.size(i) == 0) return true;
+    int64_t extent;
+    tooMany |= __builtin_mul_overflow(tensor.size(i) - 1, tensor.stride(i), &extent);
+    tooMany |= __builtin_add_overflow(last, extent, &last);
+  }
+  return !tooMany && last < static_cast<int64_t>(tensor.storage().nbytes() / tensor.element_size());
+}
+
+// When memory runs out while an operator resizes a tensor, LibTorch leaves it with its new sizes over its old memory
+// (in PyTorch too), and the next operator would read or write beyond the end. Such a tensor is made empty here.
+void repairWritten(Environment& environment, const BoundOperator& bound, double given) {
+  FrameReader reader(environment);
+  reader.number();
+  reader.number();
+  const auto repair = [](const at::Tensor& tensor) {
+    if (!fitsItsStorage(tensor)) tensor.unsafeGetTensorImpl()->set_sizes_contiguous({0});
+  };
+  for (size_t i = 0; i < bound.arguments.size() && static_cast<double>(i) < given; ++i) {
+    const c10::IValue value = reader.argument(bound.arguments[i]);
+    if (!bound.arguments[i].written) continue;
+    if (value.isTensor()) repair(value.toTensor());
+    if (value.isTensorList())
+      for (const at::Tensor& each : value.toTensorVector()) repair(each);
+  }
+}
+
 // Frame: operator index, number of arguments given, one value each. Trailing arguments take their defaults.
 void call(Environment& environment, FrameReader& reader, FrameWriter& writer) {
   const double index = reader.number();
@@ -131,7 +164,12 @@ void call(Environment& environment, FrameReader& reader, FrameWriter& writer) {
       throw UsageError("ERR_ARGUMENT", "argument '" + argument.name + "' is missing");
     }
   }
-  bound.handle.callBoxed(stack);
+  try {
+    bound.handle.callBoxed(stack);
+  } catch (...) {
+    repairWritten(environment, bound, given);
+    throw;
+  }
   writer.number(static_cast<double>(stack.size()));
   for (size_t i = 0; i < stack.size(); ++i) {
     const int aliased = i < bound.returns.size() ? bound.returns[i].aliasedArgument : -1;
