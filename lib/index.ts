@@ -3,3 +3,5 @@ export { DgsamError, type DgsamErrorCode } from "./errors.js";
 export * from "./tensor/index.js";
 export * from "./optim/index.js";
 export * from "./data/index.js";
+export * from "./nn/index.js";
+export * from "./models/index.js";
