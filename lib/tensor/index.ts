@@ -15,3 +15,5 @@ export {
   randnLike, randperm, zeros, zerosLike, type CreationOptions, type LikeOptions, type RandomOptions,
 } from "./creation.js";
 export { cudaDeviceCount, getNumThreads, runtimeInfo, setNumThreads, useDeterministicAlgorithms } from "./runtime.js";
+export * from "./methods/index.js";
+export * from "./functions/index.js";

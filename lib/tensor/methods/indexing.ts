@@ -1,0 +1,208 @@
+/**
+ * Parts of a tensor: views by position, copies by index tensors.
+ *
+ * Errors: `ERR_ARGUMENT` for an argument of the wrong kind, `ERR_SHAPE` for an index or a dimension out of range and
+ * for shapes that do not fit, `ERR_DTYPE` for an index of the wrong dtype.
+ */
+
+import type { DType } from "../dtype.js";
+import type { ScalarLike } from "../scalars.js";
+import type { Tensor } from "../tensor.js";
+import { addMethods, operator } from "./define.js";
+import type { NumberLike, ScatterReduction } from "./types.js";
+
+declare module "../tensor.js" {
+  interface Tensor<D extends DType> {
+    /**
+     * The part at one index of `dim`, which goes; a view. Negative counts from the end.
+     * @see torch.Tensor.select
+     */
+    select(dim: number, index: number): Tensor<D>;
+    /**
+     * The part from `start` to before `end` along `dim` (default 0), every `step`-th; a view, as `x[start:end:step]` in
+     * Python.
+     * @see torch.Tensor.slice
+     */
+    slice(dim?: number, start?: number | null, end?: number | null, step?: number): Tensor<D>;
+    /**
+     * `length` elements from `start` on along `dim`, as a view. Errors when they are not all there.
+     * @see torch.Tensor.narrow
+     */
+    narrow(dim: number, start: number | Tensor, length: number): Tensor<D>;
+    /**
+     * At most so many views of equal size along `dim` (default 0); the last may be smaller.
+     * @see torch.Tensor.chunk
+     */
+    chunk(chunks: number, dim?: number): Tensor<D>[];
+    /**
+     * Views of size `splitSize` along `dim` (default 0), the last maybe smaller; or of the given sizes, which must add up.
+     * @see torch.Tensor.split
+     */
+    split(splitSize: number | readonly number[], dim?: number): Tensor<D>[];
+    /**
+     * So many views along `dim` (default 0), sizes differing by one at most; or cut before each index.
+     * @see torch.Tensor.tensor_split
+     */
+    tensorSplit(sections: number, dim?: number): Tensor<D>[];
+    tensorSplit(indices: readonly number[], dim?: number): Tensor<D>[];
+    /**
+     * All parts along `dim` (default 0), which goes, as views.
+     * @see torch.Tensor.unbind
+     */
+    unbind(dim?: number): Tensor<D>[];
+    /**
+     * A copy of the elements at index tensors, one per dimension and broadcast together, as `x[i, j]` in Python; `null`
+     * takes a whole dimension, a bool tensor the places where it is true.
+     * @see torch.Tensor.index
+     */
+    index(indices: readonly (Tensor | null)[]): Tensor<D>;
+    /**
+     * A copy of the parts at a vector of indices along `dim`.
+     * @see torch.Tensor.index_select
+     */
+    indexSelect(dim: number, index: Tensor): Tensor<D>;
+    /**
+     * The elements at indices into the flattened tensor, in the shape of `index`.
+     * @see torch.Tensor.take
+     */
+    take(index: Tensor): Tensor<D>;
+    /**
+     * The elements at indices along `dim`, broadcast; fits `argmax`, `argsort` with the dimension kept.
+     * @see torch.Tensor.take_along_dim
+     */
+    takeAlongDim(indices: Tensor, dim?: number | null): Tensor<D>;
+    /**
+     * `out[i][j] = this[index[i][j]][j]` for `dim` 0 and so on: an element per index, in the shape of `index` (int64).
+     * @see torch.Tensor.gather
+     */
+    gather(dim: number, index: Tensor, options?: { sparseGrad?: boolean }): Tensor<D>;
+    /**
+     * A copy with `src` (of this dtype, or a number) written at `index` along `dim`: the opposite of `gather`. Which of
+     * several writes to one place wins is not defined.
+     * @see torch.Tensor.scatter
+     */
+    scatter(dim: number, index: Tensor, src: Tensor | NumberLike, options?: { reduce?: "add" | "multiply" }): Tensor<D>;
+    /**
+     * A copy with `src` (of this dtype) added at `index` along `dim`.
+     * @see torch.Tensor.scatter_add
+     */
+    scatterAdd(dim: number, index: Tensor, src: Tensor): Tensor<D>;
+    /**
+     * A copy where `src` is combined at `index` along `dim` by `reduce`, together with what was there unless `includeSelf`
+     * is false.
+     * @see torch.Tensor.scatter_reduce
+     */
+    scatterReduce(dim: number, index: Tensor, src: Tensor, reduce: ScatterReduction, options?: { includeSelf?: boolean }): Tensor<D>;
+    /**
+     * A copy with `alpha * source` (of this dtype) added to the parts at a vector of indices along `dim`.
+     * @see torch.Tensor.index_add
+     */
+    indexAdd(dim: number, index: Tensor, source: Tensor, options?: { alpha?: ScalarLike }): Tensor<D>;
+    /**
+     * A copy with the parts at a vector of indices along `dim` replaced by those of `source` (of this dtype).
+     * @see torch.Tensor.index_copy
+     */
+    indexCopy(dim: number, index: Tensor, source: Tensor): Tensor<D>;
+    /**
+     * A copy with `value` at a vector of indices along `dim`.
+     * @see torch.Tensor.index_fill
+     */
+    indexFill(dim: number, index: Tensor, value: Tensor | ScalarLike): Tensor<D>;
+    /**
+     * A copy with `values` (of this dtype, broadcast) written at index tensors, as `x[i, j] = values` in Python; added
+     * where `accumulate` is true.
+     * @see torch.Tensor.index_put
+     */
+    indexPut(indices: readonly (Tensor | null)[], values: Tensor, accumulate?: boolean): Tensor<D>;
+    /**
+     * A copy with `value` where the bool tensor `mask`, broadcast, is true.
+     * @see torch.Tensor.masked_fill
+     */
+    maskedFill(mask: Tensor, value: Tensor | ScalarLike): Tensor<D>;
+    /**
+     * The elements where the bool tensor `mask`, broadcast, is true, as a vector.
+     * @see torch.Tensor.masked_select
+     */
+    maskedSelect(mask: Tensor): Tensor<D>;
+    /**
+     * A copy with the elements of `source`, in order, where the bool tensor `mask` is true.
+     * @see torch.Tensor.masked_scatter
+     */
+    maskedScatter(mask: Tensor, source: Tensor): Tensor<D>;
+    /**
+     * The indices of all elements that are not 0: one row each, `[count, ndim]`.
+     * @see torch.Tensor.nonzero
+     */
+    nonzero(): Tensor<"int64">;
+    /**
+     * As `nonzero`.
+     * @see torch.Tensor.argwhere
+     */
+    argwhere(): Tensor<"int64">;
+    /**
+     * A copy with `source` (of this dtype) written at indices into the flattened tensor; added where `accumulate` is true.
+     * @see torch.Tensor.put
+     */
+    put(index: Tensor, source: Tensor, accumulate?: boolean): Tensor<D>;
+  }
+}
+
+/** {@link Tensor.select} as a function. */
+export const select: <D extends DType>(input: Tensor<D>, dim: number, index: number) => Tensor<D> = operator("select.int");
+/** {@link Tensor.narrow} as a function. */
+export const narrow: <D extends DType>(input: Tensor<D>, dim: number, start: number | Tensor, length: number) => Tensor<D> = operator("narrow");
+/** {@link Tensor.chunk} as a function. */
+export const chunk: <D extends DType>(input: Tensor<D>, chunks: number, dim?: number) => Tensor<D>[] = operator("chunk");
+/** {@link Tensor.split} as a function. */
+export const split: <D extends DType>(input: Tensor<D>, splitSize: number | readonly number[], dim?: number) => Tensor<D>[] = operator("split");
+/** {@link Tensor.tensorSplit} as a function. */
+export const tensorSplit: {
+  <D extends DType>(input: Tensor<D>, sections: number, dim?: number): Tensor<D>[];
+  <D extends DType>(input: Tensor<D>, indices: readonly number[], dim?: number): Tensor<D>[];
+} = operator("tensor_split");
+/** {@link Tensor.unbind} as a function. */
+export const unbind: <D extends DType>(input: Tensor<D>, dim?: number) => Tensor<D>[] = operator("unbind");
+/** {@link Tensor.indexSelect} as a function. */
+export const indexSelect: <D extends DType>(input: Tensor<D>, dim: number, index: Tensor) => Tensor<D> = operator("index_select");
+/** {@link Tensor.take} as a function. */
+export const take: <D extends DType>(input: Tensor<D>, index: Tensor) => Tensor<D> = operator("take");
+/** {@link Tensor.takeAlongDim} as a function. */
+export const takeAlongDim: <D extends DType>(input: Tensor<D>, indices: Tensor, dim?: number | null) => Tensor<D> = operator("take_along_dim");
+/** {@link Tensor.gather} as a function. */
+export const gather: <D extends DType>(input: Tensor<D>, dim: number, index: Tensor, options?: { sparseGrad?: boolean }) => Tensor<D> =
+  operator("gather");
+/** {@link Tensor.scatter} as a function. */
+export const scatter: <D extends DType>(input: Tensor<D>, dim: number, index: Tensor, src: Tensor | NumberLike, options?: { reduce?: "add" | "multiply" }) => Tensor<D> =
+  operator("scatter");
+/** {@link Tensor.scatterAdd} as a function. */
+export const scatterAdd: <D extends DType>(input: Tensor<D>, dim: number, index: Tensor, src: Tensor) => Tensor<D> = operator("scatter_add");
+/** {@link Tensor.scatterReduce} as a function. */
+export const scatterReduce: <D extends DType>(input: Tensor<D>, dim: number, index: Tensor, src: Tensor, reduce: ScatterReduction, options?: { includeSelf?: boolean }) => Tensor<D> =
+  operator("scatter_reduce");
+/** {@link Tensor.indexAdd} as a function. */
+export const indexAdd: <D extends DType>(input: Tensor<D>, dim: number, index: Tensor, source: Tensor, options?: { alpha?: ScalarLike }) => Tensor<D> =
+  operator("index_add");
+/** {@link Tensor.indexCopy} as a function. */
+export const indexCopy: <D extends DType>(input: Tensor<D>, dim: number, index: Tensor, source: Tensor) => Tensor<D> = operator("index_copy");
+/** {@link Tensor.indexFill} as a function. */
+export const indexFill: <D extends DType>(input: Tensor<D>, dim: number, index: Tensor, value: Tensor | ScalarLike) => Tensor<D> =
+  operator("index_fill");
+/** {@link Tensor.indexPut} as a function. */
+export const indexPut: <D extends DType>(input: Tensor<D>, indices: readonly (Tensor | null)[], values: Tensor, accumulate?: boolean) => Tensor<D> =
+  operator("index_put");
+/** {@link Tensor.maskedFill} as a function. */
+export const maskedFill: <D extends DType>(input: Tensor<D>, mask: Tensor, value: Tensor | ScalarLike) => Tensor<D> = operator("masked_fill");
+/** {@link Tensor.maskedSelect} as a function. */
+export const maskedSelect: <D extends DType>(input: Tensor<D>, mask: Tensor) => Tensor<D> = operator("masked_select");
+/** {@link Tensor.maskedScatter} as a function. */
+export const maskedScatter: <D extends DType>(input: Tensor<D>, mask: Tensor, source: Tensor) => Tensor<D> = operator("masked_scatter");
+/** {@link Tensor.nonzero} as a function. */
+export const nonzero: (input: Tensor) => Tensor<"int64"> = operator("nonzero");
+/** {@link Tensor.argwhere} as a function. */
+export const argwhere: (input: Tensor) => Tensor<"int64"> = operator("argwhere");
+
+addMethods({
+  select, slice: operator("slice.Tensor"), narrow, chunk, split, tensorSplit, unbind, index: operator("index.Tensor"),
+  indexSelect, take, takeAlongDim, gather, scatter, scatterAdd, scatterReduce, indexAdd, indexCopy, indexFill, indexPut,
+  maskedFill, maskedSelect, maskedScatter, nonzero, argwhere, put: operator("put"),
+});

@@ -1,0 +1,82 @@
+/**
+ * Filling with random numbers, in place, and draws that depend on a tensor. Draws equal PyTorch's for the same seed.
+ *
+ * Errors: `ERR_ARGUMENT` for an argument of the wrong kind, `ERR_DTYPE` where a distribution has no meaning for a
+ * dtype, `ERR_NATIVE` for impossible parameters.
+ */
+
+import type { DType } from "../dtype.js";
+import type { Generator } from "../generator.js";
+import type { Tensor } from "../tensor.js";
+import { addMethods, operator } from "./define.js";
+
+declare module "../tensor.js" {
+  interface Tensor<D extends DType> {
+    /**
+     * Fills with numbers from `from` (default 0) to below `to` (default 1), uniformly. Floating-point dtypes only.
+     * @see torch.Tensor.uniform_
+     */
+    uniform_(from?: number, to?: number, options?: { generator?: Generator | null }): this;
+    /**
+     * Fills with normally distributed numbers of the given `mean` (default 0) and `std` (default 1). Floating-point and
+     * complex dtypes only.
+     * @see torch.Tensor.normal_
+     */
+    normal_(mean?: number, std?: number, options?: { generator?: Generator | null }): this;
+    /**
+     * Fills with integers from `from` (default 0) to below `to` (default what the dtype holds exactly).
+     * @see torch.Tensor.random_
+     */
+    random_(options?: { generator?: Generator | null }): this;
+    random_(to: number, options?: { generator?: Generator | null }): this;
+    random_(from: number, to: number | null, options?: { generator?: Generator | null }): this;
+    /**
+     * Fills with 1 with probability `p` (default 0.5), else 0.
+     * @see torch.Tensor.bernoulli_
+     */
+    bernoulli_(p?: number | Tensor, options?: { generator?: Generator | null }): this;
+    /**
+     * Fills with exponentially distributed numbers of rate `lambd` (default 1). Floating-point dtypes only.
+     * @see torch.Tensor.exponential_
+     */
+    exponential_(lambd?: number, options?: { generator?: Generator | null }): this;
+    /**
+     * Fills with numbers whose logarithm is normally distributed. Floating-point dtypes only.
+     * @see torch.Tensor.log_normal_
+     */
+    logNormal_(mean?: number, std?: number, options?: { generator?: Generator | null }): this;
+    /**
+     * Fills with Cauchy-distributed numbers. Floating-point dtypes only.
+     * @see torch.Tensor.cauchy_
+     */
+    cauchy_(median?: number, sigma?: number, options?: { generator?: Generator | null }): this;
+    /**
+     * Fills with the number of trials until the first success of probability `p`.
+     * @see torch.Tensor.geometric_
+     */
+    geometric_(p: number, options?: { generator?: Generator | null }): this;
+    /**
+     * 1 with the probability that each element gives, else 0. Floating-point dtypes only.
+     * @see torch.Tensor.bernoulli
+     */
+    bernoulli(options?: { generator?: Generator | null }): Tensor<D>;
+    /**
+     * Indices drawn by the weights in the last dimension: `[n]` gives `[numSamples]`, `[b, n]` gives `[b, numSamples]`.
+     * Without replacement no more than there are weights above 0.
+     * @see torch.Tensor.multinomial
+     */
+    multinomial(numSamples: number, replacement?: boolean, options?: { generator?: Generator | null }): Tensor<"int64">;
+  }
+}
+
+/** {@link Tensor.bernoulli} as a function. */
+export const bernoulli: <D extends DType>(input: Tensor<D>, options?: { generator?: Generator | null }) => Tensor<D> = operator("bernoulli");
+/** {@link Tensor.multinomial} as a function. */
+export const multinomial: (input: Tensor, numSamples: number, replacement?: boolean, options?: { generator?: Generator | null }) => Tensor<"int64"> =
+  operator("multinomial");
+
+addMethods({
+  uniform_: operator("uniform_"), normal_: operator("normal_"), random_: operator("random_"),
+  bernoulli_: operator("bernoulli_"), exponential_: operator("exponential_"), logNormal_: operator("log_normal_"),
+  cauchy_: operator("cauchy_"), geometric_: operator("geometric_"), bernoulli, multinomial,
+});
