@@ -1,6 +1,7 @@
 #include "cpu_allocator.h"
 
 #include <c10/core/CPUAllocator.h>
+#include <c10/util/Exception.h>
 
 #include <array>
 #include <cstdint>
@@ -13,7 +14,7 @@
 namespace dgsam {
 namespace {
 
-// LibTorch's kernels expect 64-byte alignment. The header takes one such line, so that one deleter can tell blocks apart.
+// LibTorch's kernels expect 64-byte alignment.
 constexpr size_t kLine = 64;
 constexpr size_t kClasses = 16;  // payloads of 1 to 16 lines
 // The garbage collector frees thousands of small tensors at once, so the lists must be able to take them.
@@ -33,14 +34,25 @@ struct FreeLists {
 // Without constructor or destructor, so that tensors freed late in a thread's life still find it.
 thread_local FreeLists lists;
 
-uint64_t& headerOf(void* data) { return *reinterpret_cast<uint64_t*>(static_cast<char*>(data) - kLine); }
+// Lies right before the data, so that one deleter can tell blocks apart.
+struct Header {
+  void* block;  // what malloc gave
+  uint64_t sizeClass;
+};
 
-void freeBlock(void* data) { c10::GetDefaultCPUAllocator()->raw_deallocate(static_cast<char*>(data) - kLine); }
+Header& headerOf(void* data) { return static_cast<Header*>(data)[-1]; }
 
-void* newBlock(size_t payload, uint64_t header) {
-  void* data = static_cast<char*>(c10::GetDefaultCPUAllocator()->raw_allocate(payload + kLine)) + kLine;
-  headerOf(data) = header;
-  return data;
+void freeBlock(void* data) { std::free(headerOf(data).block); }
+
+// Aligned by hand: posix_memalign, which LibTorch's own allocator calls, asks for more than it keeps, so up to glibc 2.37
+// a hole that a block left between others never fits the next block of its size, and the heap grows with every one.
+void* newBlock(size_t payload, uint64_t sizeClass) {
+  void* block = std::malloc(payload + kLine);
+  TORCH_CHECK_WITH(OutOfMemoryError, block != nullptr, "can't allocate memory: you tried to allocate ", payload, " bytes");
+  // malloc's blocks are aligned to 16 bytes or more, so header and gap take one line at most.
+  const uintptr_t data = (reinterpret_cast<uintptr_t>(block) + sizeof(Header) + kLine - 1) / kLine * kLine;
+  headerOf(reinterpret_cast<void*>(data)) = {block, sizeClass};
+  return reinterpret_cast<void*>(data);
 }
 
 // Hands a thread's blocks back when it ends.
@@ -58,7 +70,7 @@ struct ListsCloser {
 
 void deallocate(void* data) {
   if (data == nullptr) return;
-  const uint64_t sizeClass = headerOf(data);
+  const uint64_t sizeClass = headerOf(data).sizeClass;
   if (sizeClass == kLarge || lists.closed || lists.bytes[sizeClass] >= kBytesPerClass) return freeBlock(data);
   static thread_local ListsCloser closer;
   (void)closer;
