@@ -59,6 +59,7 @@ export interface Native {
   requiresGrad(tensor: Handle): boolean;
   isLeaf(tensor: Handle): boolean;
   isInference(tensor: Handle): boolean;
+  gradFunctionName(tensor: Handle): string;
   setRequiresGrad: FrameFunction;
   retainGrad: FrameFunction;
   version: FrameFunction;

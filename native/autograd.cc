@@ -116,6 +116,21 @@ Napi::Value isInference(Environment& environment, const Napi::CallbackInfo& info
   return handleFlag(environment, info, [](const at::Tensor& tensor) { return tensor.is_inference(); });
 }
 
+// gradFunctionName(handle): "AddBackward0", as Python names it; empty for a tensor without history.
+Napi::Value gradFunctionName(Environment& environment, const Napi::CallbackInfo& info) {
+  const at::Tensor tensor = environment.tensor(handleArgument(info, 0));
+  std::string name;
+  try {
+    const auto& function = tensor.grad_fn();
+    if (function) name = function->name();
+  } catch (const c10::Error&) {
+    // A view whose base was changed in place in a way that has no gradient.
+    name = "Invalid";
+  }
+  const size_t scope = name.rfind("::");
+  return Napi::String::New(info.Env(), scope == std::string::npos ? name : name.substr(scope + 2));
+}
+
 // Frame: tensor, flag.
 void setRequiresGrad(Environment&, FrameReader& reader, FrameWriter&) {
   const at::Tensor tensor = reader.tensor();
@@ -172,6 +187,7 @@ void registerAutograd(Napi::Object exports, Environment& environment) {
   addEntry(exports, environment, "requiresGrad", guardedEntry<requiresGrad>);
   addEntry(exports, environment, "isLeaf", guardedEntry<isLeaf>);
   addEntry(exports, environment, "isInference", guardedEntry<isInference>);
+  addEntry(exports, environment, "gradFunctionName", guardedEntry<gradFunctionName>);
   addEntry(exports, environment, "setRequiresGrad", guardedFrameEntry<setRequiresGrad>);
   addEntry(exports, environment, "retainGrad", guardedFrameEntry<retainGrad>);
   addEntry(exports, environment, "version", guardedFrameEntry<version>);
