@@ -17,3 +17,5 @@ export {
 export { cudaDeviceCount, getNumThreads, runtimeInfo, setNumThreads, useDeterministicAlgorithms } from "./runtime.js";
 export * from "./methods/index.js";
 export * from "./functions/index.js";
+export { setPrintOptions } from "./print.js";
+export type { PrintOptions } from "./print-numbers.js";
