@@ -5,3 +5,5 @@ export * from "./optim/index.js";
 export * from "./data/index.js";
 export * from "./nn/index.js";
 export * from "./models/index.js";
+export * from "./training/index.js";
+export * from "./report/index.js";

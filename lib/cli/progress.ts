@@ -1,0 +1,48 @@
+/** Progress on stderr: bars on a terminal, plain lines elsewhere. */
+
+import cliProgress from "cli-progress";
+import type { CompareEvent } from "../training/index.js";
+
+export interface Progress {
+  show(event: CompareEvent): void;
+  stop(): void;
+}
+
+/** A bar for the runs and one for the steps of the present run. */
+function bars(): Progress {
+  const all = new cliProgress.MultiBar(
+    { format: "{label} {bar} {value}/{total} {detail}", clearOnComplete: true, hideCursor: true, stream: process.stderr },
+    cliProgress.Presets.shades_grey,
+  );
+  let runs: cliProgress.SingleBar | undefined;
+  let steps: cliProgress.SingleBar | undefined;
+  return {
+    show(event) {
+      runs ??= all.create(event.runs, 0, { label: "runs ", detail: "" });
+      if (event.type === "run") {
+        runs.update(event.run);
+        return;
+      }
+      steps ??= all.create(event.steps, 0, { label: "steps", detail: "" });
+      steps.update(event.step, { detail: `${event.algorithm}, ${event.target} held out, loss ${event.loss.toFixed(3)}` });
+    },
+    stop() {
+      all.stop();
+    },
+  };
+}
+
+function lines(): Progress {
+  return {
+    show(event) {
+      if (event.type !== "run") return;
+      const { algorithm, target, accuracy, medianStepSeconds } = event.record;
+      process.stderr.write(`[${event.run}/${event.runs}] ${algorithm}, ${target} held out: accuracy ${(100 * accuracy).toFixed(1)}%, ${(1000 * medianStepSeconds).toFixed(1)} ms/step\n`);
+    },
+    stop() {},
+  };
+}
+
+export function makeProgress(): Progress {
+  return process.stderr.isTTY ? bars() : lines();
+}
