@@ -1,12 +1,88 @@
-import { spawnSync } from "node:child_process";
+/**
+ * Builds the addon: finds or fetches LibTorch, runs cmake-js, and notes beside the addon what it was built against.
+ *
+ * `build/Release/dgsam-build.json`: { libtorch: { root, lib, version, variant, abi, source }, tried, node, hash }.
+ * lib/native.ts checks it before it opens the addon; `dgsam doctor` prints it.
+ */
+
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { fileURLToPath } from "node:url";
-import { writeFileSync, readFileSync } from "node:fs";
 import os from "node:os";
-const root = fileURLToPath(new URL("..", import.meta.url));
-const libtorch = process.env["DGSAM_LIBTORCH"];
-const cmakeJs = createRequire(import.meta.url).resolve("cmake-js/bin/cmake-js");
-for (const args of [["configure", `--CDDGSAM_LIBTORCH=${libtorch}`], ["build", "--parallel", String(os.availableParallelism())]]) {
-  const { status } = spawnSync(process.execPath, [cmakeJs, ...args], { cwd: root, stdio: "inherit" });
-  if (status !== 0) process.exit(1);
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { InstallError } from "./errors.mjs";
+import { fetchLibTorch } from "./fetch.mjs";
+import { findLibTorch } from "./find.mjs";
+import { withLock } from "./lock.mjs";
+import { assertSupportedNode, assertSupportedPlatform, findNvidiaDriver, wantedVariant } from "./platform.mjs";
+import { run } from "./run.mjs";
+import { hashInputs } from "./stamp.mjs";
+
+export const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const RELEASE = path.join(ROOT, "build", "Release");
+const RECORD = path.join(RELEASE, "dgsam-build.json");
+const OUTPUTS = ["dgsam.node", process.platform === "darwin" ? "libdgsam_ops.dylib" : "libdgsam_ops.so"].map((name) => path.join(RELEASE, name));
+
+/** @typedef {{ libtorch: import("./find.mjs").FoundLibTorch, tried: import("./find.mjs").Attempt[], node: string, hash: string }} BuildRecord */
+
+/**
+ * Builds unless what is there was built from the same sources against the same LibTorch.
+ * @param {{ log?: (line: string) => void, env?: NodeJS.ProcessEnv }} [options]
+ * @returns {Promise<BuildRecord>}
+ */
+export async function buildAddon({ log = (line) => console.error(line), env = process.env } = {}) {
+  assertSupportedNode();
+  assertSupportedPlatform();
+  return withLock(path.join(ROOT, "build"), async () => {
+    const before = readRecord();
+    const variant = wantedVariant(findNvidiaDriver(), env);
+    const { found, tried } = await findLibTorch({ variant, env });
+    const libtorch = found ?? (await fetchLibTorch({ variant, env, tried, log }));
+    const hash = hashInputs(ROOT, ["native", "CMakeLists.txt"], [libtorch.root, libtorch.version, process.arch]);
+    if (before !== null && before.hash === hash && OUTPUTS.every((file) => existsSync(file))) return before;
+    log(`Building the addon against LibTorch ${libtorch.version} in ${libtorch.root}`);
+    await compile(libtorch, before !== null && before.libtorch.root !== libtorch.root);
+    const record = { libtorch, tried, node: process.version, hash };
+    mkdirSync(RELEASE, { recursive: true });
+    writeFileSync(RECORD, `${JSON.stringify(record, null, 2)}\n`);
+    return record;
+  }, { onWait: () => log("Another build of this package is at work: waiting for it") });
+}
+
+/** @returns {BuildRecord | null} */
+export function readRecord() {
+  try {
+    return JSON.parse(readFileSync(RECORD, "utf8"));
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * @param {import("./find.mjs").FoundLibTorch} libtorch
+ * @param {boolean} anew whether an older configuration must not be used again
+ */
+async function compile(libtorch, anew) {
+  // CMake's cache remembers the libraries of another LibTorch.
+  if (anew) rmSync(path.join(ROOT, "build"), { recursive: true, force: true });
+  const cmakeJs = createRequire(import.meta.url).resolve("cmake-js/bin/cmake-js");
+  const jobs = String(os.availableParallelism());
+  for (const args of [["configure", `--CDDGSAM_LIBTORCH=${libtorch.root}`, `--CDDGSAM_LIBTORCH_LIB=${libtorch.lib}`], ["build", "--parallel", jobs]]) {
+    const result = await run(process.execPath, [cmakeJs, ...args], { cwd: ROOT });
+    if (result.ok) continue;
+    const output = `${result.stdout}\n${result.stderr}`.trim().split("\n").slice(-40).join("\n");
+    throw new InstallError("ERR_ADDON", `The addon could not be built (cmake-js ${args[0]}):\n${output}`, {
+      remedies: ["A C++20 compiler (GCC 11 or newer) and CMake 3.18 or newer are needed: apt-get install g++ cmake ninja-build", "Then: npm rebuild dgsam (in a clone: npm run setup)"],
+    });
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  try {
+    await buildAddon();
+  } catch (error) {
+    if (!(error instanceof InstallError)) throw error;
+    console.error(`dgsam: ${error.message}`);
+    process.exitCode = 1;
+  }
 }

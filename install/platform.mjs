@@ -1,0 +1,103 @@
+/** Which machines the package runs on, and what of the machine decides which LibTorch it gets. */
+
+import { existsSync, readFileSync } from "node:fs";
+import { InstallError } from "./errors.mjs";
+
+/** The LibTorch that is fetched, and that the tests run against. */
+export const PINNED_LIBTORCH = "2.13.0";
+/** The oldest LibTorch that the addon's sources compile against. */
+export const OLDEST_LIBTORCH = "2.7.0";
+export const OLDEST_NODE = "20.19.0";
+
+/** Platforms on which the tests run. */
+const SUPPORTED = ["linux-x64-glibc"];
+/** Platforms for which the sources make provision but on which nobody has run the tests. */
+const UNTESTED = ["linux-arm64-glibc", "darwin-arm64"];
+
+/** @typedef {import("./platform.mjs").Host} Host */
+
+/** @returns {Host} */
+export function currentHost() {
+  const { platform, arch } = process;
+  return { platform, arch, libc: platform === "linux" ? currentLibc() : null };
+}
+
+function currentLibc() {
+  // The report otherwise resolves the name of every network peer.
+  /** @type {any} */ (process.report).excludeNetwork = true;
+  const report = /** @type {any} */ (process.report.getReport());
+  return report.header.glibcVersionRuntime === undefined ? "musl" : "glibc";
+}
+
+/** @param {Host} host */
+export function platformName({ platform, arch, libc }) {
+  return [platform, arch, libc].filter((part) => part !== null).join("-");
+}
+
+/**
+ * @param {Host} [host]
+ * @param {NodeJS.ProcessEnv} [env]
+ */
+export function assertSupportedPlatform(host = currentHost(), env = process.env) {
+  const name = platformName(host);
+  if (SUPPORTED.includes(name)) return;
+  const untested = UNTESTED.includes(name);
+  if (untested && env["DGSAM_UNTESTED_PLATFORM"] === "1") return;
+  throw new InstallError("ERR_PLATFORM", `dgsam runs on ${SUPPORTED.join(", ")}; this is ${name}.`, {
+    remedies: untested
+      ? ["The sources make provision for this platform, untested. To try: DGSAM_UNTESTED_PLATFORM=1 npm install"]
+      : ["Use a Linux x64 machine or container with glibc, for instance: docker run -it node:22-bookworm"],
+  });
+}
+
+/** @param {string} [version] */
+export function assertSupportedNode(version = process.versions.node) {
+  if (compareVersions(version, OLDEST_NODE) >= 0) return;
+  throw new InstallError("ERR_PLATFORM", `dgsam needs Node ${OLDEST_NODE} or newer; this is Node ${version}.`, {
+    remedies: ["Install a current Node from https://nodejs.org, or: nvm install 22"],
+  });
+}
+
+/**
+ * The NVIDIA driver of this machine, null without one. `version` is null where the driver does not tell (WSL).
+ * @param {string} [root] stands before every path; tests give a folder of their own
+ * @returns {{ version: string | null } | null}
+ */
+export function findNvidiaDriver(root = "") {
+  const versionFile = `${root}/proc/driver/nvidia/version`;
+  if (existsSync(versionFile)) {
+    const match = /Kernel Module.*?\s(\d+\.\d+(?:\.\d+)?)\s/.exec(readFileSync(versionFile, "utf8"));
+    return { version: match?.[1] ?? null };
+  }
+  const devices = [`${root}/dev/nvidiactl`, `${root}/usr/lib/wsl/lib/libcuda.so.1`];
+  return devices.some((device) => existsSync(device)) ? { version: null } : null;
+}
+
+/**
+ * The LibTorch build to fetch: "cpu", or a CUDA build that the machine's driver can run.
+ * @param {{ version: string | null } | null} driver
+ * @param {NodeJS.ProcessEnv} [env]
+ */
+export function wantedVariant(driver, env = process.env) {
+  const choice = env["DGSAM_LIBTORCH_VARIANT"] ?? "";
+  if (!/^(cpu|cu\d{3}|)$/.test(choice))
+    throw new InstallError("ERR_LIBTORCH", `DGSAM_LIBTORCH_VARIANT: expected "cpu" or a CUDA build such as "cu130", got "${choice}".`);
+  if (choice !== "") return choice;
+  if (driver === null) return "cpu";
+  // CUDA 13 needs driver 580; the older CUDA 12.6 build runs on every driver since 525.
+  return driver.version !== null && compareVersions(driver.version, "580") < 0 ? "cu126" : "cu130";
+}
+
+/**
+ * Compares dotted numbers; what follows a "+" or "-" is not looked at.
+ * @param {string} a
+ * @param {string} b
+ */
+export function compareVersions(a, b) {
+  const [left, right] = [a, b].map((text) => (text.split(/[+-]/)[0] ?? "").split(".").map(Number));
+  for (let i = 0; i < 3; i++) {
+    const difference = (left?.[i] ?? 0) - (right?.[i] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
