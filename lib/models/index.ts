@@ -1,3 +1,3 @@
 /** The models' public list. */
-export { MLP } from "./mlp.js";
+export { MLP, type MLPOptions } from "./mlp.js";
 export { MnistCnn, type MnistCnnOptions } from "./mnist-cnn.js";

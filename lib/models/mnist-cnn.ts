@@ -1,23 +1,33 @@
 /**
- * DomainBed's MNIST_CNN (Gulrajani & Lopez-Paz, "In Search of Lost Domain Generalization", ICLR 2021; networks.py):
- * four 3x3 convolutions, each with ReLU and then group norm, a global mean, a linear classifier. Keys of the features are
- * DomainBed's.
+ * DomainBed's MNIST_CNN: four 3x3 convolutions, each with ReLU and then group norm, a global mean, and a linear
+ * classifier (Gulrajani and Lopez-Paz, arXiv 2007.01434; facebookresearch/DomainBed, domainbed/networks.py).
  */
 
-import { checkWidth } from "./checks.js";
-import { Conv2d, GroupNorm, Linear, Module } from "../nn/index.js";
+import { argumentError } from "../errors.js";
+import { checkSize, withDefaults } from "../nn/checks.js";
+import { Conv2d, GroupNorm, Linear, Module, type Placement } from "../nn/index.js";
 import { ops, type Tensor } from "../tensor/index.js";
 
-export interface MnistCnnOptions {
-  /** Channels of the input. Default 1. */
+const relu = ops.aten["relu.default"];
+const mean = ops.aten["mean.dim"];
+
+const GROUPS = 8;
+
+export interface MnistCnnOptions extends Placement {
+  /** Channels of an image. Default 1; ColoredMNIST has 2. */
   inChannels?: number;
-  /** Default 10. */
+  /** How many logits come out. Default 10; ColoredMNIST has 2. */
   numClasses?: number;
-  /** Channels of the first convolution, a multiple of 8; the others have twice as many. DomainBed's, and the default, is 64. */
+  /** Channels of the first convolution, a multiple of 8; the others have twice as many. Default 64, as in DomainBed. */
   width?: number;
 }
 
-/** x [N, inChannels, H, W] -> logits [N, numClasses]. */
+const DEFAULTS: Required<MnistCnnOptions> = { inChannels: 1, numClasses: 10, width: 64, dtype: "float32", device: "cpu" };
+
+/**
+ * The network of DomainBed's MNIST experiments. State-dict keys are those of its MNIST_CNN, whose `bn0` to `bn3` are
+ * group norms, and `classifier.weight`, `classifier.bias`; made from one seed, the numbers are DomainBed's too.
+ */
 export class MnistCnn extends Module {
   conv1: Conv2d;
   conv2: Conv2d;
@@ -29,32 +39,39 @@ export class MnistCnn extends Module {
   bn3: GroupNorm;
   classifier: Linear;
 
-  constructor({ inChannels = 1, numClasses = 10, width = 64 }: MnistCnnOptions = {}) {
+  /** @throws DgsamError `ERR_ARGUMENT` */
+  constructor(options: MnistCnnOptions = {}) {
     super();
-    checkWidth("MnistCnn: width", width, 8);
-    const wide = 2 * width;
-    this.conv1 = new Conv2d(inChannels, width, 3, { padding: 1 });
-    this.conv2 = new Conv2d(width, wide, 3, { stride: 2, padding: 1 });
-    this.conv3 = new Conv2d(wide, wide, 3, { padding: 1 });
-    this.conv4 = new Conv2d(wide, wide, 3, { padding: 1 });
-    this.bn0 = new GroupNorm(8, width);
-    this.bn1 = new GroupNorm(8, wide);
-    this.bn2 = new GroupNorm(8, wide);
-    this.bn3 = new GroupNorm(8, wide);
-    this.classifier = new Linear(wide, numClasses);
+    const { inChannels, numClasses, width, ...placement } = withDefaults("MnistCnn", options, DEFAULTS);
+    checkSize("MnistCnn: inChannels", inChannels);
+    checkSize("MnistCnn: numClasses", numClasses);
+    if (!Number.isSafeInteger(width) || width < GROUPS || width % GROUPS !== 0) throw argumentError("MnistCnn: width", `a multiple of ${GROUPS}`, width);
+    this.conv1 = new Conv2d(inChannels, width, 3, { padding: 1, ...placement });
+    this.conv2 = new Conv2d(width, 2 * width, 3, { stride: 2, padding: 1, ...placement });
+    this.conv3 = new Conv2d(2 * width, 2 * width, 3, { padding: 1, ...placement });
+    this.conv4 = new Conv2d(2 * width, 2 * width, 3, { padding: 1, ...placement });
+    this.bn0 = new GroupNorm(GROUPS, width, placement);
+    this.bn1 = new GroupNorm(GROUPS, 2 * width, placement);
+    this.bn2 = new GroupNorm(GROUPS, 2 * width, placement);
+    this.bn3 = new GroupNorm(GROUPS, 2 * width, placement);
+    this.classifier = new Linear(2 * width, numClasses, placement);
   }
 
-  /** The features before the classifier: [N, 2 * width]. */
+  /** x [N, inChannels, H, W] -> features [N, 2 * width], what the classifier sees. */
   features(x: Tensor): Tensor {
-    const relu = ops.aten["relu.default"];
     x = this.bn0.forward(relu(this.conv1.forward(x)));
     x = this.bn1.forward(relu(this.conv2.forward(x)));
     x = this.bn2.forward(relu(this.conv3.forward(x)));
     x = this.bn3.forward(relu(this.conv4.forward(x)));
-    return ops.aten["mean.dim"](x, [2, 3]);
+    return mean(x, [2, 3]);
   }
 
-  override forward(x: Tensor): Tensor {
+  /**
+   * x [N, inChannels, H, W] -> logits [N, numClasses]
+   *
+   * @throws DgsamError `ERR_SHAPE`, `ERR_DTYPE`
+   */
+  forward(x: Tensor): Tensor {
     return this.classifier.forward(this.features(x));
   }
 }

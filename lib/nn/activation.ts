@@ -1,52 +1,53 @@
-/** Elementwise activations and dropout. */
+/** Elementwise nonlinearities: any shape in, the same out. */
 
-import { argumentError } from "../errors.js";
 import { ops, type Tensor } from "../tensor/index.js";
-import { checkProbability } from "./checks.js";
+import { checkChoice, withDefaults } from "./checks.js";
 import { Module } from "./module.js";
 
-/** max(x, 0). */
+const relu = ops.aten["relu.default"];
+const gelu = ops.aten["gelu.default"];
+const tanh = ops.aten["tanh.default"];
+const sigmoid = ops.aten["sigmoid.default"];
+
+/** max(x, 0) */
 export class ReLU extends Module {
-  override forward(x: Tensor): Tensor {
-    return ops.aten["relu.default"](x);
+  forward(x: Tensor): Tensor {
+    return relu(x);
   }
 }
 
-/** x * Phi(x) with the normal distribution function, or its approximation by tanh. */
+export interface GELUOptions {
+  /** `"none"`, the default, for the exact function; `"tanh"` for its approximation 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))). */
+  approximate?: "none" | "tanh";
+}
+
+/** x times the standard normal distribution function of x (arXiv 1606.08415). */
 export class GELU extends Module {
   readonly approximate: "none" | "tanh";
 
-  constructor({ approximate = "none" }: { approximate?: "none" | "tanh" } = {}) {
+  /** @throws DgsamError `ERR_ARGUMENT` */
+  constructor(options: GELUOptions = {}) {
     super();
-    if (approximate !== "none" && approximate !== "tanh") throw argumentError("GELU: approximate", "\"none\" or \"tanh\"", approximate);
+    const { approximate } = withDefaults<Required<GELUOptions>>("GELU", options, { approximate: "none" });
+    checkChoice("GELU: approximate", approximate, ["none", "tanh"]);
     this.approximate = approximate;
   }
 
-  override forward(x: Tensor): Tensor {
-    return ops.aten["gelu.default"](x, { approximate: this.approximate });
+  forward(x: Tensor): Tensor {
+    return gelu(x, { approximate: this.approximate });
   }
 }
 
+/** The hyperbolic tangent. */
 export class Tanh extends Module {
-  override forward(x: Tensor): Tensor {
-    return ops.aten["tanh.default"](x);
+  forward(x: Tensor): Tensor {
+    return tanh(x);
   }
 }
 
+/** 1 / (1 + exp(-x)) */
 export class Sigmoid extends Module {
-  override forward(x: Tensor): Tensor {
-    return ops.aten["sigmoid.default"](x);
-  }
-}
-
-/** In training zeroes each element with probability `p` and scales the others by 1/(1-p); else gives back its input. */
-export class Dropout extends Module {
-  constructor(readonly p = 0.5) {
-    super();
-    checkProbability("Dropout: p", p);
-  }
-
-  override forward(x: Tensor): Tensor {
-    return ops.aten["dropout.default"](x, this.p, this.training);
+  forward(x: Tensor): Tensor {
+    return sigmoid(x);
   }
 }

@@ -1,21 +1,45 @@
 /** Checks of constructor arguments. */
 
-import { argumentError } from "../errors.js";
+import { argumentError, DgsamError } from "../errors.js";
 
-export function checkSize(name: string, value: unknown, least = 1): void {
-  if (!Number.isSafeInteger(value) || (value as number) < least) throw argumentError(name, `an integer >= ${least}`, value);
+/** Throws `ERR_ARGUMENT` unless `value` is an integer of at least `minimum`. */
+export function checkSize(name: string, value: unknown, minimum = 1): asserts value is number {
+  if (!Number.isSafeInteger(value) || (value as number) < minimum) throw argumentError(name, `an integer of at least ${minimum}`, value);
 }
 
-export function checkProbability(name: string, value: unknown): void {
-  if (typeof value !== "number" || !(value >= 0 && value <= 1)) throw argumentError(name, "a number from 0 to 1", value);
+/** Throws `ERR_ARGUMENT` unless `value` is a number from `low` to `high`. NaN never is. */
+export function checkNumber(name: string, value: unknown, low: number, high = Infinity): void {
+  if (typeof value === "number" && value >= low && value <= high) return;
+  throw argumentError(name, high === Infinity ? `a number of at least ${low}` : `a number from ${low} to ${high}`, value);
+}
+
+export function checkBoolean(name: string, value: unknown): void {
+  if (typeof value !== "boolean") throw argumentError(name, "a boolean", value);
+}
+
+/** Throws `ERR_ARGUMENT` unless `value` is one of the choices. */
+export function checkChoice(name: string, value: unknown, choices: readonly string[]): void {
+  if (!choices.includes(value as string)) throw argumentError(name, choices.map((each) => JSON.stringify(each)).join(" or "), value);
 }
 
 /** One integer for both spatial dimensions, or [height, width]. */
-export type Pair = number | readonly [number, number];
+export type Pair = number | readonly [height: number, width: number];
 
-export function pair(name: string, value: Pair, least: number): [number, number] {
-  const [height, width] = Array.isArray(value) ? (value as [number, number]) : [value as number, value as number];
-  checkSize(name, height, least);
-  checkSize(name, width, least);
+export function checkPair(name: string, value: unknown, minimum = 1): [height: number, width: number] {
+  const pair: unknown[] = Array.isArray(value) ? value : [value, value];
+  const [height, width] = pair;
+  const valid = (size: unknown): size is number => Number.isSafeInteger(size) && (size as number) >= minimum;
+  if (pair.length !== 2 || !valid(height) || !valid(width)) throw argumentError(name, `an integer of at least ${minimum}, or a pair of them [height, width]`, value);
   return [height, width];
+}
+
+/** The options with defaults filled in. Throws `ERR_ARGUMENT` for one that there is not: a misspelt option changes nothing in silence. */
+export function withDefaults<O extends object>(name: string, options: { readonly [K in keyof O]?: O[K] | undefined }, defaults: O): O {
+  if (typeof options !== "object" || options === null || Array.isArray(options)) throw argumentError(`${name}: options`, `an object with any of ${Object.keys(defaults).join(", ")}`, options);
+  const result = { ...defaults };
+  for (const [option, value] of Object.entries(options)) {
+    if (!Object.hasOwn(defaults, option)) throw new DgsamError("ERR_ARGUMENT", `${name}: unknown option '${option}'; the options are ${Object.keys(defaults).join(", ")}`);
+    if (value !== undefined) result[option as keyof O] = value as O[keyof O];
+  }
+  return result;
 }

@@ -1,123 +1,106 @@
-/** Convolution and pooling over two spatial dimensions. */
+/** Convolution over two spatial dimensions. */
 
 import { argumentError, DgsamError } from "../errors.js";
-import { empty, ops, type Tensor } from "../tensor/index.js";
-import { checkSize, pair, type Pair } from "./checks.js";
-import { kaimingUniform_ } from "./init.js";
-import { fanInUniform } from "./linear.js";
-import { Module, Parameter } from "./module.js";
+import { ops, type Tensor } from "../tensor/index.js";
+import { checkBoolean, checkChoice, checkPair, checkSize, withDefaults, type Pair } from "./checks.js";
+import { Module } from "./module.js";
+import type { Parameter, Placement } from "./parameter.js";
+import { makeWeightAndBias } from "./weight-and-bias.js";
 
-export interface Conv2dOptions {
-  /** Default 1. */
+const conv2d = ops.aten["conv2d.default"];
+const conv2dPadded = ops.aten["conv2d.padding"];
+const pad = ops.aten["pad.default"];
+
+/** What lies beyond the border: zeros, the input mirrored, its border repeated, or its other end. */
+export type PaddingMode = "zeros" | "reflect" | "replicate" | "circular";
+
+export interface Conv2dOptions extends Placement {
+  /** Steps of the kernel. Default 1. */
   stride?: Pair;
-  /** Zeros around the input, or "same" (output of the input's size; stride 1), or "valid" (none). Default 0. */
+  /** How far the input is extended on each side; `"same"` keeps its size (stride 1 only), `"valid"` extends nothing. Default 0. */
   padding?: Pair | "same" | "valid";
-  /** Default 1. */
+  /** Distance of the kernel's elements. Default 1. */
   dilation?: Pair;
-  /** Divides the channels into groups that do not see each other. Default 1. */
+  /** Into how many groups, blind to each other, the channels are divided. Default 1. */
   groups?: number;
-  /** Default true. */
+  /** Whether it adds a learned bias. Default true. */
   bias?: boolean;
+  /** Default `"zeros"`. */
+  paddingMode?: PaddingMode;
 }
 
-/** Cross-correlation; x [N, inChannels, H, W] -> [N, outChannels, H', W'], as torch.nn.Conv2d with zero padding. */
-export class Conv2d extends Module {
-  weight: Tensor;
-  bias: Tensor | null;
-  readonly #stride: [number, number];
-  readonly #padding: [number, number] | string;
-  readonly #dilation: [number, number];
-  readonly #groups: number;
+const DEFAULTS: Required<Conv2dOptions> = { stride: 1, padding: 0, dilation: 1, groups: 1, bias: true, paddingMode: "zeros", dtype: "float32", device: "cpu" };
 
+/** Cross-correlation of an image with learned kernels, as torch.nn.Conv2d. */
+export class Conv2d extends Module {
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly kernelSize: readonly [height: number, width: number];
+  readonly stride: readonly [height: number, width: number];
+  readonly padding: readonly [height: number, width: number] | "same" | "valid";
+  readonly dilation: readonly [height: number, width: number];
+  readonly groups: number;
+  readonly paddingMode: PaddingMode;
+  /** [outChannels, inChannels / groups, ...kernelSize] */
+  weight: Parameter;
+  /** [outChannels] */
+  bias: Parameter | null;
+  /** Left, right, top, bottom; null where LibTorch's convolution pads by itself. */
+  readonly #border: readonly number[] | null;
+
+  /** @throws DgsamError `ERR_ARGUMENT` */
   constructor(inChannels: number, outChannels: number, kernelSize: Pair, options: Conv2dOptions = {}) {
     super();
-    const { stride = 1, padding = 0, dilation = 1, groups = 1, bias = true } = options;
     checkSize("Conv2d: inChannels", inChannels);
     checkSize("Conv2d: outChannels", outChannels);
+    const { stride, padding, dilation, groups, bias, paddingMode, ...placement } = withDefaults("Conv2d", options, DEFAULTS);
+    this.inChannels = inChannels;
+    this.outChannels = outChannels;
+    this.kernelSize = checkPair("Conv2d: kernelSize", kernelSize);
+    this.stride = checkPair("Conv2d: stride", stride);
+    this.dilation = checkPair("Conv2d: dilation", dilation);
+    this.padding = checkPadding(padding, this.stride);
     checkSize("Conv2d: groups", groups);
     if (inChannels % groups !== 0 || outChannels % groups !== 0)
-      throw new DgsamError("ERR_ARGUMENT", `Conv2d: groups: expected a divisor of inChannels (${inChannels}) and outChannels (${outChannels}), got ${groups}`);
-    this.#stride = pair("Conv2d: stride", stride, 1);
-    this.#dilation = pair("Conv2d: dilation", dilation, 1);
-    this.#groups = groups;
-    if (typeof padding === "string" && padding !== "same" && padding !== "valid") throw argumentError("Conv2d: padding", "integers >= 0, \"same\" or \"valid\"", padding);
-    if (padding === "same" && this.#stride.some((step) => step !== 1)) throw new DgsamError("ERR_ARGUMENT", "Conv2d: padding \"same\" needs stride 1");
-    this.#padding = typeof padding === "string" ? padding : pair("Conv2d: padding", padding, 0);
-    const kernel = pair("Conv2d: kernelSize", kernelSize, 1);
-    this.weight = new Parameter(kaimingUniform_(empty([outChannels, inChannels / groups, ...kernel]), { a: Math.sqrt(5) }));
-    this.bias = bias ? new Parameter(fanInUniform(empty([outChannels]), this.weight)) : null;
+      throw new DgsamError("ERR_ARGUMENT", `Conv2d: groups: expected a divisor of inChannels ${inChannels} and of outChannels ${outChannels}, got ${groups}`);
+    this.groups = groups;
+    checkBoolean("Conv2d: bias", bias);
+    checkChoice("Conv2d: paddingMode", paddingMode, ["zeros", "reflect", "replicate", "circular"]);
+    this.paddingMode = paddingMode;
+    this.#border = paddingMode === "zeros" ? null : this.#borderWidths();
+    ({ weight: this.weight, bias: this.bias } = makeWeightAndBias([outChannels, inChannels / groups, ...this.kernelSize], bias, placement));
   }
 
-  override forward(x: Tensor): Tensor {
-    return typeof this.#padding === "string"
-      ? ops.aten["conv2d.padding"](x, this.weight, this.bias, this.#stride, this.#padding, this.#dilation, this.#groups)
-      : ops.aten["conv2d.default"](x, this.weight, this.bias, this.#stride, this.#padding, this.#dilation, this.#groups);
-  }
-}
-
-export interface Pool2dOptions {
-  /** Default: the kernel size. */
-  stride?: Pair;
-  /** Default 0. */
-  padding?: Pair;
-  /** Let windows begin inside and end outside the input. Default false. */
-  ceilMode?: boolean;
-}
-
-/** Largest value of each window; x [N, C, H, W]. */
-export class MaxPool2d extends Module {
-  readonly #kernel: [number, number];
-  readonly #stride: [number, number];
-  readonly #padding: [number, number];
-  readonly #dilation: [number, number];
-  readonly #ceilMode: boolean;
-
-  constructor(kernelSize: Pair, options: Pool2dOptions & { dilation?: Pair } = {}) {
-    super();
-    this.#kernel = pair("MaxPool2d: kernelSize", kernelSize, 1);
-    this.#stride = pair("MaxPool2d: stride", options.stride ?? kernelSize, 1);
-    this.#padding = pair("MaxPool2d: padding", options.padding ?? 0, 0);
-    this.#dilation = pair("MaxPool2d: dilation", options.dilation ?? 1, 1);
-    this.#ceilMode = options.ceilMode ?? false;
+  #borderWidths(): number[] {
+    const { padding } = this;
+    // Of an odd total, the end gets one more than the start.
+    const sides = [0, 1].map((axis) => {
+      const total = padding === "same" ? this.dilation[axis]! * (this.kernelSize[axis]! - 1) : padding === "valid" ? 0 : 2 * padding[axis]!;
+      return [Math.floor(total / 2), total - Math.floor(total / 2)];
+    });
+    return [...sides[1]!, ...sides[0]!];
   }
 
-  override forward(x: Tensor): Tensor {
-    return ops.aten["max_pool2d.default"](x, this.#kernel, this.#stride, this.#padding, this.#dilation, this.#ceilMode);
+  /**
+   * x [N, inChannels, H, W], or without N, -> [N, outChannels, H', W'] with
+   * H' = floor((H + 2 padding - dilation (kernelSize - 1) - 1) / stride + 1).
+   *
+   * @throws DgsamError `ERR_SHAPE`, `ERR_DTYPE`
+   */
+  forward(x: Tensor): Tensor {
+    const { weight, bias, stride, padding, dilation, groups } = this;
+    if (this.#border !== null) return conv2d(pad(x, this.#border, this.paddingMode), weight, bias, stride, 0, dilation, groups);
+    if (typeof padding === "string") return conv2dPadded(x, weight, bias, stride, padding, dilation, groups);
+    return conv2d(x, weight, bias, stride, padding, dilation, groups);
   }
 }
 
-/** Mean of each window; x [N, C, H, W]. */
-export class AvgPool2d extends Module {
-  readonly #kernel: [number, number];
-  readonly #stride: [number, number];
-  readonly #padding: [number, number];
-  readonly #ceilMode: boolean;
-  readonly #countIncludePad: boolean;
-
-  constructor(kernelSize: Pair, options: Pool2dOptions & { countIncludePad?: boolean } = {}) {
-    super();
-    this.#kernel = pair("AvgPool2d: kernelSize", kernelSize, 1);
-    this.#stride = pair("AvgPool2d: stride", options.stride ?? kernelSize, 1);
-    this.#padding = pair("AvgPool2d: padding", options.padding ?? 0, 0);
-    this.#ceilMode = options.ceilMode ?? false;
-    this.#countIncludePad = options.countIncludePad ?? true;
+function checkPadding(padding: unknown, stride: readonly number[]): [number, number] | "same" | "valid" {
+  if (padding === "same") {
+    if (stride.some((step) => step !== 1)) throw new DgsamError("ERR_ARGUMENT", `Conv2d: padding "same" needs stride 1, got stride [${stride.join(", ")}]`);
+    return padding;
   }
-
-  override forward(x: Tensor): Tensor {
-    return ops.aten["avg_pool2d.default"](x, this.#kernel, this.#stride, this.#padding, this.#ceilMode, this.#countIncludePad);
-  }
-}
-
-/** Means over as many windows as the output size has; x [N, C, H, W] -> [N, C, ...outputSize]. */
-export class AdaptiveAvgPool2d extends Module {
-  readonly #outputSize: [number, number];
-
-  constructor(outputSize: Pair) {
-    super();
-    this.#outputSize = pair("AdaptiveAvgPool2d: outputSize", outputSize, 1);
-  }
-
-  override forward(x: Tensor): Tensor {
-    return ops.aten["adaptive_avg_pool2d.default"](x, this.#outputSize);
-  }
+  if (padding === "valid") return padding;
+  if (typeof padding === "string") throw argumentError("Conv2d: padding", "integers, \"same\" or \"valid\"", padding);
+  return checkPair("Conv2d: padding", padding, 0);
 }

@@ -1,11 +1,22 @@
 /** The layers' public list. */
-export { Buffer, Module, Parameter, type LoadOptions, type LoadResult, type RunningStatsMode, type StateDict } from "./module.js";
-export { Embedding, Flatten, Identity, Linear, type EmbeddingOptions, type LinearOptions } from "./linear.js";
-export { AdaptiveAvgPool2d, AvgPool2d, Conv2d, MaxPool2d, type Conv2dOptions, type Pool2dOptions } from "./conv.js";
-export { BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm, type BatchNormOptions, type NormOptions } from "./normalization.js";
-export { Dropout, GELU, ReLU, Sigmoid, Tanh } from "./activation.js";
+export { Module, type RunningStatsMode } from "./module.js";
+export { Buffer, Parameter, type Placement } from "./parameter.js";
+export type { LoadOptions, LoadResult, StateDict } from "./state-dict.js";
+export type { Pair } from "./checks.js";
+export { Linear, type LinearOptions } from "./linear.js";
+export { Conv2d, type Conv2dOptions, type PaddingMode } from "./conv.js";
+export { AdaptiveAvgPool2d, AvgPool2d, MaxPool2d, type AvgPool2dOptions, type MaxPool2dOptions } from "./pooling.js";
+export { BatchNorm, BatchNorm1d, BatchNorm2d, type BatchNormOptions } from "./batch-norm.js";
+export { GroupNorm, type GroupNormOptions } from "./group-norm.js";
+export { LayerNorm, type LayerNormOptions } from "./layer-norm.js";
+export { Embedding, type EmbeddingOptions } from "./embedding.js";
+export { GELU, ReLU, Sigmoid, Tanh, type GELUOptions } from "./activation.js";
+export { Dropout } from "./dropout.js";
+export { Flatten, Identity } from "./shape.js";
 export { Sequential, type Layer } from "./sequential.js";
 export {
-  binaryCrossEntropyWithLogits, crossEntropy, l1Loss, mseLoss, nllLoss, type BinaryLossOptions, type ClassLossOptions, type Reduction, type ReductionOptions,
+  binaryCrossEntropyWithLogits, crossEntropy, l1Loss, mseLoss, nllLoss, smoothL1Loss, type BinaryCrossEntropyOptions, type CrossEntropyOptions,
+  type NllLossOptions, type Reduction, type ReductionOptions, type SmoothL1Options,
 } from "./losses.js";
+export { BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELoss, NLLLoss, SmoothL1Loss } from "./loss-modules.js";
 export * as init from "./init.js";

@@ -1,100 +1,127 @@
-/** Initialisation in place, with PyTorch's distributions and, for the same seed, its numbers (torch.nn.init). */
+/**
+ * Initialisation in place, as torch.nn.init: PyTorch's distributions and, for the same seed, its numbers. Nothing is
+ * recorded for differentiation; each function returns its tensor.
+ */
 
 import { argumentError, DgsamError } from "../errors.js";
 import { noGrad, ops, type Generator, type Tensor } from "../tensor/index.js";
+import { checkChoice, checkNumber } from "./checks.js";
 
-interface Draw {
-  /** Default: the default generator. */
+export interface DrawOptions {
+  /** Where to draw from. Default: the device's default generator. */
   generator?: Generator;
 }
 
-export function uniform_(tensor: Tensor, low = 0, high = 1, options: Draw = {}): Tensor {
-  return noGrad(() => ops.aten["uniform_.default"](tensor, low, high, { ...options }));
+/** Uniform in [low, high). */
+export function uniform_<T extends Tensor>(tensor: T, low = 0, high = 1, { generator }: DrawOptions = {}): T {
+  return noGrad(() => ops.aten["uniform_.default"](tensor, low, high, { generator }));
 }
 
-export function normal_(tensor: Tensor, mean = 0, std = 1, options: Draw = {}): Tensor {
-  return noGrad(() => ops.aten["normal_.default"](tensor, mean, std, { ...options }));
+/** Normal with a mean and a standard deviation. */
+export function normal_<T extends Tensor>(tensor: T, mean = 0, std = 1, { generator }: DrawOptions = {}): T {
+  return noGrad(() => ops.aten["normal_.default"](tensor, mean, std, { generator }));
 }
 
-export function constant_(tensor: Tensor, value: number): Tensor {
+/** Every element `value`. */
+export function constant_<T extends Tensor>(tensor: T, value: number): T {
   return noGrad(() => ops.aten["fill_.Scalar"](tensor, value));
 }
 
-export function zeros_(tensor: Tensor): Tensor {
+/** All zeros. */
+export function zeros_<T extends Tensor>(tensor: T): T {
   return constant_(tensor, 0);
 }
 
-export function ones_(tensor: Tensor): Tensor {
+/** All ones. */
+export function ones_<T extends Tensor>(tensor: T): T {
   return constant_(tensor, 1);
 }
 
-/** How many inputs reach one output, and how many outputs one input: [fanIn, fanOut] of a weight of two or more dimensions. */
-export function calculateFans(tensor: Tensor): [fanIn: number, fanOut: number] {
+/**
+ * How many inputs reach one output, and how many outputs one input reaches, of a weight [out, in, ...kernel].
+ *
+ * @throws DgsamError `ERR_SHAPE` for fewer than two dimensions
+ */
+export function calculateFanInAndFanOut(tensor: Tensor): [fanIn: number, fanOut: number] {
   const { shape } = tensor;
-  if (shape.length < 2) throw new DgsamError("ERR_SHAPE", `fans are defined for weights of two or more dimensions, got shape [${shape.join(", ")}]`);
-  const receptive = shape.slice(2).reduce((product, size) => product * size, 1);
-  return [shape[1]! * receptive, shape[0]! * receptive];
+  if (shape.length < 2) throw new DgsamError("ERR_SHAPE", `calculateFanInAndFanOut: expected a tensor of at least two dimensions, got shape [${shape.join(", ")}]`);
+  const receptiveField = shape.slice(2).reduce((product, size) => product * size, 1);
+  return [shape[1]! * receptiveField, shape[0]! * receptiveField];
 }
 
-export type Nonlinearity = "linear" | "sigmoid" | "tanh" | "relu" | "leaky_relu" | "selu";
+/** Nonlinearities that a gain is known for, by PyTorch's names. */
+export type Nonlinearity = "linear" | "conv1d" | "conv2d" | "conv3d" | "sigmoid" | "tanh" | "relu" | "leaky_relu" | "selu";
 
-/** How much a nonlinearity asks the standard deviation to be raised. `parameter` is leaky ReLU's slope, default 0.01. */
+/**
+ * What to multiply a standard deviation by before a nonlinearity.
+ *
+ * @param parameter the negative slope of `"leaky_relu"`
+ */
 export function calculateGain(nonlinearity: Nonlinearity, parameter = 0.01): number {
   switch (nonlinearity) {
     case "linear":
+    case "conv1d":
+    case "conv2d":
+    case "conv3d":
     case "sigmoid":
       return 1;
     case "tanh":
       return 5 / 3;
     case "relu":
-      return Math.SQRT2;
+      return Math.sqrt(2);
     case "leaky_relu":
       return Math.sqrt(2 / (1 + parameter ** 2));
     case "selu":
       return 3 / 4;
     default:
-      throw argumentError("calculateGain(nonlinearity)", "one of linear, sigmoid, tanh, relu, leaky_relu, selu", nonlinearity);
+      throw argumentError("calculateGain(nonlinearity)", "one of linear, conv1d, conv2d, conv3d, sigmoid, tanh, relu, leaky_relu, selu", nonlinearity);
   }
 }
 
-export interface KaimingOptions extends Draw {
-  /** Slope of the leaky ReLU that follows. Default 0. */
+export interface KaimingOptions extends DrawOptions {
+  /** Negative slope of the leaky ReLU that follows. Default 0. */
   a?: number;
-  /** Keep the variance of the forward pass ("fanIn", default) or of the backward pass. */
-  mode?: "fanIn" | "fanOut";
-  /** Default "leaky_relu". */
+  /** Keep the variance of activations (`"fan_in"`, default) or of gradients (`"fan_out"`). */
+  mode?: "fan_in" | "fan_out";
+  /** Default `"leaky_relu"`. */
   nonlinearity?: Nonlinearity;
 }
 
-function kaimingStd(tensor: Tensor, { a = 0, mode = "fanIn", nonlinearity = "leaky_relu" }: KaimingOptions): number {
-  const [fanIn, fanOut] = calculateFans(tensor);
-  return calculateGain(nonlinearity, a) / Math.sqrt(mode === "fanIn" ? fanIn : fanOut);
+function kaimingStd(name: string, tensor: Tensor, { a = 0, mode = "fan_in", nonlinearity = "leaky_relu" }: KaimingOptions): number {
+  checkNumber(`${name}: a`, a, -Infinity);
+  checkChoice(`${name}: mode`, mode, ["fan_in", "fan_out"]);
+  const [fanIn, fanOut] = calculateFanInAndFanOut(tensor);
+  return calculateGain(nonlinearity, a) / Math.sqrt(mode === "fan_in" ? fanIn : fanOut);
 }
 
-function drawOf({ generator }: Draw): Draw {
-  return generator === undefined ? {} : { generator };
-}
-
-/** He et al. 2015, uniform. */
-export function kaimingUniform_(tensor: Tensor, options: KaimingOptions = {}): Tensor {
-  const bound = Math.sqrt(3) * kaimingStd(tensor, options);
-  return uniform_(tensor, -bound, bound, drawOf(options));
-}
-
-/** He et al. 2015, normal. */
-export function kaimingNormal_(tensor: Tensor, options: KaimingOptions = {}): Tensor {
-  return normal_(tensor, 0, kaimingStd(tensor, options), drawOf(options));
-}
-
-/** Glorot & Bengio 2010, uniform. */
-export function xavierUniform_(tensor: Tensor, gain = 1, options: Draw = {}): Tensor {
-  const [fanIn, fanOut] = calculateFans(tensor);
-  const bound = gain * Math.sqrt(6 / (fanIn + fanOut));
+/** He initialisation, uniform within gain * sqrt(3 / fan) (arXiv 1502.01852). */
+export function kaimingUniform_<T extends Tensor>(tensor: T, options: KaimingOptions = {}): T {
+  const bound = Math.sqrt(3) * kaimingStd("kaimingUniform_", tensor, options);
   return uniform_(tensor, -bound, bound, options);
 }
 
-/** Glorot & Bengio 2010, normal. */
-export function xavierNormal_(tensor: Tensor, gain = 1, options: Draw = {}): Tensor {
-  const [fanIn, fanOut] = calculateFans(tensor);
-  return normal_(tensor, 0, gain * Math.sqrt(2 / (fanIn + fanOut)), options);
+/** He initialisation, normal with standard deviation gain / sqrt(fan) (arXiv 1502.01852). */
+export function kaimingNormal_<T extends Tensor>(tensor: T, options: KaimingOptions = {}): T {
+  return normal_(tensor, 0, kaimingStd("kaimingNormal_", tensor, options), options);
+}
+
+export interface XavierOptions extends DrawOptions {
+  /** Default 1; see {@link calculateGain}. */
+  gain?: number;
+}
+
+function xavierStd(tensor: Tensor, { gain = 1 }: XavierOptions): number {
+  const [fanIn, fanOut] = calculateFanInAndFanOut(tensor);
+  return gain * Math.sqrt(2 / (fanIn + fanOut));
+}
+
+/** Glorot initialisation, uniform within gain * sqrt(6 / (fanIn + fanOut)) (Glorot & Bengio, AISTATS 2010). */
+export function xavierUniform_<T extends Tensor>(tensor: T, options: XavierOptions = {}): T {
+  const bound = Math.sqrt(3) * xavierStd(tensor, options);
+  return uniform_(tensor, -bound, bound, options);
+}
+
+/** Glorot initialisation, normal with standard deviation gain * sqrt(2 / (fanIn + fanOut)) (Glorot & Bengio, AISTATS 2010). */
+export function xavierNormal_<T extends Tensor>(tensor: T, options: XavierOptions = {}): T {
+  return normal_(tensor, 0, xavierStd(tensor, options), options);
 }

@@ -2,288 +2,255 @@
  * Modules: classes whose own fields are their parameters, buffers and submodules.
  *
  *     class Net extends Module {
- *       conv1 = new Conv2d(1, 16, 3);
+ *       conv = new Conv2d(1, 16, 3);
+ *       norm = new BatchNorm2d(16);
  *       head = new Linear(16, 10);
  *       forward(x: Tensor): Tensor { ... }
  *     }
  *
- * Nothing is registered. A field counts as
- * - a parameter: a {@link Parameter}, or a plain leaf tensor that requires a gradient when the module is first looked at;
- * - a buffer: a {@link Buffer}, or any other plain tensor;
- * - a submodule: a Module;
- * and arrays of these count too, with their indices as names. State-dict keys are PyTorch's: `runningMean` is saved as
- * `running_mean`, the third layer's weight of an array `layers` as `layers.2.weight`.
+ * Nothing is registered: fields are looked at whenever somebody asks. Fields named `#private` cannot be seen; they are
+ * the place for tensors that are no part of the module.
  */
 
 import { argumentError, DgsamError } from "../errors.js";
-import { keep, noGrad, ops, Tensor, zeroGradients, type DType } from "../tensor/index.js";
+import { dtypeCode, isComplex, isFloatingPoint } from "../tensor/dtype.js";
+import { noGrad, ops, scope, Tensor, zeroGradients, type Device, type DType } from "../tensor/index.js";
+import { membersOf } from "./fields.js";
+import { Buffer, roleOf, type Placement, type Role } from "./parameter.js";
+import { loadInto, type LoadOptions, type LoadResult, type StateDict } from "./state-dict.js";
 
-/** A tensor that training changes, also while it is frozen. It survives scopes. */
-export class Parameter<D extends DType = DType> extends Tensor<D> {
-  /** Takes over the data of `tensor`: a new leaf on the same memory. */
-  constructor(tensor: Tensor<D>, { requiresGrad = true }: { requiresGrad?: boolean } = {}) {
-    super(takeOver(tensor));
-    if (requiresGrad) this.requiresGrad = true;
-    keep(this);
-  }
-}
-
-/** A tensor that belongs to the state but is not trained, such as BatchNorm's running mean. It survives scopes. */
-export class Buffer<D extends DType = DType> extends Tensor<D> {
-  /** Whether it is saved in state dicts. */
-  readonly persistent: boolean;
-
-  constructor(tensor: Tensor<D>, { persistent = true }: { persistent?: boolean } = {}) {
-    super(takeOver(tensor));
-    this.persistent = persistent;
-    keep(this);
-  }
-}
-
-/** Moves the native handle of a detached twin out of its wrapper. */
-function takeOver(tensor: Tensor): number {
-  if (!(tensor instanceof Tensor)) throw argumentError("new Parameter(tensor)", "a Tensor", tensor);
-  const detached = ops.aten["detach.default"](tensor);
-  const { handle } = detached;
-  detached.handle = 0;
-  return handle;
-}
-
-/** Tensors by PyTorch's keys, in PyTorch's order. */
-export type StateDict = Record<string, Tensor>;
-
-export interface LoadOptions {
-  /** Whether every key must be there and known. Default true. */
-  strict?: boolean;
-}
-
-/** What did not fit when loading: with `strict: false` the first two are allowed. */
-export interface LoadResult {
-  missing: string[];
-  unexpected: string[];
-}
-
-/** Whether passes move BatchNorm's running statistics. */
+/** Whether training passes move the running statistics of BatchNorm layers, or only use the minibatch's. */
 export type RunningStatsMode = "update" | "hold";
 
-// A plain tensor that was seen as a parameter stays one when it is frozen later.
-const knownParameters = new WeakSet<Tensor>();
-
-function isParameter(tensor: Tensor): boolean {
-  if (tensor instanceof Parameter || knownParameters.has(tensor)) return true;
-  if (tensor instanceof Buffer || !tensor.isLeaf || !tensor.requiresGrad) return false;
-  knownParameters.add(tensor);
-  return true;
-}
-
-/** `runningMean` -> `running_mean`; digits stay where they are: `conv1`, `bn0`. */
-export function toSnakeCase(name: string): string {
-  return name.replace(/([a-z0-9])([A-Z])/g, "$1_$2").replace(/([A-Z]+)([A-Z][a-z])/g, "$1_$2").toLowerCase();
-}
-
-/** A tensor of a module, by its key. */
-interface Entry {
-  key: string;
-  tensor: Tensor;
-  isParameter: boolean;
-}
-
-interface Found {
-  /** In PyTorch's order: a module's parameters, its buffers, then its submodules one after the other. */
-  entries: Entry[];
-  modules: Map<string, Module>;
-}
-
-/** Base class of all layers and networks. */
+/** Base of all layers and models. Subclasses have fields and a `forward`; calling a module is `module.forward(x)`. */
 export abstract class Module {
-  #training = true;
+  /** Whether layers such as Dropout and BatchNorm behave as in training; {@link train} and {@link eval} set it. */
+  training = true;
+  /** Set by {@link setRunningStats}. */
+  runningStats: RunningStatsMode = "update";
 
-  /** Computes the output. Subclasses define their own arguments. */
+  /** Computes the outputs. */
   abstract forward(...inputs: never[]): unknown;
 
-  /** Whether layers such as Dropout and BatchNorm behave as in training. */
-  get training(): boolean {
-    return this.#training;
-  }
-
-  /** Switches this module and all in it to training behaviour, or back. Returns the module. */
-  train(mode = true): this {
-    if (typeof mode !== "boolean") throw argumentError("train(mode)", "a boolean", mode);
-    for (const module of this.modules()) module.#training = mode;
-    return this;
-  }
-
-  /** Switches this module and all in it to evaluation behaviour. Returns the module. */
-  eval(): this {
-    return this.train(false);
-  }
-
-  /** Whether training passes move the running statistics of BatchNorm layers; optimizers that pass twice use it. */
-  setRunningStats(mode: RunningStatsMode): void {
-    for (const module of this.modules()) if (module !== this) module.onRunningStats(mode);
-    this.onRunningStats(mode);
-  }
-
-  /** For layers with running statistics. */
-  protected onRunningStats(_mode: RunningStatsMode): void {}
-
-  /** This module and all in it, by path; the module itself has the empty path. Shared ones come once. */
+  /** This module and all in it by path, each once, outer before inner; its own path is `""`. */
   namedModules(): Map<string, Module> {
-    return this.#find().modules;
+    const found = new Map<string, Module>();
+    const seen = new Set<Module>();
+    const visit = (path: string, module: Module): void => {
+      if (seen.has(module)) return;
+      seen.add(module);
+      found.set(path, module);
+      for (const [name, child] of submodulesOf(module)) visit(join(path, name), child);
+    };
+    visit("", this);
+    return found;
   }
 
+  /** This module and all in it, each once, outer before inner. */
   modules(): Module[] {
     return [...this.namedModules().values()];
   }
 
-  /** The modules that are fields of this one. */
+  /** The modules in this module's own fields, by name, each once. */
+  namedChildren(): Map<string, Module> {
+    const seen = new Set<Module>();
+    return new Map(submodulesOf(this).filter(([, child]) => !seen.has(child) && seen.add(child)));
+  }
+
+  /** The modules in this module's own fields, each once. */
   children(): Module[] {
-    return [...this.#ownModules().values()];
+    return [...this.namedChildren().values()];
   }
 
-  /** All parameters by key. A parameter that several modules share comes once, under its first key. */
+  /** All parameters by PyTorch's keys. One that is shared comes once, under its first key. */
   namedParameters(): Map<string, Tensor> {
-    return unique(this.#find().entries.filter((entry) => entry.isParameter));
+    return this.#named("parameter");
   }
 
+  /** All parameters, each once. */
   parameters(): Tensor[] {
     return [...this.namedParameters().values()];
   }
 
-  /** All buffers by key, each once. */
+  /** All buffers by PyTorch's keys, persistent or not. One that is shared comes once, under its first key. */
   namedBuffers(): Map<string, Tensor> {
-    return unique(this.#find().entries.filter((entry) => !entry.isParameter));
+    return this.#named("buffer");
   }
 
+  /** All buffers, each once. */
   buffers(): Tensor[] {
     return [...this.namedBuffers().values()];
   }
 
-  /** Calls `fn` with every module, innermost first. Returns the module. */
-  apply(fn: (module: Module) => void): this {
-    for (const module of this.modules().reverse()) fn(module);
-    return this;
+  #named(role: Role): Map<string, Tensor> {
+    const found = new Map<string, Tensor>();
+    const seen = new Set<Tensor>();
+    for (const [path, module] of this.namedModules())
+      for (const [name, tensor] of tensorsOf(module, role)) if (!seen.has(tensor) && seen.add(tensor)) found.set(join(path, name), tensor);
+    return found;
   }
 
-  /** Sets whether all parameters take part in differentiation. Returns the module. */
+  /**
+   * Sets training behaviour, or that of evaluation, in this module and all in it. Overrides in submodules are called.
+   * Returns the module.
+   */
+  train(mode = true): this {
+    if (typeof mode !== "boolean") throw argumentError("train(mode)", "a boolean", mode);
+    this.training = mode;
+    return onceAtATime(this, () => {
+      for (const child of this.children()) child.train(mode);
+    });
+  }
+
+  /** Sets the behaviour of evaluation, as `train(false)`. Returns the module. */
+  eval(): this {
+    return this.train(false);
+  }
+
+  /**
+   * Sets, in this module and all in it, whether training passes move BatchNorm's running statistics (`"update"`, as at
+   * the start) or only normalise by the minibatch's own (`"hold"`). Optimizers that pass several times a step use it.
+   */
+  setRunningStats(mode: RunningStatsMode): void {
+    if (mode !== "update" && mode !== "hold") throw argumentError("setRunningStats(mode)", "\"update\" or \"hold\"", mode);
+    for (const module of this.modules()) module.runningStats = mode;
+  }
+
+  /** Sets whether the parameters take part in differentiation. Returns the module. */
   requiresGrad_(requiresGrad = true): this {
     for (const parameter of this.parameters()) parameter.requiresGrad = requiresGrad;
     return this;
   }
 
-  /** Clears all gradients. */
+  /** Clears the parameters' gradients; with `setToNone` false fills them with zeros instead. */
   zeroGrad(setToNone = true): void {
     zeroGradients(this.parameters(), setToNone);
   }
 
+  /** Calls `fn` with every module in this one, inner before outer, and then with this one. Returns the module. */
+  apply(fn: (module: Module) => void): this {
+    if (typeof fn !== "function") throw argumentError("apply(fn)", "a function of a module", fn);
+    onceAtATime(this, () => {
+      for (const child of this.children()) if (!busy.has(child)) child.apply(fn);
+    });
+    fn(this);
+    return this;
+  }
+
   /**
-   * Parameters and persistent buffers by PyTorch's keys, detached. They share memory with the module: clone what must
-   * not change with it.
+   * Moves parameters and buffers to a device, and converts those of a floating or complex dtype. They stay the same
+   * objects, gradients are converted along, so optimizers keep working. Returns the module.
+   *
+   * @param target a dtype, a device, or both: `net.to("float64")`, `net.to("cuda")`, `net.to({ dtype, device })`
+   * @throws DgsamError `ERR_ARGUMENT` when the dtype is neither floating nor complex; `ERR_DEVICE`; `ERR_OOM`
+   */
+  to(target: DType | Device | Placement): this {
+    const { dtype, device } = placementOf(target);
+    const convert = (tensor: Tensor): void => {
+      const own = tensor.dtype;
+      const wanted = isFloatingPoint(own) || isComplex(own) ? (dtype ?? own) : own;
+      ops.aten["set_data.default"](tensor, ops.aten["to.device"](tensor, device ?? tensor.device, wanted));
+    };
+    noGrad(() =>
+      scope(() => {
+        for (const tensor of [...this.parameters(), ...this.buffers()]) {
+          const gradient = tensor.grad;
+          convert(tensor);
+          if (gradient !== null) convert(gradient);
+        }
+      }),
+    );
+    return this;
+  }
+
+  /**
+   * Parameters and persistent buffers by PyTorch's keys, shared ones under each of them. They are detached but share
+   * the module's memory: clone what must not change with it.
+   *
+   * @throws DgsamError `ERR_STATE` when two fields have the same key
    */
   stateDict(): StateDict {
     const dict: StateDict = {};
-    for (const [key, tensor] of this.#stateTensors()) dict[key] = ops.aten["detach.default"](tensor);
+    for (const [key, tensor] of stateOf(this)) dict[key] = ops.aten["detach.default"](tensor);
     return dict;
   }
 
   /**
-   * Copies a state dict into the module, converting dtypes and devices.
+   * Copies a state dict, of this package or of PyTorch, into the module, converting dtypes and devices.
    *
-   * @throws DgsamError `ERR_ARGUMENT` listing all missing and unexpected keys and all shapes that differ; then nothing is changed
+   * @throws DgsamError `ERR_ARGUMENT` listing every key that is missing, unexpected or of another shape; then nothing
+   *   was changed. Shapes must fit also where `strict` is false
    */
-  loadStateDict(dict: Readonly<Record<string, Tensor>>, { strict = true }: LoadOptions = {}): LoadResult {
-    const name = this.constructor.name;
-    if (typeof dict !== "object" || dict === null) throw argumentError(`${name}.loadStateDict(dict)`, "an object of Tensors by key", dict);
-    const own = this.#stateTensors();
-    const missing = [...own.keys()].filter((key) => !(key in dict));
-    const unexpected = Object.keys(dict).filter((key) => !own.has(key));
-    const misfits: string[] = [];
-    const pairs: [Tensor, Tensor][] = [];
-    for (const [key, target] of own) {
-      if (!(key in dict)) continue;
-      const source = dict[key];
-      if (!(source instanceof Tensor)) throw argumentError(`${name}.loadStateDict: ${key}`, "a Tensor", source);
-      if (source.shape.join() === target.shape.join()) pairs.push([target, source]);
-      else misfits.push(`${key}: expected shape [${target.shape.join(", ")}], got [${source.shape.join(", ")}]`);
+  loadStateDict(dict: Readonly<StateDict>, options: LoadOptions = {}): LoadResult {
+    return loadInto(`${this.constructor.name}.loadStateDict`, stateOf(this), dict, options);
+  }
+
+  /** Frees all parameters and buffers now. Any later use is an `ERR_DISPOSED`; calling it again does nothing. */
+  dispose(): void {
+    for (const tensor of [...this.parameters(), ...this.buffers()]) tensor.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+function join(path: string, name: string): string {
+  return path === "" ? name : `${path}.${name}`;
+}
+
+function submodulesOf(module: Module): [name: string, child: Module][] {
+  return membersOf(module, Module).filter((entry): entry is [string, Module] => entry[1] instanceof Module);
+}
+
+function tensorsOf(module: Module, role: Role): [name: string, tensor: Tensor][] {
+  return membersOf(module, Module).filter((entry): entry is [string, Tensor] => entry[1] instanceof Tensor && roleOf(entry[1]) === role);
+}
+
+/** What state dicts hold: unlike the named lists, a module or tensor with two names comes under both. */
+function stateOf(root: Module): Map<string, Tensor> {
+  const state = new Map<string, Tensor>();
+  const open = new Set<Module>();
+  const visit = (path: string, module: Module): void => {
+    // A module inside itself would have endless names.
+    if (open.has(module)) return;
+    open.add(module);
+    const buffers = tensorsOf(module, "buffer").filter(([, buffer]) => !(buffer instanceof Buffer) || buffer.persistent);
+    for (const [name, tensor] of [...tensorsOf(module, "parameter"), ...buffers]) {
+      const key = join(path, name);
+      if (state.has(key)) throw new DgsamError("ERR_STATE", `${root.constructor.name}: two tensors have the key "${key}" in the state dict; rename a field`);
+      state.set(key, tensor);
     }
-    const faults = [
-      ...(strict && missing.length > 0 ? [`missing keys: ${missing.join(", ")}`] : []),
-      ...(strict && unexpected.length > 0 ? [`unexpected keys: ${unexpected.join(", ")}`] : []),
-      ...misfits,
-    ];
-    if (faults.length > 0) throw new DgsamError("ERR_ARGUMENT", `${name}.loadStateDict:\n  ${faults.join("\n  ")}`);
-    noGrad(() => {
-      for (const [target, source] of pairs) ops.aten["copy_.default"](target, source);
-    });
-    return { missing, unexpected };
-  }
-
-  /**
-   * Converts all floating-point parameters and buffers to a dtype, and moves everything to a device, in place: tensors
-   * stay the same objects, so optimizers keep working. Returns the module.
-   */
-  to(target: DType | (string & {}) | { dtype?: DType; device?: string }): this {
-    const { dtype, device } = typeof target === "string" ? (isDevice(target) ? { device: target, dtype: undefined } : { dtype: target as DType, device: undefined }) : target;
-    noGrad(() => {
-      for (const tensor of [...this.parameters(), ...this.buffers()]) {
-        const converts = dtype !== undefined && /^(float|bfloat|complex)/.test(tensor.dtype) ? dtype : tensor.dtype;
-        const moved = ops.aten["to.dtype_layout"](tensor, { dtype: converts, device: device ?? tensor.device });
-        ops.aten["set_data.default"](tensor, moved);
-        moved.dispose();
-        tensor.grad = null;
-      }
-    });
-    return this;
-  }
-
-  #stateTensors(): Map<string, Tensor> {
-    const saved = this.#find().entries.filter(({ tensor }) => !(tensor instanceof Buffer) || tensor.persistent);
-    return new Map(saved.map(({ key, tensor }) => [key, tensor]));
-  }
-
-  #ownModules(): Map<string, Module> {
-    const found = new Map<string, Module>();
-    forEachField(this, (key, value) => {
-      if (value instanceof Module) found.set(key, value);
-    });
-    return found;
-  }
-
-  /** Everything in this module; a module that is reached twice, also by a cycle, is entered once. */
-  #find(): Found {
-    const found: Found = { entries: [], modules: new Map() };
-    const seen = new Set<Module>();
-    const visit = (module: Module, path: string): void => {
-      if (seen.has(module)) return;
-      seen.add(module);
-      found.modules.set(path, module);
-      const full = (key: string): string => (path === "" ? key : `${path}.${key}`);
-      const own: Entry[] = [];
-      forEachField(module, (key, value) => {
-        if (value instanceof Tensor && !value.disposed) own.push({ key: full(key), tensor: value, isParameter: isParameter(value) });
-      });
-      found.entries.push(...own.filter((entry) => entry.isParameter), ...own.filter((entry) => !entry.isParameter));
-      for (const [key, child] of module.#ownModules()) visit(child, full(key));
-    };
-    visit(this, "");
-    return found;
-  }
-}
-
-function isDevice(text: string): boolean {
-  return /^(cpu|cuda|meta|mps)(:\d+)?$/.test(text);
-}
-
-function unique(entries: readonly Entry[]): Map<string, Tensor> {
-  const seen = new Set<Tensor>();
-  return new Map(entries.filter(({ tensor }) => !seen.has(tensor) && seen.add(tensor)).map(({ key, tensor }) => [key, tensor]));
-}
-
-/** Calls `visit` with every field that is, or in arrays holds, a tensor or module; keys are snake_case. */
-function forEachField(module: Module, visit: (key: string, value: unknown) => void): void {
-  const walk = (key: string, value: unknown): void => {
-    if (Array.isArray(value)) value.forEach((each, i) => walk(`${key}.${i}`, each));
-    else visit(key, value);
+    for (const [name, child] of submodulesOf(module)) visit(join(path, name), child);
+    open.delete(module);
   };
-  for (const [name, value] of Object.entries(module)) walk(toSnakeCase(name), value);
+  visit("", root);
+  return state;
+}
+
+// Modules whose children are being visited. A module that is reached from inside itself is not entered again.
+const busy = new Set<Module>();
+
+function onceAtATime<M extends Module>(module: M, body: () => void): M {
+  if (busy.has(module)) return module;
+  busy.add(module);
+  try {
+    body();
+  } finally {
+    busy.delete(module);
+  }
+  return module;
+}
+
+function placementOf(target: DType | Device | Placement): Placement {
+  const placement: unknown = typeof target !== "string" ? target : dtypeCode(target) === undefined ? { device: target } : { dtype: target };
+  if (typeof placement !== "object" || placement === null || Object.keys(placement).some((key) => key !== "dtype" && key !== "device"))
+    throw argumentError("to(target)", "a dtype, a device or { dtype, device }", target);
+  const { dtype } = placement as Placement;
+  if (dtype !== undefined && !(typeof dtype === "string" && dtypeCode(dtype) !== undefined && (isFloatingPoint(dtype) || isComplex(dtype))))
+    throw argumentError("to(target): dtype", "a floating or complex dtype such as \"float64\"", dtype);
+  const { device } = placement as Placement;
+  if (typeof device === "string" && device.startsWith("meta"))
+    throw new DgsamError("ERR_DEVICE", "to(target): tensors that hold data cannot become ones without, on the meta device; make the module there instead, with the option device: \"meta\"");
+  return placement as Placement;
 }

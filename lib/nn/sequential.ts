@@ -1,6 +1,6 @@
-/** Modules one after the other. */
+/** Layers one after the other. */
 
-import { argumentError, DgsamError } from "../errors.js";
+import { argumentError } from "../errors.js";
 import type { Tensor } from "../tensor/index.js";
 import { Module } from "./module.js";
 
@@ -9,34 +9,42 @@ export interface Layer extends Module {
   forward(x: Tensor): Tensor;
 }
 
-/** Feeds its input through the layers in order. Keys are `0.weight`, `1.bias`, ... as in PyTorch. */
-export class Sequential extends Module {
-  // Numbered own fields give PyTorch's keys without a name in front.
-  readonly [index: number]: Layer;
-  readonly length: number;
+/**
+ * Layers one after the other, as torch.nn.Sequential: `net[0]` is the first one, and may be replaced. State-dict keys are
+ * `0.weight`, `1.bias`, ...
+ */
+export class Sequential<L extends readonly Layer[] = readonly Layer[]> extends Module implements Iterable<Layer> {
+  // Numbered fields give PyTorch's keys, which have no name before the number.
+  [index: number]: Layer;
 
-  constructor(...layers: Layer[]) {
+  /** @throws DgsamError `ERR_ARGUMENT` when a layer is no Module */
+  constructor(...layers: L) {
     super();
-    layers.forEach((layer, i) => {
-      if (!(layer instanceof Module)) throw argumentError(`Sequential: layer ${i}`, "a Module", layer);
-      (this as Record<number, Layer>)[i] = layer;
+    layers.forEach((layer: unknown, i) => {
+      if (!(layer instanceof Module)) throw argumentError(`Sequential: layers[${i}]`, "a Module", layer);
+      this[i] = layer as Layer;
     });
-    this.length = layers.length;
   }
 
-  /** The layer at `index`; negative ones count from the end. */
-  at(index: number): Layer {
-    const layer = this[index < 0 ? index + this.length : index];
-    if (layer === undefined) throw new DgsamError("ERR_ARGUMENT", `Sequential.at(index): expected an index below ${this.length}, got ${index}`);
-    return layer;
+  /** How many layers there are. */
+  get length(): number {
+    let length = 0;
+    while (this[length] !== undefined) length++;
+    return length;
+  }
+
+  /** The layers in order, each with its own type. */
+  get layers(): L {
+    return [...this] as readonly Layer[] as L;
   }
 
   *[Symbol.iterator](): Generator<Layer> {
-    for (let i = 0; i < this.length; i++) yield this[i]!;
+    for (let i = 0, layer; (layer = this[i]) !== undefined; i++) yield layer;
   }
 
-  override forward(x: Tensor): Tensor {
-    for (let i = 0; i < this.length; i++) x = this[i]!.forward(x);
+  /** Feeds x through the layers in order. */
+  forward(x: Tensor): Tensor {
+    for (let i = 0, layer; (layer = this[i]) !== undefined; i++) x = layer.forward(x);
     return x;
   }
 }

@@ -1,7 +1,13 @@
-"""Layers as PyTorch makes them: initial numbers, outputs, gradients and keys, for test/nn/layers.test.ts.
+"""Layers as PyTorch makes and runs them, for test/nn/layers.test.ts.
 
-Reads [{"name", "layer", "args", "options", "input", "dtype", "train", "seed"}], answers per case
-{"keys", "state", "output", "inputGrad", "grads", "after"}: tensors are flat lists in float64.
+Reads [{"layer", "args", "options", "input", "dtype", "train", "seed", "load"}] and answers, per case, with
+  state     key -> numbers of the new layer, in float32, in PyTorch's order
+  outputs   of two passes, so that running statistics are used
+  inputGrad, grads   of the last output's sum weighted by random numbers
+  after     the state after the passes
+  evaluated the output in evaluation after the passes
+  loaded    the output in evaluation of another new layer that loaded the state dict "load" strictly
+Tensors are flat lists.
 """
 
 import json
@@ -9,38 +15,55 @@ import sys
 
 import torch
 
-SPECIAL = {"GroupNorm": {}, "LayerNorm": {}}
-
 
 def flat(tensor):
     return tensor.detach().double().flatten().tolist()
 
 
+def flat_state(layer):
+    return {key: flat(value) for key, value in layer.state_dict().items()}
+
+
+def make(case):
+    return getattr(torch.nn, case["layer"])(*case["args"], **case["options"])
+
+
+def random(shape, seed, dtype):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(dtype)
+
+
+def evaluate(layer, x):
+    return flat(layer.eval()(x))
+
+
 def run(case):
-    torch.manual_seed(case["seed"])
-    layer = getattr(torch.nn, case["layer"])(*case["args"], **case["options"])
-    state = {key: flat(value) for key, value in layer.state_dict().items()}
     dtype = getattr(torch, case["dtype"])
-    layer = layer.to(dtype)
-    layer.train(case["train"])
+    torch.manual_seed(case["seed"])
+    layer = make(case)
+    state = flat_state(layer)
+    layer = layer.to(dtype).train(case["train"])
     if case["layer"] == "Embedding":
-        x = torch.tensor(case["input"], dtype=torch.int64)
+        x = torch.tensor(case["input"])
     else:
-        x = torch.randn(case["input"], generator=torch.Generator().manual_seed(7)).to(dtype).requires_grad_()
-    outputs = []
-    for _ in range(2):  # twice, so that running statistics are used
-        y = layer(x)
-        outputs.append(flat(y))
-    weight = torch.randn(y.shape, generator=torch.Generator().manual_seed(8)).to(dtype)
-    (y * weight).sum().backward()
-    return {
-        "keys": list(state),
+        x = random(case["input"], 7, dtype).requires_grad_()
+    torch.manual_seed(case["seed"])
+    outputs = [layer(x) for _ in range(2)]
+    y = outputs[-1]
+    (y * random(y.shape, 8, dtype)).sum().backward()
+    answer = {
         "state": state,
-        "outputs": outputs,
+        "outputs": [flat(each) for each in outputs],
         "inputGrad": flat(x.grad) if x.requires_grad else None,
         "grads": [flat(p.grad) for p in layer.parameters()],
-        "after": {key: flat(value) for key, value in layer.state_dict().items()},
+        "after": flat_state(layer),
+        "evaluated": evaluate(layer, x),
     }
+    other = make(case).to(dtype)
+    shapes = {key: value.shape for key, value in other.state_dict().items()}
+    load = {key: torch.tensor(value, dtype=torch.float64).reshape(shapes[key]) for key, value in case["load"].items()}
+    other.load_state_dict(load, strict=True)
+    answer["loaded"] = evaluate(other, x)
+    return answer
 
 
 print(json.dumps([run(case) for case in json.load(sys.stdin)]))

@@ -1,69 +1,101 @@
 import {
-  AdaptiveAvgPool2d, AvgPool2d, BatchNorm1d, BatchNorm2d, Conv2d, Embedding, Flatten, GELU, Generator, GroupNorm, Identity, LayerNorm, Linear, manualSeed,
-  MaxPool2d, ops, randn, ReLU, Sigmoid, Tanh, tensor, type DType, type Module, type Tensor,
+  AdaptiveAvgPool2d, AvgPool2d, BatchNorm1d, BatchNorm2d, Conv2d, Dropout, Embedding, Flatten, GELU, Generator, GroupNorm, Identity, LayerNorm, Linear,
+  manualSeed, MaxPool2d, noGrad, ops, randn, ReLU, Sigmoid, Tanh, tensor, type DType, type Layer, type StateDict, type Tensor,
 } from "dgsam";
 import { describe, expect, test } from "vitest";
-import { hasTorch, oracle } from "../reference/oracle.js";
 import { values, worstError } from "../optim/support.js";
+import { hasTorch, oracle } from "../reference/oracle.js";
 
-interface Case {
-  name: string;
-  layer: string;
-  args: unknown[];
-  options: Record<string, unknown>;
-  input: unknown[];
-  dtype: DType;
-  train: boolean;
-  seed: number;
+type LayerClass = new (...args: never[]) => Layer;
+type Numbers = Record<string, number[]>;
+
+interface Row {
+  Class: LayerClass;
+  args?: unknown[];
+  options?: Record<string, unknown>;
+  /** The shape of a random input; for Embedding the indices. */
+  input: number[] | number[][];
 }
 
+const ROWS: Row[] = [
+  { Class: Linear, args: [4, 3], input: [2, 4] },
+  { Class: Linear, args: [4, 3], options: { bias: false }, input: [2, 5, 4] },
+  { Class: Conv2d, args: [2, 4, 3], input: [2, 2, 6, 5] },
+  { Class: Conv2d, args: [2, 4, 3], input: [2, 6, 5] },
+  { Class: Conv2d, args: [4, 6, [3, 2]], options: { stride: [2, 1], padding: [1, 0], dilation: [1, 2], groups: 2, bias: false }, input: [2, 4, 7, 6] },
+  { Class: Conv2d, args: [2, 3, [4, 3]], options: { padding: "same", dilation: [1, 2] }, input: [1, 2, 8, 6] },
+  { Class: Conv2d, args: [2, 3, 3], options: { padding: "valid", stride: 2 }, input: [1, 2, 8, 6] },
+  { Class: Conv2d, args: [2, 3, 3], options: { padding: [2, 1], paddingMode: "reflect", stride: 2 }, input: [2, 2, 5, 6] },
+  { Class: Conv2d, args: [2, 3, [4, 3]], options: { padding: "same", paddingMode: "replicate" }, input: [2, 2, 5, 6] },
+  { Class: Conv2d, args: [2, 3, [4, 2]], options: { padding: "same", paddingMode: "circular", dilation: [1, 2] }, input: [2, 2, 6, 6] },
+  { Class: Conv2d, args: [2, 3, 3], options: { padding: "valid", paddingMode: "circular" }, input: [2, 2, 6, 6] },
+  { Class: BatchNorm1d, args: [3], input: [5, 3] },
+  { Class: BatchNorm1d, args: [3], options: { momentum: null, eps: 1e-3 }, input: [5, 3, 2] },
+  { Class: BatchNorm2d, args: [3], input: [4, 3, 2, 2] },
+  { Class: BatchNorm2d, args: [3], options: { affine: false, trackRunningStats: false }, input: [4, 3, 2, 2] },
+  { Class: GroupNorm, args: [2, 4], input: [3, 4, 2, 2] },
+  { Class: GroupNorm, args: [4, 4], options: { affine: false, eps: 1e-2 }, input: [3, 4, 2] },
+  { Class: LayerNorm, args: [[3, 4]], input: [2, 3, 4] },
+  { Class: LayerNorm, args: [4], options: { bias: false, eps: 1e-3 }, input: [2, 4] },
+  { Class: LayerNorm, args: [4], options: { elementwiseAffine: false }, input: [2, 4] },
+  { Class: Embedding, args: [5, 3], input: [[0, 4], [2, 2]] },
+  { Class: Embedding, args: [5, 3], options: { paddingIdx: -2 }, input: [0, 3, 4] },
+  { Class: ReLU, input: [3, 3] },
+  { Class: GELU, input: [3, 3] },
+  { Class: GELU, options: { approximate: "tanh" }, input: [3, 3] },
+  { Class: Tanh, input: [3, 3] },
+  { Class: Sigmoid, input: [3, 3] },
+  { Class: Dropout, input: [5, 5] },
+  { Class: Dropout, args: [0.9], input: [5, 5] },
+  { Class: MaxPool2d, args: [2], input: [2, 2, 5, 4] },
+  { Class: MaxPool2d, args: [3], options: { stride: [1, 2], padding: 1, dilation: [2, 1], ceilMode: true }, input: [2, 2, 6, 6] },
+  { Class: AvgPool2d, args: [[2, 3]], options: { padding: 1, countIncludePad: false, ceilMode: true }, input: [2, 2, 6, 6] },
+  { Class: AvgPool2d, args: [2], options: { stride: 1, divisorOverride: 3 }, input: [2, 2, 4, 4] },
+  { Class: AdaptiveAvgPool2d, args: [[2, 3]], input: [2, 2, 5, 7] },
+  { Class: AdaptiveAvgPool2d, args: [1], input: [2, 5, 7] },
+  { Class: Flatten, input: [2, 3, 4] },
+  { Class: Flatten, args: [0, 1], input: [2, 3, 4] },
+  { Class: Identity, input: [3] },
+];
+
 interface Answer {
-  keys: string[];
-  state: Record<string, number[]>;
+  state: Numbers;
   outputs: number[][];
   inputGrad: number[] | null;
   grads: number[][];
-  after: Record<string, number[]>;
+  after: Numbers;
+  evaluated: number[];
+  loaded: number[];
 }
 
-type Kind = { make: () => Module & { forward(x: Tensor): Tensor }; layer: string; args?: unknown[]; options?: Record<string, unknown>; input: unknown[] };
+const make = ({ Class, args = [], options }: Row): Layer => new (Class as new (...args: unknown[]) => Layer)(...args, ...(options === undefined ? [] : [options]));
 
-const KINDS: Kind[] = [
-  { make: () => new Linear(4, 3), layer: "Linear", args: [4, 3], input: [2, 4] },
-  { make: () => new Linear(4, 3, { bias: false }), layer: "Linear", args: [4, 3], options: { bias: false }, input: [2, 5, 4] },
-  { make: () => new Conv2d(2, 4, 3), layer: "Conv2d", args: [2, 4, 3], input: [2, 2, 6, 5] },
-  { make: () => new Conv2d(4, 6, [3, 2], { stride: [2, 1], padding: [1, 0], dilation: [1, 2], groups: 2, bias: false }), layer: "Conv2d", args: [4, 6, [3, 2]], options: { stride: [2, 1], padding: [1, 0], dilation: [1, 2], groups: 2, bias: false }, input: [2, 4, 7, 6] },
-  { make: () => new Conv2d(2, 3, 4, { padding: "same" }), layer: "Conv2d", args: [2, 3, 4], options: { padding: "same" }, input: [1, 2, 6, 6] },
-  { make: () => new BatchNorm1d(3), layer: "BatchNorm1d", args: [3], input: [5, 3] },
-  { make: () => new BatchNorm1d(3, { momentum: null, eps: 1e-3 }), layer: "BatchNorm1d", args: [3], options: { momentum: null, eps: 1e-3 }, input: [5, 3, 2] },
-  { make: () => new BatchNorm2d(3), layer: "BatchNorm2d", args: [3], input: [4, 3, 2, 2] },
-  { make: () => new BatchNorm2d(3, { affine: false, trackRunningStats: false }), layer: "BatchNorm2d", args: [3], options: { affine: false, track_running_stats: false }, input: [4, 3, 2, 2] },
-  { make: () => new GroupNorm(2, 4), layer: "GroupNorm", args: [2, 4], input: [3, 4, 2, 2] },
-  { make: () => new GroupNorm(4, 4, { affine: false, eps: 1e-2 }), layer: "GroupNorm", args: [4, 4], options: { affine: false, eps: 1e-2 }, input: [3, 4, 2] },
-  { make: () => new LayerNorm([3, 4]), layer: "LayerNorm", args: [[3, 4]], input: [2, 3, 4] },
-  { make: () => new LayerNorm(4, { bias: false }), layer: "LayerNorm", args: [4], options: { bias: false }, input: [2, 4] },
-  { make: () => new ReLU(), layer: "ReLU", input: [3, 3] },
-  { make: () => new GELU(), layer: "GELU", input: [3, 3] },
-  { make: () => new GELU({ approximate: "tanh" }), layer: "GELU", options: { approximate: "tanh" }, input: [3, 3] },
-  { make: () => new Tanh(), layer: "Tanh", input: [3, 3] },
-  { make: () => new Sigmoid(), layer: "Sigmoid", input: [3, 3] },
-  { make: () => new Identity(), layer: "Identity", input: [3] },
-  { make: () => new Flatten(), layer: "Flatten", input: [2, 3, 4] },
-  { make: () => new Flatten(0, 1), layer: "Flatten", args: [0, 1], input: [2, 3, 4] },
-  { make: () => new MaxPool2d(2), layer: "MaxPool2d", args: [2], input: [2, 2, 5, 4] },
-  { make: () => new MaxPool2d(3, { stride: 1, padding: 1, ceilMode: true }), layer: "MaxPool2d", args: [3], options: { stride: 1, padding: 1, ceil_mode: true }, input: [2, 2, 5, 4] },
-  { make: () => new AvgPool2d([2, 3], { padding: 1, countIncludePad: false }), layer: "AvgPool2d", args: [[2, 3]], options: { padding: 1, count_include_pad: false }, input: [2, 2, 6, 6] },
-  { make: () => new AdaptiveAvgPool2d([2, 3]), layer: "AdaptiveAvgPool2d", args: [[2, 3]], input: [2, 2, 5, 7] },
-  { make: () => new Embedding(5, 3), layer: "Embedding", args: [5, 3], input: [[0, 4], [2, 2]] },
-  { make: () => new Embedding(5, 3, { paddingIdx: 2 }), layer: "Embedding", args: [5, 3], options: { padding_idx: 2 }, input: [0, 2, 4] },
-];
+const random = (shape: number[], seed: number, dtype: DType): Tensor =>
+  ops.aten["to.dtype"](randn(shape, { generator: new Generator().manualSeed(seed) }), dtype);
 
-const CASES = KINDS.flatMap((kind, index) =>
+const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+const numbersOf = (dict: StateDict): Numbers => Object.fromEntries(Object.entries(dict).map(([key, each]) => [key, values(each)]));
+
+/** A layer whose state is far from a new one's. */
+function makeChanged(row: Row, dtype: DType): Layer {
+  manualSeed(99);
+  const layer = make(row).to(dtype);
+  noGrad(() => {
+    for (const each of [...layer.parameters(), ...layer.buffers()]) ops.aten["add_.Scalar"](each, 2);
+  });
+  return layer;
+}
+
+const CASES = ROWS.flatMap((row, seed) =>
   (["float64", "float32"] as const).flatMap((dtype) =>
-    [true, false].map((train): { kind: Kind; request: Case } => {
-      const { layer, args = [], options = {}, input } = kind;
-      const name = `${layer}(${JSON.stringify(args).slice(1, -1)}${Object.keys(options).length > 0 ? `, ${JSON.stringify(options)}` : ""}) ${dtype} ${train ? "train" : "eval"}`;
-      return { kind, request: { name, layer, args, options, input, dtype, train, seed: index } };
+    [true, false].map((train) => {
+      const { Class: { name: layer }, args = [], options = {}, input } = row;
+      const text = [...args, ...(row.options === undefined ? [] : [row.options])].map((each) => JSON.stringify(each)).join(", ");
+      const changed = makeChanged(row, dtype);
+      const pythonOptions = Object.fromEntries(Object.entries(options).map(([name, value]) => [snakeCase(name), value]));
+      const request = { layer, args, options: pythonOptions, input, dtype, train, seed, load: numbersOf(changed.stateDict()) };
+      return { title: `${layer}(${text}) in ${dtype}, ${train ? "training" : "evaluation"}`, row, changed, request };
     }),
   ),
 );
@@ -71,31 +103,39 @@ const CASES = KINDS.flatMap((kind, index) =>
 const answers = hasTorch ? oracle<Answer[]>("nn/layers.py", CASES.map(({ request }) => request)) : [];
 
 describe.skipIf(!hasTorch)("layers equal PyTorch's (skipped: no Python with torch)", () => {
-  test.each(CASES.map((each, index) => ({ ...each, name: each.request.name, answer: answers[index]! })))("$name", ({ kind, request, answer }) => {
-    manualSeed(request.seed);
-    const layer = kind.make();
-    const state = layer.stateDict();
-    expect(Object.keys(state)).toEqual(answer.keys);
-    // The same seed gives the same numbers.
-    for (const key of answer.keys) expect(values(state[key]!), key).toEqual(answer.state[key]);
-    const { dtype } = request;
-    layer.to(dtype).train(request.train);
+  test.each(CASES.map((each, index) => ({ ...each, index })))("$title", ({ row, changed, request, index }) => {
+    const answer = answers[index]!;
+    const { dtype, train, seed } = request;
     const tolerance = dtype === "float64" ? 1e-12 : 1e-5;
-    const isEmbedding = request.layer === "Embedding";
-    const input = isEmbedding
-      ? tensor(request.input as number[], { dtype: "int64" })
-      : (ops.aten["to.dtype"](randn(request.input as number[], { generator: new Generator().manualSeed(7) }), dtype) as Tensor);
-    if (!isEmbedding) input.requiresGrad = true;
-    let output = input;
-    for (const expected of answer.outputs) {
-      output = layer.forward(input);
-      expect(worstError(values(output), expected)).toBeLessThanOrEqual(tolerance);
-    }
-    const weight = ops.aten["to.dtype"](randn(output.shape, { generator: new Generator().manualSeed(8) }), dtype);
-    (ops.aten.sum(ops.aten.mul(output, weight)) as Tensor).backward();
-    if (answer.inputGrad !== null) expect(worstError(values(input.grad!), answer.inputGrad)).toBeLessThanOrEqual(tolerance);
-    layer.parameters().forEach((parameter, i) => expect(worstError(values(parameter.grad!), answer.grads[i]!)).toBeLessThanOrEqual(tolerance));
-    const after = layer.stateDict();
-    for (const key of answer.keys) expect(worstError(values(after[key]!), answer.after[key]!), key).toBeLessThanOrEqual(tolerance);
+    const near = (actual: Tensor, expected: number[], what: string) => expect(worstError(values(actual), expected), what).toBeLessThanOrEqual(tolerance);
+
+    manualSeed(seed);
+    const layer = make(row);
+    const initial = layer.stateDict();
+    expect(Object.keys(initial)).toEqual(Object.keys(answer.state));
+    expect(numbersOf(initial)).toEqual(answer.state);
+
+    layer.to(dtype).train(train);
+    const isEmbedding = row.Class === Embedding;
+    const x = isEmbedding ? tensor(row.input, { dtype: "int64" }) : random(row.input as number[], 7, dtype);
+    if (!isEmbedding) x.requiresGrad = true;
+    manualSeed(seed);
+    const outputs = answer.outputs.map(() => layer.forward(x));
+    outputs.forEach((output, pass) => near(output, answer.outputs[pass]!, `output of pass ${pass}`));
+    const y = outputs.at(-1)!;
+    ops.aten["sum.default"](ops.aten["mul.Tensor"](y, random(y.shape, 8, dtype))).backward();
+    if (answer.inputGrad !== null) near(x.grad!, answer.inputGrad, "gradient of the input");
+    const parameters = layer.parameters();
+    expect(parameters).toHaveLength(answer.grads.length);
+    parameters.forEach((each, i) => near(each.grad!, answer.grads[i]!, `gradient of parameter ${i}`));
+    for (const [key, each] of Object.entries(layer.stateDict())) near(each, answer.after[key]!, `${key} after the passes`);
+
+    // PyTorch's state in our layer, and ours in PyTorch's.
+    const other = make(row).to(dtype);
+    const shapes = other.stateDict();
+    const dict = Object.fromEntries(Object.entries(answer.after).map(([key, data]) => [key, tensor(data, { dtype: "float64", shape: shapes[key]!.shape })]));
+    expect(other.loadStateDict(dict)).toEqual({ missingKeys: [], unexpectedKeys: [] });
+    near(other.eval().forward(x), answer.evaluated, "output with PyTorch's state");
+    near(changed.eval().forward(x), answer.loaded, "PyTorch's output with our state");
   });
 });

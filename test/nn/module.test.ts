@@ -1,175 +1,326 @@
 import {
-  Adam, BatchNorm1d, Buffer, Dropout, Linear, manualSeed, memoryStats, MLP, MnistCnn, Module, ones, ops, Parameter, randn, scope, Sequential, ReLU, tensor, zeros, type Tensor,
+  Adam, BatchNorm1d, Buffer, Dropout, Linear, manualSeed, memoryStats, Module, noGrad, ones, ops, Parameter, randn, ReLU, scope, Sequential, tensor, zeros,
+  type Layer, type Tensor,
 } from "dgsam";
 import { describe, expect, test } from "vitest";
 import { bits, expectError } from "../optim/support.js";
 
-class Net extends Module {
-  conv1 = new Linear(3, 4);
-  lateScale = ones([4], { requiresGrad: true });
-  offset = zeros([4]);
-  hidden = new Buffer(ones([2]), { persistent: false });
-  frozen = new Parameter(ones([1]), { requiresGrad: false });
-  blocks = [new Linear(4, 4), new BatchNorm1d(4)];
-  name = "a string is nothing";
-  override forward(x: Tensor): Tensor {
-    return ops.aten.mul(this.blocks[1]!.forward(this.blocks[0]!.forward(this.conv1.forward(x) as never)) as Tensor, this.lateScale);
+/** Whether two lists hold the same objects: `toEqual` would compare what tensors hold. */
+function expectSame(actual: readonly object[], expected: readonly object[]): void {
+  expect(actual.map((each) => expected.indexOf(each))).toEqual(expected.map((_, i) => i));
+}
+
+/** A module whose forward does not matter. */
+abstract class Inert extends Module {
+  forward(x: Tensor): Tensor {
+    return x;
   }
 }
 
+class Net extends Inert {
+  inputLayer = new Linear(3, 4);
+  lateScale = ones([4], { requiresGrad: true });
+  offset = zeros([4]);
+  cache = new Buffer(ones([2]), { persistent: false });
+  frozen = new Parameter(ones([1]), { requiresGrad: false });
+  blocks = [new Linear(4, 4), new BatchNorm1d(4)] as const;
+  heads = { mainHead: new Linear(4, 2), weights: [ones([1], { requiresGrad: true })] };
+  byDomain = new Map([["artPainting", new Linear(4, 1, { bias: false })]]);
+  _conv_stem = new Linear(1, 1, { bias: false });
+  A_log = new Parameter(ones([1]));
+  #unseen = ones([5]);
+  name = "neither tensor nor module";
+  classes = ["dog", "house", null, undefined, 3];
+
+  unseen(): Tensor {
+    return this.#unseen;
+  }
+}
+
+const PARAMETERS = [
+  "late_scale", "frozen", "heads.weights.0", "A_log", "input_layer.weight", "input_layer.bias", "blocks.0.weight", "blocks.0.bias", "blocks.1.weight",
+  "blocks.1.bias", "heads.main_head.weight", "heads.main_head.bias", "by_domain.artPainting.weight", "_conv_stem.weight",
+];
+
 describe("fields", () => {
-  test("are parameters, buffers and submodules, under PyTorch's keys and in its order", () => {
+  test("are parameters, buffers and modules, by PyTorch's keys: own tensors first, then those of submodules", () => {
     const net = new Net();
-    expect([...net.namedParameters().keys()]).toEqual(["late_scale", "frozen", "conv1.weight", "conv1.bias", "blocks.0.weight", "blocks.0.bias", "blocks.1.weight", "blocks.1.bias"]);
-    expect([...net.namedBuffers().keys()]).toEqual(["offset", "hidden", "blocks.1.running_mean", "blocks.1.running_var", "blocks.1.num_batches_tracked"]);
-    expect([...net.namedModules().keys()]).toEqual(["", "conv1", "blocks.0", "blocks.1"]);
-    expect(Object.keys(net.stateDict())).toEqual([
-      "late_scale", "frozen", "offset", "conv1.weight", "conv1.bias", "blocks.0.weight", "blocks.0.bias", "blocks.1.weight", "blocks.1.bias",
-      "blocks.1.running_mean", "blocks.1.running_var", "blocks.1.num_batches_tracked",
-    ]);
-    expect(net.children()).toEqual([net.conv1, ...net.blocks]);
+    expect([...net.namedParameters().keys()]).toEqual(PARAMETERS);
+    expect([...net.namedBuffers().keys()]).toEqual(["offset", "cache", "blocks.1.running_mean", "blocks.1.running_var", "blocks.1.num_batches_tracked"]);
+    expect([...net.namedModules().keys()]).toEqual(["", "input_layer", "blocks.0", "blocks.1", "heads.main_head", "by_domain.artPainting", "_conv_stem"]);
+    expect([...net.namedChildren().keys()]).toEqual(["input_layer", "blocks.0", "blocks.1", "heads.main_head", "by_domain.artPainting", "_conv_stem"]);
+    expectSame(net.parameters(), [...net.namedParameters().values()]);
+    expectSame(net.buffers(), [...net.namedBuffers().values()]);
+    expect(net.modules()[0]).toBe(net);
+    expect(net.children()[0]).toBe(net.inputLayer);
+    expect(net.parameters()).not.toContain(net.unseen());
   });
 
-  test("stay parameters when they are frozen later", () => {
+  test.each([
+    ["runningMean", "running_mean"], ["numBatchesTracked", "num_batches_tracked"], ["conv1", "conv1"], ["bn0", "bn0"], ["fc1Weight", "fc1_weight"],
+    ["inProjBias", "in_proj_bias"], ["qkNorm2d", "qk_norm2d"], ["mapToRGB", "map_to_rgb"], ["toRGBImage", "to_rgb_image"], ["W", "W"], ["A_log", "A_log"],
+    ["_conv_stem", "_conv_stem"], ["already_snake", "already_snake"],
+  ])("called %s are %s in PyTorch", (name, key) => {
+    class One extends Inert {
+      constructor() {
+        super();
+        Object.assign(this, { [name]: new Parameter(ones([1])) });
+      }
+    }
+    expect(Object.keys(new One().stateDict())).toEqual([key]);
+  });
+
+  test("that are plain tensors stay parameters when they are frozen later", () => {
     const net = new Net();
     const before = net.parameters();
     net.requiresGrad_(false);
-    expect(net.parameters()).toEqual(before);
-    expect(net.parameters().every((parameter) => !parameter.requiresGrad)).toBe(true);
+    expectSame(net.parameters(), before);
+    expect(net.parameters().some((each) => each.requiresGrad)).toBe(false);
+    net.requiresGrad_();
+    expect(net.parameters().every((each) => each.requiresGrad)).toBe(true);
   });
 
-  test("that are shared come once, and a cycle ends", () => {
-    class Tied extends Module {
+  test("may be replaced: the new value counts", () => {
+    const net = new Net();
+    net.inputLayer = new Linear(2, 2, { bias: false });
+    expect(net.namedParameters().get("input_layer.weight")!.shape).toEqual([2, 2]);
+    expect(net.namedParameters().has("input_layer.bias")).toBe(false);
+  });
+
+  test("that forward leaves behind are no part of the module: results of recorded operations, and tensors a scope freed", () => {
+    class Remembers extends Inert {
+      layer = new Linear(2, 2);
+      output: Tensor | null = null;
+      detached: Tensor | null = null;
+      override forward(x: Tensor): Tensor {
+        this.output = this.layer.forward(x);
+        this.detached = ops.aten["detach.default"](this.output);
+        return this.output;
+      }
+    }
+    const net = new Remembers();
+    scope(() => {
+      net.forward(ones([1, 2]));
+      expect([...net.namedBuffers().keys()]).toEqual(["detached"]);
+    });
+    expect(net.buffers()).toEqual([]);
+    expect(Object.keys(net.stateDict())).toEqual(["layer.weight", "layer.bias"]);
+  });
+
+  test("that are shared come once in lists, and under every name in state dicts, as in PyTorch", () => {
+    class Tied extends Inert {
       first = new Linear(2, 2);
       second = new Linear(2, 2);
-      self: Module = this;
-      override forward(x: Tensor): Tensor {
-        return x;
-      }
+      third = this.first;
     }
     const net = new Tied();
     net.second.weight = net.first.weight;
     expect([...net.namedParameters().keys()]).toEqual(["first.weight", "first.bias", "second.bias"]);
-    expect(Object.keys(net.stateDict())).toHaveLength(4);
-    expect(net.modules()).toHaveLength(3);
+    expect([...net.namedModules().keys()]).toEqual(["", "first", "second"]);
+    expect([...net.namedChildren().keys()]).toEqual(["first", "second"]);
+    expect(Object.keys(net.stateDict())).toEqual(["first.weight", "first.bias", "second.weight", "second.bias", "third.weight", "third.bias"]);
   });
 
-  test("survive the scope they are made in, and are freed with dispose", () => {
-    const { handles } = memoryStats();
-    const net = scope(() => new Linear(2, 2));
-    expect(net.weight.shape).toEqual([2, 2]);
-    const kept = scope(() => {
-      const inner = new Linear(2, 2);
-      return () => inner.weight.shape;
-    });
-    expect(kept()).toEqual([2, 2]);
-    for (const parameter of net.parameters()) parameter.dispose();
-    expect(memoryStats().handles).toBe(handles + 2);
+  test("that lead back to the module are not followed without end", () => {
+    class Child extends Inert {
+      weight = new Parameter(ones([1]));
+      constructor(readonly parent: Module) {
+        super();
+      }
+    }
+    class Parent extends Inert {
+      self: Module = this;
+      child = new Child(this);
+      list: unknown[] = [];
+      constructor() {
+        super();
+        this.list.push(this.list, this.child);
+      }
+    }
+    const net = new Parent();
+    expect([...net.namedModules().keys()]).toEqual(["", "child"]);
+    expect(Object.keys(net.stateDict())).toEqual(["child.weight", "list.1.weight"]);
+    expect(net.eval().child.training).toBe(false);
+    const seen: Module[] = [];
+    net.apply((module) => seen.push(module));
+    expect(seen).toEqual([net.child, net]);
+    expect(net.child.apply(() => {}).train().training).toBe(true);
+    expect(net.training).toBe(true);
+    net.to("float64").zeroGrad();
+    expect(net.child.weight.dtype).toBe("float64");
   });
 });
 
 describe("modes", () => {
   test("train and eval reach every module", () => {
     const net = new Sequential(new Linear(2, 2), new Dropout(0.5), new Sequential(new Dropout(0.9)));
-    expect(net.training).toBe(true);
-    net.eval();
+    expect(net.modules().map((module) => module.training)).toEqual([true, true, true, true, true]);
+    expect(net.eval()).toBe(net);
     expect(net.modules().map((module) => module.training)).toEqual([false, false, false, false, false]);
-    const x = ones([64, 2]);
-    expect(bits([net.forward(x)])).toEqual(bits([net.forward(x)]));
+    expect(net.train()).toBe(net);
+    expect(net.modules().map((module) => module.training)).toEqual([true, true, true, true, true]);
+  });
+
+  test("an overridden train() of a submodule is called, and may set parts of it otherwise", () => {
+    class Backbone extends Inert {
+      trunk = new Sequential(new Sequential(new Dropout()));
+      override train(mode = true): this {
+        super.train(mode);
+        this.trunk.eval();
+        return this;
+      }
+    }
+    const net = new Sequential(new Backbone(), new Dropout());
     net.train();
-    manualSeed(0);
-    expect(bits([net.forward(x)])).not.toEqual(bits([net.forward(x)]));
+    expect(net.modules().map((module) => module.training)).toEqual([true, true, false, false, false, true]);
   });
 
-  test("held running statistics do not move, but the batch's are used", () => {
-    const norm = new BatchNorm1d(3);
-    const x = randn([8, 3]);
-    const moving = norm.forward(x);
-    const statistics = bits(norm.buffers());
-    norm.setRunningStats("hold");
-    expect(bits([norm.forward(x)])).toEqual(bits([moving]));
-    expect(bits(norm.buffers())).toEqual(statistics);
-    norm.setRunningStats("update");
-    norm.forward(x);
-    expect(bits(norm.buffers())).not.toEqual(statistics);
+  test("setRunningStats reaches every module", () => {
+    const net = new Sequential(new Sequential(new BatchNorm1d(2)));
+    net.setRunningStats("hold");
+    expect(net.modules().map((module) => module.runningStats)).toEqual(["hold", "hold", "hold"]);
+    net.setRunningStats("update");
+    expect(net.modules().map((module) => module.runningStats)).toEqual(["update", "update", "update"]);
   });
 
-  test("frozen BatchNorm uses and keeps the running statistics also in training, and trains its affine part", () => {
-    const norm = new BatchNorm1d(3, { frozen: true });
-    const before = bits(norm.buffers());
-    const x = randn([8, 3]);
-    const trained = norm.forward(x);
-    expect(bits([trained])).toEqual(bits([norm.eval().forward(x)]));
-    expect(bits(norm.buffers())).toEqual(before);
-    (ops.aten.sum(trained) as Tensor).backward();
-    expect(norm.weight!.grad).not.toBeNull();
+  test("apply visits inner modules first", () => {
+    const net = new Sequential(new Linear(1, 1), new Sequential(new ReLU()));
+    const names: string[] = [];
+    expect(net.apply((module) => names.push(module.constructor.name))).toBe(net);
+    expect(names).toEqual(["Linear", "ReLU", "Sequential", "Sequential"]);
+  });
+
+  test("zeroGrad clears, or fills with zeros", () => {
+    const net = new Linear(2, 1);
+    const backward = () => ops.aten["sum.default"](net.forward(ones([3, 2]))).backward();
+    backward();
+    net.zeroGrad(false);
+    expect(net.weight.grad!.toArray()).toEqual([[0, 0]]);
+    net.zeroGrad();
+    expect(net.weight.grad).toBeNull();
   });
 });
 
-describe("state dicts", () => {
-  test("go back and forth", () => {
-    manualSeed(1);
-    const one = new Net();
-    const two = new Net();
-    expect(bits(one.parameters())).not.toEqual(bits(two.parameters()));
-    expect(two.loadStateDict(one.stateDict())).toEqual({ missing: [], unexpected: [] });
-    expect(bits(two.parameters())).toEqual(bits(one.parameters()));
-    expect(bits(two.buffers())).toEqual(bits(one.buffers()));
-  });
-
-  test("that do not fit are refused whole, with every reason", () => {
-    const net = new Linear(2, 3);
-    const before = bits(net.parameters());
-    const dict = { weight: ones([4, 2]), extra: ones([1]) };
-    expectError(() => net.loadStateDict(dict), "ERR_ARGUMENT", /missing keys: bias[^]*unexpected keys: extra[^]*weight: expected shape \[3, 2\], got \[4, 2\]/);
-    expect(bits(net.parameters())).toEqual(before);
-    expectError(() => net.loadStateDict({ weight: 1 } as never, { strict: false }), "ERR_ARGUMENT", /weight: expected a Tensor/);
-    expect(net.loadStateDict({ bias: ones([3]), extra: ones([1]) }, { strict: false })).toEqual({ missing: ["weight"], unexpected: ["extra"] });
-    expect(net.bias!.toArray()).toEqual([1, 1, 1]);
-  });
-
-  test("to(dtype) converts in place, so that an optimizer made before still works", () => {
+describe("to", () => {
+  test("converts in place, gradients along, so that an optimizer made before goes on", () => {
+    manualSeed(0);
     const net = new Linear(2, 2);
     const optimizer = new Adam(net.parameters(), { lr: 0.1 });
     const { weight } = net;
-    net.to("float64");
+    const sum = (dtype: "float32" | "float64") => ops.aten["sum.default"](net.forward(ones([1, 2], { dtype })));
+    sum("float32").backward();
+    expect(net.to("float64")).toBe(net);
     expect(net.weight).toBe(weight);
-    expect(net.weight.dtype).toBe("float64");
+    expect(weight.dtype).toBe("float64");
+    expect([weight.requiresGrad, weight.isLeaf]).toEqual([true, true]);
+    expect(weight.grad!.dtype).toBe("float64");
+    expect(weight.grad!.toArray()).toEqual([[1, 1], [1, 1]]);
+    sum("float64").backward();
+    expect(weight.grad!.toArray()).toEqual([[2, 2], [2, 2]]);
     const before = bits([weight]);
-    (ops.aten.sum(net.forward(ones([1, 2], { dtype: "float64" }))) as Tensor).backward();
     optimizer.step();
     expect(bits([weight])).not.toEqual(before);
-    expect(new BatchNorm1d(2).to("float64").numBatchesTracked!.dtype).toBe("int64");
+  });
+
+  test("converts buffers of floating dtypes only", () => {
+    const norm = new BatchNorm1d(2).to({ dtype: "float64", device: "cpu" });
+    expect(norm.runningMean!.dtype).toBe("float64");
+    expect(norm.numBatchesTracked!.dtype).toBe("int64");
+  });
+
+  test("a device alone leaves dtypes as they are", () => {
+    const net = new Linear(2, 2, { dtype: "float64" });
+    const before = bits(net.parameters());
+    net.to("cpu");
+    expect(net.weight.dtype).toBe("float64");
+    expect(bits(net.parameters())).toEqual(before);
+  });
+
+  test("leaves no handles behind", () => {
+    const net = new Sequential(new Linear(2, 2), new BatchNorm1d(2));
+    ops.aten["sum.default"](net.forward(randn([4, 2]))).backward();
+    const { handles } = memoryStats();
+    net.to("float64");
+    expect(memoryStats().handles).toBe(handles);
+  });
+});
+
+test("Sequential feeds one layer to the next; layers may be replaced and are read by index, in a loop or with their types", () => {
+  const net = new Sequential(new Linear(2, 3), new ReLU(), new Linear(3, 1));
+  expect(Object.keys(net.stateDict())).toEqual(["0.weight", "0.bias", "2.weight", "2.bias"]);
+  expect([...net]).toEqual([net[0], net[1], net[2]]);
+  expect(net.length).toBe(3);
+  expect(net.layers[2].outFeatures).toBe(1);
+  const x = tensor([[1, 2]]);
+  const [first, relu, last] = net.layers;
+  expect(net.forward(x).toArray()).toEqual(last.forward(relu.forward(first.forward(x))).toArray());
+  net[2] = new Linear(3, 7);
+  expect(net.forward(x).shape).toEqual([1, 7]);
+  expect(new Sequential().forward(x)).toBe(x);
+});
+
+describe("lifetimes", () => {
+  test("parameters and buffers outlive scopes; scopes free everything else that making a module leaves", () => {
+    const { handles } = memoryStats();
+    const net: { make?: Layer } = {};
+    scope(() => {
+      net.make = new Sequential(new Linear(2, 2), new BatchNorm1d(2));
+    });
+    const made = net.make!;
+    const run = () => scope(() => made.eval().forward(ones([1, 2])).shape);
+    // weight, bias, weight, bias, running mean, running variance, count of batches
+    expect(memoryStats().handles).toBe(handles + 7);
+    expect(run()).toEqual([1, 2]);
+    made.dispose();
+    made.dispose();
+    expect(memoryStats().handles).toBe(handles);
+    expectError(run, "ERR_DISPOSED", /./);
+  });
+
+  test("making layers outside scopes leaves only their parameters and buffers", () => {
+    const { handles } = memoryStats();
+    using net = new Sequential(new Linear(2, 2), new BatchNorm1d(2));
+    expect(memoryStats().handles).toBe(handles + net.parameters().length + net.buffers().length);
+  });
+
+  test("a plain tensor that was seen as a parameter outlives scopes too", () => {
+    class Plain extends Inert {
+      scale = ones([2], { requiresGrad: true });
+    }
+    const box: { net?: Plain } = {};
+    scope(() => {
+      box.net = new Plain();
+      expect(box.net.parameters()).toHaveLength(1);
+    });
+    expect(box.net!.scale.toArray()).toEqual([1, 1]);
+  });
+
+  test("a parameter shares the memory of the tensor it was made from, and outlives it", () => {
+    const source = zeros([2]);
+    const parameter = new Parameter(source);
+    noGrad(() => ops.aten["add_.Scalar"](source, 3));
+    source.dispose();
+    expect(parameter.toArray()).toEqual([3, 3]);
+    expect(parameter.requiresGrad).toBe(true);
+    const result = ops.aten["mul.Tensor"](parameter, 2);
+    expect(new Buffer(result).requiresGrad).toBe(false);
+    expect(new Parameter(result).isLeaf).toBe(true);
   });
 });
 
 describe("errors", () => {
-  test("of constructors and inputs", () => {
-    expectError(() => new Linear(0, 1), "ERR_ARGUMENT", /Linear: inFeatures: expected an integer >= 1, got the number 0/);
-    expectError(() => new Dropout(1.5), "ERR_ARGUMENT", /Dropout: p/);
-    expectError(() => new BatchNorm1d(2).forward(ones([2, 2, 2, 2])), "ERR_SHAPE", /BatchNorm1d: expected an input of 2 or 3 dimensions, got shape \[2, 2, 2, 2\]/);
-    expectError(() => new Linear(2, 2).forward(ones([1, 3])), "ERR_SHAPE", /aten::linear/);
-    expectError(() => new Sequential({} as never), "ERR_ARGUMENT", /layer 0: expected a Module/);
-    expectError(() => new Sequential(new ReLU()).at(3), "ERR_ARGUMENT", /below 1, got 3/);
-    expectError(() => new Parameter(1 as never), "ERR_ARGUMENT", /expected a Tensor/);
-    expectError(() => new MLP([3]), "ERR_ARGUMENT", /at least two sizes/);
-    expectError(() => new MnistCnn({ width: 12 }), "ERR_ARGUMENT", /multiple of 8/);
-  });
-});
-
-test("MnistCnn has DomainBed's keys and shapes", () => {
-  const net = new MnistCnn({ inChannels: 2, numClasses: 3, width: 8 });
-  const dict = net.stateDict();
-  expect(Object.keys(dict)).toEqual(["conv1", "conv2", "conv3", "conv4", "bn0", "bn1", "bn2", "bn3", "classifier"].flatMap((name) => [`${name}.weight`, `${name}.bias`]));
-  expect(dict["conv2.weight"]!.shape).toEqual([16, 8, 3, 3]);
-  expect(net.forward(randn([2, 2, 14, 14])).shape).toEqual([2, 3]);
-  expect(net.features(randn([2, 2, 28, 28])).shape).toEqual([2, 16]);
-});
-
-test("Sequential's keys are numbers", () => {
-  const net = new Sequential(new Linear(2, 3), new ReLU(), new Linear(3, 1));
-  expect(Object.keys(net.stateDict())).toEqual(["0.weight", "0.bias", "2.weight", "2.bias"]);
-  expect([...net]).toHaveLength(3);
-  expect(net.at(-1)).toBe(net[2]);
-  expect(net.forward(tensor([[1, 2]])).shape).toEqual([1, 1]);
+  test.each<[title: string, call: () => unknown, code: string, text: RegExp]>([
+    ["a parameter of no tensor", () => new Parameter([1] as never), "ERR_ARGUMENT", /^new Parameter\(tensor\): expected a Tensor, got an array of length 1$/],
+    ["a buffer of no tensor", () => new Buffer("x" as never), "ERR_ARGUMENT", /^new Buffer\(tensor\): expected a Tensor, got the string "x"$/],
+    ["an integer parameter", () => new Parameter(tensor([1n])), "ERR_DTYPE", /expected a floating-point or complex dtype for a gradient, got int64/],
+    ["train of no boolean", () => new ReLU().train("yes" as never), "ERR_ARGUMENT", /^train\(mode\): expected a boolean, got the string "yes"$/],
+    ["an unknown mode of statistics", () => new ReLU().setRunningStats("freeze" as never), "ERR_ARGUMENT", /^setRunningStats\(mode\): expected "update" or "hold", got the string "freeze"$/],
+    ["apply of no function", () => new ReLU().apply(1 as never), "ERR_ARGUMENT", /^apply\(fn\): expected a function of a module, got the number 1$/],
+    ["an integer dtype", () => new ReLU().to("int64"), "ERR_ARGUMENT", /^to\(target\): dtype: expected a floating or complex dtype such as "float64", got the string "int64"$/],
+    ["an unknown dtype", () => new ReLU().to({ dtype: "double" as never }), "ERR_ARGUMENT", /^to\(target\): dtype: .* got the string "double"$/],
+    ["an unknown key", () => new ReLU().to({ dType: "float64" } as never), "ERR_ARGUMENT", /^to\(target\): expected a dtype, a device or \{ dtype, device \}, got an object with keys \{dType\}$/],
+    ["an unknown device", () => new Linear(1, 1).to("float"), "ERR_DEVICE", /float/],
+    ["the meta device", () => new Linear(1, 1).to("meta"), "ERR_DEVICE", /^to\(target\): tensors that hold data cannot .* make the module there instead, with the option device: "meta"$/],
+    ["a layer that is none", () => new Sequential({} as never), "ERR_ARGUMENT", /^Sequential: layers\[0\]: expected a Module, got an object/],
+  ])("%s", (_, call, code, text) => expectError(call, code, text));
 });
