@@ -84,7 +84,9 @@ const CODES = new Set<string>([
 const WORDS: readonly (readonly [DgsamErrorCode, RegExp])[] = [
   ["ERR_OOM", /can't allocate memory|out of memory|not enough memory|storage size calculation overflowed/i],
   ["ERR_DEVICE", /same device|device type|expected .* device|on device|different devices|CUDA driver|not compiled with CUDA|Cannot access data pointer|NVIDIA|cannot initialize|cannot execute init|device string/i],
-  ["ERR_DTYPE", /dtype|scalar type|not implemented for '|data type|can't be cast|expected .* to be (a )?(floating|complex|integral|boolean)|only Tensors of floating point/i],
+  // Layouts and quantisation are backends to LibTorch too: those are no devices.
+  ["ERR_DEVICE", /with arguments from the '(?!CPU|Meta|Quantized|Sparse|Mkldnn|Nested)\w+' backend/],
+  ["ERR_DTYPE", /dtype|scalar type|not implemented for '|data type|can't be cast|expected .* to be (a )?(floating|complex|integral|boolean)|only Tensors of floating point|floating[ -]point or complex/i],
   ["ERR_SHAPE", /shape|size|dimension|\bdim\b|broadcast|must match|numel|number of elements|expand/i],
 ];
 

@@ -26,6 +26,13 @@ std::string withoutOrigin(std::string text) {
   return text;
 }
 
+// "Could not run 'aten::neg' with arguments from the 'XLA' backend. " is followed by a page on where the operator exists.
+std::string withoutRegistrations(std::string text) {
+  const size_t end = text.find(". This could be because the operator doesn't exist for this backend");
+  if (end != std::string::npos) text.resize(end);
+  return text;
+}
+
 // Naming the functions of a C++ stack takes some 10 ms, so it is done only where PyTorch's own variable asks for it.
 bool wantsStackTraces() {
   static const bool wanted = [] {
@@ -37,7 +44,7 @@ bool wantsStackTraces() {
 
 Failure fromLibTorch(const char* kind, const c10::Error& error) {
   const std::string text = error.what_without_backtrace();
-  return {kind, withoutOrigin(withoutStackTrace(text)), wantsStackTraces() ? error.what() : text};
+  return {kind, withoutRegistrations(withoutOrigin(withoutStackTrace(text))), wantsStackTraces() ? error.what() : text};
 }
 
 }  // namespace

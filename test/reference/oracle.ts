@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
-const python = process.env["DGSAM_PYTHON"] ?? "python3";
+export const python = process.env["DGSAM_PYTHON"] ?? "python3";
 
 export const hasTorch = spawnSync(python, ["-c", "import torch"]).status === 0;
 
