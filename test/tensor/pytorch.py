@@ -1,7 +1,9 @@
-"""Answers for the tensor tests. Standard input is JSON: {"printed": [tensor, ...], "evaluated": [[setup, expression], ...]}.
+"""Answers for the tensor tests. Standard input is JSON:
+{"printed": [tensor, ...], "evaluated": [[setup, expression], ...], "inputs": {name: tensor}}.
 
 A tensor is {"dtype", "shape", "bytes"} (hexadecimal, row-major). Printed tensors give their repr. An evaluated expression
-gives {"tensor": ...}, {"list": [...]}, {"value": ...} or {"text": repr}, or {"error": "IndexError"}; what setup defines, it sees.
+gives {"tensor": ...}, {"list": [...]}, {"value": ...} or {"text": repr}, or {"error": "IndexError"}; it sees what setup defines, and
+copies of the inputs.
 """
 
 import json
@@ -18,7 +20,7 @@ def decode(tensor):
     data = bytearray.fromhex(tensor["bytes"])
     if not data:
         return torch.empty(tensor["shape"], dtype=dtype)
-    return torch.frombuffer(data, dtype=torch.uint8).clone().view(dtype).reshape(tensor["shape"])
+    return torch.frombuffer(data, dtype=torch.uint8).view(dtype).reshape(tensor["shape"]).clone()
 
 
 def encode(value):
@@ -36,8 +38,9 @@ def encode(value):
     return {"text": str(value)}
 
 
-def evaluate(setup, expression):
+def evaluate(setup, expression, inputs):
     names = {"torch": torch, "F": torch.nn.functional, "tensor": torch.tensor, "inf": float("inf"), "nan": float("nan")}
+    names.update((name, decode(each)) for name, each in inputs.items())
     try:
         exec(setup, names)
         return encode(eval(expression, names))
@@ -48,5 +51,5 @@ def evaluate(setup, expression):
 request = json.load(sys.stdin)
 json.dump({
     "printed": [repr(decode(each)) for each in request.get("printed", [])],
-    "evaluated": [evaluate(*each) for each in request.get("evaluated", [])],
+    "evaluated": [evaluate(*each, request.get("inputs", {})) for each in request.get("evaluated", [])],
 }, sys.stdout)

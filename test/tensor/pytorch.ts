@@ -40,8 +40,12 @@ export function printedByPytorch(tensors: readonly Tensor[]): readonly string[] 
   return oracle<Answer>("tensor/pytorch.py", { printed: tensors.map(encodeTensor) }).printed;
 }
 
-/** The values of Python expressions, each by itself or after statements that prepare it. */
-export function evaluatedByPytorch(expressions: readonly (string | readonly [setup: string, expression: string])[]): readonly Encoded[] {
+/** The values of Python expressions, each by itself or after statements that prepare it; all see copies of the inputs. */
+export function evaluatedByPytorch(
+  expressions: readonly (string | readonly [setup: string, expression: string])[],
+  inputs: Readonly<Record<string, Tensor>> = {},
+): readonly Encoded[] {
   const pairs = expressions.map((each) => (typeof each === "string" ? ["", each] : each));
-  return oracle<Answer>("tensor/pytorch.py", { evaluated: pairs }).evaluated;
+  const encoded = Object.fromEntries(Object.entries(inputs).map(([name, each]) => [name, encodeTensor(each)]));
+  return oracle<Answer>("tensor/pytorch.py", { evaluated: pairs, inputs: encoded }).evaluated;
 }
