@@ -18,6 +18,9 @@ export interface MLPOptions extends Placement {
   activation?: keyof typeof ACTIVATIONS;
 }
 
+// Sizes have no default: the checks refuse what is missing.
+const DEFAULTS = { inputSize: undefined, hiddenSizes: [], numClasses: undefined, activation: "relu", dtype: "float32", device: "cpu" } as unknown as Required<MLPOptions>;
+
 /** Fully connected layers with a nonlinearity between them. State-dict keys are `layers.0.weight`, `layers.0.bias`, ... */
 export class MLP extends Module {
   layers: Linear[];
@@ -29,9 +32,7 @@ export class MLP extends Module {
    */
   constructor(options: MLPOptions | readonly number[]) {
     super();
-    const { inputSize, hiddenSizes, numClasses, activation, ...placement } = withDefaults<Required<MLPOptions>>("MLP", named(options), {
-      inputSize: 0, hiddenSizes: [], numClasses: 0, activation: "relu", dtype: "float32", device: "cpu",
-    });
+    const { inputSize, hiddenSizes, numClasses, activation, ...placement } = withDefaults("MLP", named(options), DEFAULTS);
     checkSize("MLP: inputSize", inputSize);
     if (!Array.isArray(hiddenSizes)) throw argumentError("MLP: hiddenSizes", "an array of integers", hiddenSizes);
     hiddenSizes.forEach((size, i) => checkSize(`MLP: hiddenSizes[${i}]`, size));
