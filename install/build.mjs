@@ -1,11 +1,6 @@
-/**
- * Builds the addon: finds or fetches LibTorch, runs cmake-js, and notes beside the addon what it was built against.
- *
- * `build/Release/dgsam-build.json`: { libtorch: { root, lib, version, variant, abi, source }, tried, node, hash }.
- * lib/native.ts checks it before it opens the addon; `dgsam doctor` prints it.
- */
+/** Builds the addon: finds or fetches LibTorch, runs cmake-js, and notes beside the addon what it was built against. */
 
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import os from "node:os";
 import path from "node:path";
@@ -15,20 +10,16 @@ import { fetchLibTorch } from "./fetch.mjs";
 import { findLibTorch } from "./find.mjs";
 import { withLock } from "./lock.mjs";
 import { assertSupportedNode, assertSupportedPlatform, findNvidiaDriver, wantedVariant } from "./platform.mjs";
+import { readRecord, RELEASE, ROOT, writeRecord } from "./record.mjs";
 import { run } from "./run.mjs";
 import { hashInputs } from "./stamp.mjs";
 
-export const ROOT = fileURLToPath(new URL("..", import.meta.url));
-const RELEASE = path.join(ROOT, "build", "Release");
-const RECORD = path.join(RELEASE, "dgsam-build.json");
 const OUTPUTS = ["dgsam.node", process.platform === "darwin" ? "libdgsam_ops.dylib" : "libdgsam_ops.so"].map((name) => path.join(RELEASE, name));
-
-/** @typedef {{ libtorch: import("./find.mjs").FoundLibTorch, tried: import("./find.mjs").Attempt[], node: string, hash: string }} BuildRecord */
 
 /**
  * Builds unless what is there was built from the same sources against the same LibTorch.
  * @param {{ log?: (line: string) => void, env?: NodeJS.ProcessEnv }} [options]
- * @returns {Promise<BuildRecord>}
+ * @returns {Promise<import("./record.mjs").BuildRecord>}
  */
 export async function buildAddon({ log = (line) => console.error(line), env = process.env } = {}) {
   assertSupportedNode();
@@ -43,19 +34,9 @@ export async function buildAddon({ log = (line) => console.error(line), env = pr
     log(`Building the addon against LibTorch ${libtorch.version} in ${libtorch.root}`);
     await compile(libtorch, before !== null && before.libtorch.root !== libtorch.root);
     const record = { libtorch, tried, node: process.version, hash };
-    mkdirSync(RELEASE, { recursive: true });
-    writeFileSync(RECORD, `${JSON.stringify(record, null, 2)}\n`);
+    writeRecord(record);
     return record;
   }, { onWait: () => log("Another build of this package is at work: waiting for it") });
-}
-
-/** @returns {BuildRecord | null} */
-export function readRecord() {
-  try {
-    return JSON.parse(readFileSync(RECORD, "utf8"));
-  } catch {
-    return null;
-  }
 }
 
 /**

@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
-import { ROOT } from "./build.mjs";
+import { ROOT } from "./record.mjs";
 import { run } from "./run.mjs";
 import { hashInputs, isStamped, stamp } from "./stamp.mjs";
 

@@ -9,8 +9,8 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { readRecord } from "../../install/build.mjs";
 import { cacheFolder } from "../../install/cache.mjs";
+import { readRecord } from "../../install/record.mjs";
 
 /** What the tests import besides torch. */
 const EXTRA = ["numpy", "expecttest"];

@@ -1,14 +1,17 @@
 import type { Attempt, FoundLibTorch } from "./find.mjs";
 
-/** What the addon was built against, as build/Release/dgsam-build.json says. */
 export interface BuildRecord {
   libtorch: FoundLibTorch;
+  /** Every place that was looked at, and every way of fetching that was tried. */
   tried: Attempt[];
+  /** The Node version that ran the build. */
   node: string;
+  /** Of the native sources and the LibTorch. */
   hash: string;
 }
 
+/** The package's folder, and the folder of the addon. */
 export const ROOT: string;
+export const RELEASE: string;
 /** Null when the addon was never built. */
 export function readRecord(): BuildRecord | null;
-export function buildAddon(options?: { log?: (line: string) => void; env?: NodeJS.ProcessEnv }): Promise<BuildRecord>;
