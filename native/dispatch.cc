@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "guards.h"
+
 namespace dgsam {
 namespace {
 
@@ -91,6 +93,19 @@ Napi::Value operatorNames(Environment&, const Napi::CallbackInfo& info) {
   return result;
 }
 
+// guards(): [[operators, requirement], ...], for the documentation.
+Napi::Value guardTable(Environment&, const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Napi::Array result = Napi::Array::New(env, guards().size());
+  for (uint32_t i = 0; i < guards().size(); ++i) {
+    Napi::Array pair = Napi::Array::New(env, 2);
+    pair.Set(0u, guards()[i].operators);
+    pair.Set(1u, guards()[i].requirement);
+    result.Set(i, pair);
+  }
+  return result;
+}
+
 // setFrame(Float64Array): the memory through which call() and the other frame entries take and give values.
 Napi::Value setFrame(Environment& environment, const Napi::CallbackInfo& info) {
   if (!info[0].IsTypedArray() || info[0].As<Napi::TypedArray>().TypedArrayType() != napi_float64_array)
@@ -164,6 +179,7 @@ void call(Environment& environment, FrameReader& reader, FrameWriter& writer) {
       throw UsageError("ERR_ARGUMENT", "argument '" + argument.name + "' is missing");
     }
   }
+  if (bound.guard != nullptr) bound.guard->check(Arguments(bound, stack));
   try {
     bound.handle.callBoxed(stack);
   } catch (...) {
@@ -187,6 +203,7 @@ void call(Environment& environment, FrameReader& reader, FrameWriter& writer) {
 void registerDispatch(Napi::Object exports, Environment& environment) {
   addEntry(exports, environment, "overloads", guardedEntry<overloads>);
   addEntry(exports, environment, "operatorNames", guardedEntry<operatorNames>);
+  addEntry(exports, environment, "guards", guardedEntry<guardTable>);
   addEntry(exports, environment, "setFrame", guardedEntry<setFrame>);
   addEntry(exports, environment, "call", guardedFrameEntry<call>);
 }

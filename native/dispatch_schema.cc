@@ -2,6 +2,8 @@
 
 #include <sstream>
 
+#include "guards.h"
+
 namespace dgsam {
 namespace {
 
@@ -92,6 +94,7 @@ BoundOperator::BoundOperator(c10::OperatorHandle operatorHandle) : handle(std::m
     bound.aliasedArgument = aliasedArgument(schema, result);
     returns.push_back(std::move(bound));
   }
+  guard = findGuard(schema.name());
 }
 
 }  // namespace dgsam

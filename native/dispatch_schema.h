@@ -57,6 +57,8 @@ struct BoundReturn {
   int aliasedArgument = -1;
 };
 
+struct Guard;
+
 struct BoundOperator {
   explicit BoundOperator(c10::OperatorHandle handle);
 
@@ -64,6 +66,8 @@ struct BoundOperator {
   std::string name;
   std::vector<BoundArgument> arguments;
   std::vector<BoundReturn> returns;
+  // What to check before the call, where the kernel does not; null for most operators.
+  const Guard* guard = nullptr;
 };
 
 }  // namespace dgsam

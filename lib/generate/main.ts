@@ -1,7 +1,9 @@
 /** `npm run generate`: writes what is derived from the live dispatcher. */
 
 import { writeFileSync } from "node:fs";
-import { OPERATOR_TYPES_FILE, operatorTypes } from "./file.js";
+import { generatedFiles } from "./file.js";
 
-writeFileSync(OPERATOR_TYPES_FILE, operatorTypes());
-console.log(`wrote ${OPERATOR_TYPES_FILE}`);
+for (const { name, path, text } of generatedFiles()) {
+  writeFileSync(path, text);
+  console.log(`wrote ${name}`);
+}

@@ -101,7 +101,8 @@ export function replay(call: RecordedCall, tensors: Buffer): Outcome {
       result = operator(call.operator)(...args, keywords);
     } catch (error) {
       if (!(error instanceof DgsamError)) throw error;
-      const message = firstLine(error.message).replace(`${call.operator}: `, "");
+      // The cause keeps LibTorch's own words, which the message may put more plainly.
+      const message = firstLine(error.cause instanceof Error ? error.cause.message : error.message);
       if (call.error === undefined) return different(`threw ${error.code}: ${message}`);
       return message === call.error.message ? { kind: "same error" } : different(`expected the error "${call.error.message}", got "${message}"`);
     }

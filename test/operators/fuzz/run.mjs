@@ -2,13 +2,14 @@
  * Looks for operators that end the process: calls every overload with bad arguments of the right types, in a child
  * process that is started again after the call that killed it.
  *
- *   node test/operators/fuzz/run.mjs [--seed 1] [--trials 50] [--only aten::conv] [--recording FOLDER]
+ *   node test/operators/fuzz/run.mjs [--seed 1] [--trials 50] [--only aten::conv] [--from aten::f] [--recording FOLDER]
  *
  * `--recording` names a folder that test/oracles/operators/record.py filled: good calls to spoil, which reach deeper than
  * arguments made from nothing. Every trial is seeded by seed, overload and number, so a finding repeats.
  */
 
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
@@ -16,68 +17,80 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
 const CHILD = fileURLToPath(new URL("child.mjs", import.meta.url));
-const SECONDS_WITHOUT_PROGRESS = 20;
+const SECONDS_PER_CALL = 10;
 // A process that asks for all memory is ended by the system, not by the operator: it is to get an error instead.
 const MEMORY_KILOBYTES = 4 * 2 ** 20;
 const CRASHES_PER_OVERLOAD = 3;
 
 /**
+ * @typedef {object} Options
+ * @property {string} seed
+ * @property {number} trials calls of each overload
+ * @property {string} [recording] a folder that record.py filled
+ *
  * @typedef {object} Crash
  * @property {string} operator
  * @property {number} trial
- * @property {string} signal the signal that ended the process, or "hang"
+ * @property {string} signal the signal that ended the process; "hang" for a call that took longer than 10 s
  * @property {string} arguments
  */
 
-function runChild(task, seconds, capture) {
-  // The shell sets the limit and is replaced, so the signal is the child's own.
-  return spawnSync("sh", ["-c", `ulimit -c 0; ulimit -d ${MEMORY_KILOBYTES}; exec "$0" "$@"`, process.execPath, CHILD, JSON.stringify(task)], {
-    cwd: os.tmpdir(),
-    encoding: "utf8",
-    stdio: ["ignore", capture ? "pipe" : "ignore", "pipe"],
-    timeout: seconds * 1000,
-    killSignal: "SIGKILL",
-    maxBuffer: 2 ** 28,
+/** Runs the child to its end; kills it when what it notes in `progress` stands still. */
+async function runChild(task) {
+  // The shell sets the limits and is replaced, so the signal is the child's own.
+  const limits = `ulimit -c 0; ulimit -d ${MEMORY_KILOBYTES}; exec "$0" "$@"`;
+  const child = spawn("sh", ["-c", limits, process.execPath, CHILD, JSON.stringify(task)], {
+    cwd: path.dirname(task.progress), // some operators write files
+    stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, DGSAM_MALLOC: "system" },
   });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.on("data", (text) => (stdout += text));
+  child.stderr.on("data", (text) => (stderr = (stderr + text).slice(-4000)));
+  let hung = false;
+  let last = "";
+  const watch = setInterval(() => {
+    const now = readFileSync(task.progress).toString("hex");
+    if (now === last) hung = child.kill("SIGKILL");
+    last = now;
+  }, SECONDS_PER_CALL * 1000);
+  const [status, signal] = await once(child, "close");
+  clearInterval(watch);
+  return { status, signal: hung ? "hang" : signal, stdout, stderr };
 }
 
 /** The arguments of one trial, as text. */
-export function describeTrial(operator, trial, options) {
-  const { stdout } = runChild({ ...options, operators: [operator], trials: trial + 1, start: [0, trial], describe: true }, 60, true);
-  return (stdout ?? "").trim();
+async function describeTrial(operator, trial, task) {
+  const { stdout } = await runChild({ ...task, operators: [operator], trials: trial + 1, start: [0, trial], describe: true });
+  return stdout.trim();
 }
 
 /**
  * @param {string[]} operators overloads such as "aten::add.Tensor"
- * @param {{ seed: string, trials: number, recording?: string, onCrash?: (crash: Crash) => void }} options
- * @returns {Crash[]}
+ * @param {Options & { onCrash?: (crash: Crash) => void }} options
+ * @returns {Promise<Crash[]>}
  */
-export function fuzz(operators, { onCrash, ...options }) {
+export async function fuzz(operators, { onCrash, ...options }) {
   const folder = mkdtempSync(path.join(os.tmpdir(), "dgsam-fuzz-"));
   const progress = path.join(folder, "progress");
+  /** @type {Crash[]} */
   const crashes = [];
   try {
     let start = [0, 0];
     while (start[0] < operators.length) {
       writeFileSync(progress, new Uint8Array(16));
-      const before = start;
-      const result = runChild({ ...options, operators, start, progress }, SECONDS_WITHOUT_PROGRESS * 6, false);
-      if (result.status === 0) break;
+      const task = { ...options, operators, start, progress };
+      const { status, signal, stderr } = await runChild(task);
+      if (status === 0) break;
+      if (signal === null) throw new Error(`the fuzzer's child failed: ${stderr}`);
       const noted = readFileSync(progress);
       const [index, trial] = [noted.readDoubleLE(0), noted.readDoubleLE(8)];
-      if (result.signal === null) throw new Error(`the fuzzer's child failed: ${result.stderr}`);
-      const hang = result.error?.code === "ETIMEDOUT";
-      // Reaching the time limit after many overloads is no hang: go on from there.
-      if (hang && index > before[0]) {
-        start = [index, trial];
-        continue;
-      }
       const operator = operators[index];
-      const crash = { operator, trial, signal: hang ? "hang" : result.signal, arguments: describeTrial(operator, trial, options) };
+      const crash = { operator, trial, signal, arguments: await describeTrial(operator, trial, task) };
       crashes.push(crash);
       onCrash?.(crash);
-      const enough = crashes.filter((each) => each.operator === operator).length >= CRASHES_PER_OVERLOAD;
+      const enough = signal === "hang" || crashes.filter((each) => each.operator === operator).length >= CRASHES_PER_OVERLOAD;
       start = enough ? [index + 1, 0] : [index, trial + 1];
     }
   } finally {
@@ -92,14 +105,15 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
       seed: { type: "string", default: "1" },
       trials: { type: "string", default: "50" },
       only: { type: "string", default: "" },
+      from: { type: "string", default: "" },
       recording: { type: "string" },
     },
   });
   const { operatorNames } = await import("dgsam");
   const all = ["aten", "dgsam"].flatMap((namespace) =>
     operatorNames(namespace).filter(({ onCpu }) => onCpu).map(({ name }) => `${namespace}::${name}`));
-  const operators = all.filter((name) => name.startsWith(values.only));
-  const crashes = fuzz(operators, {
+  const operators = all.filter((name) => name.startsWith(values.only) && name >= values.from);
+  const crashes = await fuzz(operators, {
     seed: values.seed,
     trials: Number(values.trials),
     ...(values.recording === undefined ? {} : { recording: path.resolve(values.recording) }),

@@ -92,7 +92,16 @@ ROWS = {**BLOCKS, "values": t(2), "size": [2, 2]}
 
 PACKED = {"input": t(2, 3), "packed_weight": Recipe("aten::fbgemm_pack_gemm_matrix_fp16", [t(4, 3)]), "bias": t(4)}
 
+WEIGHT_NORM = {"v": t(3, 2), "g": t(3, 1), "saved_v": t(3, 2), "saved_g": t(3, 1), "saved_norms": t(3, 1), "grad_w": t(3, 2), "dim": 0}
+
 CALLS = {
+    "_weight_norm": [WEIGHT_NORM],
+    "_weight_norm_interface": [WEIGHT_NORM],
+    "_weight_norm_interface_backward": [WEIGHT_NORM],
+    "_weight_norm_differentiable_backward": [WEIGHT_NORM],
+    "_cholesky_solve_helper": [{"self": t(3, 2), "A": t(3, 3), "upper": False}],
+    "_add_batch_dim": [{"self": t(2, 3), "batch_dim": 0, "level": 1}],
+    "_remove_batch_dim": [{"self": t(2, 3), "level": 1, "batch_size": 4, "out_dim": 0}],
     "fbgemm_linear_fp16_weight": [PACKED],
     "fbgemm_linear_fp16_weight_fp32_activation": [PACKED],
     "__lshift__": [{"self": ints(1, 2, 3), "other": ints(1, 2, 0)}],
@@ -210,7 +219,6 @@ CALLS = {
     "_upsample_nearest_exact3d_backward": [{"grad_output": t(1, 2, 4, 4, 4), "output_size": [4, 4, 4], "input_size": [1, 2, 2, 2, 2]}],
     "upsample_nearest3d_backward": [{"grad_output": t(1, 2, 4, 4, 4), "output_size": [4, 4, 4], "input_size": [1, 2, 2, 2, 2]}],
     "_weight_int8pack_mm": [{"self": t(2, 32, dtype=torch.bfloat16), "mat2": t(32, 32, dtype=torch.int8), "scales": t(32, dtype=torch.bfloat16)}],
-    "_weight_norm_differentiable_backward": [{"grad_w": t(3, 2), "saved_v": t(3, 2), "saved_g": t(3, 1), "saved_norms": t(3, 1), "dim": 0}],
     "affine_grid_generator": [{"theta": t(1, 2, 3), "size": [1, 1, 4, 4], "align_corners": False}],
     "affine_grid_generator_backward": [{"grad": t(1, 4, 4, 2), "size": [1, 1, 4, 4], "align_corners": False}],
     "bernoulli": [{"self": t(2, 3), "p": t(2, 3, low=0, high=1)}, {"self": t(2, 3, low=0, high=1), "p": 0.5}],

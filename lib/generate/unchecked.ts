@@ -1,0 +1,11 @@
+/** Operators that the fuzzer (test/operators/fuzz) made end the process, and that no guard of native/guards.h covers. */
+
+export interface Unchecked {
+  /** Names without overload, separated by spaces. */
+  readonly operators: string;
+  readonly trusts: string;
+}
+
+export const UNCHECKED: readonly Unchecked[] = [
+  { operators: "mkldnn_rnn_layer mkldnn_rnn_layer_backward", trusts: "shapes and dtypes of weights and states, as `lstm` gives them" },
+];

@@ -1,0 +1,26 @@
+// Checks before operators whose kernels trust their arguments.
+//
+// Some of LibTorch's kernels, mostly those that its own Python layer or autograd calls, read and write memory without
+// looking at shapes, dtypes or indices: a wrong argument ends the process. A guard refuses what such a kernel cannot take,
+// and nothing that it can. The fuzzer in test/operators/fuzz finds the operators; those that are found and not guarded are
+// listed in lib/generate/unchecked.ts.
+#pragma once
+
+#include "guard_arguments.h"
+
+namespace dgsam {
+
+struct Guard {
+  // The operators it stands before, separated by spaces; all overloads of each.
+  const char* operators;
+  // What it asks for, as the documentation prints it.
+  const char* requirement;
+  void (*check)(const Arguments&);
+};
+
+const std::vector<Guard>& guards();
+
+// For an operator's name without its overload, "aten::_fused_adam_"; null for most.
+const Guard* findGuard(const std::string& qualifiedName);
+
+}  // namespace dgsam

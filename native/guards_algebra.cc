@@ -1,0 +1,146 @@
+#include <ATen/Functions.h>
+#include <ATen/core/grad_mode.h>
+#include <c10/util/StringUtil.h>
+
+#include <algorithm>
+#include <limits>
+#include <set>
+
+#include "guard_rooms.h"
+
+namespace dgsam {
+namespace {
+
+// The inner Fourier transforms take dimensions that fft_fft and its kin have already counted from the front.
+void fourier(const Arguments& arguments) {
+  const at::Tensor self = arguments.tensor("self");
+  const std::vector<int64_t> dims = arguments.integers("dim");
+  if (arguments.has("last_dim_size") || arguments.has("onesided")) arguments.notEmpty("dim");
+  arguments.dimension("dim", self.dim(), false);
+  if (std::set<int64_t>(dims.begin(), dims.end()).size() != dims.size()) arguments.refuse("ERR_ARGUMENT", "dim", "expected each dimension once");
+  arguments.expect(dims.empty() || self.dim() > 0, "ERR_SHAPE", "self", "at least one dimension, got " + describe(self));
+  arguments.between("normalization", 0, 2);
+  arguments.between("last_dim_size", 1, std::numeric_limits<int64_t>::max());
+  if (arguments.has("last_dim_size") && !dims.empty()) {
+    const int64_t half = arguments.integer("last_dim_size") / 2 + 1;
+    arguments.expect(self.size(dims.back()) >= half, "ERR_SHAPE", "self", c10::str("at least ", half, " elements in the last transformed dimension, got ", describe(self)));
+  }
+}
+
+// LAPACK swaps the rows that pivots name without looking at them. Symmetric factorisations mark pairs by a minus sign.
+void pivots(const Arguments& arguments) {
+  const at::Tensor factors = arguments.firstOf({"LU_data", "LU", "LD"});
+  if (!factors.defined() || factors.dim() < 2) return;
+  const int64_t rows = factors.size(-2);
+  for (const char* name : {"LU_pivots", "pivots"}) {
+    const at::Tensor value = arguments.tensor(name);
+    if (!value.defined()) continue;
+    const int64_t expected = std::min(rows, factors.size(-1));
+    if (arguments.has("LU_data") && (!arguments.has("unpack_pivots") || arguments.flag("unpack_pivots")) && (value.dim() < 1 || value.size(-1) != expected))
+      arguments.refuse("ERR_SHAPE", name, c10::str("expected ", expected, " pivots in the last dimension, got ", describe(value)));
+    const bool symmetric = arguments.has("LD");
+    arguments.values(name, symmetric ? -rows : 1, rows);
+  }
+}
+
+void finite(const Arguments& arguments) {
+  const at::Tensor self = arguments.tensor("self");
+  if (self.numel() == 0 || !self.device().is_cpu() || self.layout() != at::kStrided || !(self.is_floating_point() || self.is_complex())) return;
+  const at::NoGradGuard noGrad;
+  if (!at::isfinite(self).all().item<bool>()) arguments.refuse("ERR_ARGUMENT", "self", "expected finite values, got a tensor with infinities or NaN");
+}
+
+void choleskySolve(const Arguments& arguments) {
+  const at::Tensor self = arguments.tensor("self");
+  const at::Tensor factor = arguments.tensor("A");
+  arguments.expect(factor.dim() >= 2 && factor.size(-1) == factor.size(-2), "ERR_SHAPE", "A", "square matrices, got " + describe(factor));
+  const auto batch = factor.sizes().slice(0, factor.dim() - 2);
+  if (self.dim() != factor.dim() || self.size(-2) != factor.size(-1) || self.sizes().slice(0, self.dim() - 2) != batch)
+    arguments.refuse("ERR_SHAPE", "self", c10::str("expected the batch and the rows of 'A', ", factor.sizes(), ", got ", describe(self)));
+  arguments.sameDtype({"A", "self", "out"});
+}
+
+void matrixPower(const Arguments& arguments) {
+  arguments.between("n", -std::numeric_limits<int64_t>::max(), std::numeric_limits<int64_t>::max());
+}
+
+void cumulative(const Arguments& arguments) {
+  const at::Tensor self = arguments.tensor("self");
+  arguments.dimension("dim", self.dim());
+  arguments.sameDtype({"self", "values", "out"});
+  arguments.sizes("values", self.sizes());
+  arguments.sizes("indices", self.sizes());
+  arguments.dtype("indices", at::kLong);
+}
+
+void cooToCsr(const Arguments& arguments) {
+  arguments.dims("self", 1);
+  const int64_t size = arguments.integer("size");
+  arguments.between("size", 0, std::numeric_limits<int64_t>::max() - 1);
+  arguments.values("self", 0, size - 1);
+}
+
+void csrToCoo(const Arguments& arguments) {
+  const at::Tensor rows = arguments.tensor("crow_indices");
+  const at::Tensor columns = arguments.tensor("col_indices");
+  arguments.sameDtype({"crow_indices", "col_indices"});
+  if (rows.dim() < 1 || rows.dim() != columns.dim() || rows.size(-1) < 1 ||
+      rows.sizes().slice(0, rows.dim() - 1) != columns.sizes().slice(0, columns.dim() - 1))
+    arguments.refuse("ERR_SHAPE", "crow_indices", c10::str("expected the batch of 'col_indices', ", columns.sizes(), ", and at least one element, got ", describe(rows)));
+  arguments.values("crow_indices", 0, columns.size(-1));
+}
+
+void pairwiseDistances(const Arguments& arguments) {
+  arguments.dims("self", 2);
+  const int64_t count = arguments.tensor("self").size(0);
+  for (const char* name : {"grad", "pdist"}) arguments.numel(name, count * (count - 1) / 2);
+}
+
+void notNegativeShape(const Arguments& arguments) {
+  arguments.length("shape", 2);
+  for (const int64_t each : arguments.integers("shape"))
+    if (each < 0) arguments.refuse("ERR_SHAPE", "shape", c10::str("expected sizes of 0 or more, got ", each));
+}
+
+void segments(const Arguments& arguments) {
+  arguments.sameSizes({"output", "grad"});
+  const at::Tensor data = arguments.tensor("data");
+  const int64_t axis = arguments.integer("axis");
+  arguments.dimension("axis", data.dim(), false);
+  arguments.expect(data.dim() > 0, "ERR_SHAPE", "data", "at least one dimension, got " + describe(data));
+  const at::Tensor output = arguments.tensor("output");
+  const at::Tensor lengths = arguments.tensor("lengths");
+  const at::Tensor offsets = arguments.tensor("offsets");
+  const at::Tensor marks = lengths.defined() ? lengths : offsets;
+  if (!marks.defined()) return;  // the operator says so itself
+  const char* name = lengths.defined() ? "lengths" : "offsets";
+  const int64_t count = marks.dim() == axis + 1 ? marks.size(axis) - (lengths.defined() ? 0 : 1) : -1;
+  if (count < 0 || marks.sizes().slice(0, axis) != data.sizes().slice(0, axis))
+    arguments.refuse("ERR_SHAPE", name, c10::str("expected the first ", axis, " sizes of 'data' and one more dimension, got ", describe(marks)));
+  std::vector<int64_t> expected = data.sizes().vec();
+  expected[axis] = count;
+  arguments.sizes("output", expected);
+  arguments.values(name, 0, data.size(axis));
+  if (lengths.defined() && lengths.numel() > 0 && lengths.sum(-1).max().item<int64_t>() > data.size(axis))
+    arguments.refuse("ERR_ARGUMENT", name, c10::str("expected lengths that add up to at most ", data.size(axis)));
+}
+
+}  // namespace
+
+std::vector<Guard> algebraGuards() {
+  return {
+      {"_fft_c2c _fft_r2c _fft_c2r", "dimensions from 0 to ndim - 1, each once; enough input for the output", fourier},
+      {"lu_unpack lu_solve linalg_lu_solve linalg_ldl_solve", "pivots within the rows", pivots},
+      {"linalg_eigvals _linalg_eigvals", "finite values", finite},
+      {"_cholesky_solve_helper", "square factors; right-hand sides of the same batch and dtype", choleskySolve},
+      {"matrix_power linalg_matrix_power", "an exponent whose negative is an integer of 64 bits too", matrixPower},
+      {"_cummax_helper _cummin_helper _logcumsumexp", "results of the input's shape and dtype, int64 indices", cumulative},
+      {"_convert_indices_from_coo_to_csr", "row indices from 0 to size - 1", cooToCsr},
+      {"_convert_indices_from_csr_to_coo", "row pointers within the columns, one dtype", csrToCoo},
+      {"_pdist_backward", "a gradient for each pair of rows", pairwiseDistances},
+      {"_spdiags", "a shape of two sizes, none negative", notNegativeShape},
+      {"_segment_reduce_backward", "segments within the data, a gradient for each", segments},
+  };
+}
+
+}  // namespace dgsam

@@ -1,0 +1,152 @@
+#include <c10/util/StringUtil.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "guard_rooms.h"
+
+namespace dgsam {
+namespace {
+
+void notEmptyList(const Arguments& arguments) { arguments.notEmpty("tensors"); }
+
+// Where a view of these sizes and strides would end, in elements from its start.
+int64_t reach(at::IntArrayRef sizes, at::IntArrayRef strides) {
+  int64_t last = 0;
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    if (sizes[i] == 0) return 0;
+    last += (sizes[i] - 1) * strides[i];
+  }
+  return last + 1;
+}
+
+void reshapeAlias(const Arguments& arguments) {
+  const at::Tensor self = arguments.tensor("self");
+  const std::vector<int64_t> sizes = arguments.integers("size");
+  const std::vector<int64_t> strides = arguments.integers("stride");
+  arguments.length("stride", sizes.size());
+  constexpr int64_t kLargest = int64_t{1} << 31;
+  for (const auto& [name, values] : {std::pair{"size", &sizes}, std::pair{"stride", &strides}})
+    for (const int64_t each : *values)
+      if (each < 0 || each > kLargest) arguments.refuse("ERR_ARGUMENT", name, c10::str("expected numbers from 0 to ", kLargest, ", got ", each));
+  if (!self.has_storage()) return;
+  const int64_t available = static_cast<int64_t>(self.storage().nbytes() / self.itemsize()) - self.storage_offset();
+  if (reach(sizes, strides) > available)
+    arguments.refuse("ERR_SHAPE", "size", c10::str("expected a view within ", available, " elements, got sizes ", at::IntArrayRef(sizes), " with strides ", at::IntArrayRef(strides)));
+}
+
+void nestedView(const Arguments& arguments) {
+  const at::Tensor sizes = arguments.tensor("nested_size");
+  const at::Tensor strides = arguments.tensor("nested_strides");
+  const at::Tensor offsets = arguments.tensor("offsets");
+  arguments.dims("self", 1);
+  arguments.dims("nested_size", 2);
+  arguments.sameSizes({"nested_size", "nested_strides"});
+  arguments.dims("offsets", 1);
+  arguments.numel("offsets", sizes.size(0));
+  for (const char* name : {"nested_size", "nested_strides", "offsets"}) {
+    arguments.dtype(name, at::kLong);
+    arguments.values(name, 0, int64_t{1} << 31);
+  }
+  const int64_t available = arguments.tensor("self").numel();
+  const at::Tensor end = offsets.add(sizes.sub(1).mul(strides).sum(1));
+  if (end.numel() > 0 && sizes.numel() > 0 && end.max().item<int64_t>() >= available)
+    arguments.refuse("ERR_SHAPE", "nested_size", c10::str("expected views within ", available, " elements"));
+}
+
+void batchDimension(const Arguments& arguments) {
+  const int64_t ndim = arguments.tensor("self").dim();
+  constexpr int64_t kDeepestLevel = 63;
+  arguments.between("level", 0, kDeepestLevel);
+  arguments.dimension("batch_dim", ndim, false);
+  arguments.between("batch_size", 0, std::numeric_limits<int64_t>::max());
+  arguments.dimension("out_dim", ndim + 1);
+}
+
+void featureMeta(const Arguments& arguments) {
+  arguments.between("self_num_batch_dims", 0, arguments.tensor("self").dim());
+}
+
+void sobol(const Arguments& arguments) {
+  constexpr int64_t kBits = 30;
+  constexpr int64_t kMostDimensions = 21201;
+  arguments.between("dimension", 1, kMostDimensions);
+  arguments.between("n", 0, std::numeric_limits<int64_t>::max());
+  arguments.between("num_generated", 0, std::numeric_limits<int64_t>::max());
+  const int64_t dimension = arguments.integer("dimension");
+  const std::vector<int64_t> state = {dimension, kBits};
+  if (arguments.has("sobolstate")) {
+    arguments.sizes("sobolstate", state);
+    for (const char* name : {"self", "quasi"}) arguments.numel(name, dimension);
+  } else {
+    arguments.sizes("self", state);
+    arguments.sizes("ltm", {dimension, kBits, kBits});
+  }
+  for (const char* name : {"self", "quasi", "sobolstate", "ltm"}) arguments.dtype(name, at::kLong);
+}
+
+// log_alpha is [batch, time, 2 * longest target + 1], or shares its layout with what _ctc_loss gave.
+void ctcBackward(const Arguments& arguments) {
+  arguments.dims("log_probs", 3);
+  const at::Tensor logProbs = arguments.tensor("log_probs");
+  const int64_t time = logProbs.size(0);
+  const int64_t batch = logProbs.size(1);
+  const at::Tensor targets = arguments.tensor("targets");
+  arguments.between("blank", 0, logProbs.size(2) - 1);
+  arguments.values("targets", 0, logProbs.size(2) - 1);
+  for (const char* name : {"grad", "neg_log_likelihood"}) arguments.numel(name, batch);
+  arguments.sameDtype({"log_probs", "neg_log_likelihood", "log_alpha", "grad"});
+  const auto lengths = [&](const char* name, int64_t longest) {
+    std::vector<int64_t> values = arguments.integers(name);
+    if (const at::Tensor tensor = arguments.tensor(name); tensor.defined()) {
+      arguments.values(name, 0, longest);
+      const at::Tensor flat = tensor.to(at::kCPU, at::kLong).reshape({-1}).contiguous();
+      values.assign(flat.const_data_ptr<int64_t>(), flat.const_data_ptr<int64_t>() + flat.numel());
+    }
+    if (static_cast<int64_t>(values.size()) != batch)
+      arguments.refuse("ERR_SHAPE", name, c10::str("expected ", batch, " lengths, got ", values.size()));
+    for (const int64_t each : values)
+      if (each < 0 || each > longest) arguments.refuse("ERR_ARGUMENT", name, c10::str("expected lengths from 0 to ", longest, ", got ", each));
+    return values;
+  };
+  lengths("input_lengths", time);
+  const bool flat = targets.dim() == 1;
+  arguments.expect(flat || (targets.dim() == 2 && targets.size(0) == batch), "ERR_SHAPE", "targets",
+                   c10::str("one dimension, or shape [", batch, ", longest target], got ", describe(targets)));
+  const std::vector<int64_t> targetLengths = lengths("target_lengths", flat ? targets.numel() : targets.size(1));
+  int64_t total = 0;
+  int64_t longest = 0;
+  for (const int64_t each : targetLengths) {
+    total += each;
+    longest = std::max(longest, each);
+  }
+  if (flat) arguments.numel("targets", total);
+  const at::Tensor alpha = arguments.tensor("log_alpha");
+  if (alpha.dim() != 3 || alpha.size(0) != batch || alpha.size(1) < time || alpha.size(2) < 2 * longest + 1)
+    arguments.refuse("ERR_SHAPE", "log_alpha", c10::str("expected shape [", batch, ", ", time, ", ", 2 * longest + 1, "], got ", describe(alpha)));
+}
+
+void sameLayout(const Arguments& arguments) {
+  const at::Tensor self = arguments.tensor("self");
+  const at::Tensor source = arguments.tensor("src");
+  if (self.layout() != source.layout() && self.layout() != at::kStrided)
+    arguments.refuse("ERR_ARGUMENT", "src", c10::str("expected the layout of 'self', ", self.layout(), ", got ", source.layout()));
+}
+
+}  // namespace
+
+std::vector<Guard> internalGuards() {
+  return {
+      {"_stack", "at least one tensor", notEmptyList},
+      {"_reshape_alias _reshape_alias_copy", "a view within the tensor's memory", reshapeAlias},
+      {"_nested_view_from_buffer _nested_view_from_buffer_copy", "views within the buffer", nestedView},
+      {"_add_batch_dim _remove_batch_dim", "a level from 0 to 63, dimensions within the tensor", batchDimension},
+      {"_new_zeros_with_same_feature_meta", "batch dimensions that the tensor has", featureMeta},
+      {"_sobol_engine_ff_ _sobol_engine_draw _sobol_engine_initialize_state_ _sobol_engine_scramble_",
+       "int64 states of 30 bits for each dimension", sobol},
+      {"_ctc_loss_backward", "lengths, targets and states as _ctc_loss took and gave them", ctcBackward},
+      {"copy", "tensors of one layout, or a dense target", sameLayout},
+  };
+}
+
+}  // namespace dgsam

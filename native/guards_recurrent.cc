@@ -1,0 +1,69 @@
+#include <c10/util/StringUtil.h>
+
+#include "guard_rooms.h"
+
+namespace dgsam {
+namespace {
+
+// The hidden states, one tensor or two, of `batch` sequences.
+void states(const Arguments& arguments, int64_t batch) {
+  const c10::IValue* value = arguments.find("hx");
+  const std::vector<at::Tensor> list = value->isTensor() ? std::vector<at::Tensor>{value->toTensor()} : value->toTensorVector();
+  const int64_t layers = arguments.integer("num_layers") * (arguments.flag("bidirectional") ? 2 : 1);
+  for (const at::Tensor& each : list)
+    if (each.dim() != 3 || each.size(0) != layers || each.size(1) != batch)
+      arguments.refuse("ERR_SHAPE", "hx", c10::str("expected shape [", layers, ", ", batch, ", hidden size], got ", describe(each)));
+}
+
+void packedBatches(const Arguments& arguments, const char* data) {
+  arguments.dims("batch_sizes", 1);
+  const at::Tensor sizes = arguments.tensor("batch_sizes");
+  arguments.dtype("batch_sizes", at::kLong);
+  arguments.expect(sizes.numel() > 0, "ERR_SHAPE", "batch_sizes", "at least one element, got " + describe(sizes));
+  if (!sizes.device().is_cpu()) arguments.refuse("ERR_DEVICE", "batch_sizes", "expected a tensor on the CPU");
+  arguments.values("batch_sizes", 1, sizes[0].item<int64_t>());
+  const int64_t total = sizes.sum().item<int64_t>();
+  const at::Tensor rows = arguments.tensor(data);
+  if (rows.dim() < 1 || rows.size(0) != total)
+    arguments.refuse("ERR_SHAPE", data, c10::str("expected the sum of 'batch_sizes', ", total, ", as its first size, got ", describe(rows)));
+}
+
+void recurrent(const Arguments& arguments) {
+  if (arguments.has("batch_sizes")) {
+    packedBatches(arguments, "data");
+    states(arguments, arguments.tensor("batch_sizes")[0].item<int64_t>());
+  } else {
+    arguments.dims("input", 3);
+    states(arguments, arguments.tensor("input").size(arguments.flag("batch_first") ? 0 : 1));
+  }
+}
+
+void twoStates(const Arguments& arguments) { arguments.length("hx", 2); }
+
+// Gates of all kinds side by side: [batch, kinds * hidden].
+template <int Kinds>
+void cellBackward(const Arguments& arguments) {
+  const at::Tensor gates = arguments.tensor("input_gates");
+  arguments.expect(gates.dim() == 2 && gates.size(1) % Kinds == 0, "ERR_SHAPE", "input_gates",
+                   c10::str("shape [batch, ", Kinds, " * hidden size], got ", describe(gates)));
+  arguments.expect(gates.is_floating_point(), "ERR_DTYPE", "input_gates", "a floating-point dtype, got " + describe(gates));
+  arguments.sameSizes({"input_gates", "hidden_gates"});
+  const std::vector<int64_t> state = {gates.size(0), gates.size(1) / Kinds};
+  for (const char* name : {"grad_hy", "grad_cy", "hx", "cx", "cy"}) arguments.sizes(name, state);
+  for (const char* name : {"input_bias", "hidden_bias"}) arguments.numel(name, gates.size(1));
+  arguments.sameDtype({"input_gates", "hidden_gates", "grad_hy", "grad_cy", "hx", "cx", "cy", "input_bias", "hidden_bias"});
+  if (!arguments.firstOf({"grad_hy", "grad_cy"}).defined()) arguments.defined("grad_hy", "or 'grad_cy'");
+}
+
+}  // namespace
+
+std::vector<Guard> recurrentGuards() {
+  return {
+      {"lstm gru rnn_tanh rnn_relu", "hidden states for each layer and sequence; packed batch sizes that add up", recurrent},
+      {"quantized_lstm_cell lstm_cell", "two hidden states", twoStates},
+      {"_thnn_differentiable_lstm_cell_backward", "gates [batch, 4 * hidden], states [batch, hidden], one dtype", cellBackward<4>},
+      {"_thnn_differentiable_gru_cell_backward", "gates [batch, 3 * hidden], states [batch, hidden], one dtype", cellBackward<3>},
+  };
+}
+
+}  // namespace dgsam
