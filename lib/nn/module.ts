@@ -12,11 +12,13 @@
  * the place for tensors that are no part of the module.
  */
 
+import { inspect } from "node:util";
 import { argumentError, DgsamError } from "../errors.js";
 import { dtypeCode, isComplex, isFloatingPoint } from "../tensor/dtype.js";
 import { noGrad, ops, scope, Tensor, zeroGradients, type Device, type DType } from "../tensor/index.js";
 import { membersOf } from "./fields.js";
 import { Buffer, roleOf, type Placement, type Role } from "./parameter.js";
+import { formatModule } from "./print.js";
 import { loadInto, type LoadOptions, type LoadResult, type StateDict } from "./state-dict.js";
 
 /** Whether training passes move the running statistics of BatchNorm layers, or only use the minibatch's. */
@@ -192,6 +194,15 @@ export abstract class Module {
 
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  /** The tree of submodules with their settings, as PyTorch prints modules. */
+  toString(): string {
+    return formatModule(this);
+  }
+
+  [inspect.custom](): string {
+    return this.toString();
   }
 }
 

@@ -2,6 +2,7 @@ import {
   Adam, BatchNorm1d, Buffer, Dropout, Linear, manualSeed, memoryStats, Module, noGrad, ones, ops, Parameter, randn, ReLU, scope, Sequential, tensor, zeros,
   type Layer, type Tensor,
 } from "dgsam";
+import { inspect } from "node:util";
 import { describe, expect, test } from "vitest";
 import { bits, expectError } from "../optim/support.js";
 
@@ -257,6 +258,27 @@ test("Sequential feeds one layer to the next; layers may be replaced and are rea
   net[2] = new Linear(3, 7);
   expect(net.forward(x).shape).toEqual([1, 7]);
   expect(new Sequential().forward(x)).toBe(x);
+});
+
+test("modules print as a tree, with what they were made with", () => {
+  class Tree extends Inert {
+    stem = new Linear(3, 4, { bias: false });
+    blocks = [new Sequential(new BatchNorm1d(4), new ReLU()), new Dropout(0.1)];
+    self = this;
+    width = 4;
+  }
+  const text = `Tree(
+  width: 4
+  (stem): Linear(inFeatures: 3, outFeatures: 4)
+  (blocks.0): Sequential(
+    (0): BatchNorm1d(numFeatures: 4, eps: 0.00001, momentum: 0.1, frozen: false)
+    (1): ReLU()
+  )
+  (blocks.1): Dropout(p: 0.1)
+  (self): Tree(...)
+)`;
+  expect(String(new Tree())).toBe(text);
+  expect(inspect({ net: new ReLU() })).toBe("{ net: ReLU() }");
 });
 
 describe("lifetimes", () => {
