@@ -13,6 +13,7 @@ const program = new Command("dgsam")
 
 const COMMANDS = {
   compare: async () => (await import("./compare.js")).compareCommand(),
+  doctor: async () => (await import("./doctor.js")).doctorCommand(),
   parity: async () => (await import("./parity.js")).parityCommand(),
 } as const;
 
