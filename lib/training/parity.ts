@@ -6,7 +6,7 @@
  */
 import { Adam, AdamW, DGSAM, SAM, SGD } from "../optim/index.js";
 import * as reference from "../reference/index.js";
-import { noGrad, ops, scope, tensor, type Tensor } from "../tensor/index.js";
+import { getNumThreads, noGrad, ops, scope, setNumThreads, tensor, type Tensor } from "../tensor/index.js";
 
 export const PARITY_STEPS = 100;
 export const PARITY_TOLERANCE = { float64: 1e-12, float32: 1e-5 } as const;
@@ -44,29 +44,39 @@ export const PARITY_RUNS: readonly ParityRun[] = ALGORITHMS.flatMap((algorithm) 
   (Object.keys(BASE_OPTIONS) as ParityRun["base"][]).flatMap((base) => DTYPES.map((dtype) => ({ algorithm, base, dtype }))),
 );
 
-/** Trains with the native optimizers. */
-export function trainNative({ algorithm, base, dtype }: ParityRun): Trajectory {
-  return scope(() => {
-    const shapes = reference.parameterShapes(reference.PROBLEM_SIZES);
-    const params = reference.problemParams().map((values, index) => tensor([...values], { dtype, shape: shapes[index]!, requiresGrad: true }));
-    const closures = reference.problemBatches().map(({ x, y }) => {
-      const inputs = tensor([...x], { dtype, shape: [reference.PROBLEM_EXAMPLES, reference.PROBLEM_SIZES[0]!] });
-      const labels = tensor(y, { dtype: "int64" });
-      return () => ops.aten.cross_entropy_loss(forward(params, inputs), labels);
-    });
-    const mean = () => ops.aten.div(closures.map((closure) => closure()).reduce((sum, loss) => ops.aten.add(sum, loss)), closures.length);
-    const step = makeNativeStep({ algorithm, base, dtype }, params, closures, mean);
-    return reference.problemOrders(PARITY_STEPS).map((order) => {
-      scope(() => step(order));
-      return noGrad(() => params.map((param) => param.data() as Float32Array | Float64Array));
-    });
+/** Trains with the native optimizers, on one thread. */
+export function trainNative(run: ParityRun): Trajectory {
+  // LibTorch's fused optimizers start every thread for tensors of any size; on a busy machine most of the time then goes
+  // into waiting for them.
+  const threads = getNumThreads();
+  setNumThreads(1);
+  try {
+    return scope(() => trainNativeInScope(run));
+  } finally {
+    setNumThreads(threads);
+  }
+}
+
+function trainNativeInScope({ algorithm, base, dtype }: ParityRun): Trajectory {
+  const shapes = reference.parameterShapes(reference.PROBLEM_SIZES);
+  const params = reference.problemParams().map((values, index) => tensor([...values], { dtype, shape: shapes[index]!, requiresGrad: true }));
+  const closures = reference.problemBatches().map(({ x, y }) => {
+    const inputs = tensor([...x], { dtype, shape: [reference.PROBLEM_EXAMPLES, reference.PROBLEM_SIZES[0]!] });
+    const labels = tensor(y, { dtype: "int64" });
+    return () => ops.aten.cross_entropy_loss(forward(params, inputs), labels);
+  });
+  const mean = () => closures.map((closure) => closure()).reduce((sum, loss) => sum.add(loss)).div(closures.length);
+  const step = makeNativeStep({ algorithm, base, dtype }, params, closures, mean);
+  return reference.problemOrders(PARITY_STEPS).map((order) => {
+    scope(() => step(order));
+    return noGrad(() => params.map((param) => param.data() as Float32Array | Float64Array));
   });
 }
 
 function forward(params: readonly Tensor[], x: Tensor): Tensor {
   let output = x;
   for (let index = 0; index < params.length; index += 2) {
-    if (index > 0) output = ops.aten.tanh(output);
+    if (index > 0) output = output.tanh();
     output = ops.aten.linear(output, params[index]!, params[index + 1]!);
   }
   return output;
