@@ -2,25 +2,39 @@
 
 import { Tensor } from "../tensor/index.js";
 
+// Modules are looked at in every step of training, and have few different names.
+const converted = new Map<string, string>();
+
 /**
  * A field's name in PyTorch: `runningMean` becomes `running_mean`. Digits stay where they are (`conv1`, `bn0`), and so
  * does a name that is not in camelCase (`_conv_stem`, `A_log`).
  */
 export function toSnakeCase(name: string): string {
-  if (!/^[a-z][A-Za-z0-9]*$/.test(name)) return name;
-  return name.replace(/([a-z0-9])([A-Z])/g, "$1_$2").replace(/([A-Z])([A-Z][a-z])/g, "$1_$2").toLowerCase();
+  let result = converted.get(name);
+  if (result === undefined) {
+    result = /^[a-z][A-Za-z0-9]*$/.test(name) ? name.replace(/([a-z0-9])([A-Z])/g, "$1_$2").replace(/([A-Z])([A-Z][a-z])/g, "$1_$2").toLowerCase() : name;
+    converted.set(name, result);
+  }
+  return result;
 }
 
-function isPlainObject(value: object): value is Record<string, unknown> {
+type Entry = [name: string, value: unknown];
+
+function isPlainObject(value: object): boolean {
   const prototype = Object.getPrototypeOf(value) as unknown;
   return prototype === Object.prototype || prototype === null;
 }
 
-function* entriesOf(container: object): Iterable<[name: string, value: unknown]> {
-  if (Array.isArray(container)) for (let i = 0; i < container.length; i++) yield [String(i), container[i]];
-  // A map's keys are data, an object's are names in the program.
-  else if (container instanceof Map) for (const [key, value] of container) yield [String(key), value];
-  else if (isPlainObject(container)) for (const name of Object.keys(container)) yield [toSnakeCase(name), container[name]];
+/** Fields by PyTorch's names; most are numbers or strings, which need none. */
+function fieldsOf(owner: object): Entry[] {
+  return Object.entries(owner).filter(([, value]) => typeof value === "object" && value !== null).map(([name, value]) => [toSnakeCase(name), value]);
+}
+
+function entriesOf(container: object): Entry[] {
+  if (Array.isArray(container)) return container.map((value, i) => [String(i), value]);
+  // A map's keys are data and stay as they are; an object's are names in the program.
+  if (container instanceof Map) return [...container].map(([key, value]) => [String(key), value]);
+  return isPlainObject(container) ? fieldsOf(container) : [];
 }
 
 /**
@@ -42,6 +56,6 @@ export function membersOf<M extends object>(owner: object, Member: abstract new 
       open.delete(value);
     }
   };
-  for (const name of Object.keys(owner)) visit(toSnakeCase(name), (owner as Record<string, unknown>)[name]);
+  for (const [name, value] of fieldsOf(owner)) visit(name, value);
   return members;
 }
