@@ -121,7 +121,7 @@ describe("dgsam parity", { timeout: 60_000 }, () => {
   it("refuses a DGSAM_PYTHON that does not run the oracle, with its last words", async () => {
     const python = fakePython(`console.error("Traceback\\nModuleNotFoundError: No module named 'torch'"); process.exit(1);`);
     vi.stubEnv("DGSAM_PYTHON", python);
-    const message = (reason: string) => `dgsam parity: DGSAM_PYTHON: expected a Python with torch, but ${reason}`;
+    const message = (reason: string) => `DGSAM_PYTHON: expected a Python with torch, but ${reason}`;
     await expect(run()).rejects.toMatchObject({
       code: "ERR_ARGUMENT",
       message: message(`${python} could not run the oracle: ModuleNotFoundError: No module named 'torch'`),

@@ -55,7 +55,7 @@ async function askPytorch(): Promise<Pytorch> {
   const reason = stderr.trim().split("\n").at(-1) || `exit status ${status}`;
   // Whoever names a Python wants that comparison; one that merely lies in PATH may be unusable.
   if (named === undefined) return { missing: `${python} could not run the oracle: ${reason}` };
-  const message = `dgsam parity: DGSAM_PYTHON: expected a Python with torch, but ${named} could not run the oracle: ${reason}`;
+  const message = `DGSAM_PYTHON: expected a Python with torch, but ${named} could not run the oracle: ${reason}`;
   throw new DgsamError("ERR_ARGUMENT", message, { cause: new Error(stderr) });
 }
 
