@@ -1,0 +1,23 @@
+/** `npm run example NAME [arguments]`: compiles the examples, which Node 20 cannot run as they are, and runs one. */
+
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import ts from "typescript";
+
+const source = fileURLToPath(new URL(".", import.meta.url));
+// Inside the package, so that `import "dgsam"` finds it.
+const output = path.join(source, "..", "build", "examples");
+const names = readdirSync(source).filter((name) => name.endsWith(".ts")).map((name) => name.slice(0, -3));
+const asked = process.argv[2];
+if (asked === undefined || !names.includes(asked)) {
+  console.error(`npm run example NAME, where NAME is one of: ${names.filter((name) => name !== "two-domains").join(", ")}`);
+  process.exit(1);
+}
+mkdirSync(output, { recursive: true });
+for (const name of names) {
+  const { outputText } = ts.transpileModule(readFileSync(path.join(source, `${name}.ts`), "utf8"), { compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 } });
+  writeFileSync(path.join(output, `${name}.js`), outputText);
+}
+process.argv.splice(2, 1);
+await import(pathToFileURL(path.join(output, `${asked}.js`)).href);
