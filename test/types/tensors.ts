@@ -1,0 +1,141 @@
+/** What the types of tensors promise; compiled by types.test.ts, never run. */
+import {
+  add, arange, cat, complex, conv2d, einsum, fromBytes, full, grad, maxPool2d, ops, randint, randn, scope, scopeAsync, softmax, split, stack, sum, tensor,
+  where, zeros, zerosLike, type DType, type Tensor,
+} from "dgsam";
+import { expectTypeOf } from "vitest";
+
+declare const f32: Tensor<"float32">;
+declare const f64: Tensor<"float64">;
+declare const i64: Tensor<"int64">;
+declare const mask: Tensor<"bool">;
+declare const z: Tensor<"complex64">;
+declare const any: Tensor;
+
+// Creation carries the dtype.
+expectTypeOf(zeros([2])).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(zeros([2], { dtype: "int64" })).toEqualTypeOf<Tensor<"int64">>();
+expectTypeOf(randn([2], { dtype: "float64", requiresGrad: true })).toEqualTypeOf<Tensor<"float64">>();
+expectTypeOf(randint(5, [2])).toEqualTypeOf<Tensor<"int64">>();
+expectTypeOf(tensor([1, 2], { dtype: "bfloat16" })).toEqualTypeOf<Tensor<"bfloat16">>();
+expectTypeOf(fromBytes(new Uint8Array(4))).toEqualTypeOf<Tensor<"uint8">>();
+expectTypeOf(zerosLike(f64)).toEqualTypeOf<Tensor<"float64">>();
+expectTypeOf(full([1], 1n)).toEqualTypeOf<Tensor>();
+expectTypeOf(arange(3)).toEqualTypeOf<Tensor>();
+
+// A tensor of a known dtype is a tensor.
+expectTypeOf(f32).toExtend<Tensor>();
+expectTypeOf(any).not.toExtend<Tensor<"float32">>();
+expectTypeOf(f32).not.toExtend<Tensor<"float64">>();
+function generic<D extends DType>(x: Tensor<D>): Tensor<D> {
+  const plain: Tensor = x;
+  plain.dispose();
+  return x.add(x).reshape(1, -1).get(0);
+}
+expectTypeOf(generic(f64)).toEqualTypeOf<Tensor<"float64">>();
+
+// Properties and data.
+expectTypeOf(f32.dtype).toEqualTypeOf<"float32">();
+expectTypeOf(f32.shape).toEqualTypeOf<number[]>();
+expectTypeOf(f32.grad).toEqualTypeOf<Tensor<"float32"> | null>();
+expectTypeOf(f32.data()).toEqualTypeOf<Float32Array>();
+expectTypeOf(i64.data()).toEqualTypeOf<BigInt64Array>();
+expectTypeOf(mask.data()).toEqualTypeOf<Uint8Array>();
+expectTypeOf(z.data()).toEqualTypeOf<Float32Array>();
+expectTypeOf(f32.size()).toEqualTypeOf<number[]>();
+expectTypeOf(f32.size(0)).toEqualTypeOf<number>();
+
+// Arithmetic keeps a dtype where it is sure to.
+expectTypeOf(f32.add(f32)).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(f32.add(1)).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(f32.add(f32, { alpha: 2 })).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(i64.mul(0.5)).toEqualTypeOf<Tensor>();
+expectTypeOf(f32.mul(f64)).toEqualTypeOf<Tensor>();
+expectTypeOf(f32.mul(complex(0, 1))).toEqualTypeOf<Tensor>();
+expectTypeOf(i64.div(2)).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(i64.div(i64, { roundingMode: "floor" })).toEqualTypeOf<Tensor<"int64">>();
+expectTypeOf(f64.div(f64)).toEqualTypeOf<Tensor<"float64">>();
+expectTypeOf(i64.exp()).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(f64.exp()).toEqualTypeOf<Tensor<"float64">>();
+expectTypeOf(z.abs()).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(f32.lt(0)).toEqualTypeOf<Tensor<"bool">>();
+
+// Reductions.
+expectTypeOf(f32.sum()).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(mask.sum()).toEqualTypeOf<Tensor<"int64">>();
+expectTypeOf(f32.sum([0, 1], true)).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(f32.sum({ dim: 0, keepdim: true })).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(f32.sum({ dtype: "float64" })).toEqualTypeOf<Tensor<"float64">>();
+expectTypeOf(f32.sum(0, false, { dtype: "float64" })).toEqualTypeOf<Tensor<"float64">>();
+expectTypeOf(f32.max()).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(f32.max(1)).toEqualTypeOf<[values: Tensor<"float32">, indices: Tensor<"int64">]>();
+expectTypeOf(f32.argmax(1)).toEqualTypeOf<Tensor<"int64">>();
+expectTypeOf(f32.allclose(f32)).toEqualTypeOf<boolean>();
+
+// Shapes, parts, conversion.
+expectTypeOf(f32.view(2, 3)).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(f32.view([2, -1])).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(f32.view("int32")).toEqualTypeOf<Tensor<"int32">>();
+expectTypeOf(f32.split(2)).toEqualTypeOf<Tensor<"float32">[]>();
+expectTypeOf([...f32]).toEqualTypeOf<Tensor<"float32">[]>();
+expectTypeOf(f32.T).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(f32.to("float64")).toEqualTypeOf<Tensor<"float64">>();
+expectTypeOf(f32.to("cuda:1")).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(f32.to("cpu", "int8")).toEqualTypeOf<Tensor<"int8">>();
+expectTypeOf(f32.to(i64)).toEqualTypeOf<Tensor<"int64">>();
+expectTypeOf(f32.to({ dtype: "int8" })).toEqualTypeOf<Tensor<"int8">>();
+expectTypeOf(f32.to({ copy: true })).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(f32.long()).toEqualTypeOf<Tensor<"int64">>();
+expectTypeOf(f32.where(mask, f32)).toEqualTypeOf<Tensor<"float32">>();
+
+// In place: the same object, the same type.
+expectTypeOf(f32.add_(1)).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(f32.mul_(2).relu_().clamp_(0, 1)).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(ops.aten["add_.Tensor"](f32, 1)).toEqualTypeOf<Tensor<"float32">>();
+
+// Functions.
+expectTypeOf(add(f32, f32)).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(sum(mask)).toEqualTypeOf<Tensor<"int64">>();
+expectTypeOf(softmax(f32, 1)).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(softmax(f32, 1, { dtype: "float64" })).toEqualTypeOf<Tensor<"float64">>();
+expectTypeOf(split(i64, [1, 2])).toEqualTypeOf<Tensor<"int64">[]>();
+expectTypeOf(cat([f32, f32], 1)).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(stack([i64, i64])).toEqualTypeOf<Tensor<"int64">>();
+expectTypeOf(where(mask, f32, 0)).toEqualTypeOf<Tensor>();
+expectTypeOf(where(mask)).toEqualTypeOf<Tensor<"int64">[]>();
+expectTypeOf(einsum("ij,jk->ik", f32, f32)).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(conv2d(f32, f32, null, { padding: "same" })).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(maxPool2d(f32, 2)).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(grad(f32, [f32])).toEqualTypeOf<(Tensor | null)[]>();
+
+// Scopes hand results through.
+expectTypeOf(scope(() => ({ loss: f32.sum() }))).toEqualTypeOf<{ loss: Tensor<"float32"> }>();
+expectTypeOf(scopeAsync(async () => 1)).toEqualTypeOf<Promise<number>>();
+
+// What must not compile.
+// @ts-expect-error a dtype that does not exist
+zeros([2], { dtype: "float33" });
+// @ts-expect-error a shape is an array
+zeros(2);
+// @ts-expect-error options are camelCase
+f32.div(2, { rounding_mode: "floor" });
+// @ts-expect-error no such rounding
+f32.div(2, { roundingMode: "up" });
+// @ts-expect-error a string is no tensor
+f32.add("1");
+// @ts-expect-error nullish is no tensor
+f32.matmul(null);
+// @ts-expect-error dtypes of one operation must agree
+cat([f32, i64]) satisfies Tensor<"float32">;
+// @ts-expect-error a property, not a method
+f32.numel();
+// @ts-expect-error shape is read-only
+f32.shape = [1];
+// @ts-expect-error dim is required
+f32.softmax();
+// @ts-expect-error no gradient of another kind
+f32.grad = 3;
+// @ts-expect-error an unknown operator
+ops.aten.nothing(f32);
+// @ts-expect-error an unknown keyword argument
+ops.aten["add.Tensor"](f32, 1, { beta: 1 });
