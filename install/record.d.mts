@@ -4,6 +4,8 @@ export interface BuildRecord {
   libtorch: FoundLibTorch;
   /** Every place that was looked at, and every way of fetching that was tried. */
   tried: Attempt[];
+  /** As CMake names it: "GNU 12.2.0". */
+  compiler: string;
   /** The Node version that ran the build. */
   node: string;
   /** Of the native sources and the LibTorch. */
@@ -15,3 +17,4 @@ export const ROOT: string;
 export const RELEASE: string;
 /** Null when the addon was never built. */
 export function readRecord(): BuildRecord | null;
+export function writeRecord(record: BuildRecord): void;

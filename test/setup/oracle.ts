@@ -10,13 +10,17 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { cacheFolder } from "../../install/cache.mjs";
+import { withLock } from "../../install/lock.mjs";
 import { readRecord } from "../../install/record.mjs";
 
 /** What the tests import besides torch. */
 const EXTRA = ["numpy", "expecttest"];
 
-function works(python: string): boolean {
-  return spawnSync(python, ["-c", "import torch, numpy, expecttest"], { stdio: "ignore" }).status === 0;
+/** Whether a Python imports all that the tests need, and its torch is of a version. */
+function works(python: string, version: string): boolean {
+  const script = `import torch, ${EXTRA.join(", ")}; print(torch.__version__)`;
+  const { status, stdout } = spawnSync(python, ["-c", script], { encoding: "utf8" });
+  return status === 0 && stdout.trim() === version;
 }
 
 function run(command: string, args: string[]): void {
@@ -34,35 +38,40 @@ function requirements(packages: string): string[] {
     .map(([, requirement]) => requirement!.trim());
 }
 
-function environmentFor(torch: string, version: string): string {
+/** Makes a virtual environment around a torch package that lies without its dependencies, unless it was made before. */
+async function environmentFor(torch: string, version: string): Promise<string> {
+  const packages = path.dirname(torch);
   const folder = path.join(cacheFolder(process.env), `oracle-${version}`);
   const python = path.join(folder, "bin", "python");
-  if (existsSync(python) && works(python)) return python;
-  rmSync(folder, { recursive: true, force: true });
-  const packages = path.dirname(torch);
-  run("python3", ["-m", "venv", folder]);
-  run(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...requirements(packages), ...EXTRA]);
-  const library = readdirSync(path.join(folder, "lib")).find((name) => name.startsWith("python"))!;
-  writeFileSync(path.join(folder, "lib", library, "site-packages", "dgsam-torch.pth"), `${packages}\n`);
-  if (!works(python)) throw new Error(`the torch in ${packages} does not work in ${folder}`);
+  await withLock(folder, async () => {
+    if (existsSync(python) && works(python, version)) return;
+    rmSync(folder, { recursive: true, force: true });
+    run("python3", ["-m", "venv", folder]);
+    run(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...requirements(packages), ...EXTRA]);
+    const library = readdirSync(path.join(folder, "lib")).find((name) => name.startsWith("python"))!;
+    writeFileSync(path.join(folder, "lib", library, "site-packages", "dgsam-torch.pth"), `${packages}\n`);
+    if (!works(python, version)) throw new Error(`the torch in ${packages} does not work with python3`);
+  });
   return python;
 }
 
-function findOracle(): string {
+async function findOracle(): Promise<string> {
+  const record = readRecord();
+  if (record === null) throw new Error("the addon has not been built");
+  const { root, version } = record.libtorch;
   const named = process.env["DGSAM_PYTHON"] || undefined;
   if (named !== undefined) {
-    if (works(named)) return named;
-    throw new Error(`DGSAM_PYTHON: ${named} cannot import torch, numpy and expecttest`);
+    if (works(named, version)) return named;
+    throw new Error(`DGSAM_PYTHON: ${named} cannot import torch ${version}, ${EXTRA.join(" and ")}`);
   }
-  if (works("python3")) return "python3";
-  const record = readRecord();
-  if (record === null || path.basename(record.libtorch.root) !== "torch") throw new Error("the addon's LibTorch is no Python package");
-  return environmentFor(record.libtorch.root, record.libtorch.version);
+  if (works("python3", version)) return "python3";
+  if (!existsSync(path.join(root, "__init__.py"))) throw new Error(`the addon's LibTorch in ${root} came without Python`);
+  return environmentFor(root, version);
 }
 
-export default function setup(): void {
+export default async function setup(): Promise<void> {
   try {
-    process.env["DGSAM_PYTHON"] = findOracle();
+    process.env["DGSAM_PYTHON"] = await findOracle();
   } catch (error) {
     if (process.env["DGSAM_REQUIRE_ORACLE"] === "1") throw error;
     console.warn(`No PyTorch to compare with: tests against it are skipped (${(error as Error).message})`);

@@ -1,0 +1,177 @@
+/** What `dgsam doctor` finds out: the machine, the addon, its LibTorch, and what of them is unusable. */
+
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { findLibTorch, type Attempt, type FoundLibTorch } from "../../install/find.mjs";
+import {
+  assertSupportedNode, assertSupportedPlatform, compareVersions, currentHost, findNvidiaDriver, OLDEST_NODE, PINNED_LIBTORCH,
+  platformName, wantedVariant, type Host,
+} from "../../install/platform.mjs";
+import { readRecord, RELEASE } from "../../install/record.mjs";
+import type { RuntimeInfo } from "../native.js";
+import { packageVersion } from "./version.js";
+
+/** `error`: something does not work; `note`: it works, but perhaps not as wished. */
+export interface Finding {
+  readonly kind: "error" | "note";
+  readonly text: string;
+}
+
+export interface DoctorReport {
+  /** False when a finding is an error. */
+  readonly ok: boolean;
+  readonly dgsam: string;
+  readonly node: { readonly version: string; readonly required: string };
+  readonly platform: string;
+  readonly addon: {
+    /** The folder of the addon. */
+    readonly folder: string;
+    readonly loads: boolean;
+    /** Compiler and Node of the build; null when there was none. */
+    readonly built: { readonly compiler: string; readonly node: string } | null;
+  };
+  /** The LibTorch that the addon was built against, or would be; null when none was found. */
+  readonly libtorch: FoundLibTorch | null;
+  readonly cuda: {
+    /** The NVIDIA driver's version, "unknown" where it does not tell, null without a driver. */
+    readonly driver: string | null;
+    /** Names of the GPUs, from the driver's own tool. */
+    readonly devices: readonly string[];
+    /** How many of them LibTorch can use. */
+    readonly usable: number;
+  };
+  /** What LibTorch says of itself; null when the addon does not load. */
+  readonly runtime: {
+    readonly version: string;
+    readonly threads: number;
+    readonly interopThreads: number;
+    readonly cpuCapability: string;
+    readonly blas: string;
+    readonly lapack: string;
+    readonly openmp: boolean;
+  } | null;
+  /** Where LibTorch was looked for, in order. */
+  readonly tried: readonly Attempt[];
+  readonly findings: readonly Finding[];
+}
+
+/** Everything about the machine that the report depends on; tests replace parts of it. */
+export interface Surroundings {
+  readonly host: Host;
+  readonly nodeVersion: string;
+  readonly driver: { version: string | null } | null;
+  readonly env: NodeJS.ProcessEnv;
+  /** The module that loads the addon. */
+  readonly nativeModule: URL;
+}
+
+export function currentSurroundings(): Surroundings {
+  return {
+    host: currentHost(),
+    nodeVersion: process.versions.node,
+    driver: findNvidiaDriver(),
+    env: process.env,
+    // Also right from lib/: only the compiled module can be run by itself.
+    nativeModule: new URL("../../dist/native.js", import.meta.url),
+  };
+}
+
+/** Looks at everything; never throws for what it finds, and never loads the addon into this process. */
+export async function collectDoctorReport(surroundings: Surroundings = currentSurroundings()): Promise<DoctorReport> {
+  const { host, nodeVersion, driver, env, nativeModule } = surroundings;
+  const findings: Finding[] = [];
+  const attempt = (check: () => void): void => {
+    try {
+      check();
+    } catch (error) {
+      findings.push({ kind: "error", text: (error as Error).message });
+    }
+  };
+  attempt(() => assertSupportedNode(nodeVersion));
+  attempt(() => assertSupportedPlatform(host, env));
+
+  const record = readRecord();
+  const probe = await probeAddon(nativeModule, env);
+  if ("error" in probe) findings.push({ kind: "error", text: probe.error });
+  const runtime = "runtime" in probe ? probe.runtime : null;
+  // Where something is amiss, what a new build would find says more than what the last one found.
+  const { found, tried } =
+    record === null || runtime === null ? await search(driver, env, findings) : { found: record.libtorch, tried: record.tried };
+  const devices = driver === null ? [] : await deviceNames(env);
+  findings.push(...cudaFindings(driver !== null, found, runtime));
+  if (found !== null && compareVersions(found.version, PINNED_LIBTORCH) > 0)
+    findings.push({ kind: "note", text: `LibTorch ${found.version} is newer than ${PINNED_LIBTORCH}, the newest that dgsam is tested with.` });
+
+  return {
+    ok: findings.every(({ kind }) => kind !== "error"),
+    dgsam: packageVersion(),
+    node: { version: nodeVersion, required: `>=${OLDEST_NODE}` },
+    platform: platformName(host),
+    addon: { folder: RELEASE, loads: runtime !== null, built: record === null ? null : { compiler: record.compiler, node: record.node } },
+    libtorch: found,
+    cuda: { driver: driver === null ? null : (driver.version ?? "unknown"), devices, usable: runtime?.cudaDevices ?? 0 },
+    runtime: runtime === null ? null : {
+      version: runtime.version,
+      threads: runtime.threads,
+      interopThreads: runtime.interopThreads,
+      cpuCapability: runtime.cpuCapability,
+      blas: buildSetting(runtime.config, "BLAS_INFO"),
+      lapack: buildSetting(runtime.config, "LAPACK_INFO"),
+      openmp: runtime.hasOpenmp,
+    },
+    tried,
+    findings,
+  };
+}
+
+/** What a build would find now. */
+async function search(driver: Surroundings["driver"], env: NodeJS.ProcessEnv, findings: Finding[]): Promise<{ found: FoundLibTorch | null; tried: Attempt[] }> {
+  try {
+    return await findLibTorch({ variant: wantedVariant(driver, env), env });
+  } catch (error) {
+    findings.push({ kind: "error", text: (error as Error).message });
+    return { found: null, tried: [] };
+  }
+}
+
+/** Loads the addon in a child: a wrong library may end the process that opens it. */
+async function probeAddon(nativeModule: URL, env: NodeJS.ProcessEnv): Promise<{ runtime: RuntimeInfo } | { error: string }> {
+  const script = `
+    const { native } = await import(${JSON.stringify(nativeModule.href)});
+    process.stdout.write(JSON.stringify(native.runtimeInfo()));`;
+  try {
+    const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "--eval", script], { env });
+    return { runtime: JSON.parse(stdout) as RuntimeInfo };
+  } catch (error) {
+    const { signal, stderr = "" } = error as { signal?: string | null; stderr?: string };
+    if (typeof signal === "string") return { error: `Loading the addon ended the process (${signal}).` };
+    // Node prints the stack; the message alone is for the user.
+    const message = /^\w*Error[^:]*: ([\s\S]*?)(?=\n {4}at |$)/m.exec(stderr)?.[1] ?? stderr;
+    return { error: message.trim() || (error as Error).message };
+  }
+}
+
+async function deviceNames(env: NodeJS.ProcessEnv): Promise<string[]> {
+  try {
+    const { stdout } = await promisify(execFile)("nvidia-smi", ["--query-gpu=name", "--format=csv,noheader"], { env });
+    return stdout.trim().split("\n").filter((line) => line !== "");
+  } catch {
+    return [];
+  }
+}
+
+function cudaFindings(hasDriver: boolean, libtorch: FoundLibTorch | null, runtime: RuntimeInfo | null): Finding[] {
+  if (libtorch === null) return [];
+  const cudaBuild = libtorch.variant.startsWith("cu");
+  if (hasDriver && !cudaBuild)
+    return [{ kind: "note", text: "There is an NVIDIA GPU, but this LibTorch is a CPU build. For a CUDA build: DGSAM_LIBTORCH_VARIANT=cu130 npm rebuild dgsam (without a CPU torch in PATH)" }];
+  if (!hasDriver && cudaBuild) return [{ kind: "note", text: "This LibTorch is a CUDA build, but there is no NVIDIA driver: it runs on the CPU." }];
+  if (hasDriver && runtime !== null && runtime.cudaDevices === 0)
+    return [{ kind: "error", text: `LibTorch (${libtorch.variant}) sees no GPU. The driver may be too old for it; compare with: nvidia-smi` }];
+  return [];
+}
+
+/** A setting in LibTorch's description of its build; "unknown" where it is not told. */
+function buildSetting(config: string, name: string): string {
+  return new RegExp(`\\b${name}=(\\w+)`).exec(config)?.[1] ?? "unknown";
+}
