@@ -1,8 +1,11 @@
 /** Loads the addon. Nothing else in the package touches the native binary. */
 
+import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
-import { nativeError } from "./errors.js";
+import { inspectLibTorch } from "../install/inspect.mjs";
+import { readRecord } from "../install/record.mjs";
+import { DgsamError, nativeError } from "./errors.js";
 
 /** A tensor handle: slot, generation and environment in one safe integer (native/handles.h). 0 is no tensor. */
 export type Handle = number;
@@ -86,10 +89,41 @@ export interface Native {
 
 const packageRoot = fileURLToPath(new URL("..", import.meta.url));
 
+// In a clone the set-up does everything; an installed package can run its install script again.
+const REMEDY = existsSync(new URL("../lib", import.meta.url))
+  ? "run: npm run setup"
+  : "npm may have blocked the install script; run: npm rebuild dgsam --foreground-scripts (with npm 11 and newer, allow it first: npm approve-scripts dgsam)";
+
+function addonError(code: "ERR_ADDON" | "ERR_LIBTORCH", message: string, cause?: unknown): DgsamError {
+  return new DgsamError(code, `${message}; ${REMEDY}. \`dgsam doctor\` shows what was looked for`, cause === undefined ? undefined : { cause });
+}
+
+/** Checks what can be checked without opening a library: a wrong LibTorch would end the process or fail without a reason. */
+function checkBuild(): void {
+  const record = readRecord();
+  if (record === null) throw addonError("ERR_ADDON", "the native addon of dgsam has not been built");
+  const { root, version, abi } = record.libtorch;
+  let present;
+  try {
+    present = inspectLibTorch(root);
+  } catch (error) {
+    throw addonError("ERR_LIBTORCH", `the LibTorch ${version} that the addon was built against is not usable any more: ${(error as Error).message}`, error);
+  }
+  if (present.version !== version || present.abi !== abi)
+    throw addonError("ERR_LIBTORCH", `the addon was built against LibTorch ${version} (${abi}), but ${root} now holds ${present.version} (${present.abi})`);
+}
+
 function load(): Native {
+  checkBuild();
   const require = createRequire(import.meta.url);
   const nodeGypBuild = require("node-gyp-build") as (directory: string) => Addon;
-  return nodeGypBuild(packageRoot).open(nativeError);
+  let addon: Addon;
+  try {
+    addon = nodeGypBuild(packageRoot);
+  } catch (error) {
+    throw addonError("ERR_ADDON", `the native addon does not load: ${(error as Error).message}`, error);
+  }
+  return addon.open(nativeError);
 }
 
 export const native: Native = load();
