@@ -1,5 +1,6 @@
 import {
-  countGradients, enableGrad, grad, gradients, inferenceMode, isGradEnabled, manualSeed, memoryStats, noGrad, ones, ops, randn, scope, setGradients, tensor,
+  countGradients, enableGrad, grad, gradients, inferenceMode, isGradEnabled, manualSeed, memoryStats, noGrad, ones, ops, randn, scope, setGradients,
+  tensor,
   zeroGradients, zeros, type Tensor,
 } from "dgsam";
 import fc from "fast-check";

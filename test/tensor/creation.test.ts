@@ -1,5 +1,6 @@
 import {
-  arange, complex, defaultGenerator, empty, emptyLike, eye, full, fullLike, Generator, linspace, manualSeed, ones, onesLike, rand, randint, randintLike, randLike,
+  arange, complex, defaultGenerator, empty, emptyLike, eye, full, fullLike, Generator, linspace, manualSeed, ones, onesLike, rand, randint,
+  randintLike, randLike,
   randn, randnLike, randperm, scope, tensor, zeros, zerosLike, type Tensor,
 } from "dgsam";
 import { describe, expect, test } from "vitest";
@@ -12,24 +13,41 @@ function inScope(body: () => void): () => void {
 }
 
 const DRAWS: readonly (readonly [python: string, ours: () => Tensor | Tensor[]])[] = [
-  ["torch.rand(5)", () => rand([5])], ["torch.rand(3, 4, dtype=torch.float64)", () => rand([3, 4], { dtype: "float64" })], ["torch.rand(100)", () => rand([100])], ["torch.rand(20, dtype=torch.bfloat16)", () => rand([20], { dtype: "bfloat16" })],
-  ["torch.randn(5)", () => randn([5])], ["torch.randn(100)", () => randn([100])], ["torch.randn(4, 4, dtype=torch.float64)", () => randn([4, 4], { dtype: "float64" })], ["torch.randn(17, dtype=torch.complex64)", () => randn([17], { dtype: "complex64" })],
-  ["torch.randint(10, (20,))", () => randint(10, [20])], ["torch.randint(-5, 5, (3, 3))", () => randint(-5, 5, [3, 3])], ["torch.randint(0, 2, (9,), dtype=torch.float32)", () => randint(0, 2, [9], { dtype: "float32" })],
-  ["torch.randperm(50)", () => randperm(50)], ["torch.randperm(5, dtype=torch.int32)", () => randperm(5, { dtype: "int32" })], ["torch.randn_like(torch.zeros(2, 3))", () => randnLike(zeros([2, 3]))],
-  ["torch.rand_like(torch.zeros(2, 3).double())", () => randLike(zeros([2, 3], { dtype: "float64" }))], ["torch.randint_like(torch.zeros(5), 3)", () => randintLike(zeros([5]), 3)], ["torch.randint_like(torch.zeros(5), -3, 3)", () => randintLike(zeros([5]), -3, 3)],
+  ["torch.rand(5)", () => rand([5])], ["torch.rand(3, 4, dtype=torch.float64)", () => rand([3, 4], { dtype: "float64" })],
+  ["torch.rand(100)", () => rand([100])], ["torch.rand(20, dtype=torch.bfloat16)", () => rand([20], { dtype: "bfloat16" })],
+  ["torch.randn(5)", () => randn([5])], ["torch.randn(100)", () => randn([100])],
+  ["torch.randn(4, 4, dtype=torch.float64)", () => randn([4, 4], { dtype: "float64" })],
+  ["torch.randn(17, dtype=torch.complex64)", () => randn([17], { dtype: "complex64" })],
+  ["torch.randint(10, (20,))", () => randint(10, [20])], ["torch.randint(-5, 5, (3, 3))", () => randint(-5, 5, [3, 3])],
+  ["torch.randint(0, 2, (9,), dtype=torch.float32)", () => randint(0, 2, [9], { dtype: "float32" })],
+  ["torch.randperm(50)", () => randperm(50)], ["torch.randperm(5, dtype=torch.int32)", () => randperm(5, { dtype: "int32" })],
+  ["torch.randn_like(torch.zeros(2, 3))", () => randnLike(zeros([2, 3]))],
+  ["torch.rand_like(torch.zeros(2, 3).double())", () => randLike(zeros([2, 3], { dtype: "float64" }))],
+  ["torch.randint_like(torch.zeros(5), 3)", () => randintLike(zeros([5]), 3)],
+  ["torch.randint_like(torch.zeros(5), -3, 3)", () => randintLike(zeros([5]), -3, 3)],
   ["[torch.randn(3), torch.rand(3), torch.randn(3)]", () => [randn([3]), rand([3]), randn([3])]],
 ];
 
 const GENERATOR_DRAWS: readonly (readonly [python: string, ours: (generator: Generator) => Tensor])[] = [
-  ["torch.rand(5, generator=g)", (generator) => rand([5], { generator })], ["torch.randn(20, generator=g)", (generator) => randn([20], { generator })], ["torch.randint(3, 9, (5,), generator=g)", (generator) => randint(3, 9, [5], { generator })],
-  ["torch.randperm(9, generator=g)", (generator) => randperm(9, { generator })], ["torch.zeros(4).normal_(generator=g)", (generator) => zeros([4]).normal_(0, 1, { generator })],
+  ["torch.rand(5, generator=g)", (generator) => rand([5], { generator })],
+  ["torch.randn(20, generator=g)", (generator) => randn([20], { generator })],
+  ["torch.randint(3, 9, (5,), generator=g)", (generator) => randint(3, 9, [5], { generator })],
+  ["torch.randperm(9, generator=g)", (generator) => randperm(9, { generator })],
+  ["torch.zeros(4).normal_(generator=g)", (generator) => zeros([4]).normal_(0, 1, { generator })],
 ];
 
 const FILLED: readonly (readonly [python: string, ours: () => Tensor])[] = [
-  ["torch.zeros(2, 3)", () => zeros([2, 3])], ["torch.ones(2, dtype=torch.int64)", () => ones([2], { dtype: "int64" })], ["torch.full((2,), 1.5)", () => full([2], 1.5)], ["torch.full((2,), 7)", () => full([2], 7n)], ["torch.full((2,), True)", () => full([2], true)], ["torch.full((2,), 1j)", () => full([2], complex(0, 1))],
-  ["torch.arange(5.)", () => arange(5)], ["torch.arange(1, 4)", () => arange(1n, 4n)], ["torch.arange(1., 2., 0.25)", () => arange(1, 2, 0.25)], ["torch.arange(3, 0, -1, dtype=torch.int16)", () => arange(3, 0, -1, { dtype: "int16" })],
-  ["torch.linspace(0, 1, 7)", () => linspace(0, 1, 7)], ["torch.linspace(-1, 1, 3, dtype=torch.float64)", () => linspace(-1, 1, 3, { dtype: "float64" })], ["torch.eye(3)", () => eye(3)], ["torch.eye(2, 3, dtype=torch.int64)", () => eye(2, 3, { dtype: "int64" })],
-  ["torch.zeros_like(torch.ones(2).int())", () => zerosLike(ones([2], { dtype: "int32" }))], ["torch.ones_like(torch.zeros(2), dtype=torch.bool)", () => onesLike(zeros([2]), { dtype: "bool" })], ["torch.full_like(torch.zeros(2).long(), 3)", () => fullLike(zeros([2], { dtype: "int64" }), 3)],
+  ["torch.zeros(2, 3)", () => zeros([2, 3])], ["torch.ones(2, dtype=torch.int64)", () => ones([2], { dtype: "int64" })],
+  ["torch.full((2,), 1.5)", () => full([2], 1.5)], ["torch.full((2,), 7)", () => full([2], 7n)], ["torch.full((2,), True)", () => full([2], true)],
+  ["torch.full((2,), 1j)", () => full([2], complex(0, 1))],
+  ["torch.arange(5.)", () => arange(5)], ["torch.arange(1, 4)", () => arange(1n, 4n)], ["torch.arange(1., 2., 0.25)", () => arange(1, 2, 0.25)],
+  ["torch.arange(3, 0, -1, dtype=torch.int16)", () => arange(3, 0, -1, { dtype: "int16" })],
+  ["torch.linspace(0, 1, 7)", () => linspace(0, 1, 7)],
+  ["torch.linspace(-1, 1, 3, dtype=torch.float64)", () => linspace(-1, 1, 3, { dtype: "float64" })], ["torch.eye(3)", () => eye(3)],
+  ["torch.eye(2, 3, dtype=torch.int64)", () => eye(2, 3, { dtype: "int64" })],
+  ["torch.zeros_like(torch.ones(2).int())", () => zerosLike(ones([2], { dtype: "int32" }))],
+  ["torch.ones_like(torch.zeros(2), dtype=torch.bool)", () => onesLike(zeros([2]), { dtype: "bool" })],
+  ["torch.full_like(torch.zeros(2).long(), 3)", () => fullLike(zeros([2], { dtype: "int64" }), 3)],
 ];
 
 describe.skipIf(!hasTorch)("equal PyTorch's", { timeout: 60_000 }, () => {
@@ -61,29 +79,45 @@ describe.skipIf(!hasTorch)("equal PyTorch's", { timeout: 60_000 }, () => {
 
 describe("defaults", () => {
   test("float32 where a number says nothing, int64 for indices", inScope(() => {
-    expect([zeros([1]), ones([1]), empty([1]), full([1], 1), arange(2), linspace(0, 1, 2), eye(1), rand([1]), randn([1]), randint(2, [1]), randperm(2), full([1], 1n), arange(2n), full([1], true)].map(({ dtype }) => dtype)).toEqual(
+    expect([
+      zeros([1]), ones([1]), empty([1]), full([1], 1), arange(2), linspace(0, 1, 2), eye(1), rand([1]), randn([1]), randint(2, [1]), randperm(2),
+      full([1], 1n), arange(2n), full([1], true),
+    ].map(({ dtype }) => dtype)).toEqual(
       ["float32", "float32", "float32", "float32", "float32", "float32", "float32", "float32", "float32", "int64", "int64", "int64", "int64", "bool"]);
   }));
 
   test("Like forms take dtype and device of their model, and options of their own", inScope(() => {
     const model = zeros([2, 3], { dtype: "float64" });
-    expect([zerosLike(model), onesLike(model), emptyLike(model), fullLike(model, 2), randLike(model), randnLike(model)].map(({ dtype, shape }) => [dtype, shape])).toEqual(new Array(6).fill(["float64", [2, 3]]));
-    expect([zerosLike(model, { dtype: "int8" }).dtype, onesLike(model, { requiresGrad: true }).requiresGrad, emptyLike(model, { device: "meta" }).device]).toEqual(["int8", true, "meta"]);
+    expect([
+      zerosLike(model), onesLike(model), emptyLike(model), fullLike(model, 2), randLike(model), randnLike(model),
+    ].map(({ dtype, shape }) => [dtype, shape])).toEqual(new Array(6).fill(["float64", [2, 3]]));
+    expect([
+      zerosLike(model, { dtype: "int8" }).dtype, onesLike(model, { requiresGrad: true }).requiresGrad, emptyLike(model, { device: "meta" }).device,
+    ]).toEqual(["int8", true, "meta"]);
     expect(zerosLike(zeros([1, 2, 2, 2]), { memoryFormat: "channels_last" }).strides).toEqual([8, 1, 4, 2]);
   }));
 
   test("requiresGrad and device", inScope(() => {
-    expect([zeros([1], { requiresGrad: true }).requiresGrad, randn([1]).requiresGrad, rand([2], { device: "meta" }).device, empty([1, 2, 2, 2], { memoryFormat: "channels_last" }).strides]).toEqual([true, false, "meta", [8, 1, 4, 2]]);
+    expect([
+      zeros([1], { requiresGrad: true }).requiresGrad, randn([1]).requiresGrad, rand([2], { device: "meta" }).device,
+      empty([1, 2, 2, 2], { memoryFormat: "channels_last" }).strides,
+    ]).toEqual([true, false, "meta", [8, 1, 4, 2]]);
   }));
 });
 
 describe("refusals", () => {
   test.each([
-    ["a negative size", () => zeros([-1]), "ERR_SHAPE", /Dimension size must be non-negative/], ["a size for a shape", () => zeros(2 as never), "ERR_ARGUMENT", /argument 'size': expected an array/], ["a broken size", () => zeros([1.5]), "ERR_ARGUMENT", /got the number 1\.5 at index 0/],
-    ["an unknown dtype", () => zeros([2], { dtype: "float" as never }), "ERR_ARGUMENT", /argument 'dtype'/], ["no bound", () => arange(undefined as never), "ERR_ARGUMENT", /^arange\(end\): expected a number or bigint, got undefined/],
-    ["a step that leads away", () => arange(0, 5, -1), "ERR_NATIVE", /upper bound and lower bound inconsistent with step sign/], ["an empty range", () => randint(5, 5, [1]), "ERR_NATIVE", /random_ expects 'from' to be less than 'to'/],
-    ["gradients of integers", () => ones([1], { dtype: "int64", requiresGrad: true }), "ERR_DTYPE", /floating-point or complex/], ["no generator", () => rand([1], { generator: {} as never }), "ERR_ARGUMENT", /argument 'generator': expected a Generator/],
-    ["a device that is not there", () => zeros([1], { device: "cuda:99" }), "ERR_DEVICE", /./], ["a negative count", () => linspace(0, 1, -1), "ERR_NATIVE", /number of steps must be non-negative/],
+    ["a negative size", () => zeros([-1]), "ERR_SHAPE", /Dimension size must be non-negative/],
+    ["a size for a shape", () => zeros(2 as never), "ERR_ARGUMENT", /argument 'size': expected an array/],
+    ["a broken size", () => zeros([1.5]), "ERR_ARGUMENT", /got the number 1\.5 at index 0/],
+    ["an unknown dtype", () => zeros([2], { dtype: "float" as never }), "ERR_ARGUMENT", /argument 'dtype'/],
+    ["no bound", () => arange(undefined as never), "ERR_ARGUMENT", /^arange\(end\): expected a number or bigint, got undefined/],
+    ["a step that leads away", () => arange(0, 5, -1), "ERR_NATIVE", /upper bound and lower bound inconsistent with step sign/],
+    ["an empty range", () => randint(5, 5, [1]), "ERR_NATIVE", /random_ expects 'from' to be less than 'to'/],
+    ["gradients of integers", () => ones([1], { dtype: "int64", requiresGrad: true }), "ERR_DTYPE", /floating-point or complex/],
+    ["no generator", () => rand([1], { generator: {} as never }), "ERR_ARGUMENT", /argument 'generator': expected a Generator/],
+    ["a device that is not there", () => zeros([1], { device: "cuda:99" }), "ERR_DEVICE", /./],
+    ["a negative count", () => linspace(0, 1, -1), "ERR_NATIVE", /number of steps must be non-negative/],
   ] as const)("%s", (_, make, code, message) => {
     scope(() => expectError(make, code, message));
   });

@@ -17,10 +17,13 @@ const SIZES: Readonly<Partial<Record<DType, number>>> = {
 describe("tensor(data)", () => {
   test.each([
     [1.5, "float32", []], [1n, "int64", []], [true, "bool", []], [complex(1, 2), "complex64", []], [{ re: 1, im: 2 }, "complex64", []],
-    [[1, 2], "float32", [2]], [[1n, 2n], "int64", [2]], [[true], "bool", [1]], [[1, 2n, true], "float32", [3]], [[1n, true], "int64", [2]], [[1, complex(0, 1)], "complex64", [2]],
+    [[1, 2], "float32", [2]], [[1n, 2n], "int64", [2]], [[true], "bool", [1]], [[1, 2n, true], "float32", [3]], [[1n, true], "int64", [2]],
+    [[1, complex(0, 1)], "complex64", [2]],
     [[], "float32", [0]], [[[], []], "float32", [2, 0]], [[[[1]], [[2]]], "float32", [2, 1, 1]],
-    [new Float32Array(2), "float32", [2]], [new Float64Array(2), "float64", [2]], [new Int8Array(2), "int8", [2]], [new Uint8Array(2), "uint8", [2]], [new Uint8ClampedArray(2), "uint8", [2]], [new Int16Array(2), "int16", [2]],
-    [new Uint16Array(2), "uint16", [2]], [new Int32Array(2), "int32", [2]], [new Uint32Array(2), "uint32", [2]], [new BigInt64Array(2), "int64", [2]], [new BigUint64Array(2), "uint64", [2]],
+    [new Float32Array(2), "float32", [2]], [new Float64Array(2), "float64", [2]], [new Int8Array(2), "int8", [2]], [new Uint8Array(2), "uint8", [2]],
+    [new Uint8ClampedArray(2), "uint8", [2]], [new Int16Array(2), "int16", [2]],
+    [new Uint16Array(2), "uint16", [2]], [new Int32Array(2), "int32", [2]], [new Uint32Array(2), "uint32", [2]],
+    [new BigInt64Array(2), "int64", [2]], [new BigUint64Array(2), "uint64", [2]],
   ] as const)("%s is %s of shape %j", (data, dtype, shape) => {
     scope(() => {
       const made = tensor(data as never);
@@ -57,7 +60,8 @@ describe("tensor(data)", () => {
     [[1, [2]], "ERR_SHAPE", /irregular: found an array at depth 1 where numbers are expected/],
     [[[1], 2], "ERR_SHAPE", /irregular: expected an array of length 1 at depth 1, got the number 2/],
     ["12", "ERR_ARGUMENT", /^tensor\(data\): expected numbers, bigints, booleans or complex numbers, got the string "12"/],
-    [[1, "2"], "ERR_ARGUMENT", /got the string "2"/], [null, "ERR_ARGUMENT", /got null/], [undefined, "ERR_ARGUMENT", /got undefined/], [[1, undefined], "ERR_ARGUMENT", /got undefined/],
+    [[1, "2"], "ERR_ARGUMENT", /got the string "2"/], [null, "ERR_ARGUMENT", /got null/], [undefined, "ERR_ARGUMENT", /got undefined/],
+    [[1, undefined], "ERR_ARGUMENT", /got undefined/],
     [new DataView(new ArrayBuffer(4)), "ERR_ARGUMENT", /expected numbers, arrays or a typed array, got a DataView/],
   ] as const)("refuses %j", (data, code, message) => {
     expectError(() => tensor(data as never), code, message);
@@ -110,17 +114,23 @@ describe("round trips", () => {
   });
 
   test("data() is a typed array of the dtype's own kind", inScope(() => {
-    const kinds = Object.keys(SIZES).filter((dtype) => !dtype.startsWith("float8")).map((dtype) => [dtype, zeros([2], { dtype: dtype as DType }).data().constructor.name, zeros([2], { dtype: dtype as DType }).data().length]);
+    const kinds = Object.keys(SIZES).filter((dtype) => !dtype.startsWith("float8")).map((dtype) => [
+      dtype, zeros([2], { dtype: dtype as DType }).data().constructor.name, zeros([2], { dtype: dtype as DType }).data().length,
+    ]);
     expect(Object.fromEntries(kinds.map(([dtype, kind, length]) => [dtype, `${kind} ${length}`]))).toEqual({
-      uint8: "Uint8Array 2", int8: "Int8Array 2", int16: "Int16Array 2", int32: "Int32Array 2", int64: "BigInt64Array 2", uint16: "Uint16Array 2", uint32: "Uint32Array 2", uint64: "BigUint64Array 2",
-      float16: "Uint16Array 2", bfloat16: "Uint16Array 2", float32: "Float32Array 2", float64: "Float64Array 2", complex32: "Uint16Array 4", complex64: "Float32Array 4", complex128: "Float64Array 4", bool: "Uint8Array 2",
+      uint8: "Uint8Array 2", int8: "Int8Array 2", int16: "Int16Array 2", int32: "Int32Array 2", int64: "BigInt64Array 2", uint16: "Uint16Array 2",
+      uint32: "Uint32Array 2", uint64: "BigUint64Array 2",
+      float16: "Uint16Array 2", bfloat16: "Uint16Array 2", float32: "Float32Array 2", float64: "Float64Array 2", complex32: "Uint16Array 4",
+      complex64: "Float32Array 4", complex128: "Float64Array 4", bool: "Uint8Array 2",
     });
     expect([tensor([1, -2], { dtype: "float16" }).data(), tensor([1], { dtype: "bfloat16" }).data()]).toEqual([Uint16Array.of(0x3c00, 0xc000), Uint16Array.of(0x3f80)]);
   }));
 
   test("data() and toBytes() are row-major copies of any view", inScope(() => {
     const x = tensor([[1, 2, 3], [4, 5, 6]]);
-    expect([x.t().data(), x.get(1).data(), x.slice(1, 0, null, 2).data(), x.expand(2, 2, 3).data().length]).toEqual([Float32Array.of(1, 4, 2, 5, 3, 6), Float32Array.of(4, 5, 6), Float32Array.of(1, 3, 4, 6), 12]);
+    expect([
+      x.t().data(), x.get(1).data(), x.slice(1, 0, null, 2).data(), x.expand(2, 2, 3).data().length,
+    ]).toEqual([Float32Array.of(1, 4, 2, 5, 3, 6), Float32Array.of(4, 5, 6), Float32Array.of(1, 3, 4, 6), 12]);
     const data = x.data();
     data[0] = 99;
     expect(x.get(0).get(0).item()).toBe(1);
@@ -129,12 +139,18 @@ describe("round trips", () => {
   }));
 
   test("toArray() gives each dtype's values", inScope(() => {
-    expect([tensor([1.5], { dtype: "float16" }), tensor([1.5], { dtype: "bfloat16" }), tensor([true]), tensor([2n ** 60n, 1n]), tensor([complex(1, 2)]), tensor(3), zeros([0, 2]), zeros([2, 0])].map((each) => each.toArray())).toEqual(
+    expect([
+      tensor([1.5], { dtype: "float16" }), tensor([1.5], { dtype: "bfloat16" }), tensor([true]), tensor([2n ** 60n, 1n]), tensor([complex(1, 2)]),
+      tensor(3), zeros([0, 2]), zeros([2, 0]),
+    ].map((each) => each.toArray())).toEqual(
       [[1.5], [1.5], [true], [2n ** 60n, 1], [{ re: 1, im: 2 }], 3, [], [[], []]]);
   }));
 
   test("item() needs exactly one element", inScope(() => {
-    expect([tensor(2.5).item(), tensor([[3]]).item(), tensor(true).item(), tensor(2n ** 60n).item(), tensor(complex(1, 2)).item(), tensor(0.5, { dtype: "bfloat16" }).item()]).toEqual([2.5, 3, true, 2n ** 60n, { re: 1, im: 2 }, 0.5]);
+    expect([
+      tensor(2.5).item(), tensor([[3]]).item(), tensor(true).item(), tensor(2n ** 60n).item(), tensor(complex(1, 2)).item(),
+      tensor(0.5, { dtype: "bfloat16" }).item(),
+    ]).toEqual([2.5, 3, true, 2n ** 60n, { re: 1, im: 2 }, 0.5]);
     expectError(() => tensor([1, 2]).item(), "ERR_SHAPE", /^item\(\): expected a tensor of one element, got shape \[2\]; use toArray\(\) or data\(\)/);
     expectError(() => zeros([0]).item(), "ERR_SHAPE", /got shape \[0\]/);
   }));
@@ -147,7 +163,10 @@ describe("round trips", () => {
 
 describe("fromBytes", () => {
   test("takes buffers, views and shared memory; uint8 unless told", inScope(() => {
-    expect([fromBytes(Buffer.from([1, 2])).dtype, fromBytes(Buffer.from([1, 2])).toArray(), fromBytes(new ArrayBuffer(4), { dtype: "int32" }).toArray(), fromBytes(new SharedArrayBuffer(2)).shape, fromBytes(new Uint8Array([9, 1, 0]).subarray(1), { dtype: "int16" }).toArray()]).toEqual(
+    expect([
+      fromBytes(Buffer.from([1, 2])).dtype, fromBytes(Buffer.from([1, 2])).toArray(), fromBytes(new ArrayBuffer(4), { dtype: "int32" }).toArray(),
+      fromBytes(new SharedArrayBuffer(2)).shape, fromBytes(new Uint8Array([9, 1, 0]).subarray(1), { dtype: "int16" }).toArray(),
+    ]).toEqual(
       ["uint8", [1, 2], [0], [2], [1]]);
     expect(fromBytes(new Float32Array([1, 2, 3, 4]), { dtype: "float32", shape: [2, 2], requiresGrad: true }).requiresGrad).toBe(true);
   }));

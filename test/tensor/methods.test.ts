@@ -98,8 +98,10 @@ describe.skipIf(!hasTorch)("as PyTorch", { timeout: 60_000 }, () => {
 
   test("random fills and draws equal PyTorch's for the same seed", () => {
     const calls: MethodCall[] = [
-      ["$a", "uniform_"], ["$a", "uniform_", -1, 1], ["$a", "normal_"], ["$a", "normal_", 2, 0.5], ["$i", "random_"], ["$i", "random_", 10], ["$i", "random_", -3, 3], ["$a", "bernoulli_"], ["$a", "bernoulli_", 0.9],
-      ["$a", "bernoulli_", "$u"], ["$a", "exponential_"], ["$a", "exponential_", 2], ["$a", "logNormal_"], ["$a", "cauchy_"], ["$a", "geometric_", 0.3], ["$u", "bernoulli"], ["$weights", "multinomial", 2], ["$weights", "multinomial", 5, true],
+      ["$a", "uniform_"], ["$a", "uniform_", -1, 1], ["$a", "normal_"], ["$a", "normal_", 2, 0.5], ["$i", "random_"], ["$i", "random_", 10],
+      ["$i", "random_", -3, 3], ["$a", "bernoulli_"], ["$a", "bernoulli_", 0.9],
+      ["$a", "bernoulli_", "$u"], ["$a", "exponential_"], ["$a", "exponential_", 2], ["$a", "logNormal_"], ["$a", "cauchy_"],
+      ["$a", "geometric_", 0.3], ["$u", "bernoulli"], ["$weights", "multinomial", 2], ["$weights", "multinomial", 5, true],
       ["$a", "dropout", 0.5, true],
     ];
     scope(() => {
@@ -141,7 +143,8 @@ describe("free functions", () => {
 describe("methods", () => {
   test("about 200 of them, each called in these tests", () => {
     const elsewhere = new Set([
-      "constructor", "dispose", "item", "toArray", "data", "toBytes", "backward", "retainGrad", "toString", "get", "slice", "index", "cuda", "toDense",
+      "constructor", "dispose", "item", "toArray", "data", "toBytes", "backward", "retainGrad", "toString", "get", "slice", "index", "cuda",
+      "toDense",
       "uniform_", "normal_", "random_", "bernoulli_", "exponential_", "logNormal_", "cauchy_", "geometric_", "bernoulli", "multinomial",
     ]);
     const inPlace = new Set([...IN_PLACE_CALLS.map(([, method]) => method), ...[...calledMethods].map((method) => `${method}_`)]);
@@ -161,7 +164,9 @@ describe("methods", () => {
   test("lists of sizes may be spread", () => {
     scope(() => {
       const x = randn([2, 3, 4]);
-      expect([x.view(6, 4).shape, x.view(-1).shape, x.reshape(4, 6).shape, x.permute(2, 0, 1).shape, x.flip(0, 1).shape]).toEqual([[6, 4], [24], [4, 6], [4, 2, 3], [2, 3, 4]]);
+      expect([
+        x.view(6, 4).shape, x.view(-1).shape, x.reshape(4, 6).shape, x.permute(2, 0, 1).shape, x.flip(0, 1).shape,
+      ]).toEqual([[6, 4], [24], [4, 6], [4, 2, 3], [2, 3, 4]]);
       expect([x.expand(5, 2, 3, 4).shape, x.repeat(1, 2, 1).shape, x.tile(2, 1, 1).shape]).toEqual([[5, 2, 3, 4], [2, 6, 4], [4, 3, 4]]);
     });
   });
@@ -169,7 +174,9 @@ describe("methods", () => {
   test("slices as Python does", () => {
     scope(() => {
       const x = dgsam.arange(6);
-      expect([x.slice(0, 1, 4), x.slice(0, -2), x.slice(0, null, null, 2), x.slice(0, 4, 2), x.slice(0, 2, 100)].map((each) => each.toArray())).toEqual([[1, 2, 3], [4, 5], [0, 2, 4], [], [2, 3, 4, 5]]);
+      expect([
+        x.slice(0, 1, 4), x.slice(0, -2), x.slice(0, null, null, 2), x.slice(0, 4, 2), x.slice(0, 2, 100),
+      ].map((each) => each.toArray())).toEqual([[1, 2, 3], [4, 5], [0, 2, 4], [], [2, 3, 4, 5]]);
       x.slice(0, 0, 2).fill_(9);
       expect(x.toArray()).toEqual([9, 9, 2, 3, 4, 5]);
     });

@@ -30,7 +30,8 @@ function samples(): Tensor[] {
       zeros([0], { dtype }), zeros([0, 3], { dtype }), arange(30, { dtype }), ones([3, 4], { dtype }), randint(0, 100, [4, 5], { dtype }),
     );
   made.push(
-    tensor([-5, 100], { dtype: "int16" }), tensor([2n ** 62n, -1n]), tensor([(-2n) ** 63n]), fromBytes(new BigUint64Array([2n ** 64n - 1n]), { dtype: "uint64" }),
+    tensor([-5, 100], { dtype: "int16" }), tensor([2n ** 62n, -1n]), tensor([(-2n) ** 63n]),
+    fromBytes(new BigUint64Array([2n ** 64n - 1n]), { dtype: "uint64" }),
     tensor(true), tensor([true, false]), tensor([[true], [false]]), zeros([0], { dtype: "bool" }), zeros([2, 0], { dtype: "bool" }),
     tensor(3.5), tensor(3), tensor(-1e-9), tensor(1e10), zeros([]), zeros([0]), zeros([1, 0, 2]), zeros([1]), zeros([1, 1, 1]),
     randn([3, 4]), randn([2, 3, 4]), randn([2, 1, 2, 3]), randn([20]), randn([100]), randn([7, 30]), eye(5), rand([3]).mul(1e-6),

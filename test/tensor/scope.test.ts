@@ -34,10 +34,16 @@ describe("scope", () => {
     const made = scope(() => {
       zeros([9]);
       const shared = tensor(1);
-      return { list: [tensor(2), [tensor(3)]], map: new Map<unknown, unknown>([["a", tensor(4)], [tensor(5), 1]]), set: new Set([tensor(6)]), shared, again: shared, text: "x", none: null };
+      return {
+        list: [tensor(2), [tensor(3)]], map: new Map<unknown, unknown>([["a", tensor(4)], [tensor(5), 1]]), set: new Set([tensor(6)]), shared,
+        again: shared, text: "x", none: null,
+      };
     });
     expect(live()).toBe(before + 6);
-    const tensors = [made.shared, made.list[0] as Tensor, (made.list[1] as Tensor[])[0]!, made.map.get("a") as Tensor, [...made.map.keys()][1] as Tensor, [...made.set][0]!];
+    const tensors = [
+      made.shared, made.list[0] as Tensor, (made.list[1] as Tensor[])[0]!, made.map.get("a") as Tensor, [...made.map.keys()][1] as Tensor,
+      [...made.set][0]!,
+    ];
     expect(tensors.map((each) => each.item())).toEqual([1, 2, 3, 4, 5, 6]);
     for (const each of tensors) each.dispose();
     expect(live()).toBe(before);
@@ -230,10 +236,14 @@ describe("dispose", () => {
     const x = zeros([2, 2]);
     x.dispose();
     const uses: Record<string, (t: Tensor) => unknown> = {
-      shape: (t) => t.shape, dtype: (t) => t.dtype, ndim: (t) => t.ndim, numel: (t) => t.numel, device: (t) => t.device, layout: (t) => t.layout, strides: (t) => t.strides, isLeaf: (t) => t.isLeaf,
-      isInference: (t) => t.isInference, requiresGrad: (t) => t.requiresGrad, "requiresGrad =": (t) => { t.requiresGrad = true; }, grad: (t) => t.grad, "grad =": (t) => { t.grad = null; }, version: (t) => t.version,
-      item: (t) => t.item(), toArray: (t) => t.toArray(), data: (t) => t.data(), toBytes: (t) => t.toBytes(), to: (t) => t.to("float64"), backward: (t) => t.backward(), retainGrad: (t) => t.retainGrad(), detach: (t) => t.detach(),
-      add: (t) => t.add(1), "add (second)": (t) => zeros([1]).add(t), add_: (t) => t.add_(1), sum: (t) => t.sum(), T: (t) => t.T, size: (t) => t.size(0), iterate: (t) => [...t], where: (t) => t.where(t, t), cuda: (t) => t.cpu(),
+      shape: (t) => t.shape, dtype: (t) => t.dtype, ndim: (t) => t.ndim, numel: (t) => t.numel, device: (t) => t.device, layout: (t) => t.layout,
+      strides: (t) => t.strides, isLeaf: (t) => t.isLeaf,
+      isInference: (t) => t.isInference, requiresGrad: (t) => t.requiresGrad, "requiresGrad =": (t) => { t.requiresGrad = true; },
+      grad: (t) => t.grad, "grad =": (t) => { t.grad = null; }, version: (t) => t.version,
+      item: (t) => t.item(), toArray: (t) => t.toArray(), data: (t) => t.data(), toBytes: (t) => t.toBytes(), to: (t) => t.to("float64"),
+      backward: (t) => t.backward(), retainGrad: (t) => t.retainGrad(), detach: (t) => t.detach(),
+      add: (t) => t.add(1), "add (second)": (t) => zeros([1]).add(t), add_: (t) => t.add_(1), sum: (t) => t.sum(), T: (t) => t.T,
+      size: (t) => t.size(0), iterate: (t) => [...t], where: (t) => t.where(t, t), cuda: (t) => t.cpu(),
       gradOf: (t) => tensor([1], { requiresGrad: true }).sum().backward(t),
     };
     scope(() => {

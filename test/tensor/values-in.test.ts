@@ -23,8 +23,10 @@ describe("int", () => {
   }));
 
   test.each([
-    [1.5, "the number 1.5"], [Number.NaN, "the number NaN"], [Infinity, "the number Infinity"], [2 ** 53, "the number 9007199254740992"], ["1", 'the string "1"'], [true, "the boolean true"],
-    [2n ** 63n, "the bigint 9223372036854775808n"], [-(2n ** 63n) - 1n, "the bigint -9223372036854775809n"], [null, "null"], [[1], "an array of length 1"], [double(1), "a Double"], [Symbol("s"), "a symbol"], [() => 1, "a function"],
+    [1.5, "the number 1.5"], [Number.NaN, "the number NaN"], [Infinity, "the number Infinity"], [2 ** 53, "the number 9007199254740992"],
+    ["1", 'the string "1"'], [true, "the boolean true"],
+    [2n ** 63n, "the bigint 9223372036854775808n"], [-(2n ** 63n) - 1n, "the bigint -9223372036854775809n"], [null, "null"],
+    [[1], "an array of length 1"], [double(1), "a Double"], [Symbol("s"), "a symbol"], [() => 1, "a function"],
   ] as [unknown, string][])("refuses %s", (value, words) => {
     scope(() => {
       const { message } = expectError(() => select(value), "ERR_ARGUMENT", /^aten::select\.int: argument 'index': expected a safe integer or a bigint within 64 bits, got /);
@@ -46,7 +48,10 @@ describe("float", () => {
     expect([equalWithin(0.2), equalWithin(0), equalWithin(1), equalWithin(Infinity), equalWithin(double(0.2))]).toEqual([true, false, true, true, true]);
   }));
 
-  test.each([["0.1", 'the string "0.1"'], [true, "the boolean true"], [1n, "the bigint 1n"], [null, "null"], [{ re: 1, im: 0 }, "an object with keys {re, im}"]] as [unknown, string][])("refuses %s", (value, words) => {
+  test.each([
+    ["0.1", 'the string "0.1"'], [true, "the boolean true"], [1n, "the bigint 1n"], [null, "null"],
+    [{ re: 1, im: 0 }, "an object with keys {re, im}"],
+  ] as [unknown, string][])("refuses %s", (value, words) => {
     scope(() => {
       const { message } = expectError(() => equalWithin(value), "ERR_ARGUMENT", /^aten::allclose\.default: argument 'rtol': expected a number, got /);
       expect(message).toContain(`got ${words}`);
@@ -70,7 +75,9 @@ describe("Scalar", () => {
     expect([plus(complex(1, 2)), plus({ re: 1, im: 2 })]).toEqual([0, 1].map(() => ({ dtype: "complex64", value: { re: 2, im: 2 } })));
   }));
 
-  test.each([["2", 'the string "2"'], [2n ** 63n, "the bigint 9223372036854775808n"], [null, "null"], [[1], "an array of length 1"], [new Date(0), "a Date"]] as [unknown, string][])("refuses %s", (value, words) => {
+  test.each([
+    ["2", 'the string "2"'], [2n ** 63n, "the bigint 9223372036854775808n"], [null, "null"], [[1], "an array of length 1"], [new Date(0), "a Date"],
+  ] as [unknown, string][])("refuses %s", (value, words) => {
     scope(() => {
       const { message } = expectError(() => plus(value), "ERR_ARGUMENT", /^aten::add\.Scalar: argument 'other': expected a number, bigint within 64 bits, boolean, double\(\) or complex\(\), got /);
       expect(message).toContain(`got ${words}`);
@@ -82,7 +89,10 @@ describe("Tensor", () => {
   test("a number in its place is a wrapped number: it does not widen the dtype", inScope(() => {
     const half = tensor([1, 2], { dtype: "float16" });
     const ints = tensor([1n, 2n]);
-    expect([aten["add.Tensor"](half, 1.5), aten["add.Tensor"](half, 1), aten["add.Tensor"](ints, 1n), aten["add.Tensor"](ints, 1.5), aten["add.Tensor"](ints, true), aten["add.Tensor"](ints, complex(0, 1)), aten["add.Tensor"](ints, double(1))].map(({ dtype }) => dtype))
+    expect([
+      aten["add.Tensor"](half, 1.5), aten["add.Tensor"](half, 1), aten["add.Tensor"](ints, 1n), aten["add.Tensor"](ints, 1.5),
+      aten["add.Tensor"](ints, true), aten["add.Tensor"](ints, complex(0, 1)), aten["add.Tensor"](ints, double(1)),
+    ].map(({ dtype }) => dtype))
       .toEqual(["float16", "float16", "int64", "float32", "int64", "complex64", "float32"]);
   }));
 
@@ -91,7 +101,9 @@ describe("Tensor", () => {
     expectError(() => untyped("relu.default")(null), "ERR_ARGUMENT", /^aten::relu\.default: argument 'self': expected a Tensor or a number, got null/);
   }));
 
-  test.each([["x", 'the string "x"'], [{}, "missing"], [[1], "an array of length 1"], [undefined, "missing"], [new Float32Array(2), "a Float32Array"]] as [unknown, string][])("refuses %s", (value, words) => {
+  test.each([
+    ["x", 'the string "x"'], [{}, "missing"], [[1], "an array of length 1"], [undefined, "missing"], [new Float32Array(2), "a Float32Array"],
+  ] as [unknown, string][])("refuses %s", (value, words) => {
     expectError(() => untyped("relu.default")(value), "ERR_ARGUMENT", new RegExp(`^aten::relu\\.default: argument 'self'.*${words}`));
   });
 });
@@ -134,7 +146,10 @@ describe("bool, str and names", () => {
 describe("lists", () => {
   test("take arrays, typed arrays and, for int[n], one number", inScope(() => {
     const x = zeros([2, 3]);
-    expect([aten["permute.default"](x, [1, 0]).shape, aten["permute.default"](x, Int32Array.of(1, 0)).shape, aten["view.default"](x, [3n, 2n]).shape, aten["view.default"](x, BigInt64Array.of(6n)).shape]).toEqual([[3, 2], [3, 2], [3, 2], [6]]);
+    expect([
+      aten["permute.default"](x, [1, 0]).shape, aten["permute.default"](x, Int32Array.of(1, 0)).shape, aten["view.default"](x, [3n, 2n]).shape,
+      aten["view.default"](x, BigInt64Array.of(6n)).shape,
+    ]).toEqual([[3, 2], [3, 2], [3, 2], [6]]);
     expect(aten["sum.dim_IntList"](x, 1).shape).toEqual([2]);
     expect(aten["view.default"](x, [-1]).shape).toEqual([6]);
     expect(aten["avg_pool2d.default"](zeros([1, 4, 4]), 2).shape).toEqual([1, 2, 2]);

@@ -11,7 +11,10 @@ function inScope(body: () => void): () => void {
 describe("results", () => {
   test("numbers; int64 beyond 2^53 as bigint, complex as { re, im }, booleans", inScope(() => {
     const value = (source: Tensor): unknown => aten._local_scalar_dense(source);
-    expect([value(tensor(1.5)), value(tensor(3n)), value(tensor(2n ** 53n)), value(tensor(-(2n ** 63n))), value(tensor(2n ** 53n - 1n)), value(tensor(true)), value(tensor(complex(1, -2)))]).toEqual(
+    expect([
+      value(tensor(1.5)), value(tensor(3n)), value(tensor(2n ** 53n)), value(tensor(-(2n ** 63n))), value(tensor(2n ** 53n - 1n)),
+      value(tensor(true)), value(tensor(complex(1, -2))),
+    ]).toEqual(
       [1.5, 3, 2n ** 53n, -(2n ** 63n), 2 ** 53 - 1, true, { re: 1, im: -2 }]);
     expect([aten.equal(tensor([1]), tensor([1])), aten.q_scale(aten["quantize_per_tensor.default"](tensor([1]), 0.5, 0, "quint8"))]).toEqual([true, 0.5]);
   }));
