@@ -207,7 +207,9 @@ async function downloadArchive(staging, { url, sha256 }) {
 async function unpack(archive, folder) {
   const result = await run("cmake", ["-E", "tar", "xf", archive], { cwd: folder });
   // CMake ends with status 0 even where it unpacked damaged files.
-  if (!result.ok || /error|bad CRC|truncated/i.test(result.stderr)) throw failure(result, folder);
+  if (result.ok && !/error|bad CRC|truncated/i.test(result.stderr)) return;
+  if (isDiskFull(result.stderr)) throw diskFull(folder);
+  throw new Error(`${path.basename(archive)} is damaged: ${result.stderr.trim().split("\n")[0]?.replace(/^cmake -E tar: /, "") || result.reason}`);
 }
 
 /**
@@ -217,6 +219,6 @@ async function unpack(archive, folder) {
 function failure({ stderr, reason }, folder) {
   // A full disk matters more than a command's last words.
   if (isDiskFull(stderr)) return diskFull(folder);
-  const said = stderr.split("\n").filter((line) => /\berror: |bad CRC/i.test(line));
+  const said = stderr.split("\n").filter((line) => /\berror: /i.test(line));
   return new Error((said.at(-1) ?? (lastLine(stderr) || reason)).trim().replace(/^error: /i, ""));
 }

@@ -1,5 +1,6 @@
 /** Stand-ins for LibTorch folders, wheels, commands and machines. */
 import { spawnSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -45,7 +46,7 @@ export function makeLibTorch(root: string, options: FakeLibTorch = {}): string {
   }
   mkdirSync(path.join(root, lib), { recursive: true });
   for (const name of options.libraries ?? ["torch", "torch_cpu", "c10"])
-    writeFileSync(path.join(root, lib, `lib${name}.so`), name === "c10" ? `\x7fELF ${ABI[abi]} ...` : "\x7fELF");
+    writeFileSync(path.join(root, lib, `lib${name}.so`), name === "c10" ? `\x7fELF ${ABI[abi]} ...` : randomBytes(4096));
   if (version !== null)
     writeFileSync(path.join(root, "version.py"), `__version__ = '${version}'\ncuda: Optional[str] = ${cuda === null ? "None" : `'${cuda}'`}\n`);
   if (buildVersion !== undefined) writeFileSync(path.join(root, "build-version"), `${buildVersion}\n`);

@@ -1,0 +1,181 @@
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import path from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
+import type { Archive } from "../../install/archives.mjs";
+import { archive as officialArchive } from "../../install/archives.mjs";
+import { cachedLibTorch } from "../../install/cache.mjs";
+import { fetchLibTorch } from "../../install/fetch.mjs";
+import type { Attempt } from "../../install/find.mjs";
+import { LINUX, makeCommands, makeLibTorch, makeZip, pythonWithPip, temporaryFolder, type FakeLibTorch } from "./fakes.js";
+
+/** Answers "no match" as pip does, on what it prints errors. */
+const NO_MATCH = 'echo "ERROR: No matching distribution found for torch" >&2; exit 1';
+
+/** A machine with an empty cache, whose pip does `onPip`. */
+function machine(onPip: string | null, { archive = null as Archive | null } = {}) {
+  const folder = temporaryFolder();
+  const pipLog = path.join(folder, "pip.log");
+  const commands = makeCommands(onPip === null ? {} : { python3: pythonWithPip(pipLog, onPip) });
+  const env: NodeJS.ProcessEnv = { PATH: commands, XDG_CACHE_HOME: path.join(folder, "cache") };
+  const tried: Attempt[] = [];
+  const logged: string[] = [];
+  return {
+    folder, env, tried, logged,
+    pipCalls: () => (existsSync(pipLog) ? readFileSync(pipLog, "utf8").trim().split("\n") : []),
+    /** What lies in the cache: finished folders, and what should not be there. */
+    cached: () => readdirSync(path.dirname(cachedLibTorch(env, "cpu").folder)),
+    fetch: (variant = "cpu") => fetchLibTorch({ variant, env, tried, host: LINUX, archive, log: (line) => logged.push(line) }),
+  };
+}
+
+function wheel(options: FakeLibTorch): string {
+  return makeZip(path.join(temporaryFolder(), "torch-2.13.0-cp311-cp311-manylinux_2_28_x86_64.whl"), "torch", options);
+}
+
+/** Serves files on this machine, each under its name. */
+async function serve(files: Record<string, Buffer>): Promise<string> {
+  const server = createServer((request, response) => {
+    const file = files[request.url!.slice(1)];
+    response.statusCode = file === undefined ? 404 : 200;
+    response.end(file);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void server.close());
+  return `http://127.0.0.1:${(server.address() as { port: number }).port}`;
+}
+
+describe("a CPU build", () => {
+  const cpu = { version: "2.13.0+cpu" };
+
+  it("comes from pip with the user's settings, as a wheel that only a CPU build can be", async () => {
+    const { fetch, pipCalls, tried, cached, env } = machine(`cp "${wheel(cpu)}" "$wheels"`);
+    const libtorch = await fetch();
+    expect(libtorch).toMatchObject({ version: "2.13.0+cpu", variant: "cpu", source: "pip", root: path.join(cachedLibTorch(env, "cpu").folder, "torch") });
+    expect(pipCalls()).toHaveLength(1);
+    expect(pipCalls()[0]).toMatch(/^download --quiet --no-deps --only-binary=:all: --dest \S+ torch==2\.13\.0\+cpu$/);
+    expect(tried).toEqual([{ place: "pip", outcome: "used", detail: cachedLibTorch(env, "cpu").folder }]);
+    expect(cached()).toEqual(["2.13.0-cpu"]);
+    expect(readdirSync(cachedLibTorch(env, "cpu").folder).sort()).toEqual(["dgsam-libtorch.json", "torch"]);
+  });
+
+  it("comes from PyTorch's CPU index where the user's has none", async () => {
+    const { fetch, pipCalls, tried } = machine(`case "$all" in *--index-url*) cp "${wheel(cpu)}" "$wheels" ;; *) ${NO_MATCH} ;; esac`);
+    expect(await fetch()).toMatchObject({ source: "pip with PyTorch's CPU index" });
+    expect(pipCalls()[1]).toContain("--index-url https://download.pytorch.org/whl/cpu torch==2.13.0+cpu");
+    expect(tried[0]).toEqual({ place: "pip", outcome: "failed", detail: "No matching distribution found for torch" });
+  });
+
+  it("comes as the official archive where no pip helps, its hash checked", async () => {
+    const zip = readFileSync(makeZip(path.join(temporaryFolder(), "libtorch.zip"), "libtorch", { buildVersion: "2.13.0+cpu" }));
+    const url = `${await serve({ "libtorch.zip": zip })}/libtorch.zip`;
+    const { fetch, tried, cached } = machine(null, { archive: { url, sha256: createHash("sha256").update(zip).digest("hex") } });
+    expect(await fetch()).toMatchObject({ version: "2.13.0+cpu", source: "official archive" });
+    expect(tried.map(({ place, outcome }) => `${place}: ${outcome}`)).toEqual(["pip: failed", "pip with PyTorch's CPU index: failed", "official archive: used"]);
+    expect(tried[0]!.detail).toBe("no python3 or python with pip in PATH");
+    expect(cached()).toEqual(["2.13.0-cpu"]);
+  });
+
+  it("is fetched once by two installs at once", async () => {
+    const { fetch, pipCalls, logged } = machine(`cp "${wheel(cpu)}" "$wheels"`);
+    const [one, two] = await Promise.all([fetch(), fetch()]);
+    expect(pipCalls()).toHaveLength(1);
+    expect([one.source, two.source].sort()).toEqual(["cache", "pip"]);
+    expect(logged.filter((line) => line.includes("waiting for it"))).toHaveLength(1);
+  });
+
+  it("takes the place of a damaged folder in the cache", async () => {
+    const { fetch, cached, env } = machine(`cp "${wheel(cpu)}" "$wheels"`);
+    const { root } = await fetch();
+    rmSync(path.join(root, "lib/libc10.so"));
+    expect(await fetch()).toMatchObject({ source: "pip", root });
+    expect(existsSync(path.join(root, "lib/libc10.so"))).toBe(true);
+    expect(cached()).toEqual(["2.13.0-cpu"]);
+    expect(cachedLibTorch(env, "cpu").libtorch).toBe(root);
+  });
+});
+
+describe("nothing half-made stays in the cache, and the error shows all that was tried, when", () => {
+  async function refused(at: ReturnType<typeof machine>, reasons: (string | RegExp)[]) {
+    const error = await at.fetch().then(() => null, (reason: Error & { code: string }) => reason);
+    expect(error).toMatchObject({ name: "InstallError", code: "ERR_LIBTORCH" });
+    expect(error!.message).toMatch(/^LibTorch 2\.13\.0 \(cpu\) was neither found nor could it be fetched\./);
+    expect(at.tried.map(({ outcome }) => outcome)).toEqual(reasons.map(() => "failed"));
+    reasons.forEach((reason, index) => expect(at.tried[index]!.detail).toMatch(reason));
+    for (const { place, detail } of at.tried) expect(error!.message).toContain(`  ${place}: failed, ${detail}`);
+    for (const remedy of ["python3 -m pip install torch==2.13.0", "export DGSAM_LIBTORCH=", "npm run setup"]) expect(error!.message).toContain(remedy);
+    expect(at.cached()).toEqual([]);
+  }
+
+  it("no source has it", () => refused(machine(NO_MATCH), ["No matching distribution found for torch", "No matching distribution found for torch"]));
+
+  it("pip delivers a CUDA build after all", () => {
+    const cuda = wheel({ version: "2.13.0", cuda: "13.0" });
+    return refused(machine(`cp "${cuda}" "$wheels"`), [/^expected 2\.13\.0 \(cpu\), got 2\.13\.0 \(cu130\)$/, /cu130/]);
+  });
+
+  it("pip delivers another version", () =>
+    refused(machine(`cp "${wheel({ headers: "2.12.0", version: "2.12.0+cpu" })}" "$wheels"`), [/^expected 2\.13\.0 \(cpu\), got 2\.12\.0\+cpu \(cpu\)$/, /2\.12\.0/]));
+
+  it("the wheel is cut off", async () => {
+    const whole = readFileSync(wheel({ version: "2.13.0+cpu" }));
+    const cut = path.join(temporaryFolder(), "torch-cut.whl");
+    writeFileSync(cut, whole.subarray(0, whole.length / 2));
+    await refused(machine(`cp "${cut}" "$wheels"`), [/^torch-cut\.whl is damaged: ./, /^torch-cut\.whl is damaged/]);
+  });
+
+  it("a byte in the wheel is wrong", async () => {
+    const bytes = readFileSync(wheel({ version: "2.13.0+cpu" }));
+    // In the middle of a library: names and sizes are as they should be, the content is not.
+    const name = "lib/libtorch_cpu.so";
+    bytes[bytes.indexOf(name) + name.length + 2000]! ^= 0xff;
+    const damaged = path.join(temporaryFolder(), "torch-damaged.whl");
+    writeFileSync(damaged, bytes);
+    await refused(machine(`cp "${damaged}" "$wheels"`), [/^torch-damaged\.whl is damaged: .*CRC/, /^torch-damaged\.whl is damaged/]);
+  });
+
+  it("the archive's hash is wrong, or the server has none", async () => {
+    const zip = readFileSync(makeZip(path.join(temporaryFolder(), "libtorch.zip"), "libtorch", { buildVersion: "2.13.0+cpu" }));
+    const server = await serve({ "libtorch.zip": zip });
+    const sha256 = "0".repeat(64);
+    await refused(machine(null, { archive: { url: `${server}/libtorch.zip`, sha256 } }), [/no python3/, /no python3/, /damaged download, its SHA-256 is [0-9a-f]{64} instead of 0{64}$/]);
+    await refused(machine(null, { archive: { url: `${server}/none.zip`, sha256 } }), [/no python3/, /no python3/, /none\.zip: .*HTTP/]);
+  });
+});
+
+it("a full disk ends the fetch at once, with its own error and nothing left", async () => {
+  const at = machine('echo "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device" >&2; exit 1');
+  await expect(at.fetch()).rejects.toMatchObject({ code: "ERR_LIBTORCH", message: expect.stringMatching(/^The disk of .* is full\.[^]*export XDG_CACHE_HOME=/) });
+  expect(at.pipCalls()).toHaveLength(1);
+  expect(at.cached()).toEqual([]);
+});
+
+describe("a CUDA build", () => {
+  const install = (folder: string) => `cp -r "${folder}" "$packages"`;
+  const cuda = (version: string, toolkit: string | null) => makeLibTorch(path.join(temporaryFolder(), "torch"), { version, cuda: toolkit });
+
+  it("comes with its packages by pip, as exactly the version that the package index has CUDA 13.0 builds of", async () => {
+    const at = machine(install(cuda("2.13.0+cu130", "13.0")));
+    expect(await at.fetch("cu130")).toMatchObject({ variant: "cu130", source: "pip", root: path.join(cachedLibTorch(at.env, "cu130").folder, "packages/torch") });
+    expect(at.pipCalls()[0]).toMatch(/^install --quiet --only-binary=:all: --target \S+ torch===2\.13\.0$/);
+    expect(at.pipCalls()[0]).not.toContain("--no-deps");
+  });
+
+  it("comes from PyTorch's index of that CUDA version otherwise", async () => {
+    const at = machine(install(cuda("2.13.0+cu126", "12.6")));
+    expect(await at.fetch("cu126")).toMatchObject({ variant: "cu126", source: "pip with PyTorch's cu126 index" });
+    expect(at.pipCalls()[0]).toContain("--extra-index-url https://download.pytorch.org/whl/cu126 torch==2.13.0+cu126");
+  });
+
+  it("is not replaced by a CPU build, and the error names the way to do without", async () => {
+    const at = machine(install(cuda("2.13.0+cpu", null)));
+    await expect(at.fetch("cu130")).rejects.toMatchObject({ code: "ERR_LIBTORCH", message: expect.stringMatching(/expected 2\.13\.0 \(cu130\), got 2\.13\.0\+cpu \(cpu\)[^]*export DGSAM_LIBTORCH_VARIANT=cpu/) });
+    expect(at.cached()).toEqual([]);
+  });
+});
+
+it("the official archive's address and hash are known for Linux x64; Linux on other processors has none", () => {
+  expect(officialArchive(LINUX)).toEqual({ url: "https://download.pytorch.org/libtorch/cpu/libtorch-shared-with-deps-2.13.0%2Bcpu.zip", sha256: expect.stringMatching(/^[0-9a-f]{64}$/) });
+  expect(officialArchive({ ...LINUX, arch: "arm64" })).toBeNull();
+});
