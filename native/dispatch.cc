@@ -150,6 +150,16 @@ void repairWritten(Environment& environment, const BoundOperator& bound, double 
   }
 }
 
+// LibTorch resizes and fills the memory of a zero tensor of autograd's, which has none, where its kernels forget to ask.
+void refuseZeroTensor(const c10::IValue& written) {
+  const auto check = [](const c10::IValue& value) {
+    if (value.isTensor() && value.unsafeToTensorImpl()->key_set().has(c10::DispatchKey::ZeroTensor))
+      throw UsageError("ERR_ARGUMENT", "a zero tensor has no memory to write to: clone() it first");
+  };
+  if (!written.isTensorList()) return check(written);
+  for (const c10::IValue& each : written.toListRef()) check(each);
+}
+
 // Frame: operator index, number of arguments given, one value each. Trailing arguments take their defaults.
 void call(Environment& environment, FrameReader& reader, FrameWriter& writer) {
   const double index = reader.number();
@@ -170,6 +180,7 @@ void call(Environment& environment, FrameReader& reader, FrameWriter& writer) {
       if ((tag == Tag::Tensor || tag == Tag::List) && i < 64) returnable |= uint64_t{1} << i;
       try {
         stack.push_back(reader.argument(argument));
+        if (argument.written) refuseZeroTensor(stack.back());
       } catch (const UsageError& error) {
         throw UsageError(error.code(), "argument '" + argument.name + "': " + error.what());
       }

@@ -60,7 +60,9 @@ void batchDimension(const Arguments& arguments) {
   arguments.between("level", 0, kDeepestLevel);
   arguments.dimension("batch_dim", ndim, false);
   arguments.between("batch_size", 0, std::numeric_limits<int64_t>::max());
-  arguments.dimension("out_dim", ndim + 1);
+  // Outside a vmap of this level a dimension is put in, and negative ones are not counted from the end.
+  const bool batched = arguments.tensor("self").key_set().has(c10::DispatchKey::FuncTorchBatched);
+  arguments.dimension("out_dim", ndim + 1, batched);
 }
 
 void featureMeta(const Arguments& arguments) {
@@ -133,6 +135,25 @@ void sameLayout(const Arguments& arguments) {
     arguments.refuse("ERR_ARGUMENT", "src", c10::str("expected the layout of 'self', ", self.layout(), ", got ", source.layout()));
 }
 
+void notQuantized(const Arguments& arguments) {
+  const at::Tensor self = arguments.tensor("self");
+  if (self.is_quantized()) arguments.refuse("ERR_DTYPE", "self", "expected a tensor that is not quantised, got " + describe(self));
+}
+
+void dense(const Arguments& arguments) {
+  for (const char* name : {"grad", "input", "indices"})
+    if (const at::Tensor value = arguments.tensor(name); value.defined() && value.layout() != at::kStrided)
+      arguments.refuse("ERR_ARGUMENT", name, c10::str("expected a dense tensor, got one of layout ", value.layout()));
+}
+
+// Outside this the search for a range never ends.
+void quantisationRange(const Arguments& arguments) {
+  arguments.between("n_bins", 1, std::numeric_limits<int32_t>::max());
+  const c10::IValue* ratio = arguments.find("ratio");
+  if (ratio != nullptr && !(ratio->toDouble() >= 0 && ratio->toDouble() <= 1))
+    arguments.refuse("ERR_ARGUMENT", "ratio", c10::str("expected a number from 0 to 1, got ", ratio->toDouble()));
+}
+
 }  // namespace
 
 std::vector<Guard> internalGuards() {
@@ -145,6 +166,9 @@ std::vector<Guard> internalGuards() {
       {"_sobol_engine_ff_ _sobol_engine_draw _sobol_engine_initialize_state_ _sobol_engine_scramble_",
        "int64 states of 30 bits for each dimension", sobol},
       {"_ctc_loss_backward", "lengths, targets and states as _ctc_loss took and gave them", ctcBackward},
+      {"_neg_view _neg_view_copy", "a tensor that is not quantised", notQuantized},
+      {"cummaxmin_backward", "dense tensors", dense},
+      {"choose_qparams_optimized", "at least one bin, a ratio from 0 to 1", quantisationRange},
       {"copy", "tensors of one layout, or a dense target", sameLayout},
   };
 }

@@ -159,10 +159,10 @@ def encode_result(value, blob):
 
 def encode_tensor_result(tensor, blob):
     """dtype, shape and, where the memory can be read, the contiguous bytes of the values."""
-    tensor = tensor.detach()
     result = {"dtype": DTYPE_NAMES[tensor.dtype], "layout": str(tensor.layout).removeprefix("torch.")}
     if tensor.is_nested or torch._C._functorch.is_batchedtensor(tensor):
         return {"tensor": result}
+    tensor = tensor.detach()
     result["shape"] = list(tensor.shape)
     if tensor.layout is torch.strided and tensor.device.type == "cpu" and not tensor.is_quantized:
         # A zero tensor of autograd's has no memory until it is copied.

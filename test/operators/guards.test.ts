@@ -1,0 +1,155 @@
+/**
+ * Calls that end a PyTorch process: each was found by the fuzzer (fuzz/run.mjs) or read in the kernels. Here they are
+ * errors that name the argument. A missing guard ends this test's process.
+ */
+
+import { describe, expect, test } from "vitest";
+import { DgsamError, double, full, ones, ops, rand, scope, tensor, zeros, type Tensor } from "dgsam";
+
+type Code = DgsamError["code"];
+
+function refusal(operator: string, args: unknown[]): DgsamError {
+  try {
+    (ops.aten as unknown as Record<string, (...args: unknown[]) => unknown>)[operator]!(...args);
+  } catch (error) {
+    if (error instanceof DgsamError) return error;
+    throw error;
+  }
+  throw new Error(`${operator} accepted what its kernel cannot take`);
+}
+
+const index = (...values: number[]) => tensor(values.map(BigInt), { dtype: "int64" });
+const steps = (count: number) => Array.from({ length: count }, () => tensor(1));
+
+/** What `_fused_adamw_` takes for two parameters, with some of it replaced. */
+function adamW(changes: Record<string, unknown> = {}, lists: Partial<Record<"grads" | "expAvgs" | "expAvgSqs" | "maxima" | "steps", Tensor[]>> = {}): unknown[] {
+  const pair = () => [ones([3, 2]), ones([5])];
+  return [
+    pair(), lists.grads ?? pair(), lists.expAvgs ?? pair(), lists.expAvgSqs ?? pair(), lists.maxima ?? [], lists.steps ?? steps(2),
+    { lr: 0.1, beta1: 0.9, beta2: 0.999, weight_decay: 0, eps: 1e-8, amsgrad: false, maximize: false, ...changes },
+  ];
+}
+
+const sgd = (grads: Tensor[], buffers: Tensor[], momentum: number) => [
+  [ones([3, 2])], grads, buffers,
+  { weight_decay: 0, momentum, lr: 0.1, dampening: 0, nesterov: false, maximize: false, is_first_step: false },
+];
+
+const refused: readonly (readonly [title: string, operator: string, code: Code, words: RegExp, args: () => unknown[]])[] = [
+  ["a gradient too few", "_fused_adamw_", "ERR_ARGUMENT", /'grads': expected 2 tensors, one for each in 'self', got 1/, () => adamW({}, { grads: [ones([3, 2])] })],
+  ["a gradient of another shape", "_fused_adamw_", "ERR_SHAPE", /'grads': .* number 1 is a float32 tensor of shape \[4\]/, () => adamW({}, { grads: [ones([3, 2]), ones([4])] })],
+  ["a state of another dtype", "_fused_adamw_", "ERR_DTYPE", /'exp_avgs'/, () => adamW({}, { expAvgs: [ones([3, 2], { dtype: "float64" }), ones([5])] })],
+  ["a gradient of another order in memory", "_fused_adamw_", "ERR_ARGUMENT", /'grads': .* order in memory/, () => adamW({}, { grads: [ops.aten.t(ones([2, 3])), ones([5])] })],
+  ["float64 steps, which would be misread", "_fused_adamw_", "ERR_DTYPE", /'state_steps': expected float32/, () => adamW({}, { steps: [tensor(1), tensor(1, { dtype: "float64" })] })],
+  ["steps too few", "_fused_adamw_", "ERR_ARGUMENT", /'state_steps': expected 2 tensors/, () => adamW({}, { steps: steps(1) })],
+  ["amsgrad without maxima", "_fused_adamw_", "ERR_ARGUMENT", /'max_exp_avg_sqs'/, () => adamW({ amsgrad: true })],
+  ["momentum without buffers", "_fused_sgd_", "ERR_ARGUMENT", /'momentum_buffer_list'/, () => sgd([ones([3, 2])], [], 0.9)],
+  ["lists of unequal length", "_foreach_copy", "ERR_ARGUMENT", /'src': expected 0 tensors/, () => [[], [ones([1])]]],
+
+  ["no running statistics outside training", "native_batch_norm", "ERR_ARGUMENT", /'running_mean': expected a Tensor/, () => [ones([2, 3]), null, null, null, null, false, 0.1, 1e-5]],
+  ["an overload without statistics outside training", "_native_batch_norm_legit.no_stats", "ERR_ARGUMENT", /'training': expected true/, () => [ones([2, 3]), null, null, false, 0.1, 1e-5]],
+  ["no saved statistics in training", "native_batch_norm_backward", "ERR_ARGUMENT", /'save_mean'/, () => [ones([2, 3]), ones([2, 3]), null, null, null, null, null, true, 1e-5, [true, true, true]]],
+  ["a gradient without rows", "native_layer_norm_backward", "ERR_SHAPE", /'grad_out'/, () => [ones([3, 0]), ones([1, 2, 3]), [1, 2, 3], ones([1, 1, 1]), ones([1, 1, 1]), null, null, [true, true, true]]],
+  ["a kernel size that the weight does not have", "slow_conv_transpose3d", "ERR_SHAPE", /'kernel_size'/, () => [ones([1, 2, 4, 4, 4]), ones([2, 3, 3, 3, 3]), [1, 4, 3]]],
+  ["a short stride", "_slow_conv2d_backward.output_mask", "ERR_ARGUMENT", /'stride': expected a list of length 2, got one of length 0/, () => [ones([1, 3, 3, 3]), ones([1, 2, 5, 5]), ones([3, 2, 3, 3]), [3, 3], [], [0, 0], [true, true, true]]],
+  ["a stride of zero", "_nnpack_spatial_convolution", "ERR_ARGUMENT", /'stride': expected positive/, () => [ones([1, 3, 4, 4]), ones([3, 3, 3, 3]), null, [2, 2], [2, 0]]],
+  ["counted indices outside the table", "embedding_dense_backward", "ERR_ARGUMENT", /'indices': expected values from 0 to 3, got 9/, () => [ones([2, 5]), index(1, 9), 4, -1, true]],
+  ["bags outside the gradient", "_embedding_bag_dense_backward", "ERR_ARGUMENT", /'offset2bag'/, () => [ones([2, 3]), index(0, 1), index(0, 7), index(1, 1), index(), 4, false, 0, null]],
+  ["no heads", "_transform_bias_rescale_qkv", "ERR_ARGUMENT", /'num_heads'/, () => [ones([2, 3, 12]), ones([12]), 0]],
+  ["a gradient of another shape than the output", "_log_softmax_backward_data", "ERR_SHAPE", /'output'/, () => [ones([2, 0, 3, 3]), ones([2, 3]), 1, "float32"]],
+  ["an empty weight", "_weight_norm", "ERR_SHAPE", /'v'/, () => [ones([0, 3]), ones([3, 3]), 0]],
+  ["a target outside the classes", "multi_margin_loss_backward", "ERR_ARGUMENT", /'target'/, () => [ones([]), ones([2, 3]), index(0, 3), 1, 1, null, 1]],
+  ["an observer's statistics that are empty", "fused_moving_avg_obs_fake_quant", "ERR_SHAPE", /'running_min'/, () => [ones([2, 3]), index(1), index(1), ones([0]), ones([1]), ones([1]), zeros([1], { dtype: "int32" }), 0.01, 0, 255, 0, false, false]],
+
+  ["hidden states of another batch", "lstm.input", "ERR_SHAPE", /'hx': expected shape \[1, 5, hidden size\]/, () => [ones([5, 2, 3]), [ones([1, 2, 4]), ones([1, 2, 4])], [ones([16, 3]), ones([16, 4]), ones([16]), ones([16])], true, 1, 0, false, false, true]],
+  ["batch sizes of no sequence", "rnn_tanh.data", "ERR_SHAPE", /'batch_sizes'/, () => [ones([5, 3]), index(), ones([1, 2, 4]), [ones([4, 3]), ones([4, 4]), ones([4]), ones([4])], true, 1, 0, false, false]],
+  ["one hidden state of two", "quantized_lstm_cell", "ERR_ARGUMENT", /'hx': expected a list of length 2/, () => [ones([1, 2]), [ones([1, 2])], ...Array.from({ length: 8 }, () => ones([1])), 1, 1, 1, 1]],
+  ["no gradient", "_thnn_differentiable_lstm_cell_backward", "ERR_ARGUMENT", /'grad_hy'/, () => [null, null, ones([2, 16]), ones([2, 16]), null, null, ones([2, 4]), ones([2, 4])]],
+
+  ["an index outside the plane", "max_pool2d_with_indices_backward", "ERR_ARGUMENT", /'indices': expected values from 0 to 15/, () => [ones([1, 1, 2, 2]), ones([1, 1, 4, 4]), [2, 2], [2, 2], [0, 0], [1, 1], false, full([1, 1, 2, 2], 10n ** 9n)]],
+  ["a short output size", "fractional_max_pool2d_backward", "ERR_ARGUMENT", /'output_size'/, () => [ones([1, 1, 2, 2]), ones([1, 1, 4, 4]), [2, 2], [], zeros([1, 1, 2, 2], { dtype: "int64" })]],
+  ["other leading sizes", "_adaptive_avg_pool2d_backward", "ERR_SHAPE", /'grad_output'/, () => [ones([8, 1, 5]), ones([2, 3, 4])]],
+  ["no padding", "reflection_pad1d_backward", "ERR_ARGUMENT", /'padding': expected a list of length 2/, () => [ones([1, 1, 11]), ones([1, 1, 10]), []]],
+  ["a gradient of another size than the padded", "reflection_pad2d_backward", "ERR_SHAPE", /'grad_output': expected size 6/, () => [ones([1, 2, 9, 9]), ones([1, 2, 4, 4]), [1, 1, 1, 1]]],
+  ["a scale that leaves nothing", "_upsample_bilinear2d_aa", "ERR_ARGUMENT", /'scales_h'/, () => [ones([1, 1, 8, 8]), [3, 3], false, 1e-8, 1e-8]],
+
+  ["a dimension that the tensor has not", "_fft_c2c", "ERR_ARGUMENT", /'dim': expected a dimension from 0 to 2, got 1099511627776/, () => [zeros([5, 3, 4], { dtype: "complex64" }), [2 ** 40], 0, true]],
+  ["less input than output", "_fft_c2r", "ERR_SHAPE", /'self': expected at least 51/, () => [zeros([3], { dtype: "complex64" }), [0], 2, 100]],
+  ["pivots outside the rows", "lu_unpack", "ERR_ARGUMENT", /'LU_pivots': expected values from 1 to 3/, () => [rand([3, 3]), tensor([1, 2, 9], { dtype: "int32" })]],
+  ["pivots too few", "lu_unpack", "ERR_SHAPE", /'LU_pivots': expected 3 pivots/, () => [rand([3, 5]), zeros([0], { dtype: "int32" })]],
+  ["NaN in a matrix", "linalg_eigvals", "ERR_ARGUMENT", /'self': expected finite values/, () => [full([4, 4], NaN)]],
+  ["another batch of factors", "_cholesky_solve_helper", "ERR_SHAPE", /'self'/, () => [rand([1, 0, 2]), rand([3, 3]), true]],
+  ["an exponent without a negative", "matrix_power", "ERR_ARGUMENT", /'n'/, () => [rand([2, 2]), -(2n ** 63n)]],
+  ["results of another shape", "_cummax_helper", "ERR_SHAPE", /'values'/, () => [rand([4, 16]), rand([3, 3]), zeros([3, 3], { dtype: "int64" }), 0]],
+  ["a negative size", "_convert_indices_from_coo_to_csr", "ERR_ARGUMENT", /'size'/, () => [index(0, 1), -1]],
+  ["row pointers outside the columns", "_convert_indices_from_csr_to_coo", "ERR_ARGUMENT", /'crow_indices'/, () => [index(0, 99), index(0)]],
+  ["a gradient for no pair", "_pdist_backward", "ERR_SHAPE", /'grad'/, () => [rand([0]), rand([3, 3]), 2, rand([0])]],
+  ["a negative shape", "_spdiags", "ERR_SHAPE", /'shape'/, () => [rand([2, 3]), index(0, 1), [-2, 4]]],
+  ["lengths beyond the data", "_segment_reduce_backward", "ERR_ARGUMENT", /'lengths'/, () => [rand([2]), rand([2]), rand([3]), "max", { lengths: index(2, 9) }]],
+
+  ["no tensor", "_stack", "ERR_ARGUMENT", /'tensors': expected at least one/, () => [[], 1]],
+  ["a view beyond the memory", "_reshape_alias_copy", "ERR_SHAPE", /'size': expected a view within 3 elements/, () => [rand([3]), [9], [1]]],
+  ["nested views beyond the buffer", "_nested_view_from_buffer", "ERR_SHAPE", /'nested_size'/, () => [rand([3]), tensor([[2, 2]], { dtype: "int64" }), tensor([[2, 1]], { dtype: "int64" }), index(0)]],
+  ["a batch dimension that does not exist", "_remove_batch_dim", "ERR_ARGUMENT", /'out_dim'/, () => [rand([3]), 1, 2, 2 ** 31]],
+  ["negative batch dimensions", "_new_zeros_with_same_feature_meta", "ERR_ARGUMENT", /'self_num_batch_dims'/, () => [rand([2, 2]), rand([2, 2]), { self_num_batch_dims: -2 }]],
+  ["a sobol state of other dimensions", "_sobol_engine_initialize_state_", "ERR_SHAPE", /'self': expected shape \[4, 30\]/, () => [zeros([4, 4], { dtype: "int64" }), 4]],
+  ["lengths that are not there", "_ctc_loss_backward", "ERR_SHAPE", /'input_lengths': expected 2 lengths, got 0/, () => [rand([2]), rand([5, 2, 4]), tensor([[1, 2], [3, 1]], { dtype: "int64" }), [], [2, 2], rand([2]), rand([2, 5, 5]), 0]],
+  ["a quantised tensor", "_neg_view", "ERR_DTYPE", /'self': expected a tensor that is not quantised/, () => [ops.aten.quantize_per_tensor(rand([2]), 0.1, 0, "qint8")]],
+  ["a gradient of another layout", "cummaxmin_backward", "ERR_ARGUMENT", /'grad': expected a dense tensor/, () => [ops.aten.to_mkldnn(rand([4, 2])), rand([4]), index(0), 0]],
+  ["a ratio that no range reaches", "choose_qparams_optimized", "ERR_ARGUMENT", /'ratio'/, () => [rand([3]), 3, 2, Infinity, 8]],
+  ["a zero tensor to write to", "kron.out", "ERR_ARGUMENT", /'out': a zero tensor has no memory to write to/, () => [rand([3, 3]), rand([3, 3]), { out: ops.aten._efficientzerotensor([3, 3]) }]],
+  ["a zero tensor among those to write to", "_foreach_zero_", "ERR_ARGUMENT", /'self': a zero tensor/, () => [[ops.aten._efficientzerotensor([3, 3])]]],
+  ["a dense source for a sparse target", "copy", "ERR_ARGUMENT", /'src': expected the layout of 'self'/, () => [ops.aten.to_sparse_csr(rand([2, 2])), rand([2, 2])]],
+];
+
+describe("refused", () => {
+  for (const [title, operator, code, words, args] of refused)
+    test(`${operator}: ${title}`, () => {
+      scope(() => {
+        const error = refusal(operator, args());
+        expect(error.message).toMatch(words);
+        expect(error.message).toContain(`aten::${operator.split(".", 1)[0]}.`);
+        expect(error.code).toBe(code);
+      });
+    });
+});
+
+describe("accepted", () => {
+  test("the fused optimizers in every form", () => {
+    const parameters = [ones([3, 2]), ones([5])];
+    const [, ...others] = adamW();
+    ops.aten["_fused_adamw_.default"](parameters, ...(others as Parameters<typeof ops.aten._fused_adamw_> extends [unknown, ...infer Rest] ? Rest : never));
+    expect(parameters[0]!.toArray()).not.toEqual(ones([3, 2]).toArray());
+    expect(() => (ops.aten._fused_adamw_ as (...args: unknown[]) => unknown)(...adamW({ amsgrad: true }, { maxima: [ones([3, 2]), ones([5])] }))).not.toThrow();
+    expect(() => (ops.aten._fused_sgd_ as (...args: unknown[]) => unknown)(...sgd([ones([3, 2])], [], 0))).not.toThrow();
+  });
+
+  test("tensors that are transposed alike, empty ones, and strides of dimensions of size 1", () => {
+    const transposed = () => ops.aten.t(ones([2, 3]));
+    const one = () => ops.aten.t(ones([1, 4]));
+    const call = (make: () => Tensor, other: () => Tensor) =>
+      (ops.aten._fused_sgd_ as (...args: unknown[]) => unknown)(
+        [make()], [other()], [make()],
+        { weight_decay: 0, momentum: 0.9, lr: 0.1, dampening: 0, nesterov: false, maximize: false, is_first_step: false },
+      );
+    expect(() => call(transposed, transposed)).not.toThrow();
+    expect(() => call(() => zeros([0, 3]), () => zeros([0, 3]))).not.toThrow();
+    expect(() => call(one, () => ones([4, 1]))).not.toThrow();
+  });
+
+  test("embedding indices outside the table where they are passed over, and a tensor as learning rate", () => {
+    expect(ops.aten.embedding_dense_backward(ones([2, 5]), index(1, 9), 4, -1, false).shape).toEqual([4, 5]);
+    expect(() => (ops.aten["_fused_adamw_.tensor_lr"] as (...args: unknown[]) => unknown)(...adamW({ lr: tensor(0.1) }))).not.toThrow();
+  });
+
+  test("batch norm without statistics in training, recurrent nets, Fourier transforms", () => {
+    const [result] = ops.aten.native_batch_norm(rand([4, 3]), null, null, null, null, true, 0.1, 1e-5);
+    expect(result.shape).toEqual([4, 3]);
+    const params = [rand([16, 3]), rand([16, 4]), rand([16]), rand([16])];
+    const [output] = ops.aten["lstm.input"](rand([5, 2, 3]), [zeros([1, 2, 4]), zeros([1, 2, 4])], params, true, 1, 0, false, false, false);
+    expect(output.shape).toEqual([5, 2, 4]);
+    expect(ops.aten.fft_irfft(ops.aten.fft_rfft(rand([7])), 7).shape).toEqual([7]);
+    expect(ops.aten.linalg_eigvals(rand([3, 3])).shape).toEqual([3]);
+    expect(ops.aten._upsample_bilinear2d_aa(rand([1, 1, 8, 8]), [3, 3], false, double(0.4), null).shape).toEqual([1, 1, 3, 3]);
+  });
+});
