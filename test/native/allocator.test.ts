@@ -8,5 +8,5 @@ describe.each(["", "system"])("DGSAM_MALLOC=%s", (DGSAM_MALLOC) => {
 });
 
 it.each(["recycling", "holes between small blocks", "workers give back what they recycled"])("%s", { timeout: 120_000 }, async (name) => {
-  expect(await runFixture("allocator", { args: [name] })).toEqual(PASSED);
+  expect(await runFixture("allocator", { args: [name], timeout: 110_000 })).toEqual(PASSED);
 });
