@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { inspectLibTorch } from "../install/inspect.mjs";
+import { assertSupportedNode, assertSupportedPlatform } from "../install/platform.mjs";
 import { readRecord } from "../install/record.mjs";
 import { DgsamError, nativeError } from "./errors.js";
 
@@ -91,17 +92,30 @@ const packageRoot = fileURLToPath(new URL("..", import.meta.url));
 
 // In a clone the set-up does everything; an installed package can run its install script again.
 const REMEDY = existsSync(new URL("../lib", import.meta.url))
-  ? "run: npm run setup"
-  : "npm may have blocked the install script; run: npm rebuild dgsam --foreground-scripts (with npm 11 and newer, allow it first: npm approve-scripts dgsam)";
+  ? "run: npm run setup. What was looked for is shown by: npm run dgsam -- doctor"
+  : "npm may have blocked the install script; run: npm rebuild dgsam --foreground-scripts (with npm 11 and newer, allow it first: npm approve-scripts dgsam). What was looked for is shown by: npx dgsam doctor";
 
 function addonError(code: "ERR_ADDON" | "ERR_LIBTORCH", message: string, cause?: unknown): DgsamError {
-  return new DgsamError(code, `${message}; ${REMEDY}. \`dgsam doctor\` shows what was looked for`, cause === undefined ? undefined : { cause });
+  return new DgsamError(code, `${message}; ${REMEDY}`, cause === undefined ? undefined : { cause });
+}
+
+/** Where dgsam cannot run there is no build either: the reason helps, the command to build does not. */
+function checkMachine(): void {
+  try {
+    assertSupportedNode();
+    assertSupportedPlatform();
+  } catch (error) {
+    throw new DgsamError("ERR_PLATFORM", (error as Error).message, { cause: error });
+  }
 }
 
 /** Checks what can be checked without opening a library: a wrong LibTorch would end the process or fail without a reason. */
 function checkBuild(): void {
   const record = readRecord();
-  if (record === null) throw addonError("ERR_ADDON", "the native addon of dgsam has not been built");
+  if (record === null) {
+    checkMachine();
+    throw addonError("ERR_ADDON", "the native addon of dgsam has not been built");
+  }
   const { root, version, abi } = record.libtorch;
   let present;
   try {

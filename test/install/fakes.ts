@@ -1,9 +1,10 @@
 /** Stand-ins for LibTorch folders, wheels, commands and machines. */
 import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 import type { Host } from "../../install/platform.mjs";
 import { which } from "../../install/run.mjs";
@@ -90,4 +91,27 @@ while [ $# -gt 0 ]; do
   shift
 done
 ${onPip}`;
+}
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+
+/**
+ * A copy of the compiled package without its addon, which shares our modules. `clone`: with lib/, as in a clone;
+ * `record`: the record of a build.
+ */
+export function copyPackage({ clone = false, record = null as object | null } = {}): string {
+  const folder = temporaryFolder();
+  for (const name of ["dist", "install", "package.json"]) cpSync(path.join(ROOT, name), path.join(folder, name), { recursive: true });
+  symlinkSync(path.join(ROOT, "node_modules"), path.join(folder, "node_modules"));
+  if (clone) mkdirSync(path.join(folder, "lib"));
+  if (record !== null) {
+    mkdirSync(path.join(folder, "build/Release"), { recursive: true });
+    writeFileSync(path.join(folder, "build/Release/dgsam-build.json"), JSON.stringify(record));
+  }
+  return folder;
+}
+
+/** Arguments for Node that make the process believe in another platform. */
+export function onPlatform(platform: string): string[] {
+  return ["--import", `data:text/javascript,Object.defineProperty(process, "platform", { value: "${platform}" })`];
 }
