@@ -14,6 +14,9 @@
 
 namespace dgsam::ops {
 
+// Added to every norm that divides, so that a zero gradient gives a zero ascent.
+constexpr double kNormEpsilon = 1e-12;
+
 using OptionalTensors = c10::List<std::optional<at::Tensor>>;
 
 // The L2 norm over all tensors together; undefined ones count as zero.

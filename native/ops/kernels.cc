@@ -1,7 +1,21 @@
 #include "kernels.h"
 
+#include <ATen/Version.h>
+
+#include <string>
+
 // A cached build must run on another processor, so no flag of the build names one: the loops are compiled for three
-// instruction sets and the best that the running processor has is taken.
+// instruction sets, and the one that LibTorch chose for its own kernels is taken.
+
+#if defined(__GNUC__) && !defined(__clang__)
+// Vectors passed by value would tie a function's calling convention to its instruction set; ours are local to a
+// namespace each and inlined.
+#pragma GCC diagnostic ignored "-Wpsabi"
+#endif
+
+// Vectors must stay in registers from one helper to the next.
+#define DGSAM_INLINE inline __attribute__((always_inline))
+#define DGSAM_INLINE_LAMBDA __attribute__((always_inline))
 
 namespace dgsam::ops {
 namespace {
@@ -11,7 +25,9 @@ namespace {
 #endif
 
 namespace baseline {
+#define DGSAM_VECTOR_BYTES 16
 #include "loops.inc"
+#undef DGSAM_VECTOR_BYTES
 }  // namespace baseline
 
 #ifdef DGSAM_X86
@@ -23,18 +39,22 @@ namespace baseline {
 #pragma GCC target("avx2")
 #endif
 namespace avx2 {
+#define DGSAM_VECTOR_BYTES 32
 #include "loops.inc"
+#undef DGSAM_VECTOR_BYTES
 }  // namespace avx2
 #if defined(__clang__)
 #pragma clang attribute pop
-#pragma clang attribute push(__attribute__((target("avx512f"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl"))), apply_to = function)
 #else
 #pragma GCC pop_options
 #pragma GCC push_options
-#pragma GCC target("avx512f")
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl")
 #endif
 namespace avx512 {
+#define DGSAM_VECTOR_BYTES 64
 #include "loops.inc"
+#undef DGSAM_VECTOR_BYTES
 }  // namespace avx512
 #if defined(__clang__)
 #pragma clang attribute pop
@@ -44,24 +64,25 @@ namespace avx512 {
 
 #endif  // DGSAM_X86
 
-template <typename T>
-Kernels<T> choose() {
+struct Table {
+  Kernels byElement[4];
+};
+
+Table makeTable() {
+  Kernels (*make)(Element) = &baseline::kernelsOf;
 #ifdef DGSAM_X86
-  if (__builtin_cpu_supports("avx512f")) return avx512::makeKernels<T>();
-  if (__builtin_cpu_supports("avx2")) return avx2::makeKernels<T>();
+  const std::string capability = at::get_cpu_capability();
+  if (capability == "AVX2") make = &avx2::kernelsOf;
+  if (capability == "AVX512") make = &avx512::kernelsOf;
 #endif
-  return baseline::makeKernels<T>();
+  return {{make(Element::Float), make(Element::Double), make(Element::BFloat16), make(Element::Half)}};
 }
 
 }  // namespace
 
-template <typename T>
-const Kernels<T>& kernels() {
-  static const Kernels<T> chosen = choose<T>();
-  return chosen;
+const Kernels& kernels(Element element) {
+  static const Table table = makeTable();
+  return table.byElement[static_cast<int>(element)];
 }
-
-template const Kernels<float>& kernels<float>();
-template const Kernels<double>& kernels<double>();
 
 }  // namespace dgsam::ops

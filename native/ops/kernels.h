@@ -1,24 +1,41 @@
-// The vector kernels of the climb over one piece of contiguous memory, chosen for the processor at run time.
+// The vector kernels of the climb over one stretch of contiguous memory, chosen for the processor at run time.
+//
+// They know no tensor. 16-bit elements are widened to float32, and rounded once, when they are stored.
 #pragma once
 
 namespace dgsam::ops {
 
-enum SumMode : int { kNone = 0, kOverwrite = 1, kAdd = 2 };
+enum class Element { Float, Double, BFloat16, Half };
 
-template <typename T>
-struct Kernels {
-  // (g, ignored, n) -> sum of g^2
-  double (*sumOfSquares)(const T* g, const T* w, long n);
-  // (g, w, n) -> sum of (w g)^2
-  double (*weightedSumOfSquares)(const T* g, const T* w, long n);
-  // saved <- p where saved is given;  sum by mode;  p <- p + scale * g (adaptive: scale * p^2 g)
-  void (*ascend)(T* p, const T* g, T* saved, T* sum, int sumMode, T scale, bool adaptive, long n);
-  // p <- saved;  g <- scale * (sum + g);  returns the sum of squares of g as it came
-  double (*gather)(T* p, const T* saved, T* g, const T* sum, T scale, long n);
+// What a kernel does with the sum of gradients.
+enum class SumMode { None, Overwrite, Add };
+
+struct Squares {
+  double plain;
+  double weighted;
+  Squares& operator+=(const Squares& other) {
+    plain += other.plain;
+    weighted += other.weighted;
+    return *this;
+  }
 };
 
-// T is float or double.
-template <typename T>
-const Kernels<T>& kernels();
+// All pointers are to `n` elements of the kernel's type. Sums of squares are float64 and in an order that depends on `n` alone.
+struct Kernels {
+  // The sum of g^2.
+  double (*sumOfSquares)(const void* g, long n);
+  // The sums of g^2 and of (p g)^2.
+  Squares (*weightedSumOfSquares)(const void* g, const void* p, long n);
+  // saved <- p unless null;  sum by mode;  p <- p + scale * g, or p + scale * p^2 g when adaptive.
+  void (*ascend)(void* p, const void* g, void* saved, void* sum, SumMode mode, double scale, bool adaptive, long n);
+  // sum <- g, or sum + g by mode;  returns the sum of g^2.
+  double (*accumulate)(const void* g, void* sum, SumMode mode, long n);
+  // p <- saved;  g <- scale * (sum + g);  returns the sum of g^2 as it came.
+  double (*gather)(void* p, const void* saved, void* g, const void* sum, double scale, long n);
+};
+
+// The kernels of an element type, for the instruction set that LibTorch chose for its own: the environment variable
+// ATEN_CPU_CAPABILITY=default|avx2|avx512 lowers both.
+const Kernels& kernels(Element element);
 
 }  // namespace dgsam::ops

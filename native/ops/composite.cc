@@ -1,0 +1,69 @@
+#include "composite.h"
+
+#include <ATen/EmptyTensor.h>
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+
+#include <cmath>
+
+#include "climb.h"
+
+namespace dgsam::ops::composite {
+namespace {
+
+at::Tensor widened(const at::Tensor& tensor) {
+  return at::isReducedFloatingType(tensor.scalar_type()) ? tensor.to(at::kFloat) : tensor;
+}
+
+}  // namespace
+
+void SquareSum::add(const at::Tensor& tensor) {
+  const at::ScalarType wide = at::isComplexType(tensor.scalar_type()) ? at::kComplexDouble : at::kDouble;
+  const at::Tensor squares = at::linalg_vector_norm(tensor, 2, std::nullopt, false, wide).abs().square().to(device_);
+  sum_ = sum_.defined() ? sum_ + squares : squares;
+}
+
+at::Tensor SquareSum::norm(double squares) const {
+  if (sum_.defined()) return (sum_ + squares).sqrt_();
+  if (!device_.is_cpu()) return at::scalar_tensor(std::sqrt(squares), at::TensorOptions().dtype(at::kDouble).device(device_));
+  // Every climb passes here: not through the dispatcher.
+  at::Tensor norm = at::Tensor(at::detail::empty_cpu({}, at::kDouble));
+  *static_cast<double*>(norm.mutable_data_ptr()) = std::sqrt(squares);
+  return norm;
+}
+
+at::Tensor weighted(const Row& row) { return widened(*row.grad) * widened(*row.param); }
+
+void climb(const Row& row, const at::Tensor& norm, double rho, bool first, bool adaptive) {
+  if (first && row.saved != nullptr) row.saved->copy_(*row.param);
+  if (row.sum != nullptr) accumulate(row, first);
+  if (row.grad == nullptr) return;
+  const at::Tensor param = widened(*row.param);
+  const at::Tensor grad = widened(*row.grad);
+  const at::ScalarType real = c10::toRealValueType(param.scalar_type());
+  const at::Tensor scale = (rho / (norm + kNormEpsilon)).to(param.device(), real);
+  row.param->copy_(param + scale * (adaptive ? param * param.conj() * grad : grad));
+}
+
+void accumulate(const Row& row, bool first) {
+  if (row.grad == nullptr) {
+    if (first) row.sum->zero_();
+  } else if (first) {
+    row.sum->copy_(*row.grad);
+  } else {
+    row.sum->add_(*row.grad);
+  }
+}
+
+void gather(const Row& row, double scale) {
+  row.param->copy_(*row.saved);
+  if (row.grad == nullptr) return;
+  const at::Tensor gathered = ((widened(*row.sum) + widened(*row.grad)) * scale).to(row.grad->scalar_type());
+  // A gradient that the caller expanded cannot be written to: the parameter gets a new one.
+  if (row.grad->is_non_overlapping_and_dense() && !row.grad->_is_zerotensor())
+    row.grad->copy_(gathered);
+  else
+    row.param->mutable_grad() = gathered;
+}
+
+}  // namespace dgsam::ops::composite

@@ -1,0 +1,61 @@
+// The parameters of a climb with their companions: checked, and told apart into those that are flat memory in one order,
+// which our kernels sweep, and those that go through LibTorch's operators (composite.h).
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <c10/util/ArrayRef.h>
+#include <c10/util/SmallVector.h>
+
+#include "kernels.h"
+
+namespace dgsam::ops {
+
+// One parameter and its companions, null where the operator does not use them or there is no gradient. The tensors are
+// the caller's own; a row lives as long as the call that made it.
+struct Row {
+  const at::Tensor* param;
+  const at::Tensor* grad;
+  const at::Tensor* saved;
+  const at::Tensor* sum;
+
+  // Null where LibTorch's operators do the work. Otherwise the pointers below are to `count` elements each, null where
+  // the tensor is.
+  const Kernels* kernels = nullptr;
+  int64_t count = 0;
+  int64_t elementSize = 0;
+  char* paramData = nullptr;
+  char* gradData = nullptr;
+  char* savedData = nullptr;
+  char* sumData = nullptr;
+  // What the gradient is multiplied by in an ascent.
+  double scale = 0;
+};
+
+using Rows = c10::SmallVector<Row, 16>;
+
+// What an operator does with a tensor of each row. Memory that is shared until it is written (lazy clones) becomes the
+// tensor's own only where it is written.
+enum class Access { None, Read, Write };
+
+struct Uses {
+  Access param;
+  Access grad;
+  Access saved;
+  Access sum;
+};
+
+// Rows of parameters with their own gradients. Empty lists leave `saved` or `sums` out. Throws c10::Error naming operator,
+// list and index when shapes, dtypes, devices, layouts or lengths disagree, before anything is written.
+Rows makeRows(const char* name, at::TensorList params, at::TensorList saved, at::TensorList sums, Uses uses);
+
+// A row whose gradient is the tensor itself, to be read only.
+Row readOnlyRow(const char* name, const char* list, size_t index, const at::Tensor& tensor);
+
+void checkLength(const char* name, const char* list, size_t size, size_t expected);
+
+int64_t countGradients(const Rows& rows);
+
+// Tells autograd that the data of the tensor changed. A tensor made in inference mode has no version.
+void bump(const at::Tensor& tensor);
+
+}  // namespace dgsam::ops
