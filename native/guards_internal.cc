@@ -61,7 +61,8 @@ void batchDimension(const Arguments& arguments) {
   arguments.dimension("batch_dim", ndim, false);
   arguments.between("batch_size", 0, std::numeric_limits<int64_t>::max());
   // Outside a vmap of this level a dimension is put in, and negative ones are not counted from the end.
-  const bool batched = arguments.tensor("self").key_set().has(c10::DispatchKey::FuncTorchBatched);
+  const bool batched = arguments.tensor("self").key_set().has_any(
+      c10::DispatchKeySet({c10::DispatchKey::FuncTorchBatched, c10::DispatchKey::Batched}));
   arguments.dimension("out_dim", ndim + 1, batched);
 }
 

@@ -49,6 +49,7 @@ function call(schema, trial) {
       console.log(args.map(describe).join(", "));
       return;
     }
+    if (task.dieAt?.[0] === schema.name && task.dieAt[1] === trial) process.kill(process.pid, "SIGSEGV");
     const [namespace, name] = schema.name.split("::");
     try {
       if (random.chance(0.5)) noGrad(() => void ops[namespace][name](...args));

@@ -22,19 +22,6 @@ const SECONDS_PER_CALL = 10;
 const MEMORY_KILOBYTES = 4 * 2 ** 20;
 const CRASHES_PER_OVERLOAD = 3;
 
-/**
- * @typedef {object} Options
- * @property {string} seed
- * @property {number} trials calls of each overload
- * @property {string} [recording] a folder that record.py filled
- *
- * @typedef {object} Crash
- * @property {string} operator
- * @property {number} trial
- * @property {string} signal the signal that ended the process; "hang" for a call that took longer than 10 s
- * @property {string} arguments
- */
-
 /** Runs the child to its end; kills it when what it notes in `progress` stands still. */
 async function runChild(task) {
   // The shell sets the limits and is replaced, so the signal is the child's own.
@@ -68,13 +55,12 @@ async function describeTrial(operator, trial, task) {
 
 /**
  * @param {string[]} operators overloads such as "aten::add.Tensor"
- * @param {Options & { onCrash?: (crash: Crash) => void }} options
- * @returns {Promise<Crash[]>}
+ * @param {import("./run.mjs").FuzzOptions} options
+ * @returns {Promise<import("./run.mjs").Crash[]>}
  */
 export async function fuzz(operators, { onCrash, ...options }) {
   const folder = mkdtempSync(path.join(os.tmpdir(), "dgsam-fuzz-"));
   const progress = path.join(folder, "progress");
-  /** @type {Crash[]} */
   const crashes = [];
   try {
     let start = [0, 0];

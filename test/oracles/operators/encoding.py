@@ -50,6 +50,11 @@ def is_plain(tensor):
     )
 
 
+def is_batched(tensor):
+    """Whether it is what vmap makes: most operators refuse it outside."""
+    return torch._C._functorch.is_batchedtensor(tensor) or torch._C._functorch.is_legacy_batchedtensor(tensor)
+
+
 def describe(tensor):
     """A recipe for a tensor that is not plain, the tensor itself when it is. None when neither can be."""
     with torch.no_grad():
@@ -160,7 +165,7 @@ def encode_result(value, blob):
 def encode_tensor_result(tensor, blob):
     """dtype, shape and, where the memory can be read, the contiguous bytes of the values."""
     result = {"dtype": DTYPE_NAMES[tensor.dtype], "layout": str(tensor.layout).removeprefix("torch.")}
-    if tensor.is_nested or torch._C._functorch.is_batchedtensor(tensor):
+    if tensor.is_nested or is_batched(tensor):
         return {"tensor": result}
     tensor = tensor.detach()
     result["shape"] = list(tensor.shape)

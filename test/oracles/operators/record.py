@@ -21,7 +21,7 @@ import torch  # noqa: E402
 import candidates  # noqa: E402
 import curated  # noqa: E402
 import samples  # noqa: E402
-from encoding import Blob, encode_argument, encode_result, fresh, overload  # noqa: E402
+from encoding import Blob, encode_argument, encode_result, fresh, is_batched, overload  # noqa: E402
 from schemas import arrange, bind, is_written, overloads  # noqa: E402
 
 SEED = 1234
@@ -60,7 +60,7 @@ def complete(name, schema, bound, known, strategy):
 
 def same(a, b):
     if isinstance(a, torch.Tensor):
-        if torch._C._functorch.is_batchedtensor(a) or a.layout is not torch.strided or a.is_nested or a.is_quantized or a.device.type != "cpu":
+        if is_batched(a) or a.layout is not torch.strided or a.is_nested or a.is_quantized or a.device.type != "cpu":
             return True  # no bytes are recorded of these
         try:
             return torch.equal(a.reshape(-1).contiguous().view(torch.uint8), b.reshape(-1).contiguous().view(torch.uint8))
