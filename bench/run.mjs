@@ -7,7 +7,7 @@
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { getNumThreads, setNumThreads } from "dgsam";
-import { findPython } from "../install/python.mjs";
+import { findPythons } from "../install/python.mjs";
 import { memoryRows } from "./cases/memory.mjs";
 import { operatorRows } from "./cases/operators.mjs";
 import { stepRows } from "./cases/steps.mjs";
@@ -23,7 +23,8 @@ const { values: options } = parseArgs({
 });
 
 if (options.threads !== undefined) setNumThreads(Number(options.threads));
-const python = await findPython();
+const named = process.env["DGSAM_PYTHON"] || undefined;
+const python = named ?? (await findPythons(process.env)).pythons.find(({ torch }) => torch !== null)?.executable ?? null;
 const pytorch = python === null ? null : await startPytorch(python, getNumThreads());
 console.log(`Node ${process.version}, ${getNumThreads()} threads, ${pytorch === null ? "no Python with torch found: rows against PyTorch are left out" : `PyTorch ${pytorch.version}`}`);
 
