@@ -87,7 +87,26 @@ describe("formatDoctorReport", () => {
     findings: [{ kind: "error", text: "It does not load." }, { kind: "note", text: "By the way." }],
   };
   it("is the facts, the search, the findings, the verdict", () => {
-    expect(formatDoctorReport(report)).toMatchInlineSnapshot();
+    expect(formatDoctorReport(report)).toMatchInlineSnapshot(`
+      "dgsam     0.1.0
+      Node      20.19.0 (needs >=20.19.0)
+      platform  linux-x64-glibc
+      addon     does not load, built by GNU 12.2.0, /package/build/Release
+      LibTorch  2.13.0+cu130, /cache/torch (from cache)
+      build     cu130, C++ ABI cxx11
+      CUDA      driver 580.65.06, 1 usable device: NVIDIA H200
+
+      LibTorch was looked for in this order:
+        python3: has no torch, /usr/bin/python3
+        cache: used
+
+      Problem: It does not load.
+
+      Note: By the way.
+
+      Something does not work; see above.
+      "
+    `);
   });
   it("shows threads and BLAS where the addon loads", () => {
     const runtime = { version: "2.13.0", threads: 4, interopThreads: 2, cpuCapability: "AVX2", blas: "mkl", lapack: "mkl", openmp: true };
