@@ -41,7 +41,7 @@ export async function buildAddon({ log = (line) => console.error(line), env = pr
     const hash = hashInputs(ROOT, ["native", "CMakeLists.txt"], facts);
     if (before?.hash === hash && OUTPUTS.every((file) => existsSync(file))) return before;
     log(`Building the addon against LibTorch ${libtorch.version} in ${libtorch.root} (this takes minutes)`);
-    await compile(libtorch, require.resolve("cmake-js/bin/cmake-js"));
+    await compile(libtorch, require.resolve("cmake-js/bin/cmake-js"), env);
     const compiler = readFileSync(path.join(WORK, "compiler.txt"), "utf8");
     const record = { libtorch, tried, compiler, node: process.version, hash };
     writeRecord(record);
@@ -78,6 +78,7 @@ async function searchOrFetch(env, log) {
 }
 
 /**
+ * Throws unless the programs that a build needs are in PATH.
  * @param {NodeJS.ProcessEnv} env
  */
 export function assertTools(env) {
@@ -102,8 +103,9 @@ function toolRemedies() {
 /**
  * @param {import("./inspect.mjs").LibTorch} libtorch
  * @param {string} cmakeJs
+ * @param {NodeJS.ProcessEnv} env
  */
-async function compile(libtorch, cmakeJs) {
+async function compile(libtorch, cmakeJs, env) {
   // CMake's cache remembers libraries, folders and the generator: with others it must not be used again.
   const configured = path.join(WORK, "configured");
   const configuration = JSON.stringify([ROOT, libtorch.root, libtorch.version, which("ninja"), which("cmake"), cmakeJs]);
@@ -114,7 +116,7 @@ async function compile(libtorch, cmakeJs) {
     stamp(configured, configuration);
   }
   const jobs = Math.max(1, Math.min(os.availableParallelism(), Math.floor(process.availableMemory() / BYTES_PER_JOB)));
-  await runCmakeJs(cmakeJs, ["build", "--parallel", String(jobs)]);
+  await runCmakeJs(cmakeJs, ["build", "--parallel", env["CMAKE_BUILD_PARALLEL_LEVEL"] || String(jobs)]);
 }
 
 /**
@@ -125,9 +127,10 @@ async function runCmakeJs(cmakeJs, args) {
   const result = await run(process.execPath, [cmakeJs, ...args, "--out", WORK, "--log-level", "warn"], { cwd: ROOT });
   if (result.ok) return;
   const output = `${result.stdout}\n${result.stderr}`.trim().split("\n").slice(-60).join("\n");
-  throw new InstallError("ERR_ADDON", `The addon could not be built (cmake-js ${args[0]}):\n${output}`, {
-    remedies: ["A compiler for C++20 (GCC 11 or newer, Clang 14 or newer) and CMake 3.18 or newer are needed.", ...toolRemedies(), AGAIN],
-  });
+  const remedies = /Killed signal|out of memory/i.test(output)
+    ? ["The compiler was killed, most likely for want of memory. With one file at a time: export CMAKE_BUILD_PARALLEL_LEVEL=1"]
+    : ["A compiler for C++20 (GCC 11 or newer, Clang 14 or newer) and CMake 3.18 or newer are needed.", ...toolRemedies()];
+  throw new InstallError("ERR_ADDON", `The addon could not be built (cmake-js ${args[0]}):\n${output}`, { remedies: [...remedies, AGAIN] });
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
