@@ -94,7 +94,7 @@ BoundOperator::BoundOperator(c10::OperatorHandle operatorHandle) : handle(std::m
     bound.aliasedArgument = aliasedArgument(schema, result);
     returns.push_back(std::move(bound));
   }
-  guard = findGuard(schema.name());
+  guard = findGuard(name);
 }
 
 }  // namespace dgsam

@@ -26,7 +26,8 @@ const Guard* findGuard(const std::string& qualifiedName) {
     }
     return result;
   }();
-  const auto found = byName.find(qualifiedName);
+  auto found = byName.find(qualifiedName);
+  if (found == byName.end()) found = byName.find(qualifiedName.substr(0, qualifiedName.find('.')));
   return found == byName.end() ? nullptr : found->second;
 }
 

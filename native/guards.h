@@ -11,7 +11,7 @@
 namespace dgsam {
 
 struct Guard {
-  // The operators it stands before, separated by spaces; all overloads of each.
+  // What it stands before, separated by spaces: operators with all their overloads, or single overloads.
   const char* operators;
   // What it asks for, as the documentation prints it.
   const char* requirement;
@@ -20,7 +20,7 @@ struct Guard {
 
 const std::vector<Guard>& guards();
 
-// For an operator's name without its overload, "aten::_fused_adam_"; null for most.
+// For an overload, "aten::_fused_adam_.default"; null for most.
 const Guard* findGuard(const std::string& qualifiedName);
 
 }  // namespace dgsam

@@ -1,9 +1,11 @@
+#include <ATen/ExpandUtils.h>
 #include <ATen/Functions.h>
 #include <ATen/core/grad_mode.h>
 #include <c10/util/StringUtil.h>
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 #include <set>
 
 #include "guard_rooms.h"
@@ -96,6 +98,48 @@ void pairwiseDistances(const Arguments& arguments) {
   for (const char* name : {"grad", "pdist"}) arguments.numel(name, count * (count - 1) / 2);
 }
 
+void distancesBackward(const Arguments& arguments) {
+  const at::Tensor first = arguments.tensor("x1");
+  const at::Tensor second = arguments.tensor("x2");
+  if (first.dim() < 2 || second.dim() < 2 || first.size(-1) != second.size(-1))
+    arguments.refuse("ERR_SHAPE", "x2", c10::str("expected matrices with as many columns as 'x1', ", first.sizes(), ", got ", describe(second)));
+  std::vector<int64_t> expected = at::infer_size(first.sizes().slice(0, first.dim() - 2), second.sizes().slice(0, second.dim() - 2));
+  expected.push_back(first.size(-2));
+  expected.push_back(second.size(-2));
+  for (const char* name : {"grad", "cdist"}) arguments.sizes(name, expected);
+}
+
+// Whether values of an integer tensor, on the CPU, contain `sought`.
+bool contains(const at::Tensor& tensor, int64_t sought) {
+  return tensor.numel() > 0 && tensor.device().is_cpu() && tensor.layout() == at::kStrided && tensor.eq(sought).any().item<bool>();
+}
+
+// Of the dtypes that the processor divides in, where the quotient of the least number and -1 traps.
+std::optional<int64_t> leastOf(const at::Tensor& tensor) {
+  if (!tensor.defined()) return std::nullopt;
+  if (tensor.scalar_type() == at::kInt) return std::numeric_limits<int32_t>::min();
+  if (tensor.scalar_type() == at::kLong) return std::numeric_limits<int64_t>::min();
+  return std::nullopt;
+}
+
+void truncatedDivision(const Arguments& arguments) {
+  const c10::IValue* mode = arguments.find("rounding_mode");
+  if (mode == nullptr || !mode->isString() || mode->toStringRef() != "trunc") return;
+  const at::Tensor self = arguments.tensor("self");
+  const std::optional<int64_t> least = leastOf(self);
+  if (!least || !contains(self, *least)) return;
+  const c10::IValue& other = *arguments.find("other");
+  const bool byMinusOne = other.isTensor() ? c10::isIntegralType(other.toTensor().scalar_type(), false) && contains(other.toTensor(), -1)
+                                           : other.isInt() && other.toInt() == -1;
+  if (byMinusOne) arguments.refuse("ERR_ARGUMENT", "self", c10::str("expected quotients that fit the dtype; ", *least, " / -1 does not"));
+}
+
+void noLeast(const Arguments& arguments) {
+  for (const char* name : {"self", "other"})
+    if (const at::Tensor value = arguments.tensor(name); const std::optional<int64_t> least = leastOf(value))
+      if (contains(value, *least)) arguments.refuse("ERR_ARGUMENT", name, c10::str("expected values whose magnitude fits the dtype, got ", *least));
+}
+
 void notNegativeShape(const Arguments& arguments) {
   arguments.length("shape", 2);
   for (const int64_t each : arguments.integers("shape"))
@@ -138,6 +182,11 @@ std::vector<Guard> algebraGuards() {
       {"_convert_indices_from_coo_to_csr", "row indices from 0 to size - 1", cooToCsr},
       {"_convert_indices_from_csr_to_coo", "row pointers within the columns, one dtype", csrToCoo},
       {"_pdist_backward", "a gradient for each pair of rows", pairwiseDistances},
+      {"_cdist_backward", "a gradient for each pair of rows", distancesBackward},
+      {"div.Tensor_mode div.Scalar_mode div.out_mode div.Scalar_mode_out div_.Tensor_mode div_.Scalar_mode divide.Tensor_mode "
+       "divide.Scalar_mode divide.out_mode divide_.Tensor_mode divide_.Scalar_mode",
+       "truncated integer quotients that fit the dtype", truncatedDivision},
+      {"lcm lcm_ gcd gcd_", "integers whose magnitude fits the dtype", noLeast},
       {"_spdiags", "a shape of two sizes, none negative", notNegativeShape},
       {"_segment_reduce_backward", "segments within the data, a gradient for each", segments},
   };

@@ -10,6 +10,12 @@ namespace {
 
 void notEmptyList(const Arguments& arguments) { arguments.notEmpty("tensors"); }
 
+void chunks(const Arguments& arguments) {
+  arguments.notEmpty("tensors");
+  for (const at::Tensor& each : arguments.tensors("tensors"))
+    if (each.dim() == 0) arguments.refuse("ERR_SHAPE", "tensors", "expected at least one dimension, got " + describe(each));
+}
+
 // Where a view of these sizes and strides would end, in elements from its start.
 int64_t reach(at::IntArrayRef sizes, at::IntArrayRef strides) {
   int64_t last = 0;
@@ -159,6 +165,7 @@ void quantisationRange(const Arguments& arguments) {
 
 std::vector<Guard> internalGuards() {
   return {
+      {"_chunk_cat", "tensors of at least one dimension", chunks},
       {"_stack", "at least one tensor", notEmptyList},
       {"_reshape_alias _reshape_alias_copy", "a view within the tensor's memory", reshapeAlias},
       {"_nested_view_from_buffer _nested_view_from_buffer_copy", "views within the buffer", nestedView},

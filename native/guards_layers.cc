@@ -1,5 +1,7 @@
 #include <c10/util/StringUtil.h>
 
+#include <limits>
+
 #include "guard_rooms.h"
 
 namespace dgsam {
@@ -46,6 +48,21 @@ void layerNormBackward(const Arguments& arguments) {
   const int64_t outer = inner == 0 ? 0 : input.numel() / inner;
   for (const char* name : {"mean", "rstd"}) arguments.numel(name, outer);
   for (const char* name : {"weight", "bias"}) arguments.numel(name, inner);
+}
+
+// The input is [N, C, ...], seen as N * C rows of HxW elements; `group` groups of channels.
+void groupNorm(const Arguments& arguments) {
+  const at::Tensor input = arguments.tensor("input");
+  const int64_t samples = arguments.integer("N");
+  const int64_t channels = arguments.integer("C");
+  const int64_t group = arguments.integer("group");
+  for (const char* name : {"N", "C", "HxW"}) arguments.between(name, 0, std::numeric_limits<int32_t>::max());
+  arguments.between("group", 1, std::numeric_limits<int32_t>::max());
+  if (channels % group != 0) arguments.refuse("ERR_ARGUMENT", "group", c10::str("expected a divisor of 'C', ", channels, ", got ", group));
+  arguments.numel("input", samples * channels * arguments.integer("HxW"));
+  arguments.sameSizes({"input", "grad_out"});
+  for (const char* name : {"weight", "bias"}) arguments.numel(name, channels);
+  for (const char* name : {"mean", "rstd"}) arguments.numel(name, samples * group);
 }
 
 // Kernel sizes, strides and paddings of N numbers, and a weight that has this kernel size.
@@ -167,6 +184,7 @@ std::vector<Guard> layerGuards() {
       {"native_batch_norm_backward batch_norm_backward _batch_norm_impl_index_backward",
        "a gradient of the input's shape; saved statistics in training, running ones outside", batchNormBackward},
       {"native_layer_norm_backward", "a gradient of the input's shape, a mean and a deviation for each row", layerNormBackward},
+      {"native_group_norm native_group_norm_backward", "N * C * HxW elements in groups that divide the channels", groupNorm},
       {"_slow_conv2d_forward _slow_conv2d_backward slow_conv_transpose2d thnn_conv2d",
        "two numbers for each of kernel_size, stride, padding; the weight has this kernel size", convolution<2>},
       {"slow_conv3d slow_conv3d_forward slow_conv_transpose3d",

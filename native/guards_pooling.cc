@@ -30,6 +30,10 @@ void indexedPooling(const Arguments& arguments) {
   arguments.values("indices", 0, plane - 1);
 }
 
+void positiveKernel(const Arguments& arguments) {
+  for (const char* name : {"kernel_size", "output_size"}) arguments.positive(name);
+}
+
 // A gradient of the padded shape. Reflection needs padding below the size.
 template <int N, bool Reflects>
 void paddingBackward(const Arguments& arguments) {
@@ -70,11 +74,12 @@ void antialiasing(const Arguments& arguments) {
 std::vector<Guard> poolingGuards() {
   return {
       {"_adaptive_avg_pool2d_backward", "a gradient with the input's leading sizes", sameLeadingSizes<2>},
-      {"_adaptive_avg_pool3d_backward", "a gradient with the input's leading sizes", sameLeadingSizes<3>},
+      {"_adaptive_avg_pool3d_backward adaptive_avg_pool3d_backward", "a gradient with the input's leading sizes", sameLeadingSizes<3>},
       {"max_pool2d_with_indices_backward adaptive_max_pool2d_backward fractional_max_pool2d_backward",
        "an index within the input's plane for each gradient", indexedPooling<2>},
       {"max_pool3d_with_indices_backward adaptive_max_pool3d_backward fractional_max_pool3d_backward",
        "an index within the input's volume for each gradient", indexedPooling<3>},
+      {"fractional_max_pool2d fractional_max_pool3d", "positive sizes of kernel and output", positiveKernel},
       {"reflection_pad1d_backward", "a gradient of the padded shape", paddingBackward<1, true>},
       {"reflection_pad2d_backward", "a gradient of the padded shape", paddingBackward<2, true>},
       {"reflection_pad3d_backward", "a gradient of the padded shape", paddingBackward<3, true>},

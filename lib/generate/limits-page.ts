@@ -43,5 +43,10 @@ Operators that are known to end the process on arguments that nobody would pass 
 uses them inside other operators, which see to it that the arguments fit.
 
 ${table(["operators", "what they trust"], UNCHECKED.map(({ operators, trusts }) => [code(operators), trusts]))}
+
+Tensors of the layout \`_mkldnn\` are for the \`mkldnn_\` operators: some others take one for a dense tensor and read past it.
+
+Operators do as much work as they are asked for: a polynomial of degree 2^62 or all combinations of many elements are computed until
+they are done, and no signal is heard meanwhile.
 `;
 }

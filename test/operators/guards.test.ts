@@ -50,6 +50,8 @@ const refused: readonly (readonly [title: string, operator: string, code: Code, 
   ["an overload without statistics outside training", "_native_batch_norm_legit.no_stats", "ERR_ARGUMENT", /'training': expected true/, () => [ones([2, 3]), null, null, false, 0.1, 1e-5]],
   ["no saved statistics in training", "native_batch_norm_backward", "ERR_ARGUMENT", /'save_mean'/, () => [ones([2, 3]), ones([2, 3]), null, null, null, null, null, true, 1e-5, [true, true, true]]],
   ["a gradient without rows", "native_layer_norm_backward", "ERR_SHAPE", /'grad_out'/, () => [ones([3, 0]), ones([1, 2, 3]), [1, 2, 3], ones([1, 1, 1]), ones([1, 1, 1]), null, null, [true, true, true]]],
+  ["more elements than there are", "native_group_norm", "ERR_SHAPE", /'input': expected 96 elements/, () => [rand([2, 4, 3]), null, null, 2, 4, 12, 2, 1e-5]],
+  ["groups that do not divide the channels", "native_group_norm", "ERR_ARGUMENT", /'group': expected a divisor of 'C', 4, got 3/, () => [rand([2, 4, 3]), null, null, 2, 4, 3, 3, 1e-5]],
   ["a kernel size that the weight does not have", "slow_conv_transpose3d", "ERR_SHAPE", /'kernel_size'/, () => [ones([1, 2, 4, 4, 4]), ones([2, 3, 3, 3, 3]), [1, 4, 3]]],
   ["a short stride", "_slow_conv2d_backward.output_mask", "ERR_ARGUMENT", /'stride': expected a list of length 2, got one of length 0/, () => [ones([1, 3, 3, 3]), ones([1, 2, 5, 5]), ones([3, 2, 3, 3]), [3, 3], [], [0, 0], [true, true, true]]],
   ["a stride of zero", "_nnpack_spatial_convolution", "ERR_ARGUMENT", /'stride': expected positive/, () => [ones([1, 3, 4, 4]), ones([3, 3, 3, 3]), null, [2, 2], [2, 0]]],
@@ -84,6 +86,13 @@ const refused: readonly (readonly [title: string, operator: string, code: Code, 
   ["a negative size", "_convert_indices_from_coo_to_csr", "ERR_ARGUMENT", /'size'/, () => [index(0, 1), -1]],
   ["row pointers outside the columns", "_convert_indices_from_csr_to_coo", "ERR_ARGUMENT", /'crow_indices'/, () => [index(0, 99), index(0)]],
   ["a gradient for no pair", "_pdist_backward", "ERR_SHAPE", /'grad'/, () => [rand([0]), rand([3, 3]), 2, rand([0])]],
+  ["a gradient for no pair of two sets", "_cdist_backward", "ERR_SHAPE", /'grad': expected shape \[5, 6\]/, () => [rand([1, 0]), rand([5, 2]), rand([6, 2]), 2, rand([5, 6])]],
+  ["scalars to cut", "_chunk_cat", "ERR_SHAPE", /'tensors'/, () => [[rand([]), rand([])], -1, 5]],
+  ["other leading sizes in three dimensions", "adaptive_avg_pool3d_backward.grad_input", "ERR_SHAPE", /'grad_output'/, () => [rand([1, 8, 5, 7, 4]), rand([1, 2, 4, 4, 4]), { grad_input: rand([1]) }]],
+  ["a quotient beyond int64", "div.Tensor_mode", "ERR_ARGUMENT", /'self': expected quotients that fit the dtype; -9223372036854775808 \/ -1/, () => [tensor([-(2n ** 63n)]), tensor([-1n]), { rounding_mode: "trunc" }]],
+  ["a quotient beyond int32", "div_.Scalar_mode", "ERR_ARGUMENT", /'self'/, () => [tensor([-(2 ** 31)], { dtype: "int32" }), -1, { rounding_mode: "trunc" }]],
+  ["a multiple beyond int64", "lcm", "ERR_ARGUMENT", /'self'/, () => [tensor([-(2n ** 63n)]), tensor([3n])]],
+  ["a negative kernel", "fractional_max_pool2d", "ERR_ARGUMENT", /'kernel_size': expected positive/, () => [rand([1, 3, 9, 9]), [-5, 0], [2, 3], rand([1, 3, 2])]],
   ["a negative shape", "_spdiags", "ERR_SHAPE", /'shape'/, () => [rand([2, 3]), index(0, 1), [-2, 4]]],
   ["lengths beyond the data", "_segment_reduce_backward", "ERR_ARGUMENT", /'lengths'/, () => [rand([2]), rand([2]), rand([3]), "max", { lengths: index(2, 9) }]],
 
@@ -140,6 +149,12 @@ describe("accepted", () => {
   test("embedding indices outside the table where they are passed over, and a tensor as learning rate", () => {
     expect(ops.aten.embedding_dense_backward(ones([2, 5]), index(1, 9), 4, -1, false).shape).toEqual([4, 5]);
     expect(() => (ops.aten["_fused_adamw_.tensor_lr"] as (...args: unknown[]) => unknown)(...adamW({ lr: tensor(0.1) }))).not.toThrow();
+  });
+
+  test("truncated quotients that fit, floor division, other roundings", () => {
+    expect(ops.aten.div(tensor([-(2n ** 63n)]), tensor([1n]), { rounding_mode: "trunc" }).toArray()).toEqual([-(2n ** 63n)]);
+    expect(ops.aten.div(tensor([-7n]), -1, { rounding_mode: "trunc" }).toArray()).toEqual([7]);
+    expect(ops.aten.div(tensor([7]), tensor([-2]), { rounding_mode: "trunc" }).toArray()).toEqual([-3]);
   });
 
   test("batch norm without statistics in training, recurrent nets, Fourier transforms", () => {
