@@ -1,37 +1,50 @@
 /**
- * SAM settles where only the mean loss is flat; DGSAM does not. Draws both paths and prints what was measured.
+ * SAM settles in a minimum that only the mean loss has; DGSAM leaves it. Measures where both end, from several starting
+ * points, and draws the paths. The losses stand in two-domains.ts.
  *
  *     npm run example fake-flat-minima [output.svg]
  */
 import { writeFileSync } from "node:fs";
 import { init } from "echarts";
-import { DOMAIN_LOSSES, meanLoss, RHO, sharpness, trajectory } from "./two-domains.js";
+import { DOMAIN_LOSSES, meanLoss, RHO, sharpness, startingPoints, trajectory } from "./two-domains.js";
 
-const SEED = 0;
+const ALGORITHMS = ["SAM", "DGSAM"] as const;
 const output = process.argv[2] ?? "fake-flat-minima.svg";
 
-const paths = (["SAM", "DGSAM"] as const).map((algorithm) => ({ algorithm, points: trajectory(algorithm, SEED) }));
-for (const { algorithm, points } of paths) {
-  const end = points.at(-1)!;
-  const own = DOMAIN_LOSSES.map((loss) => sharpness(loss, end, RHO));
-  console.log(
-    `${algorithm.padEnd(5)} ends at y = ${end[1].toFixed(2)}: mean loss ${meanLoss(end).toFixed(4)}, sharpness of the mean ${sharpness(meanLoss, end, RHO).toFixed(5)}, ` +
-      `largest of a single domain ${Math.max(...own).toFixed(5)}`,
-  );
+const runs = ALGORITHMS.flatMap((algorithm) =>
+  startingPoints(6).map((start, seed) => ({ algorithm, path: trajectory(algorithm, start, { seed }) })),
+);
+
+console.log(`Sharpness: how far a loss rises within ${RHO}.\n`);
+console.log("          start                end      mean loss   of the mean   of a domain");
+for (const { algorithm, path } of runs) {
+  const end = path.at(-1)!;
+  const point = (at: readonly number[]) => `(${at.map((value) => value.toFixed(2).padStart(5)).join(", ")})`;
+  const own = Math.max(...DOMAIN_LOSSES.map((loss) => sharpness(loss, end, RHO)));
+  const measured = [meanLoss(end).toFixed(4).padStart(9), sharpness(meanLoss, end, RHO).toFixed(4).padStart(13), own.toFixed(4).padStart(13)];
+  console.log(`${algorithm.padEnd(6)} ${point(path[0]!)} -> ${point(end)}  ${measured.join(" ")}`);
 }
 
-const chart = init(null, null, { renderer: "svg", ssr: true, width: 640, height: 420 });
+const xs = Array.from({ length: 301 }, (_, i) => -2 + i / 75);
+const profiles = { "domain 1": DOMAIN_LOSSES[0], "domain 2": DOMAIN_LOSSES[1], mean: meanLoss };
+const colours = { SAM: "#d1495b", DGSAM: "#00798c", "domain 1": "#edae49", "domain 2": "#66a182", mean: "#333333" };
+const chart = init(null, null, { renderer: "svg", ssr: true, width: 720, height: 640 });
 chart.setOption({
   animation: false,
-  title: { text: "Along the valley x = 0 the mean loss is equally low", left: "center" },
-  legend: { top: 30 },
-  xAxis: { name: "y", min: -2, max: 0.5 },
-  yAxis: { name: "x" },
+  title: [{ text: "The losses along y = 0", left: "center" }, { text: "The paths of six runs", left: "center", top: 320 }],
+  legend: { top: 30, data: Object.keys(colours) },
+  grid: [{ top: 70, height: 210 }, { top: 360, height: 230 }],
+  xAxis: [0, 1].map((gridIndex) => ({ gridIndex, name: "x", min: -2, max: 2 })),
+  yAxis: [{ gridIndex: 0, name: "loss" }, { gridIndex: 1, name: "y" }],
   series: [
-    ...paths.map(({ algorithm, points }) => ({ name: algorithm, type: "line", symbolSize: 4, data: points.map(([x, y]) => [y, x]) })),
-    { type: "line", data: [], markArea: { silent: true, label: { formatter: "each domain is steep" }, data: [[{ xAxis: -1.25 }, { xAxis: -0.75 }]] } },
+    ...Object.entries(profiles).map(([name, loss]) => ({
+      name, type: "line", showSymbol: false, color: colours[name as keyof typeof colours], data: xs.map((x) => [x, loss([x, 0])]),
+    })),
+    ...runs.map(({ algorithm, path }) => ({
+      name: algorithm, type: "line", xAxisIndex: 1, yAxisIndex: 1, showSymbol: false, color: colours[algorithm], lineStyle: { width: 0.7 }, data: path.map((at) => [...at]),
+    })),
   ],
 });
 writeFileSync(output, chart.renderToSVGString());
 chart.dispose();
-console.log(`Drawn to ${output}`);
+console.log(`\nDrawn to ${output}`);

@@ -4,25 +4,30 @@ import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { DOMAIN_LOSSES, meanLoss, RHO, sharpness, trajectory } from "../../examples/two-domains.js";
+import { DOMAIN_LOSSES, meanLoss, RHO, sharpness, startingPoints, trajectory, type Point } from "../../examples/two-domains.js";
 
 const RUN = fileURLToPath(new URL("../../examples/run.mjs", import.meta.url));
 const example = (...args: string[]) => spawnSync(process.execPath, [RUN, ...args], { encoding: "utf8", timeout: 50_000 });
 
-const own = (point: readonly [number, number]) => Math.max(...DOMAIN_LOSSES.map((loss) => sharpness(loss, point, RHO)));
+const own = (point: Point) => Math.max(...DOMAIN_LOSSES.map((loss) => sharpness(loss, point, RHO)));
+const STARTS = startingPoints(8);
 
-test("SAM settles in the fake flat minimum, and DGSAM leaves it, whatever the seed", () => {
-  const sam = trajectory("SAM", 0).at(-1)!;
-  expect(sam[1]).toBeCloseTo(-1, 6);
-  for (let seed = 0; seed < 8; seed++) {
-    const dgsam = trajectory("DGSAM", seed).at(-1)!;
-    // Both are at the bottom, and the mean is flat at both; only the single domains differ.
+test("SAM settles in the fake flat minimum and DGSAM in the true one, wherever they start", () => {
+  for (const [seed, start] of STARTS.entries()) {
+    const [sam, dgsam] = (["SAM", "DGSAM"] as const).map((algorithm) => trajectory(algorithm, start, { seed }).at(-1)!) as [Point, Point];
+    expect(sam[0]).toBeCloseTo(-1, 1);
+    expect(dgsam[0]).toBeCloseTo(1, 1);
+    // The mean tells nothing: equally low and equally flat. The single domains do.
     for (const end of [sam, dgsam]) {
-      expect(meanLoss(end)).toBeLessThan(1e-4);
-      expect(sharpness(meanLoss, end, RHO)).toBeLessThan(1e-4);
+      expect(meanLoss(end)).toBeLessThan(1e-3);
+      expect(sharpness(meanLoss, end, RHO)).toBeLessThan(0.01);
     }
-    expect(own(sam)).toBeGreaterThan(5 * own(dgsam));
+    expect(own(sam)).toBeGreaterThan(20 * own(dgsam));
   }
+});
+
+test("it is the climb that leads DGSAM out", () => {
+  for (const start of STARTS) expect(trajectory("DGSAM", start, { rho: 0 }).at(-1)![0]).toBeLessThan(0);
 });
 
 test("fake-flat-minima draws an SVG", () => {
@@ -32,7 +37,7 @@ test("fake-flat-minima draws an SVG", () => {
     const { status, stdout, stderr } = example("fake-flat-minima", file);
     expect(stderr).toBe("");
     expect(status).toBe(0);
-    expect(stdout).toMatch(/SAM +ends at y = -1\.00[^]*DGSAM ends at y/);
+    expect(stdout.match(/^(SAM|DGSAM) .* -> \( ?-?1\.0/gm)).toHaveLength(12);
     expect(readFileSync(file, "utf8")).toMatch(/^<svg [^]*DGSAM[^]*<\/svg>$/);
   } finally {
     rmSync(folder, { recursive: true });
@@ -40,7 +45,7 @@ test("fake-flat-minima draws an SVG", () => {
 });
 
 test("drop-in-sam runs both", () => {
-  expect(example("drop-in-sam").stdout).toMatch(/SAM: mean loss \d\.\d+\nDGSAM: loss by site( \d\.\d+){3}/);
+  expect(example("drop-in-sam").stdout).toMatch(/^SAM    6 gradients a step, loss by site( \d\.\d+){3}\nDGSAM  4 gradients a step, loss by site( \d\.\d+){3}\n$/);
 });
 
 test("an unknown example names those there are", () => {
