@@ -1,4 +1,4 @@
-/** Progress on stderr: bars on a terminal, plain lines elsewhere. */
+/** Progress of a comparison: bars on a terminal, plain lines elsewhere. */
 
 import cliProgress from "cli-progress";
 import type { CompareEvent } from "../training/index.js";
@@ -9,9 +9,9 @@ export interface Progress {
 }
 
 /** A bar for the runs and one for the steps of the present run. */
-function bars(): Progress {
+function bars(stream: NodeJS.WriteStream): Progress {
   const all = new cliProgress.MultiBar(
-    { format: "{label} {bar} {value}/{total} {detail}", clearOnComplete: true, hideCursor: true, stream: process.stderr },
+    { format: "{label} {bar} {value}/{total} {detail}", clearOnComplete: true, hideCursor: true, stream },
     cliProgress.Presets.shades_grey,
   );
   let runs: cliProgress.SingleBar | undefined;
@@ -32,17 +32,17 @@ function bars(): Progress {
   };
 }
 
-function lines(): Progress {
+function lines(stream: NodeJS.WriteStream): Progress {
   return {
     show(event) {
       if (event.type !== "run") return;
       const { algorithm, target, accuracy, medianStepSeconds } = event.record;
-      process.stderr.write(`[${event.run}/${event.runs}] ${algorithm}, ${target} held out: accuracy ${(100 * accuracy).toFixed(1)}%, ${(1000 * medianStepSeconds).toFixed(1)} ms/step\n`);
+      stream.write(`[${event.run}/${event.runs}] ${algorithm}, ${target} held out: accuracy ${(100 * accuracy).toFixed(1)}%, ${(1000 * medianStepSeconds).toFixed(1)} ms/step\n`);
     },
     stop() {},
   };
 }
 
-export function makeProgress(): Progress {
-  return process.stderr.isTTY ? bars() : lines();
+export function makeProgress(stream: NodeJS.WriteStream): Progress {
+  return stream.isTTY ? bars(stream) : lines(stream);
 }

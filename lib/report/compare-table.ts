@@ -12,7 +12,7 @@ function align(rows: readonly (readonly string[])[]): string {
 
 /**
  * Rows are algorithms; columns the held-out domains' accuracies in percent, their mean, standard deviation and worst,
- * the median step time, and its ratio to ERM's beside the ideal one.
+ * the median step time, and its ratio to ERM's beside the ideal one. "-" stands for what there is no run for.
  *
  * @param targets the held-out domains, in order
  */

@@ -1,6 +1,6 @@
 /** `results.json`: everything a comparison found, with what is needed to run it again. */
 
-import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { DgsamError } from "../errors.js";
 import type { RunRecord } from "../training/index.js";
@@ -9,16 +9,21 @@ import { summarize, type AlgorithmSummary } from "./summary.js";
 export interface CompareResults {
   /** False while runs are missing: interrupted, or still going. */
   complete: boolean;
+  /** Versions. Numbers are reproducible with the same ones, the same processor and the same thread count. */
   dgsam: string;
   libtorch: string;
   node: string;
+  /** The processor as it names itself. */
+  cpu: string;
   threads: number;
+  /** Everything that the runs were told. */
   config: Record<string, unknown>;
+  /** The finished runs, in the order in which they ran. */
   runs: RunRecord[];
   summary: AlgorithmSummary[];
 }
 
-/** Writes the file so that a reader finds the old one or the new one whole, whenever the process ends. */
+/** Writes the file anew after each run, so that a reader finds the old one or the new one whole, whenever the process ends. */
 export class ResultsFile {
   readonly path: string;
   readonly results: CompareResults;
@@ -42,13 +47,14 @@ export class ResultsFile {
   }
 
   private write(): void {
+    const temporary = `${this.path}.${process.pid}.tmp`;
     try {
       mkdirSync(path.dirname(this.path), { recursive: true });
-      const temporary = `${this.path}.${process.pid}.tmp`;
       writeFileSync(temporary, `${JSON.stringify(this.results, null, 2)}\n`);
       renameSync(temporary, this.path);
     } catch (error) {
-      throw new DgsamError("ERR_DATA", `cannot write ${this.path}: ${(error as Error).message}; choose another folder with --out`, { cause: error });
+      if (existsSync(temporary)) rmSync(temporary);
+      throw new DgsamError("ERR_DATA", `cannot write ${this.path}: ${(error as Error).message}; choose another folder`, { cause: error });
     }
   }
 }

@@ -6,15 +6,21 @@ export interface AlgorithmSummary {
   algorithm: string;
   /** Accuracy on each held-out domain; the mean over seeds where there are several. */
   accuracies: Record<string, number>;
-  /** Over the domains. The deviation is the population's: the domains are all there are. */
+  /** Over the domains' accuracies. */
   mean: number;
+  /** Over the domains' accuracies; the population's, which divides by their number: the domains are all there are. */
   standardDeviation: number;
+  /** The lowest of the domains' accuracies, and its domain. */
   worst: number;
   worstDomain: string;
   /** The median over runs of their median step times. */
   stepSeconds: number;
-  /** Step time over ERM's on the same targets, measured, and as the count of gradients alone would have it; null without ERM. */
+  /**
+   * Step time over that of ERM's run with the same target and seed, which ran next to it: the median of these ratios.
+   * Null where ERM did not run.
+   */
   cost: number | null;
+  /** The ratio that the count of gradients alone would give. */
   idealCost: number;
 }
 
@@ -34,7 +40,7 @@ function unique<T>(values: readonly T[]): T[] {
 
 /** One summary for each algorithm, in the order of the records. */
 export function summarize(records: readonly RunRecord[]): AlgorithmSummary[] {
-  const baseline = stepTime(records.filter((record) => record.algorithm === "ERM"));
+  const baselines = new Map(records.filter((record) => record.algorithm === "ERM").map((record) => [runKey(record), record.medianStepSeconds]));
   return unique(records.map((record) => record.algorithm)).map((algorithm) => {
     const own = records.filter((record) => record.algorithm === algorithm);
     const accuracies = Object.fromEntries(
@@ -43,7 +49,10 @@ export function summarize(records: readonly RunRecord[]): AlgorithmSummary[] {
     const values = Object.values(accuracies);
     const average = mean(values);
     const worst = Math.min(...values);
-    const stepSeconds = stepTime(own)!;
+    const ratios = own.flatMap((record) => {
+      const baseline = baselines.get(runKey(record));
+      return baseline === undefined ? [] : [record.medianStepSeconds / baseline];
+    });
     return {
       algorithm,
       accuracies,
@@ -51,13 +60,14 @@ export function summarize(records: readonly RunRecord[]): AlgorithmSummary[] {
       standardDeviation: Math.sqrt(mean(values.map((each) => (each - average) ** 2))),
       worst,
       worstDomain: Object.keys(accuracies).find((target) => accuracies[target] === worst)!,
-      stepSeconds,
-      cost: baseline === null ? null : stepSeconds / baseline,
+      stepSeconds: median(own.map((record) => record.medianStepSeconds)),
+      cost: ratios.length === 0 ? null : median(ratios),
       idealCost: own[0]!.idealCost,
     };
   });
 }
 
-function stepTime(records: readonly RunRecord[]): number | null {
-  return records.length === 0 ? null : median(records.map((record) => record.medianStepSeconds));
+/** What two algorithms' runs must share to be compared. */
+function runKey({ target, seed }: RunRecord): string {
+  return JSON.stringify([target, seed]);
 }

@@ -1,6 +1,5 @@
 /** The algorithms a run can be trained with. Each says how one step goes over one minibatch per source domain. */
 
-import { argumentError } from "../errors.js";
 import { Adam, DGSAM, SAM, type Closure, type StatisticsOwner } from "../optim/index.js";
 import { scope, type Tensor } from "../tensor/index.js";
 
@@ -16,7 +15,7 @@ export interface AlgorithmOptions {
   seed: number;
 }
 
-/** One step over the domains' losses; returns them as they were at the step's beginning. */
+/** One step over one minibatch per domain, given as closures that compute the losses; returns these as first computed. */
 export type Step = (closures: Closure[]) => number[];
 
 export interface Algorithm {
@@ -38,7 +37,8 @@ function meanLoss(closures: readonly Closure[], values: number[]): Tensor {
   return mean(losses);
 }
 
-export const ALGORITHMS = {
+/** Frozen: a run's record names its algorithm, and the name must mean the same everywhere. */
+export const ALGORITHMS = Object.freeze({
   ERM: {
     description: "empirical risk minimisation: Adam on the mean loss of the domains",
     gradients: (domains) => domains,
@@ -74,15 +74,8 @@ export const ALGORITHMS = {
       return (closures) => optimizer.step(closures).losses;
     },
   },
-} as const satisfies Record<string, Algorithm>;
+} as const satisfies Record<string, Algorithm>);
 
 export type AlgorithmName = keyof typeof ALGORITHMS;
 
-export const ALGORITHM_NAMES = Object.keys(ALGORITHMS) as AlgorithmName[];
-
-/** @throws DgsamError `ERR_ARGUMENT` naming the algorithms there are */
-export function findAlgorithm(name: string): Algorithm {
-  const found = (ALGORITHMS as Record<string, Algorithm>)[name];
-  if (found === undefined) throw argumentError("algorithm", `one of ${ALGORITHM_NAMES.join(", ")}`, name);
-  return found;
-}
+export const ALGORITHM_NAMES: readonly AlgorithmName[] = Object.freeze(Object.keys(ALGORITHMS) as AlgorithmName[]);

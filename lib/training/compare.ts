@@ -1,19 +1,9 @@
 /** Several algorithms on the same data: each domain of a data set is held out once, and each algorithm trained on the rest. */
 
-import { leaveOneDomainOut, seedHash, type DomainDataset } from "../data/index.js";
-import { argumentError } from "../errors.js";
-import { findAlgorithm, type AlgorithmName } from "./algorithms.js";
-import type { Classifier } from "./evaluate.js";
-import { train, type TrainSettings } from "./train.js";
-
-export interface CompareConfig extends Omit<TrainSettings, "algorithm"> {
-  dataset: DomainDataset;
-  algorithms: readonly AlgorithmName[];
-  /** Names of the domains to hold out, one after the other. Default: all. */
-  targets?: readonly string[];
-  makeModel: (dataset: DomainDataset) => Classifier;
-  signal?: AbortSignal;
-}
+import { leaveOneDomainOut, seedHash, type LeaveOneDomainOut } from "../data/index.js";
+import { ALGORITHMS, type AlgorithmName } from "./algorithms.js";
+import { checkCompareConfig, type CompareConfig } from "./config.js";
+import { train } from "./train.js";
 
 /** One finished training run. */
 export interface RunRecord {
@@ -26,8 +16,9 @@ export interface RunRecord {
   accuracy: number;
   correct: number;
   total: number;
+  /** Without the first few steps and without evaluation. */
   medianStepSeconds: number;
-  /** The mean loss over the source domains at the last step. */
+  /** The mean of the source domains' losses in the last step's event. */
   finalLoss: number;
   /** Gradients of a domain's minibatch per step, over those of ERM: what the algorithm costs without overhead. */
   idealCost: number;
@@ -38,45 +29,52 @@ export type CompareEvent =
   | { type: "run"; run: number; runs: number; record: RunRecord };
 
 /**
- * For one target all algorithms start from the same weights and see the same minibatches, so they differ in their steps
- * only.
+ * Trains every algorithm with every target held out. For one target all of them start from the same weights and see the
+ * same minibatches, so they differ in their steps only. Runs follow one another: each has the machine for itself.
  *
- * @throws DgsamError `ERR_ARGUMENT` for a target or algorithm that is not there; as {@link train}
+ * @throws DgsamError `ERR_ARGUMENT` at the call for a bad config, also for a target that is not there; then as
+ *   {@link train}
  */
-export async function* compareAlgorithms(config: CompareConfig): AsyncGenerator<CompareEvent, void, void> {
-  const { dataset, algorithms, makeModel, signal, seed, steps, batchSize, lr, rho } = config;
-  const targets = config.targets ?? dataset.domains.map((domain) => domain.name);
-  if (targets.length === 0) throw argumentError("targets", "at least one domain", targets);
-  // Everything is looked up before the first step, so that a typing error costs no training.
-  const splits = targets.map((name) => leaveOneDomainOut(dataset, name));
-  for (const name of algorithms) findAlgorithm(name);
-  const runs = splits.length * algorithms.length;
+export function compareAlgorithms(config: CompareConfig): AsyncGenerator<CompareEvent, void, void> {
+  checkCompareConfig(config);
+  const { dataset, targets = dataset.domains.map((domain) => domain.name) } = config;
+  return run(config, targets.map((name) => leaveOneDomainOut(dataset, name)));
+}
+
+async function* run(config: CompareConfig, splits: readonly LeaveOneDomainOut[]): AsyncGenerator<CompareEvent, void, void> {
+  const runs = splits.length * config.algorithms.length;
   let run = 0;
-  for (const { sources, target } of splits) {
-    for (const algorithm of algorithms) {
-      run++;
-      const record: RunRecord = {
-        algorithm, target: target.name, seed, steps, accuracy: NaN, correct: 0, total: 0, medianStepSeconds: NaN, finalLoss: NaN,
-        idealCost: findAlgorithm(algorithm).gradients(sources.length) / sources.length,
-      };
-      const events = train({
-        algorithm, steps, batchSize, lr, rho, seed: seedHash(seed, target.name), sources, targets: [target],
-        makeModel: () => makeModel(dataset),
-        ...(signal === undefined ? {} : { signal }),
-      });
-      for await (const event of events) {
-        if (event.type === "step") {
-          const loss = event.losses.reduce((sum, each) => sum + each, 0) / event.losses.length;
-          record.finalLoss = loss;
-          yield { type: "step", run, runs, algorithm, target: target.name, step: event.step, steps, loss };
-        } else if (event.type === "evaluation") {
-          Object.assign(record, { accuracy: event.accuracy, correct: event.correct, total: event.total });
-        } else {
-          record.medianStepSeconds = event.medianStepSeconds;
-          for (const tensor of [...event.model.parameters(), ...event.model.buffers()]) tensor.dispose();
-        }
-      }
-      yield { type: "run", run, runs, record };
+  for (const split of splits) {
+    for (const algorithm of config.algorithms) yield* trainOne(config, algorithm, split, { run: ++run, runs });
+  }
+}
+
+async function* trainOne(
+  config: CompareConfig, algorithm: AlgorithmName, { sources, target }: LeaveOneDomainOut, position: { run: number; runs: number },
+): AsyncGenerator<CompareEvent, void, void> {
+  const { dataset, makeModel, steps, batchSize, lr, rho, seed, signal } = config;
+  const record: RunRecord = {
+    algorithm, target: target.name, seed, steps, accuracy: NaN, correct: 0, total: 0, medianStepSeconds: NaN, finalLoss: NaN,
+    idealCost: ALGORITHMS[algorithm].gradients(sources.length) / sources.length,
+  };
+  const events = train({
+    algorithm, steps, batchSize, lr, rho, seed: seedHash(seed, target.name), sources, targets: [target],
+    makeModel: () => makeModel(dataset),
+    ...(signal === undefined ? {} : { signal }),
+  });
+  for await (const event of events) {
+    switch (event.type) {
+      case "step":
+        record.finalLoss = event.losses.reduce((sum, loss) => sum + loss, 0) / event.losses.length;
+        yield { type: "step", ...position, algorithm, target: target.name, step: event.step, steps, loss: record.finalLoss };
+        break;
+      case "evaluation":
+        Object.assign(record, { accuracy: event.accuracy, correct: event.correct, total: event.total });
+        break;
+      case "done":
+        record.medianStepSeconds = event.medianStepSeconds;
+        event.model.dispose();
     }
   }
+  yield { type: "run", ...position, record };
 }

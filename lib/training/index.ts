@@ -1,5 +1,6 @@
 /** The training room's public list. */
-export { ALGORITHM_NAMES, ALGORITHMS, type Algorithm, type AlgorithmName, type AlgorithmOptions } from "./algorithms.js";
+export { ALGORITHM_NAMES, ALGORITHMS, type Algorithm, type AlgorithmName, type AlgorithmOptions, type Step } from "./algorithms.js";
+export { type CompareConfig, type TrainConfig, type TrainSettings } from "./config.js";
 export { evaluate, type Accuracy, type Classifier } from "./evaluate.js";
-export { train, type TrainConfig, type TrainEvent, type TrainSettings } from "./train.js";
-export { compareAlgorithms, type CompareConfig, type CompareEvent, type RunRecord } from "./compare.js";
+export { train, type TrainEvent } from "./train.js";
+export { compareAlgorithms, type CompareEvent, type RunRecord } from "./compare.js";

@@ -1,5 +1,9 @@
-import { compareAlgorithms, evaluate, InMemoryDomain, leaveOneDomainOut, manualSeed, memoryStats, MLP, Module, randn, train, type DomainDataset, type RunRecord, type Tensor, type TrainEvent } from "dgsam";
+import {
+  ALGORITHM_NAMES, ALGORITHMS, compareAlgorithms, DgsamError, evaluate, InMemoryDomain, leaveOneDomainOut, manualSeed, memoryStats, MLP, Module, randn, train,
+  type AlgorithmName, type CompareConfig, type DomainDataset, type RunRecord, type Tensor, type TrainConfig, type TrainEvent,
+} from "dgsam";
 import { describe, expect, test } from "vitest";
+import { expectError } from "../optim/support.js";
 
 /** Three domains of 40 points in four dimensions, two classes apart along the first, each shifted. */
 function points(): DomainDataset {
@@ -69,10 +73,70 @@ test("timers are heard between steps", async () => {
   expect(ticks).toBeGreaterThan(3);
 });
 
-test("settings out of range are listed together", async () => {
+test("what is wrong with a config is listed together, at the call", () => {
   const { sources } = leaveOneDomainOut(points(), 0);
-  const bad = train({ ...SETTINGS, steps: 0, lr: -1, algorithm: "ADAM" as never, makeModel: () => new MLP([4, 2]), sources, targets: [] }).next();
-  await expect(bad).rejects.toMatchObject({ code: "ERR_ARGUMENT", message: expect.stringMatching(/algorithm: .*steps: .*lr: /s) as string });
+  const good: TrainConfig = { ...SETTINGS, algorithm: "ERM", makeModel: () => new MLP([4, 2]), sources, targets: [] };
+  const message = (changes: object): string => {
+    try {
+      train({ ...good, ...changes });
+    } catch (error) {
+      if (error instanceof DgsamError && error.code === "ERR_ARGUMENT") return error.message;
+    }
+    return expect.fail("no ERR_ARGUMENT was thrown");
+  };
+  expect(message({ algorithm: "Adam", steps: 0, lr: -1 })).toBe(
+    'train: algorithm: expected one of ERM, SAM, DGSAM, got the string "Adam"; steps: expected an integer of at least 1, got the number 0; lr: expected a number above 0, got the number -1',
+  );
+  expect(message({ seed: 2 ** 32, rho: NaN, batchSize: 1.5 })).toMatch(/batchSize: .* 1\.5; rho: .* NaN; seed: .* from 0 to 4294967295, got the number 4294967296$/);
+  expect(message({ makeModel: new MLP([4, 2]), signal: {} })).toMatch(/makeModel: expected a function that makes a model, got a MLP; signal: expected an AbortSignal/);
+  expect(message({ sources: [] })).toBe("train: sources: expected an array of at least one Domain, got an array of length 0");
+  expect(message({ targets: [sources[0], 7] })).toBe("train: targets: expected an array of Domains, got an array with the number 7 in it");
+  expect(message({ stepz: 3 })).toMatch(/^train: stepz: no such setting; there are algorithm, steps, /);
+  expectError(() => train(undefined as never), "ERR_ARGUMENT", /^train: config: expected an object of settings, got undefined$/);
+});
+
+test("a loss that is not finite ends the run and names step and domain", async () => {
+  const { sources } = leaveOneDomainOut(points(), 0);
+  const spoilt = new InMemoryDomain({ name: "spoilt", x: new Float32Array(8).fill(NaN), labels: Uint8Array.of(0, 1), shape: [4] });
+  const run = async (algorithm: AlgorithmName) => {
+    for await (const event of train({ ...SETTINGS, algorithm, makeModel: () => new MLP([4, 2]), sources: [...sources, spoilt], targets: [] })) void event;
+  };
+  await expect(run("ERM")).rejects.toMatchObject({ code: "ERR_NON_FINITE", message: expect.stringMatching(/step 1: the loss of domain "spoilt" is NaN/) as string });
+  await expect(run("DGSAM")).rejects.toMatchObject({ code: "ERR_NON_FINITE", message: expect.stringMatching(/loss of domain 2 /) as string });
+});
+
+test("a run that is left early frees its model", async () => {
+  const { sources } = leaveOneDomainOut(points(), 0);
+  let model: MLP | undefined;
+  for await (const event of train({ ...SETTINGS, algorithm: "ERM", makeModel: () => (model = new MLP([4, 2])), sources, targets: [] })) {
+    if (event.type === "step") break;
+  }
+  expectError(() => model!.parameters()[0]!.toArray(), "ERR_DISPOSED", /./);
+});
+
+test("step times leave out the first steps and are their median", async () => {
+  const { sources } = leaveOneDomainOut(points(), 0);
+  const seconds: number[] = [];
+  for await (const event of train({ ...SETTINGS, steps: 10, algorithm: "ERM", makeModel: () => new MLP([4, 2]), sources, targets: [] })) {
+    if (event.type === "step") seconds.push(event.seconds);
+    if (event.type === "done") expect(event.medianStepSeconds).toBe(seconds.slice(5).sort((a, b) => a - b)[2]);
+  }
+  expect(seconds).toHaveLength(10);
+});
+
+test("an algorithm takes the gradients that its cost says", async () => {
+  const { sources } = leaveOneDomainOut(points(), 2);
+  for (const algorithm of ALGORITHM_NAMES) {
+    let passes = 0;
+    class Counting extends MLP {
+      override forward(x: Tensor): Tensor {
+        passes++;
+        return super.forward(x);
+      }
+    }
+    for await (const event of train({ ...SETTINGS, algorithm, makeModel: () => new Counting([4, 2]), sources, targets: [] })) void event;
+    expect(passes, algorithm).toBe(SETTINGS.steps * ALGORITHMS[algorithm].gradients(sources.length));
+  }
 });
 
 test("accuracy counts the highest logit, in eval mode, and restores the mode", () => {
@@ -106,7 +170,22 @@ describe("a comparison", () => {
     expect(await compare(["site 1"])).toEqual(records.slice(3, 6));
   });
 
-  test("names an unknown target before it trains", async () => {
-    await expect(compare(["site 9"])).rejects.toMatchObject({ code: "ERR_ARGUMENT", message: expect.stringContaining('"site 0", "site 1", "site 2"') as string });
+  test("starts all algorithms of a target from the same weights and minibatches", async () => {
+    const losses: Record<string, number> = {};
+    const config: CompareConfig = { ...SETTINGS, steps: 1, dataset: points(), algorithms: ["ERM", "SAM"], targets: ["site 0"], makeModel: () => new MLP([4, 8, 2]) };
+    for await (const event of compareAlgorithms(config)) if (event.type === "step") losses[event.algorithm] = event.loss;
+    expect(losses["SAM"]).toBe(losses["ERM"]);
+    for await (const event of compareAlgorithms({ ...config, seed: 2 })) if (event.type === "step") expect(event.loss).not.toBe(losses["ERM"]);
+  });
+
+  test("checks everything at the call, before it trains", () => {
+    const call = (changes: object) => () =>
+      compareAlgorithms({ ...SETTINGS, dataset: points(), algorithms: ["ERM"], makeModel: () => expect.fail("no model is made"), ...changes });
+    expectError(call({ targets: ["site 0", "site 9"] }), "ERR_ARGUMENT", /"site 0", "site 1", "site 2", got the string "site 9"/);
+    expectError(call({ targets: ["site 0", "site 0"] }), "ERR_ARGUMENT", /^compareAlgorithms: targets: expected an array of names of domains, each once/);
+    expectError(call({ targets: [] }), "ERR_ARGUMENT", /targets: .* got an array of length 0/);
+    expectError(call({ algorithms: ["ERM", "toString"] }), "ERR_ARGUMENT", /algorithms: expected an array out of ERM, SAM, DGSAM, each once, got an array with the string "toString" in it/);
+    expectError(call({ algorithms: [] }), "ERR_ARGUMENT", /algorithms: /);
+    expectError(call({ dataset: {}, steps: -1 }), "ERR_ARGUMENT", /steps: .*; dataset: expected a DomainDataset/);
   });
 });
