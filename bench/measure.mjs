@@ -32,14 +32,21 @@ async function calibrate(side, seconds) {
   }
 }
 
+// What a just-in-time compiler takes to be done with the code of a step.
+const WARM_UP_SECONDS = 2;
+
 /**
- * The median ratio of the time of `a` to that of `b`, per iteration.
+ * The median ratio of the time of `a` to that of `b`, per iteration, once both are warm.
  * @param {Side} a @param {Side} b @param {{ pairs?: number, seconds?: number }} [options]
  * @returns {Promise<{ ratio: number, a: number, b: number }>} the ratio and each side's median seconds per iteration
  */
 export async function compare(a, b, { pairs = 11, seconds = 0.25 } = {}) {
   const iterationsA = await calibrate(a, seconds);
   const iterationsB = await calibrate(b, seconds);
+  for (let warm = 0; warm < WARM_UP_SECONDS; warm += 2 * seconds) {
+    await a(iterationsA);
+    await b(iterationsB);
+  }
   const timesA = [];
   const timesB = [];
   for (let pair = 0; pair < pairs; pair++) {

@@ -57,6 +57,7 @@ export interface Native {
 
   backward: FrameFunction;
   grad: FrameFunction;
+  differentiate: FrameFunction;
   grads: FrameFunction;
   countGrads: FrameFunction;
   setGrads: FrameFunction;

@@ -6,6 +6,9 @@
 #include <torch/csrc/autograd/functions/utils.h>
 #include <torch/csrc/autograd/variable.h>
 
+#include <algorithm>
+#include <cmath>
+
 namespace dgsam {
 namespace {
 
@@ -21,6 +24,21 @@ void backward(Environment&, FrameReader& reader, FrameWriter&) {
   torch::autograd::backward(outputs, gradOutputs, retainGraph, createGraph, inputs);
 }
 
+// Frame: a loss, parameters -> whether it was differentiated, and its value. It is when it is a finite real scalar that
+// requires a gradient and no parameter has one yet. One call, since steps make it several times.
+void differentiate(Environment&, FrameReader& reader, FrameWriter& writer) {
+  const at::Tensor loss = reader.tensor();
+  const std::vector<at::Tensor> parameters = reader.tensors();
+  const auto hasGradient = [](const at::Tensor& parameter) { return parameter.grad().defined(); };
+  const bool differentiable = loss.layout() == at::kStrided && loss.is_floating_point() && loss.numel() == 1 && loss.requires_grad() &&
+                              std::none_of(parameters.begin(), parameters.end(), hasGradient);
+  const double value = differentiable ? loss.item<double>() : 0;
+  const bool finite = std::isfinite(value);
+  if (differentiable && finite) torch::autograd::backward({loss}, {at::Tensor()}, false, false, {});
+  writer.number(differentiable && finite ? 1 : 0);
+  writer.number(value);
+}
+
 // Frame: outputs, inputs, gradOutputs, retainGraph, createGraph, allowUnused -> gradients, None where unused.
 void grad(Environment&, FrameReader& reader, FrameWriter& writer) {
   const std::vector<at::Tensor> outputs = reader.tensors();
@@ -32,23 +50,10 @@ void grad(Environment&, FrameReader& reader, FrameWriter& writer) {
   writer.tensors(torch::autograd::grad(outputs, inputs, gradOutputs, retainGraph, createGraph, allowUnused));
 }
 
-// A copy in the tensor's own memory order. backward() makes gradients so; one that a user set may lie differently, and
-// kernels that walk parameter and gradient as flat memory would mix the elements up.
-at::Tensor alignedGradient(const at::Tensor& tensor) {
-  const at::Tensor& gradient = tensor.grad();
-  if (!gradient.defined() || gradient.layout() != at::kStrided || gradient.strides().equals(tensor.strides()) ||
-      !tensor.is_non_overlapping_and_dense())
-    return gradient;
-  at::Tensor copy = at::empty_strided(tensor.sizes(), tensor.strides(), gradient.options());
-  copy.copy_(gradient.detach());
-  return copy;
-}
-
-// Frame: tensors, aligned -> their gradients, None where there is none.
+// Frame: tensors -> their gradients, None where there is none.
 void grads(Environment&, FrameReader& reader, FrameWriter& writer) {
   std::vector<at::Tensor> result = reader.tensors();
-  const bool aligned = reader.boolean();
-  for (at::Tensor& each : result) each = aligned ? alignedGradient(each) : at::Tensor(each.grad());
+  for (at::Tensor& each : result) each = at::Tensor(each.grad());
   writer.tensors(result);
 }
 
@@ -179,6 +184,7 @@ Napi::Value leaveInferenceMode(Environment& environment, const Napi::CallbackInf
 
 void registerAutograd(Napi::Object exports, Environment& environment) {
   addEntry(exports, environment, "backward", guardedFrameEntry<backward>);
+  addEntry(exports, environment, "differentiate", guardedFrameEntry<differentiate>);
   addEntry(exports, environment, "grad", guardedFrameEntry<grad>);
   addEntry(exports, environment, "grads", guardedFrameEntry<grads>);
   addEntry(exports, environment, "countGrads", guardedFrameEntry<countGrads>);

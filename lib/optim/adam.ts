@@ -11,8 +11,7 @@
  */
 
 import { argumentError } from "../errors.js";
-import { ops, zeros, type Tensor } from "../tensor/index.js";
-import { realViews } from "./complex.js";
+import { ops, zeros } from "../tensor/index.js";
 import { once } from "./once.js";
 import { checkBoolean, checkNumber, Optimizer, type ParamGroup, type ParamsInput } from "./optimizer.js";
 
@@ -31,14 +30,11 @@ export interface AdamOptions {
   maximize: boolean;
 }
 
-const operators = once(() => ({
-  advance: ops.dgsam["advance_steps_.default"],
-  adam: ops.aten["_fused_adam_.default"],
-  adamw: ops.aten["_fused_adamw_.default"],
-}));
+const adam = once(() => ops.dgsam["adam_.default"]);
 
 abstract class AdamFamily extends Optimizer<AdamOptions> {
-  protected abstract readonly kernel: "adam" | "adamw";
+  /** Whether weight decay shrinks the parameter itself (AdamW) and not by way of the gradient. */
+  protected abstract readonly decoupled: boolean;
 
   protected checkOptions(options: AdamOptions): void {
     const name = this.constructor.name;
@@ -51,40 +47,38 @@ abstract class AdamFamily extends Optimizer<AdamOptions> {
     checkBoolean(name, "maximize", options.maximize);
   }
 
-  protected update(group: ParamGroup<AdamOptions>, parameters: Tensor[], gradients: Tensor[]): void {
-    const states = parameters.map((parameter) =>
-      this.stateOf(parameter, () => ({
+  protected update(group: ParamGroup<AdamOptions>): void {
+    for (const parameter of this.newcomers(group))
+      this.begin(parameter, {
         // The kernels read step counts as float32, whatever the parameter is.
         step: zeros([], { device: parameter.device }),
         expAvg: ops.aten["zeros_like.default"](parameter),
         expAvgSq: ops.aten["zeros_like.default"](parameter),
         ...(group.amsgrad ? { maxExpAvgSq: ops.aten["zeros_like.default"](parameter) } : {}),
-      })),
-    );
-    const steps = states.map((state) => state.step!);
-    operators().advance(steps);
-    operators()[this.kernel](
-      realViews(parameters),
-      realViews(gradients),
-      realViews(states.map((state) => state.expAvg!)),
-      realViews(states.map((state) => state.expAvgSq!)),
-      group.amsgrad ? realViews(states.map((state) => state.maxExpAvgSq!)) : [],
-      steps,
+      });
+    const parameters = group.params.filter((parameter) => this.state.has(parameter));
+    const states = parameters.map((parameter) => this.state.get(parameter)!);
+    adam()(
+      parameters,
+      states.map((state) => state.expAvg!),
+      states.map((state) => state.expAvgSq!),
+      group.amsgrad ? states.map((state) => state.maxExpAvgSq!) : [],
+      states.map((state) => state.step!),
       {
         lr: group.lr,
         beta1: group.betas[0],
         beta2: group.betas[1],
-        weight_decay: group.weightDecay,
         eps: group.eps,
-        amsgrad: group.amsgrad,
+        weight_decay: group.weightDecay,
         maximize: group.maximize,
+        decoupled: this.decoupled,
       },
     );
   }
 }
 
 export class Adam extends AdamFamily {
-  protected readonly kernel = "adam";
+  protected readonly decoupled = false;
 
   constructor(params: ParamsInput<AdamOptions>, options: Partial<AdamOptions> = {}) {
     super(params, { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, amsgrad: false, maximize: false }, options);
@@ -93,7 +87,7 @@ export class Adam extends AdamFamily {
 
 /** Adam with weight decay apart from the gradient. */
 export class AdamW extends AdamFamily {
-  protected readonly kernel = "adamw";
+  protected readonly decoupled = true;
 
   constructor(params: ParamsInput<AdamOptions>, options: Partial<AdamOptions> = {}) {
     super(params, { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 1e-2, amsgrad: false, maximize: false }, options);

@@ -18,7 +18,6 @@ const operators = once(() => ({
   gather: ops.dgsam["gather_.default"],
   restore: ops.dgsam["restore_.default"],
   globalNorm: ops.dgsam["global_norm.default"],
-  read: ops.aten["_local_scalar_dense.default"],
 }));
 
 const NONE: Tensor[] = [];
@@ -35,8 +34,8 @@ export interface AscendOptions {
 
 export class Climb {
   /** All parameters, over all groups. */
-  parameters: Tensor[] = [];
-  private rho: number[] = [];
+  readonly parameters: Tensor[] = [];
+  private readonly rho: number[] = [];
   private saved: Tensor[] = [];
   private sums: Tensor[] = [];
   /** Parameters that had a gradient in some pass of this step; all of them where `allSeen`. */
@@ -65,11 +64,19 @@ export class Climb {
   }
 
   private collect(): void {
-    const groups = this.groups();
-    const parameters = groups.flatMap((group) => group.params);
-    this.rho = groups.flatMap((group) => group.params.map(() => group.rho));
-    if (parameters.length === this.parameters.length && parameters.every((parameter, i) => parameter === this.parameters[i])) return;
-    this.parameters = parameters;
+    const { parameters, rho } = this;
+    let count = 0;
+    let changed = false;
+    for (const group of this.groups()) {
+      for (const parameter of group.params) {
+        changed ||= parameters[count] !== parameter;
+        parameters[count] = parameter;
+        rho[count++] = group.rho;
+      }
+    }
+    if (!changed && count === parameters.length) return;
+    parameters.length = count;
+    rho.length = count;
     this.seen = parameters.map(() => false);
     for (const each of [...this.saved, ...this.sums]) each.dispose();
     this.saved = [];
@@ -155,13 +162,12 @@ export class Climb {
 
   /** Throws NonFinite when `grad` is not finite. */
   checkGradients(): void {
-    finite(operators().globalNorm(readGradients(this.parameters)));
+    finite(operators().globalNorm(readGradients(this.parameters)).item() as number);
   }
 }
 
-/** The value of a norm; throws NonFinite. */
-function finite(norm: Tensor): number {
-  const value = operators().read(norm) as number;
-  if (!Number.isFinite(value)) throw new NonFinite("gradient", value);
-  return value;
+/** The norm itself; throws NonFinite. */
+function finite(norm: number): number {
+  if (!Number.isFinite(norm)) throw new NonFinite("gradient", norm);
+  return norm;
 }

@@ -1,7 +1,7 @@
 /** Closures: how a step gets losses. It differentiates them itself, at parameters of its own choice. */
 
 import { argumentError, DgsamError } from "../errors.js";
-import { countGradients, enableGrad, Tensor, zeroGradients } from "../tensor/index.js";
+import { countGradients, differentiateLoss, enableGrad, scope, Tensor, zeroGradients } from "../tensor/index.js";
 
 /** Computes one loss, a tensor of one element, from the current parameters. It must not call `backward()`. */
 export type Closure = () => Tensor;
@@ -14,26 +14,36 @@ export class NonFinite extends Error {
 }
 
 /**
- * Evaluates a closure and leaves its gradients, and nothing older, in the parameters' `grad`.
+ * Evaluates a closure and leaves its gradients, and nothing older, in the parameters' `grad`. All else that it makes is
+ * freed at once, so that the passes of a step share the memory of one.
  *
  * @param name the closure as error messages call it
  * @returns the loss
- * @throws NonFinite when the loss is; DgsamError `ERR_ARGUMENT`, `ERR_SHAPE`, `ERR_STATE` when the closure breaks its contract
+ * @throws NonFinite when the loss is; DgsamError `ERR_ARGUMENT`, `ERR_DTYPE`, `ERR_SHAPE`, `ERR_STATE` when the closure breaks its contract
  */
 export function differentiate(closure: Closure, parameters: readonly Tensor[], name: string): number {
+  return scope(() => pass(closure, parameters, name));
+}
+
+function pass(closure: Closure, parameters: readonly Tensor[], name: string): number {
   zeroGradients(parameters);
   const loss: unknown = enableGrad(closure);
   if (!(loss instanceof Tensor)) throw argumentError(`${name}: result`, "the loss as a Tensor of one element", loss);
-  const { shape } = loss;
-  if (shape.some((size) => size !== 1)) throw new DgsamError("ERR_SHAPE", `${name}: expected a loss of one element, got shape [${shape.join(", ")}]; reduce it with mean() or sum()`);
-  if (countGradients(parameters) > 0)
-    throw new DgsamError("ERR_STATE", `${name} called backward(); return the loss instead: step() differentiates it, at several points`);
-  if (!loss.requiresGrad)
-    throw new DgsamError("ERR_ARGUMENT", `${name}: the loss does not depend on any parameter that requires a gradient (was it made in noGrad(), or detached?)`);
-  const value = Number(loss.item());
+  const value = differentiateLoss(loss, parameters);
+  if (value === null) throw contractError(loss, parameters, name);
   if (!Number.isFinite(value)) throw new NonFinite("loss", value);
-  loss.backward();
   return value;
+}
+
+/** Which part of its contract a closure broke whose loss could not be differentiated. */
+function contractError(loss: Tensor, parameters: readonly Tensor[], name: string): DgsamError {
+  const { shape } = loss;
+  if (shape.some((size) => size !== 1)) return new DgsamError("ERR_SHAPE", `${name}: expected a loss of one element, got shape [${shape.join(", ")}]; reduce it with mean() or sum()`);
+  if (countGradients(parameters) > 0)
+    return new DgsamError("ERR_STATE", `${name} called backward(); return the loss instead: step() differentiates it, at several points`);
+  if (!loss.requiresGrad)
+    return new DgsamError("ERR_ARGUMENT", `${name}: the loss does not depend on any parameter that requires a gradient (was it made in noGrad(), or detached?)`);
+  return new DgsamError("ERR_DTYPE", `${name}: expected a dense real loss, got dtype ${loss.dtype} and layout ${loss.layout}`);
 }
 
 /** Throws `ERR_ARGUMENT` unless `closure` is a function. */

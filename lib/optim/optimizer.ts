@@ -1,10 +1,7 @@
 /** What every optimizer is: parameter groups with options, state per parameter, `step()`, `zeroGrad()`, state dicts. */
 
 import { argumentError, DgsamError } from "../errors.js";
-import { alignedGradients, keep, noGrad, ops, scope, Tensor, zeroGradients } from "../tensor/index.js";
-import { once } from "./once.js";
-
-const bumpVersion = once(() => ops.dgsam["bump_version_.default"]);
+import { gradients, keep, noGrad, ops, scope, Tensor, zeroGradients } from "../tensor/index.js";
 
 /** One group of parameters with its own options; schedulers write `lr` here. */
 export type ParamGroup<O> = O & { params: Tensor[] };
@@ -60,8 +57,8 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
   /** Checks the options of one group; throws `ERR_ARGUMENT`. */
   protected abstract checkOptions(options: O): void;
 
-  /** Updates the parameters of one group that have gradients. */
-  protected abstract update(group: ParamGroup<O>, parameters: Tensor[], gradients: Tensor[]): void;
+  /** Updates those parameters of a group that have gradients. Called with gradients off, in a scope of its own. */
+  protected abstract update(group: ParamGroup<O>): void;
 
   /** Adds parameters, say of layers that are unfrozen during training. */
   addParamGroup(group: { params: Iterable<Tensor> } & Partial<O>): void {
@@ -104,42 +101,26 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
 
   private stepGroup(group: ParamGroup<O>): void {
     this.checkOptions(group);
-    const gradients = alignedGradients(group.params);
-    // Kernels take lists of one dtype and device; nearly always there is one.
-    const kinds = new Map<string, { parameters: Tensor[]; gradients: Tensor[] }>();
-    group.params.forEach((parameter, i) => {
-      const gradient = gradients[i];
-      if (gradient == null) return;
-      let kind = this.kinds.get(parameter);
-      if (kind === undefined) this.kinds.set(parameter, (kind = `${parameter.dtype} ${parameter.device}`));
-      let lists = kinds.get(kind);
-      if (lists === undefined) kinds.set(kind, (lists = { parameters: [], gradients: [] }));
-      lists.parameters.push(parameter);
-      lists.gradients.push(gradient);
-    });
-    for (const lists of kinds.values()) {
-      this.update(group, lists.parameters, lists.gradients);
-      // The fused kernels change data without telling autograd: a stale graph would give wrong gradients in silence.
-      bumpVersion()(lists.parameters);
-    }
+    this.update(group);
   }
-
-  private readonly kinds = new WeakMap<Tensor, string>();
 
   /** Clears the gradients; with `setToNone` false fills them with zeros instead. */
   zeroGrad(setToNone = true): void {
     zeroGradients(this.paramGroups.flatMap((group) => group.params), setToNone);
   }
 
-  /** The state of a parameter, made by `create` when it is first asked for; it outlives every scope. */
-  protected stateOf(parameter: Tensor, create: () => ParameterState): ParameterState {
-    let state = this.state.get(parameter);
-    if (state === undefined) {
-      state = create();
-      for (const each of Object.values(state)) keep(each);
-      this.state.set(parameter, state);
-    }
-    return state;
+  /** Parameters of a group whose first gradient this is: they have no state yet. */
+  protected newcomers(group: ParamGroup<O>): Tensor[] {
+    const without = group.params.filter((parameter) => !this.state.has(parameter));
+    if (without.length === 0) return without;
+    const present = gradients(without);
+    return without.filter((_, i) => present[i] !== null);
+  }
+
+  /** Gives a parameter its state; it outlives every scope. */
+  protected begin(parameter: Tensor, state: ParameterState): void {
+    for (const each of Object.values(state)) keep(each);
+    this.state.set(parameter, state);
   }
 
   /** State and options, for saving. The tensors are the optimizer's own: copy them before the next step if you keep them. */
@@ -186,10 +167,7 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
       ),
     );
     this.state.clear();
-    for (const [parameter, state] of loaded) {
-      for (const each of Object.values(state)) keep(each);
-      this.state.set(parameter, state);
-    }
+    for (const [parameter, state] of loaded) this.begin(parameter, state);
     dict.paramGroups.forEach((group, i) => Object.assign(this.paramGroups[i]!, group, { params: this.paramGroups[i]!.params }));
   }
 

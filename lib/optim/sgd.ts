@@ -8,11 +8,10 @@
 
 import { DgsamError } from "../errors.js";
 import { ops, type Tensor } from "../tensor/index.js";
-import { realViews } from "./complex.js";
 import { once } from "./once.js";
 import { checkBoolean, checkNumber, Optimizer, type ParamGroup, type ParamsInput } from "./optimizer.js";
 
-const fusedSgd = once(() => ops.aten["_fused_sgd_.default"]);
+const sgd = once(() => ops.dgsam["sgd_.default"]);
 
 export interface SGDOptions {
   /** Learning rate. Default 1e-3. */
@@ -45,27 +44,25 @@ export class SGD extends Optimizer<SGDOptions> {
       throw new DgsamError("ERR_ARGUMENT", "SGD: nesterov: expected a momentum > 0 and dampening 0 with it");
   }
 
-  protected update(group: ParamGroup<SGDOptions>, parameters: Tensor[], gradients: Tensor[]): void {
-    const descend = (params: Tensor[], grads: Tensor[], buffers: Tensor[], first: boolean): void => {
-      fusedSgd()(realViews(params), realViews(grads), realViews(buffers), {
-        weight_decay: group.weightDecay,
-        momentum: group.momentum,
-        lr: group.lr,
-        dampening: group.dampening,
-        nesterov: group.nesterov,
-        maximize: group.maximize,
-        is_first_step: first,
-      });
-    };
-    if (group.momentum === 0) return descend(parameters, gradients, [], false);
+  protected update(group: ParamGroup<SGDOptions>): void {
+    if (group.momentum === 0) return this.descend(group, group.params, false);
     // The kernel has one first-step flag for its whole list, but gradients may appear late: two lists.
-    const lists = [true, false].map((first) => ({ first, params: [] as Tensor[], grads: [] as Tensor[], buffers: [] as Tensor[] }));
-    parameters.forEach((parameter, i) => {
-      const list = lists[this.state.has(parameter) ? 1 : 0]!;
-      list.params.push(parameter);
-      list.grads.push(gradients[i]!);
-      list.buffers.push(this.stateOf(parameter, () => ({ momentumBuffer: ops.aten["empty_like.default"](parameter) })).momentumBuffer!);
+    const known = group.params.filter((parameter) => this.state.has(parameter));
+    const newcomers = this.newcomers(group);
+    for (const parameter of newcomers) this.begin(parameter, { momentumBuffer: ops.aten["empty_like.default"](parameter) });
+    if (known.length > 0) this.descend(group, known, false);
+    if (newcomers.length > 0) this.descend(group, newcomers, true);
+  }
+
+  private descend(group: ParamGroup<SGDOptions>, parameters: Tensor[], first: boolean): void {
+    sgd()(parameters, group.momentum === 0 ? [] : parameters.map((parameter) => this.state.get(parameter)!.momentumBuffer!), {
+      lr: group.lr,
+      momentum: group.momentum,
+      dampening: group.dampening,
+      weight_decay: group.weightDecay,
+      nesterov: group.nesterov,
+      maximize: group.maximize,
+      first,
     });
-    for (const { first, params, grads, buffers } of lists) if (params.length > 0) descend(params, grads, buffers, first);
   }
 }

@@ -36,6 +36,7 @@ export type OptimizerClass<B extends OptimizerLike, O> = new (params: never, opt
 export type WrapperGroup = { params: Tensor[]; lr: number; rho: number };
 export type WrapperParams<O> = Iterable<Tensor> | Iterable<{ params: Iterable<Tensor>; rho?: number } & Partial<O>>;
 
+const NO_BUFFERS: Tensor[] = [];
 const WRAPPER_OPTIONS = ["rho", "adaptive", "policy", "model", "runningStats", "base"] as const;
 
 /** Base of the sharpness-aware optimizers. */
@@ -112,8 +113,8 @@ export abstract class SharpnessAware<B extends OptimizerLike, O> implements Opti
    */
   protected transaction<R>(body: () => R, describe: () => string): R | null {
     return scope(() => {
-      const buffers = this.model === undefined ? [] : [...this.model.buffers()];
-      const before = noGrad(() => buffers.map((buffer) => ops.aten["clone.default"](buffer)));
+      const buffers = this.model === undefined ? NO_BUFFERS : [...this.model.buffers()];
+      const before = buffers.length === 0 ? buffers : noGrad(() => buffers.map((buffer) => ops.aten["clone.default"](buffer)));
       try {
         return body();
       } catch (error) {

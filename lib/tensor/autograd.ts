@@ -65,6 +65,23 @@ Tensor.prototype.backward = function backward(gradient: Tensor | null = null, op
   native.backward();
 };
 
+/**
+ * What a training step does with a loss, in one native call: `backward()` when it is a finite real scalar that requires a
+ * gradient, and none of the parameters has a gradient yet.
+ *
+ * @returns the loss; NaN or infinite when it is; null when one of the other conditions does not hold. Then nothing happened
+ */
+export function differentiateLoss(loss: Tensor, parameters: readonly Tensor[]): number | null {
+  let frame = callFrame();
+  frame[0] = Tag.Tensor;
+  frame[1] = loss.handle;
+  tensorLists.write(parameters, "parameters", 2);
+  native.differentiate();
+  frame = callFrame();
+  const value = frame[1]!;
+  return frame[0] === 1 || !Number.isFinite(value) ? value : null;
+}
+
 Tensor.prototype.retainGrad = function retainGrad(): void {
   const frame = callFrame();
   frame[0] = Tag.Tensor;

@@ -6,6 +6,7 @@ import { native } from "../native.js";
 import { dtypeCode, isComplex, type Device, type DType } from "./dtype.js";
 import { isComplexValue } from "./frame.js";
 import { ops } from "./operators.js";
+import type { AtenOperators } from "./operators.generated.js";
 import { Complex, type ComplexValue } from "./scalars.js";
 import { Tensor } from "./tensor.js";
 
@@ -276,10 +277,14 @@ Tensor.prototype.data = function data() {
   return copyOut("data()", this, CONTAINERS[this.dtype] ?? Uint8Array);
 } as <D extends DType>(this: Tensor<D>) => DataOf<D>;
 
+// Looked up once: the name costs as much as the call.
+let scalarOf: AtenOperators["_local_scalar_dense.default"] | undefined;
+
 Tensor.prototype.item = function item() {
   const { numel } = this;
   if (numel !== 1) throw new DgsamError("ERR_SHAPE", `item(): expected a tensor of one element, got shape [${this.shape.join(", ")}]; use toArray() or data()`);
-  return ops.aten["_local_scalar_dense.default"](this.layout === "strided" ? this : (ops.aten["to_dense.default"](this) as Tensor)) as number;
+  scalarOf ??= ops.aten["_local_scalar_dense.default"];
+  return scalarOf(this.layout === "strided" ? this : (ops.aten["to_dense.default"](this) as Tensor)) as number;
 };
 
 function toNumber(value: bigint): number | bigint {

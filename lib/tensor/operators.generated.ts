@@ -6243,22 +6243,22 @@ export interface AtenOperators extends AtenOverloads {
 
 /** The operators of native/ops: each overload by its name; the unnamed one is `"NAME.default"`. */
 export interface DgsamOverloads {
-  "accumulate_.default"(params: Tensors, sums: Tensors, keywords: { first: boolean }): [Tensor, Int];
-  "advance_steps_.default"(steps: Tensors): void;
-  "bump_version_.default"(tensors: Tensors): void;
-  "climb_.default"(params: Tensors, saved: Tensors, sums: Tensors, rho: Floats, keywords: { first: boolean; adaptive?: boolean | undefined }): [Tensor, Int];
-  "gather_.default"(params: Tensors, saved: Tensors, sums: Tensors, scale: Float): [Tensor, Int];
+  "accumulate_.default"(params: Tensors, sums: Tensors, keywords: { first: boolean }): [number, Int];
+  "adam_.default"(params: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, max_exp_avg_sqs: Tensors, steps: Tensors, keywords: { lr: Float; beta1: Float; beta2: Float; eps: Float; weight_decay: Float; maximize: boolean; decoupled: boolean }): void;
+  "climb_.default"(params: Tensors, saved: Tensors, sums: Tensors, rho: Floats, keywords: { first: boolean; adaptive?: boolean | undefined }): [number, Int];
+  "gather_.default"(params: Tensors, saved: Tensors, sums: Tensors, scale: Float): [number, Int];
   "global_norm.default"(tensors: readonly (TensorLike | null)[]): Tensor;
   "restore_.default"(params: Tensors, saved: Tensors): void;
+  "sgd_.default"(params: Tensors, momentum_buffers: Tensors, keywords: { lr: Float; momentum: Float; dampening: Float; weight_decay: Float; nesterov: boolean; maximize: boolean; first: boolean }): void;
 }
 
 /** The operators of native/ops: by name, with the signatures of all overloads, and each overload by its own. */
 export interface DgsamOperators extends DgsamOverloads {
   readonly accumulate_: DgsamOverloads["accumulate_.default"];
-  readonly advance_steps_: DgsamOverloads["advance_steps_.default"];
-  readonly bump_version_: DgsamOverloads["bump_version_.default"];
+  readonly adam_: DgsamOverloads["adam_.default"];
   readonly climb_: DgsamOverloads["climb_.default"];
   readonly gather_: DgsamOverloads["gather_.default"];
   readonly global_norm: DgsamOverloads["global_norm.default"];
   readonly restore_: DgsamOverloads["restore_.default"];
+  readonly sgd_: DgsamOverloads["sgd_.default"];
 }

@@ -176,7 +176,9 @@ const namespaces: Record<string, object> = Object.create(null) as Record<string,
 export const ops: Operators = new Proxy({} as Operators, {
   get(_, namespace) {
     if (typeof namespace !== "string" || namespace === "then" || namespace === "toJSON") return undefined;
+    const known = namespaces[namespace];
+    if (known !== undefined) return known;
     if (!/^[A-Za-z_]\w*$/.test(namespace)) throw argumentError("ops[namespace]", "a namespace such as \"aten\"", namespace);
-    return (namespaces[namespace] ??= makeNamespace(namespace));
+    return (namespaces[namespace] = makeNamespace(namespace));
   },
 });

@@ -101,7 +101,7 @@ export class Tensor<D extends DType = DType> implements HandleOwner {
 
   /** The gradient that `backward()` summed up, of this tensor's shape; `null` when there is none. */
   get grad(): Tensor<D> | null {
-    return readGradients([this], false)[0] as Tensor<D> | null;
+    return gradients([this])[0] as Tensor<D> | null;
   }
 
   set grad(value: Tensor | null) {
@@ -169,20 +169,8 @@ function readTensors(frame: Float64Array): (Tensor | null)[] {
 
 /** The gradients of many tensors in one native call; `null` where there is none. */
 export function gradients(tensors: readonly Tensor[]): (Tensor | null)[] {
-  return readGradients(tensors, false);
-}
-
-/** As {@link gradients}, for kernels that walk memory: a gradient that lies in another order than its tensor is copied. */
-export function alignedGradients(tensors: readonly Tensor[]): (Tensor | null)[] {
-  return readGradients(tensors, true);
-}
-
-function readGradients(tensors: readonly Tensor[], aligned: boolean): (Tensor | null)[] {
-  const at = writeTensors(tensors, "gradients(tensors)", 0);
-  const frame = callFrame();
-  frame[at] = Tag.Bool;
-  frame[at + 1] = aligned ? 1 : 0;
-  return readTensors(native.grads() ?? frame);
+  writeTensors(tensors, "gradients(tensors)", 0);
+  return readTensors(native.grads() ?? callFrame());
 }
 
 /** How many of the tensors have a gradient. */

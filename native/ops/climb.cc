@@ -1,5 +1,6 @@
 #include "climb.h"
 
+#include <ATen/Functions.h>
 #include <ATen/core/grad_mode.h>
 
 #include <cmath>
@@ -12,12 +13,9 @@
 namespace dgsam::ops {
 namespace {
 
-// Where the norm of a call lies.
-at::Device deviceOf(const Rows& rows) { return rows.empty() ? at::Device(at::kCPU) : rows.front().param->device(); }
-
-at::Tensor normOf(const Rows& rows) {
+double normOf(const Rows& rows) {
   Pieces pieces;
-  composite::SquareSum others(deviceOf(rows));
+  composite::SquareSum others;
   for (const Row& row : rows) {
     if (row.grad == nullptr) continue;
     if (row.kernels != nullptr)
@@ -32,14 +30,14 @@ at::Tensor normOf(const Rows& rows) {
 }
 
 struct Norms {
-  at::Tensor plain;
+  double plain;
   // || |p| g ||
-  at::Tensor weighted;
+  double weighted;
 };
 
 Norms weightedNormsOf(const Rows& rows) {
   Pieces pieces;
-  composite::SquareSum plain(deviceOf(rows)), weighted(deviceOf(rows));
+  composite::SquareSum plain, weighted;
   for (const Row& row : rows) {
     if (row.grad == nullptr) continue;
     if (row.kernels != nullptr) {
@@ -56,11 +54,6 @@ Norms weightedNormsOf(const Rows& rows) {
   return {plain.norm(squares.plain), weighted.norm(squares.weighted)};
 }
 
-// Whether a norm on the host is not finite. On a device nobody looks: that would make the host wait.
-bool knownNonFinite(const at::Tensor& norm) {
-  return norm.is_cpu() && !std::isfinite(*static_cast<const double*>(norm.const_data_ptr()));
-}
-
 SumMode modeOf(const Row& row, bool first) {
   if (row.sumData == nullptr) return SumMode::None;
   return first ? SumMode::Overwrite : SumMode::Add;
@@ -74,18 +67,15 @@ void saveOnly(const Piece& piece, bool first) {
   if (row.sumData != nullptr) std::memset(piece.in(row.sumData), 0, piece.bytes());
 }
 
-void ascend(Rows& rows, const at::Tensor& norm, at::ArrayRef<double> rho, bool first, bool adaptive) {
+void ascend(Rows& rows, double norm, at::ArrayRef<double> rho, bool first, bool adaptive) {
   Pieces pieces;
-  const bool onHost = norm.is_cpu();
-  const double denominator = onHost ? *static_cast<const double*>(norm.const_data_ptr()) + kNormEpsilon : 0;
   for (size_t i = 0; i < rows.size(); ++i) {
     Row& row = rows[i];
-    if (!onHost || row.kernels == nullptr) {
-      composite::climb(row, norm, rho[i], first, adaptive);
-      continue;
-    }
-    row.scale = rho[i] / denominator;
-    pieces.add(row);
+    row.scale = rho[i] / (norm + kNormEpsilon);
+    if (row.kernels != nullptr)
+      pieces.add(row);
+    else
+      composite::climb(row, first, adaptive);
   }
   pieces.forEach([&](const Piece& piece, size_t) {
     const Row& row = *piece.row;
@@ -109,10 +99,11 @@ at::Tensor globalNorm(const OptionalTensors& tensors) {
     defined.push_back(*std::move(tensor));
     rows.push_back(readOnlyRow("global_norm", "tensors", i, defined.back()));
   }
-  return normOf(rows);
+  const at::Device device = rows.empty() ? at::Device(at::kCPU) : rows.front().param->device();
+  return at::scalar_tensor(normOf(rows), at::TensorOptions().dtype(at::kDouble).device(device));
 }
 
-std::tuple<at::Tensor, int64_t> climb(at::TensorList params, at::TensorList saved, at::TensorList sums, at::ArrayRef<double> rho,
+std::tuple<double, int64_t> climb(at::TensorList params, at::TensorList saved, at::TensorList sums, at::ArrayRef<double> rho,
                                       bool first, bool adaptive) {
   const at::NoGradGuard noGrad;
   TORCH_CHECK(rho.size() == params.size(), "dgsam::climb_: expected ", params.size(), " radii in 'rho', one per parameter, got ",
@@ -120,14 +111,14 @@ std::tuple<at::Tensor, int64_t> climb(at::TensorList params, at::TensorList save
   Rows rows = makeRows("climb_", params, saved, sums,
                        {.param = Access::Write, .grad = Access::Read, .saved = first ? Access::Write : Access::Read, .sum = Access::Write});
   const int64_t gradients = countGradients(rows);
-  const at::Tensor norm = adaptive ? at::Tensor() : normOf(rows);
+  const double norm = adaptive ? 0 : normOf(rows);
   const Norms norms = adaptive ? weightedNormsOf(rows) : Norms{norm, norm};
-  if (knownNonFinite(norms.plain) || knownNonFinite(norms.weighted)) {
+  if (!std::isfinite(norms.plain) || !std::isfinite(norms.weighted)) {
     // Nothing moves, but whoever undoes the step finds what to restore.
     if (first)
       for (const Row& row : rows)
         if (row.saved != nullptr) row.saved->copy_(*row.param);
-    return {knownNonFinite(norms.plain) ? norms.plain : norms.weighted, gradients};
+    return {std::isfinite(norms.plain) ? norms.weighted : norms.plain, gradients};
   }
   ascend(rows, norms.weighted, rho, first, adaptive);
   for (const Row& row : rows) {
@@ -138,13 +129,13 @@ std::tuple<at::Tensor, int64_t> climb(at::TensorList params, at::TensorList save
   return {norms.plain, gradients};
 }
 
-std::tuple<at::Tensor, int64_t> accumulate(at::TensorList params, at::TensorList sums, bool first) {
+std::tuple<double, int64_t> accumulate(at::TensorList params, at::TensorList sums, bool first) {
   const at::NoGradGuard noGrad;
   checkLength("accumulate_", "sums", sums.size(), params.size());
   const Rows rows = makeRows("accumulate_", params, {}, sums,
                              {.param = Access::Read, .grad = Access::Read, .saved = Access::None, .sum = Access::Write});
   Pieces pieces;
-  composite::SquareSum others(deviceOf(rows));
+  composite::SquareSum others;
   for (const Row& row : rows) {
     if (row.kernels != nullptr && row.grad != nullptr) {
       pieces.add(row);
@@ -161,7 +152,7 @@ std::tuple<at::Tensor, int64_t> accumulate(at::TensorList params, at::TensorList
   return {others.norm(squares), countGradients(rows)};
 }
 
-std::tuple<at::Tensor, int64_t> gather(at::TensorList params, at::TensorList saved, at::TensorList sums, double scale) {
+std::tuple<double, int64_t> gather(at::TensorList params, at::TensorList saved, at::TensorList sums, double scale) {
   const at::NoGradGuard noGrad;
   // Empty lists mean "none" to makeRows; here both are needed.
   checkLength("gather_", "saved", saved.size(), params.size());
@@ -169,7 +160,7 @@ std::tuple<at::Tensor, int64_t> gather(at::TensorList params, at::TensorList sav
   const Rows rows = makeRows("gather_", params, saved, sums,
                              {.param = Access::Write, .grad = Access::Write, .saved = Access::Read, .sum = Access::Read});
   Pieces pieces;
-  composite::SquareSum others(deviceOf(rows));
+  composite::SquareSum others;
   for (const Row& row : rows) {
     if (row.kernels != nullptr) {
       pieces.add(row);
@@ -209,22 +200,6 @@ void restore(at::TensorList params, at::TensorList saved) {
     std::memcpy(piece.in(piece.row->paramData), piece.in(piece.row->savedData), piece.bytes());
   });
   for (const Row& row : rows) bump(*row.param);
-}
-
-void bumpVersion(at::TensorList tensors) {
-  for (const at::Tensor& tensor : tensors) bump(tensor);
-}
-
-void advanceSteps(at::TensorList steps) {
-  const at::NoGradGuard noGrad;
-  for (const at::Tensor& step : steps) {
-    if (step.is_cpu() && step.scalar_type() == at::kFloat && step.numel() == 1) {
-      ++*static_cast<float*>(step.mutable_data_ptr());
-      bump(step);
-    } else {
-      step.add_(1);
-    }
-  }
 }
 
 }  // namespace dgsam::ops

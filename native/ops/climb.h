@@ -2,8 +2,8 @@
 //
 // A climb passes over memory twice: once for the norm of all gradients together, once to save the parameters, add the
 // gradients up and ascend. Gradients are the parameters' own `grad`; one without counts as zero and stays untouched.
-// Norms are 0-dim float64 tensors on the parameters' device, so nothing here makes a host wait for a device. What
-// returns a norm also returns how many of the parameters had a gradient.
+// What returns a norm also returns how many of the parameters had a gradient; on another device than the CPU it waits for
+// it, since every step has to know whether its gradients are finite.
 #pragma once
 
 #include <ATen/core/List.h>
@@ -19,28 +19,22 @@ constexpr double kNormEpsilon = 1e-12;
 
 using OptionalTensors = c10::List<std::optional<at::Tensor>>;
 
-// The L2 norm over all tensors together; undefined ones count as zero.
+// The L2 norm over all tensors together, a 0-dim float64 tensor on the first one's device; undefined ones count as zero.
 at::Tensor globalNorm(const OptionalTensors& tensors);
 
 // When `first`: saved <- p, sums <- g; else sums <- sums + g. Empty `saved` or `sums` leave that out. Then
-// p <- p + rho * g / (||g|| + 1e-12), or rho * p^2 g / (|| |p| g || + 1e-12) when adaptive. Returns ||g||; where that is
-// known not to be finite, nothing is moved or summed.
-std::tuple<at::Tensor, int64_t> climb(at::TensorList params, at::TensorList saved, at::TensorList sums,
+// p <- p + rho * g / (||g|| + 1e-12), or rho * p^2 g / (|| |p| g || + 1e-12) when adaptive. Returns ||g||; unless
+// that is finite, nothing is moved or summed.
+std::tuple<double, int64_t> climb(at::TensorList params, at::TensorList saved, at::TensorList sums,
                                       at::ArrayRef<double> rho, bool first, bool adaptive);
 
 // sums <- g, or sums + g unless `first`. Returns ||g||.
-std::tuple<at::Tensor, int64_t> accumulate(at::TensorList params, at::TensorList sums, bool first);
+std::tuple<double, int64_t> accumulate(at::TensorList params, at::TensorList sums, bool first);
 
 // p <- saved;  g <- scale * (sums + g) where there is a gradient. Returns ||g|| as it came.
-std::tuple<at::Tensor, int64_t> gather(at::TensorList params, at::TensorList saved, at::TensorList sums, double scale);
+std::tuple<double, int64_t> gather(at::TensorList params, at::TensorList saved, at::TensorList sums, double scale);
 
 // p <- saved, bit for bit.
 void restore(at::TensorList params, at::TensorList saved);
-
-// Tells autograd that the data changed: LibTorch's fused optimizers do not.
-void bumpVersion(at::TensorList tensors);
-
-// Adds one to each of a fused optimizer's step counts.
-void advanceSteps(at::TensorList steps);
 
 }  // namespace dgsam::ops

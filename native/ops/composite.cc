@@ -1,12 +1,9 @@
 #include "composite.h"
 
-#include <ATen/EmptyTensor.h>
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 
 #include <cmath>
-
-#include "climb.h"
 
 namespace dgsam::ops::composite {
 namespace {
@@ -19,30 +16,21 @@ at::Tensor widened(const at::Tensor& tensor) {
 
 void SquareSum::add(const at::Tensor& tensor) {
   const at::ScalarType wide = at::isComplexType(tensor.scalar_type()) ? at::kComplexDouble : at::kDouble;
-  const at::Tensor squares = at::linalg_vector_norm(tensor, 2, std::nullopt, false, wide).abs().square().to(device_);
-  sum_ = sum_.defined() ? sum_ + squares : squares;
+  const at::Tensor squares = at::linalg_vector_norm(tensor, 2, std::nullopt, false, wide).abs().square();
+  sum_ = sum_.defined() ? sum_ + squares.to(sum_.device()) : squares;
 }
 
-at::Tensor SquareSum::norm(double squares) const {
-  if (sum_.defined()) return (sum_ + squares).sqrt_();
-  if (!device_.is_cpu()) return at::scalar_tensor(std::sqrt(squares), at::TensorOptions().dtype(at::kDouble).device(device_));
-  // Every climb passes here: not through the dispatcher.
-  at::Tensor norm = at::Tensor(at::detail::empty_cpu({}, at::kDouble));
-  *static_cast<double*>(norm.mutable_data_ptr()) = std::sqrt(squares);
-  return norm;
-}
+double SquareSum::norm(double squares) const { return std::sqrt(sum_.defined() ? sum_.item<double>() + squares : squares); }
 
 at::Tensor weighted(const Row& row) { return widened(*row.grad) * widened(*row.param); }
 
-void climb(const Row& row, const at::Tensor& norm, double rho, bool first, bool adaptive) {
+void climb(const Row& row, bool first, bool adaptive) {
   if (first && row.saved != nullptr) row.saved->copy_(*row.param);
   if (row.sum != nullptr) accumulate(row, first);
   if (row.grad == nullptr) return;
   const at::Tensor param = widened(*row.param);
   const at::Tensor grad = widened(*row.grad);
-  const at::ScalarType real = c10::toRealValueType(param.scalar_type());
-  const at::Tensor scale = (rho / (norm + kNormEpsilon)).to(param.device(), real);
-  row.param->copy_(param + scale * (adaptive ? param * param.conj() * grad : grad));
+  row.param->copy_(param + row.scale * (adaptive ? param * param.conj() * grad : grad));
 }
 
 void accumulate(const Row& row, bool first) {

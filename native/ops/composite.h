@@ -6,17 +6,16 @@
 
 namespace dgsam::ops::composite {
 
-// Sums of squares over rows, each a float64 scalar on `device`.
+// A sum of squares over rows, kept on the first one's device.
 class SquareSum {
  public:
-  explicit SquareSum(at::Device device) : device_(device) {}
   // Adds |t|^2; of complex numbers the modulus counts.
   void add(const at::Tensor& tensor);
-  // The norm of what was added and of `squares` from the host: a 0-dim float64 tensor on the device.
-  at::Tensor norm(double squares) const;
+  // The norm of what was added and of `squares`. Waits for the device.
+  double norm(double squares) const;
 
  private:
-  at::Device device_;
+  // float64, undefined until something is added.
   at::Tensor sum_;
 };
 
@@ -24,7 +23,7 @@ class SquareSum {
 at::Tensor weighted(const Row& row);
 
 // Saves and sums as the arguments of the operator climb_ say, then ascends if there is a gradient.
-void climb(const Row& row, const at::Tensor& norm, double rho, bool first, bool adaptive);
+void climb(const Row& row, bool first, bool adaptive);
 
 void accumulate(const Row& row, bool first);
 

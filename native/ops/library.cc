@@ -3,6 +3,7 @@
 #include <torch/library.h>
 
 #include "climb.h"
+#include "descend.h"
 
 namespace {
 
@@ -10,12 +11,16 @@ TORCH_LIBRARY(dgsam, m) {
   m.def("global_norm(Tensor?[] tensors) -> Tensor");
   m.def(
       "climb_(Tensor(a!)[] params, Tensor(b!)[] saved, Tensor(c!)[] sums, float[] rho, *, bool first, bool adaptive=False) "
-      "-> (Tensor norm, int gradients)");
-  m.def("accumulate_(Tensor[] params, Tensor(a!)[] sums, *, bool first) -> (Tensor norm, int gradients)");
-  m.def("gather_(Tensor(a!)[] params, Tensor[] saved, Tensor[] sums, float scale) -> (Tensor norm, int gradients)");
+      "-> (float norm, int gradients)");
+  m.def("accumulate_(Tensor[] params, Tensor(a!)[] sums, *, bool first) -> (float norm, int gradients)");
+  m.def("gather_(Tensor(a!)[] params, Tensor[] saved, Tensor[] sums, float scale) -> (float norm, int gradients)");
   m.def("restore_(Tensor(a!)[] params, Tensor[] saved) -> ()");
-  m.def("bump_version_(Tensor(a!)[] tensors) -> ()");
-  m.def("advance_steps_(Tensor(a!)[] steps) -> ()");
+  m.def(
+      "sgd_(Tensor(a!)[] params, Tensor(b!)[] momentum_buffers, *, float lr, float momentum, float dampening, float weight_decay, "
+      "bool nesterov, bool maximize, bool first) -> ()");
+  m.def(
+      "adam_(Tensor(a!)[] params, Tensor(b!)[] exp_avgs, Tensor(c!)[] exp_avg_sqs, Tensor(d!)[] max_exp_avg_sqs, Tensor(e!)[] steps, *, "
+      "float lr, float beta1, float beta2, float eps, float weight_decay, bool maximize, bool decoupled) -> ()");
 }
 
 // One implementation for every device: CPU memory is swept by our kernels, other tensors go through LibTorch's operators.
@@ -25,13 +30,13 @@ TORCH_LIBRARY_IMPL(dgsam, CompositeExplicitAutograd, m) {
   m.impl("accumulate_", TORCH_FN(dgsam::ops::accumulate));
   m.impl("gather_", TORCH_FN(dgsam::ops::gather));
   m.impl("restore_", TORCH_FN(dgsam::ops::restore));
-  m.impl("bump_version_", TORCH_FN(dgsam::ops::bumpVersion));
-  m.impl("advance_steps_", TORCH_FN(dgsam::ops::advanceSteps));
+  m.impl("sgd_", TORCH_FN(dgsam::ops::sgd));
+  m.impl("adam_", TORCH_FN(dgsam::ops::adam));
 }
 
-// Parameters require gradients, but a climb is never differentiated: autograd lets it through.
+// Parameters require gradients, but neither climb nor descent is ever differentiated: autograd lets them through.
 TORCH_LIBRARY_IMPL(dgsam, Autograd, m) {
-  for (const char* name : {"global_norm", "climb_", "accumulate_", "gather_", "restore_", "bump_version_", "advance_steps_"})
+  for (const char* name : {"global_norm", "climb_", "accumulate_", "gather_", "restore_", "sgd_", "adam_"})
     m.impl(name, torch::CppFunction::makeFallthrough());
 }
 

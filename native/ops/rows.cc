@@ -5,26 +5,6 @@
 namespace dgsam::ops {
 namespace {
 
-void checkFloating(const char* name, const char* list, size_t index, const at::Tensor& tensor) {
-  TORCH_CHECK(tensor.defined(), "dgsam::", name, ": ", list, "[", index, "] is undefined");
-  TORCH_CHECK(tensor.layout() == at::kStrided, "dgsam::", name, ": ", list, "[", index, "]: expected a dense tensor, got layout ",
-              tensor.layout());
-  TORCH_CHECK(at::isFloatingType(tensor.scalar_type()) || at::isComplexType(tensor.scalar_type()), "dgsam::", name, ": ", list, "[",
-              index, "]: expected a floating-point or complex dtype, got ", tensor.scalar_type());
-}
-
-void checkCompanion(const char* name, const char* list, size_t index, const at::Tensor& tensor, const at::Tensor& param) {
-  TORCH_CHECK(tensor.defined(), "dgsam::", name, ": ", list, "[", index, "] is undefined");
-  TORCH_CHECK(tensor.layout() == at::kStrided, "dgsam::", name, ": ", list, "[", index, "]: expected a dense tensor, got layout ",
-              tensor.layout());
-  TORCH_CHECK(tensor.sizes().equals(param.sizes()), "dgsam::", name, ": ", list, "[", index, "]: expected shape ", param.sizes(),
-              " as its parameter, got ", tensor.sizes());
-  TORCH_CHECK(tensor.scalar_type() == param.scalar_type(), "dgsam::", name, ": ", list, "[", index, "]: expected dtype ",
-              param.scalar_type(), " as its parameter, got ", tensor.scalar_type());
-  TORCH_CHECK(tensor.device() == param.device(), "dgsam::", name, ": ", list, "[", index, "]: expected device ", param.device(),
-              " as its parameter, got ", tensor.device());
-}
-
 const Kernels* kernelsFor(at::ScalarType type) {
   switch (type) {
     case at::kFloat:
@@ -46,14 +26,6 @@ bool isPlain(const at::Tensor& tensor) {
   constexpr c10::DispatchKeySet kLazy({DispatchKey::Negative, DispatchKey::Conjugate, DispatchKey::ZeroTensor, DispatchKey::Python,
                                        DispatchKey::Functionalize});
   return tensor.is_cpu() && tensor.has_storage() && !tensor.key_set().has_any(kLazy);
-}
-
-// Strides along dimensions of one element say nothing: a convolution's gradient and weight often differ there.
-bool sameOrder(const at::Tensor& tensor, const at::Tensor& param) {
-  const at::IntArrayRef sizes = param.sizes(), strides = param.strides(), others = tensor.strides();
-  for (size_t i = 0; i < sizes.size(); ++i)
-    if (strides[i] != others[i] && sizes[i] != 1) return false;
-  return true;
 }
 
 bool follows(const at::Tensor* tensor, const at::Tensor& param) {
@@ -82,6 +54,26 @@ void flatten(Row& row, Uses uses) {
 }
 
 }  // namespace
+
+void checkFloating(const char* name, const char* list, size_t index, const at::Tensor& tensor) {
+  TORCH_CHECK(tensor.defined(), "dgsam::", name, ": ", list, "[", index, "] is undefined");
+  TORCH_CHECK(tensor.layout() == at::kStrided, "dgsam::", name, ": ", list, "[", index, "]: expected a dense tensor, got layout ",
+              tensor.layout());
+  TORCH_CHECK(at::isFloatingType(tensor.scalar_type()) || at::isComplexType(tensor.scalar_type()), "dgsam::", name, ": ", list, "[",
+              index, "]: expected a floating-point or complex dtype, got ", tensor.scalar_type());
+}
+
+void checkCompanion(const char* name, const char* list, size_t index, const at::Tensor& tensor, const at::Tensor& param) {
+  TORCH_CHECK(tensor.defined(), "dgsam::", name, ": ", list, "[", index, "] is undefined");
+  TORCH_CHECK(tensor.layout() == at::kStrided, "dgsam::", name, ": ", list, "[", index, "]: expected a dense tensor, got layout ",
+              tensor.layout());
+  TORCH_CHECK(tensor.sizes().equals(param.sizes()), "dgsam::", name, ": ", list, "[", index, "]: expected shape ", param.sizes(),
+              " as its parameter, got ", tensor.sizes());
+  TORCH_CHECK(tensor.scalar_type() == param.scalar_type(), "dgsam::", name, ": ", list, "[", index, "]: expected dtype ",
+              param.scalar_type(), " as its parameter, got ", tensor.scalar_type());
+  TORCH_CHECK(tensor.device() == param.device(), "dgsam::", name, ": ", list, "[", index, "]: expected device ", param.device(),
+              " as its parameter, got ", tensor.device());
+}
 
 void checkLength(const char* name, const char* list, size_t size, size_t expected) {
   TORCH_CHECK(size == expected, "dgsam::", name, ": expected ", expected, " tensors in '", list, "', one per parameter, got ", size);
@@ -115,6 +107,13 @@ Row readOnlyRow(const char* name, const char* list, size_t index, const at::Tens
 
 int64_t countGradients(const Rows& rows) {
   return std::count_if(rows.begin(), rows.end(), [](const Row& row) { return row.grad != nullptr; });
+}
+
+bool sameOrder(const at::Tensor& tensor, const at::Tensor& param) {
+  const at::IntArrayRef sizes = param.sizes(), strides = param.strides(), others = tensor.strides();
+  for (size_t i = 0; i < sizes.size(); ++i)
+    if (strides[i] != others[i] && sizes[i] != 1) return false;
+  return true;
 }
 
 void bump(const at::Tensor& tensor) {

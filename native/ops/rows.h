@@ -51,9 +51,16 @@ Rows makeRows(const char* name, at::TensorList params, at::TensorList saved, at:
 // A row whose gradient is the tensor itself, to be read only.
 Row readOnlyRow(const char* name, const char* list, size_t index, const at::Tensor& tensor);
 
+// Parts of makeRows' checks: a dense floating-point or complex tensor; one of its parameter's shape, dtype and device.
+void checkFloating(const char* name, const char* list, size_t index, const at::Tensor& tensor);
+void checkCompanion(const char* name, const char* list, size_t index, const at::Tensor& tensor, const at::Tensor& param);
 void checkLength(const char* name, const char* list, size_t size, size_t expected);
 
 int64_t countGradients(const Rows& rows);
+
+// Whether both lie in the same order in memory. Strides along dimensions of one element say nothing: a convolution's
+// gradient and weight often differ there.
+bool sameOrder(const at::Tensor& tensor, const at::Tensor& param);
 
 // Tells autograd that the data of the tensor changed. A tensor made in inference mode has no version.
 void bump(const at::Tensor& tensor);

@@ -109,8 +109,8 @@ def layouts_do_not_change_a_result():
             kept_norm = run_climb(kept, kept_saved, kept_sums, rho, first, adaptive)
             norm = run_climb(params, saved, sums, rho, first, adaptive)
             close(norm, kept_norm, 1e-14, name)
-        close(ops.accumulate_(params, sums, first=False)[0].item(), ops.accumulate_(kept, kept_sums, first=False)[0].item(), 1e-14, name)
-        close(ops.gather_(params, saved, sums, 0.3)[0].item(), ops.gather_(kept, kept_saved, kept_sums, 0.3)[0].item(), 1e-14, name)
+        close(ops.accumulate_(params, sums, first=False)[0], ops.accumulate_(kept, kept_sums, first=False)[0], 1e-14, name)
+        close(ops.gather_(params, saved, sums, 0.3)[0], ops.gather_(kept, kept_saved, kept_sums, 0.3)[0], 1e-14, name)
         # The norms' sums run in another order where layouts differ: a scale may differ in its last bit.
         for a, b in zip(params, kept):
             same(a, b, f"restored, {name}")
@@ -127,7 +127,7 @@ def accumulate_equals_pytorch_bit_for_bit():
         for first in (True, False):
             old = [s.clone() for s in sums]
             norm, count = ops.accumulate_(params, sums, first=first)
-            close(norm.item(), norm_of(params), 1e-14, dtype)
+            close(norm, norm_of(params), 1e-14, dtype)
             assert count == len(params) - 2
             for p, total, previous in zip(params, sums, old):
                 if p.grad is None:
@@ -149,7 +149,7 @@ def gather_restores_exactly_and_forms_the_gradient():
         grads = [None if p.grad is None else p.grad.clone() for p in params]
         expected = norm_of(params)
         norm, count = ops.gather_(params, saved, sums, 0.75)
-        close(norm.item(), expected, 1e-14, dtype)
+        close(norm, expected, 1e-14, dtype)
         assert count == len(params) - 2
         for p, s, total, g in zip(params, saved, sums, grads):
             same(bits(p), bits(s), "restored")
@@ -203,8 +203,8 @@ def non_finite_gradients_move_nothing():
         assert norm != norm or norm == float("inf"), f"{norm} for {bad}"
         assert all(torch.equal(p, b) and torch.equal(s, b) for p, s, b in zip(params, saved, before))
         assert not numpy.isfinite(ops.global_norm([p.grad for p in params]).item())
-        assert not numpy.isfinite(ops.accumulate_(params, sums, first=True)[0].item())
-        assert not numpy.isfinite(ops.gather_(params, saved, sums, 1.0)[0].item())
+        assert not numpy.isfinite(ops.accumulate_(params, sums, first=True)[0])
+        assert not numpy.isfinite(ops.gather_(params, saved, sums, 1.0)[0])
         assert all(torch.equal(p, b) for p, b in zip(params, before))
 
 
@@ -235,8 +235,8 @@ def threads_do_not_change_a_bit():
             torch.set_num_threads(count)
             params, saved, sums = problem(torch.float32, ((300000,), (5,), (70001,), (16, 3, 3, 3)))
             norms = [run_climb(params, saved, sums, [0.05] * 4, first, adaptive) for first, adaptive in ((True, False), (False, True))]
-            norms.append(ops.accumulate_(params, sums, first=False)[0].item())
-            norms.append(ops.gather_(params, saved, sums, 0.5)[0].item())
+            norms.append(ops.accumulate_(params, sums, first=False)[0])
+            norms.append(ops.gather_(params, saved, sums, 0.5)[0])
             results.append((norms, [p.grad for p in params], sums))
     finally:
         torch.set_num_threads(threads)
