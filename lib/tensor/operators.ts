@@ -17,6 +17,8 @@ import { Tensor } from "./tensor.js";
 /** An overload with what a call needs worked out once. */
 interface Overload extends OperatorSchema {
   readonly positional: number;
+  /** How many arguments, counted from the first, include all that have no default. */
+  readonly required: number;
   readonly handsBackArguments: boolean;
   readonly positions: ReadonlyMap<string, number>;
 }
@@ -26,6 +28,7 @@ function toOverload(schema: OperatorSchema): Overload {
   return {
     ...schema,
     positional: firstKeywordOnly === -1 ? schema.arguments.length : firstKeywordOnly,
+    required: schema.arguments.findLastIndex((argument) => !argument.hasDefault) + 1,
     handsBackArguments: schema.returns.some((each) => each.aliasedArgument >= 0),
     positions: new Map(schema.arguments.map((argument, index) => [argument.name, index])),
   };
@@ -46,7 +49,11 @@ function encode(overload: Overload, args: readonly unknown[], keywords: Record<s
   if (given > overload.positional) return false;
   const schema = overload.arguments;
   let last = given;
-  if (keywords !== undefined) {
+  let end = given;
+  if (keywords === undefined) {
+    if (given < overload.required) return false;
+  } else {
+    end = schema.length;
     for (const name in keywords) {
       const position = overload.positions.get(name);
       if (position === undefined || position < given) return false;
@@ -57,7 +64,7 @@ function encode(overload: Overload, args: readonly unknown[], keywords: Record<s
   frame[0] = overload.index;
   frame[1] = last;
   let at = 2;
-  for (let i = 0; i < schema.length; i++) {
+  for (let i = 0; i < end; i++) {
     const argument = schema[i]!;
     const value = i < given ? args[i] : keywords?.[argument.name];
     if (value === undefined) {
