@@ -7,6 +7,7 @@ import { inspectLibTorch } from "../install/inspect.mjs";
 import { assertSupportedNode, assertSupportedPlatform } from "../install/platform.mjs";
 import { readRecord } from "../install/record.mjs";
 import { DgsamError, nativeError } from "./errors.js";
+import { nativeWarning } from "./warnings.js";
 
 /** A tensor handle: slot, generation and environment in one safe integer (native/handles.h). 0 is no tensor. */
 export type Handle = number;
@@ -33,7 +34,10 @@ type FrameFunction = () => Float64Array | undefined;
 
 /** What the addon itself exports: each copy of this module opens its own rooms (native/addon.cc). */
 interface Addon {
-  open(makeError: (kind: string, message: string, details: string, subject: string) => Error): Native;
+  open(
+    makeError: (kind: string, message: string, details: string, subject: string) => Error,
+    warn: (deprecation: boolean, message: string, subject: string) => void,
+  ): Native;
 }
 
 /** What the addon does, by room of native/. */
@@ -138,7 +142,7 @@ function load(): Native {
   } catch (error) {
     throw addonError("ERR_ADDON", `the native addon does not load: ${(error as Error).message}`, error);
   }
-  return addon.open(nativeError);
+  return addon.open(nativeError, nativeWarning);
 }
 
 export const native: Native = load();

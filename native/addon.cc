@@ -10,6 +10,7 @@
 #include "random.h"
 #include "runtime.h"
 #include "tensor_data.h"
+#include "warnings.h"
 
 namespace dgsam {
 namespace {
@@ -17,16 +18,18 @@ namespace {
 // The environments of one Node thread: one for each copy of the package's JavaScript in it.
 using Environments = std::vector<std::unique_ptr<Environment>>;
 
-// open(makeError): the rooms, bound to an environment of their own. Node loads an addon once per thread, but the modules
+// open(makeError, warn): the rooms, bound to an environment of their own. Node loads an addon once per thread, but the modules
 // over it may be evaluated several times (test runners do it, and imports with a query): copies that shared one call
 // frame would overwrite each other's arguments.
 Napi::Value open(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  if (!info[0].IsFunction()) throw Napi::TypeError::New(env, "open(makeError): expected a function");
+  if (!info[0].IsFunction() || !info[1].IsFunction())
+    throw Napi::TypeError::New(env, "open(makeError, warn): expected two functions");
   const Napi::Function makeError = info[0].As<Napi::Function>();
   try {
     checkLibTorchVersion();
-    auto environment = std::make_unique<Environment>(env, makeError);
+    auto environment = std::make_unique<Environment>(env, makeError, info[1].As<Napi::Function>());
+    installWarningHandler();
     Napi::Object rooms = Napi::Object::New(env);
     registerDispatch(rooms, *environment);
     registerTensorData(rooms, *environment);

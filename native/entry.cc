@@ -60,6 +60,7 @@ napi_value callWithFrame(napi_env env, napi_callback_info info, FrameEntry entry
   return Napi::details::WrapCallback(env, [&]() -> napi_value {
     environment.subject = nullptr;
     try {
+      const WarningsOfEntry warnings(environment);
       FrameReader reader(environment);
       FrameWriter writer(environment);
       entry(environment, reader, writer);

@@ -5,6 +5,7 @@
 
 #include "environment.h"
 #include "frame.h"
+#include "warnings.h"
 
 namespace dgsam {
 
@@ -30,7 +31,9 @@ napi_value guardedEntry(napi_env rawEnv, napi_callback_info rawInfo) {
   return Napi::details::WrapCallback(rawEnv, [&]() -> napi_value {
     Napi::CallbackInfo info(rawEnv, rawInfo);
     Environment& environment = *static_cast<Environment*>(info.Data());
+    environment.subject = nullptr;
     try {
+      const WarningsOfEntry warnings(environment);
       return entry(environment, info);
     } catch (...) {
       throw toJavaScriptError(environment.makeError.Value(), rawEnv, "");

@@ -3,6 +3,8 @@
 #include <array>
 #include <mutex>
 
+#include "warnings.h"
+
 namespace dgsam {
 namespace {
 
@@ -48,15 +50,17 @@ const c10::StorageImpl* trackedStorage(const at::Tensor& tensor) {
 
 }  // namespace
 
-Environment::Environment(Napi::Env env, const Napi::Function& errorFactory)
+Environment::Environment(Napi::Env env, const Napi::Function& errorFactory, const Napi::Function& warningSink)
     : id_(takeId()),
       generators(id_.number, id_.firstGeneration, "generator"),
       makeError(Napi::Persistent(errorFactory)),
+      warn(Napi::Persistent(warningSink)),
       env_(env),
       tensors_(id_.number, id_.firstGeneration, "tensor") {}
 
 Environment::~Environment() {
   while (!inferenceModes.empty()) inferenceModes.pop_back();
+  dropWarnings();
   returnId(id_.number);
 }
 

@@ -35,7 +35,7 @@ class Environment {
   const EnvironmentId id_;
 
  public:
-  Environment(Napi::Env env, const Napi::Function& makeError);
+  Environment(Napi::Env env, const Napi::Function& makeError, const Napi::Function& warn);
   ~Environment();
   Environment(const Environment&) = delete;
   Environment& operator=(const Environment&) = delete;
@@ -46,6 +46,8 @@ class Environment {
   // False when the handle was released before.
   bool release(Handle handle);
   const HandleTable<HeldTensor>& tensors() const { return tensors_; }
+
+  Napi::Env env() const { return env_; }
 
   HandleTable<at::Generator> generators;
 
@@ -67,7 +69,9 @@ class Environment {
 
   // nativeError of lib/errors.ts: makes the DgsamError for a failure.
   Napi::FunctionReference makeError;
-  // The operator that runs, for error messages.
+  // nativeWarning of lib/warnings.ts: shows a warning.
+  Napi::FunctionReference warn;
+  // The operator that runs, for errors and warnings.
   const std::string* subject = nullptr;
 
  private:
