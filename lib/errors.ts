@@ -17,7 +17,10 @@ export type DgsamErrorCode =
   | "ERR_DEVICE"
   /** Memory could not be allocated. */
   | "ERR_OOM"
-  /** LibTorch refused the operation for a reason that no other code names. */
+  /**
+   * LibTorch refused the operation for a reason that no other code names: the state of the graph, no kernel for a layout, a
+   * singular matrix, a check of its own that failed.
+   */
   | "ERR_NATIVE"
   /** The native addon is missing or does not load. */
   | "ERR_ADDON"
@@ -78,30 +81,8 @@ export function argumentError(name: string, expected: string, got: unknown): Dgs
 const CODES = new Set<string>([
   "ERR_DISPOSED", "ERR_ARGUMENT", "ERR_SHAPE", "ERR_DTYPE", "ERR_DEVICE", "ERR_OOM", "ERR_NATIVE", "ERR_ADDON",
   "ERR_PLATFORM", "ERR_LIBTORCH", "ERR_DATA", "ERR_NON_FINITE", "ERR_STATE",
-]);
+] satisfies DgsamErrorCode[]);
 
-// LibTorch raises one class of error for most mistakes, so the code is read from its words. First match wins.
-const WORDS: readonly (readonly [DgsamErrorCode, RegExp])[] = [
-  ["ERR_OOM", /can't allocate memory|out of memory|not enough memory|storage size calculation overflowed/i],
-  ["ERR_DEVICE", /same device|device type|expected .* device|on device|different devices|CUDA driver|not compiled with CUDA|Cannot access data pointer|NVIDIA|cannot initialize|cannot execute init|device string/i],
-  // Layouts and quantisation are backends to LibTorch too: those are no devices.
-  ["ERR_DEVICE", /with arguments from the '(?!CPU|Meta|Quantized|Sparse|Mkldnn|Nested)\w+' backend/],
-  ["ERR_DTYPE", /dtype|scalar type|not implemented for '|data type|can't be cast|expected .* to be (a )?(floating|complex|integral|boolean)|only Tensors of floating point|floating[ -]point or complex/i],
-  ["ERR_SHAPE", /shape|size|dimension|\bdim\b|broadcast|must match|numel|number of elements|expand/i],
-];
-
-/**
- * Makes the error for a failure inside the addon.
- *
- * @param kind a {@link DgsamErrorCode}, or the name of LibTorch's error class
- * @param subject the operator that ran, empty when none did
- */
-export function nativeError(kind: string, message: string, details: string, subject: string): DgsamError {
-  const code = CODES.has(kind)
-    ? (kind as DgsamErrorCode)
-    : kind === "OutOfMemoryError"
-      ? "ERR_OOM"
-      : (WORDS.find(([, words]) => words.test(message))?.[0] ?? "ERR_NATIVE");
-  const text = subject === "" ? message : `${subject}: ${message}`;
-  return details === "" ? new DgsamError(code, text) : new DgsamError(code, text, { cause: new Error(details) });
+export function isErrorCode(text: string): text is DgsamErrorCode {
+  return CODES.has(text);
 }

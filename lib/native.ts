@@ -6,7 +6,8 @@ import { fileURLToPath } from "node:url";
 import { inspectLibTorch } from "../install/inspect.mjs";
 import { assertSupportedNode, assertSupportedPlatform } from "../install/platform.mjs";
 import { readRecord } from "../install/record.mjs";
-import { DgsamError, nativeError } from "./errors.js";
+import { DgsamError } from "./errors.js";
+import { nativeError } from "./native-errors.js";
 import { nativeWarning } from "./warnings.js";
 
 /** A tensor handle: slot, generation and environment in one safe integer (native/handles.h). 0 is no tensor. */

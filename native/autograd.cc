@@ -15,7 +15,9 @@ namespace {
 std::string dtypeName(const at::Tensor& tensor) { return std::string(c10::getDtypeNames(tensor.scalar_type()).first); }
 
 // Frame: outputs, gradOutputs, retainGraph, createGraph, inputs (an empty list for all leaves).
-void backward(Environment&, FrameReader& reader, FrameWriter&) {
+void backward(Environment& environment, FrameReader& reader, FrameWriter&) {
+  static const std::string name = "backward";
+  environment.subject = &name;
   const std::vector<at::Tensor> outputs = reader.tensors();
   const std::vector<at::Tensor> gradOutputs = reader.tensorsOrUndefined();
   const bool retainGraph = reader.boolean();
@@ -40,7 +42,9 @@ void differentiate(Environment&, FrameReader& reader, FrameWriter& writer) {
 }
 
 // Frame: outputs, inputs, gradOutputs, retainGraph, createGraph, allowUnused -> gradients, None where unused.
-void grad(Environment&, FrameReader& reader, FrameWriter& writer) {
+void grad(Environment& environment, FrameReader& reader, FrameWriter& writer) {
+  static const std::string name = "grad";
+  environment.subject = &name;
   const std::vector<at::Tensor> outputs = reader.tensors();
   const std::vector<at::Tensor> inputs = reader.tensors();
   const std::vector<at::Tensor> gradOutputs = reader.tensorsOrUndefined();

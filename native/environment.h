@@ -71,7 +71,7 @@ class Environment {
   Napi::FunctionReference makeError;
   // nativeWarning of lib/warnings.ts: shows a warning.
   Napi::FunctionReference warn;
-  // The operator that runs, for errors and warnings.
+  // The operator or function that runs, for errors and warnings.
   const std::string* subject = nullptr;
 
  private:

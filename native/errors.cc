@@ -2,6 +2,7 @@
 
 #include <c10/util/Exception.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -17,19 +18,43 @@ std::string withoutStackTrace(std::string text) {
   return text;
 }
 
-// Where a check of LibTorch's failed is no news to users: "[enforce fail at alloc_cpu.cpp:127] err == 0. " goes.
+void replaceFirst(std::string& text, const std::string& pattern, const std::string& replacement) {
+  const size_t found = text.find(pattern);
+  if (found != std::string::npos) text.replace(found, pattern.size(), replacement);
+}
+
+void eraseFrom(std::string& text, const char* pattern) { text.resize(std::min(text.size(), text.find(pattern))); }
+
+// Where in LibTorch's sources a check failed is no news to users: "[enforce fail at alloc_cpu.cpp:127] err == 0. " and
+// "/build/aten/src/ATen/RegisterCPU_1.cpp:10372: " go.
 std::string withoutOrigin(std::string text) {
-  if (text.compare(0, 17, "[enforce fail at ") == 0) {
+  if (text.rfind("[enforce fail at ", 0) == 0) {
     const size_t end = text.find(". ");
     if (end != std::string::npos) text.erase(0, end + 2);
+  }
+  if (text.rfind('/', 0) == 0) {
+    const size_t end = text.find(": ");
+    if (end != std::string::npos && text.find(' ') > end) text.erase(0, end + 2);
   }
   return text;
 }
 
-// "Could not run 'aten::neg' with arguments from the 'XLA' backend. " is followed by a page on where the operator exists.
-std::string withoutRegistrations(std::string text) {
-  const size_t end = text.find(". This could be because the operator doesn't exist for this backend");
-  if (end != std::string::npos) text.resize(end);
+// `x > 0 INTERNAL ASSERT FAILED at "/build/Copy.cpp":382, please report a bug to PyTorch. More words`
+std::string withoutAssertion(const std::string& text) {
+  const size_t mark = text.find(" INTERNAL ASSERT FAILED at ");
+  if (mark == std::string::npos) return text;
+  const std::string report = "please report a bug to PyTorch.";
+  const size_t end = text.find(report, mark);
+  return "an internal check of LibTorch's failed: " + text.substr(0, mark) +
+         (end == std::string::npos ? "" : "." + text.substr(end + report.size()));
+}
+
+// What LibTorch tells its own developers: a page on where an operator exists ("Could not run 'aten::neg' with arguments
+// from the 'XLA' backend. "), how to write a kernel, whom to ask for a better text.
+std::string withoutAdvice(std::string text) {
+  eraseFrom(text, ". This could be because the operator doesn't exist for this backend");
+  eraseFrom(text, ", but there was no fake impl or Meta kernel registered");
+  replaceFirst(text, "  (Could this error message be improved?  If so, please report an enhancement request to PyTorch.)", "");
   return text;
 }
 
@@ -44,7 +69,7 @@ bool wantsStackTraces() {
 
 Failure fromLibTorch(const char* kind, const c10::Error& error) {
   const std::string text = error.what_without_backtrace();
-  return {kind, withoutRegistrations(withoutOrigin(withoutStackTrace(text))), wantsStackTraces() ? error.what() : text};
+  return {kind, withoutAdvice(withoutAssertion(withoutOrigin(withoutStackTrace(text)))), wantsStackTraces() ? error.what() : text};
 }
 
 }  // namespace

@@ -43,7 +43,7 @@ export class Embedding extends Module {
   /**
    * Indices [...], int64 or int32, -> [..., embeddingDim]
    *
-   * @throws DgsamError `ERR_NATIVE` when an index is out of range; `ERR_DTYPE`
+   * @throws DgsamError `ERR_ARGUMENT` when an index is out of range; `ERR_DTYPE`
    */
   forward(indices: Tensor): Tensor {
     // LibTorch's -1 is "no padding".

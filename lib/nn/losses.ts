@@ -56,7 +56,7 @@ const CROSS_ENTROPY_DEFAULTS: Required<CrossEntropyOptions> = { ...NLL_DEFAULTS,
  * @param logits [N, C, ...], or [C]
  * @param target class indices, int64 [N, ...] or []; or probabilities, of the logits' shape and dtype
  * @returns a scalar, or the shape of the indices for reduction `"none"`
- * @throws DgsamError `ERR_SHAPE`, `ERR_DTYPE`; `ERR_NATIVE` when an index is out of range; `ERR_ARGUMENT`
+ * @throws DgsamError `ERR_SHAPE`, `ERR_DTYPE`; `ERR_ARGUMENT` when an index is out of range
  */
 export function crossEntropy(logits: Tensor, target: Tensor, options?: CrossEntropyOptions): Tensor {
   if (options === undefined) return crossEntropyLoss(logits, target);
@@ -70,7 +70,7 @@ export function crossEntropy(logits: Tensor, target: Tensor, options?: CrossEntr
  *
  * @param logProbabilities [N, C, ...], or [C], as from `log_softmax`
  * @param target class indices, int64 [N, ...] or []
- * @throws DgsamError `ERR_SHAPE`, `ERR_DTYPE`; `ERR_NATIVE` when an index is out of range; `ERR_ARGUMENT`
+ * @throws DgsamError `ERR_SHAPE`, `ERR_DTYPE`; `ERR_ARGUMENT` when an index is out of range
  */
 export function nllLoss(logProbabilities: Tensor, target: Tensor, options: NllLossOptions = {}): Tensor {
   const { weight, ignoreIndex, reduction } = withDefaults("nllLoss", options, NLL_DEFAULTS);

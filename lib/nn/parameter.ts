@@ -32,7 +32,7 @@ export class Parameter<D extends DType = DType> extends Tensor<D> {
   /**
    * A leaf on the memory of `tensor`.
    *
-   * @throws DgsamError `ERR_ARGUMENT`; `ERR_NATIVE` when the dtype cannot be differentiated
+   * @throws DgsamError `ERR_ARGUMENT`; `ERR_DTYPE` when the dtype cannot be differentiated
    */
   constructor(tensor: Tensor<D>, { requiresGrad = true }: { requiresGrad?: boolean } = {}) {
     super(detachedHandle("new Parameter(tensor)", tensor));

@@ -82,7 +82,7 @@ describe("errors", () => {
     ["fans of a vector", () => init.kaimingUniform_(empty([4])), "ERR_SHAPE", /^calculateFanInAndFanOut: expected a tensor of at least two dimensions, got shape \[4\]$/],
     ["an unknown mode", () => init.kaimingUniform_(w(), { mode: "fanIn" as never }), "ERR_ARGUMENT", /^kaimingUniform_: mode: expected "fan_in" or "fan_out", got the string "fanIn"$/],
     ["an unknown nonlinearity", () => init.kaimingNormal_(w(), { nonlinearity: "gelu" as never }), "ERR_ARGUMENT", /^calculateGain\(nonlinearity\): expected one of linear, .*, got the string "gelu"$/],
-    ["an upper bound below the lower", () => init.uniform_(w(), 1, 0), "ERR_NATIVE", /aten::uniform_/],
-    ["a negative deviation", () => init.normal_(w(), 0, -1), "ERR_NATIVE", /aten::normal_/],
+    ["an upper bound below the lower", () => init.uniform_(w(), 1, 0), "ERR_ARGUMENT", /aten::uniform_/],
+    ["a negative deviation", () => init.normal_(w(), 0, -1), "ERR_ARGUMENT", /aten::normal_/],
   ])("%s", (_, call, code, text) => expectError(call, code, text));
 });

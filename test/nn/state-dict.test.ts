@@ -102,7 +102,7 @@ describe("errors", () => {
     const net = make(0);
     const before = state(net);
     const dict = { ...make(1).stateDict(), "layers.1.running_var": empty([3], { device: "meta" }) };
-    expectError(() => net.loadStateDict(dict), "ERR_NATIVE", /meta tensor/);
+    expectError(() => net.loadStateDict(dict), "ERR_DEVICE", /meta tensor/);
     expect(state(net)).toEqual(before);
   });
 

@@ -1,8 +1,8 @@
 /**
  * Filling with random numbers, in place, and draws that depend on a tensor. Draws equal PyTorch's for the same seed.
  *
- * Errors: `ERR_ARGUMENT` for an argument of the wrong kind, `ERR_DTYPE` where a distribution has no meaning for a
- * dtype, `ERR_NATIVE` for impossible parameters.
+ * Errors: `ERR_ARGUMENT` for an argument of the wrong kind and for impossible parameters, `ERR_DTYPE` where a distribution
+ * has no meaning for a dtype.
  */
 
 import type { DType } from "../dtype.js";
