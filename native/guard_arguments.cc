@@ -111,6 +111,13 @@ void Arguments::numel(Name name, int64_t count) const {
     refuse("ERR_SHAPE", name, c10::str("expected ", count, " elements, got ", describe(value)));
 }
 
+void Arguments::strided(Name name) const {
+  const at::Tensor value = tensor(name);
+  if (!value.defined()) return;
+  if (value.is_nested()) refuse("ERR_ARGUMENT", name, "expected a dense tensor, got a nested one");
+  if (value.layout() != at::kStrided) refuse("ERR_ARGUMENT", name, c10::str("expected a dense tensor, got one of layout ", value.layout()));
+}
+
 void Arguments::dtype(Name name, at::ScalarType expected) const {
   const at::Tensor value = tensor(name);
   if (value.defined() && value.scalar_type() != expected)

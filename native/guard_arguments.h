@@ -40,6 +40,7 @@ class Arguments {
   void dims(Name tensor, int64_t ndim) const;
   void sizes(Name tensor, at::IntArrayRef expected) const;
   void numel(Name tensor, int64_t count) const;
+  void strided(Name tensor) const;
   void dtype(Name tensor, at::ScalarType expected) const;
   // All defined tensors among these have the sizes (the dtype) of the first.
   void sameSizes(Names names) const;

@@ -95,6 +95,7 @@ void csrToCoo(const Arguments& arguments) {
 void pairwiseDistances(const Arguments& arguments) {
   arguments.dims("self", 2);
   const int64_t count = arguments.tensor("self").size(0);
+  arguments.expect(count > 0, "ERR_SHAPE", "self", "at least one row, got " + describe(arguments.tensor("self")));
   for (const char* name : {"grad", "pdist"}) arguments.numel(name, count * (count - 1) / 2);
 }
 
@@ -107,6 +108,30 @@ void distancesBackward(const Arguments& arguments) {
   expected.push_back(first.size(-2));
   expected.push_back(second.size(-2));
   for (const char* name : {"grad", "cdist"}) arguments.sizes(name, expected);
+}
+
+void squareGradient(const Arguments& arguments) {
+  for (const char* name : {"self", "grad"}) arguments.strided(name);
+  arguments.sameSizes({"self", "grad"});
+  arguments.sameDtype({"self", "grad"});
+}
+
+// A window of `size` elements at each `step` of the dimension, which comes last in the gradient.
+void unfoldBackward(const Arguments& arguments) {
+  arguments.strided("grad_in");
+  std::vector<int64_t> expected = arguments.integers("input_sizes");
+  const auto ndim = static_cast<int64_t>(expected.size());
+  for (const int64_t each : expected)
+    if (each < 0) arguments.refuse("ERR_SHAPE", "input_sizes", c10::str("expected sizes of 0 or more, got ", each));
+  arguments.dimension("dim", ndim);
+  arguments.between("step", 1, std::numeric_limits<int64_t>::max());
+  if (ndim == 0) return;
+  const int64_t dim = arguments.integer("dim");
+  int64_t& size = expected[dim < 0 ? dim + ndim : dim];
+  arguments.between("size", 0, size);
+  size = (size - arguments.integer("size")) / arguments.integer("step") + 1;
+  expected.push_back(arguments.integer("size"));
+  arguments.sizes("grad_in", expected);
 }
 
 // Whether values of an integer tensor, on the CPU, contain `sought`.
@@ -182,6 +207,8 @@ std::vector<Guard> algebraGuards() {
       {"_convert_indices_from_coo_to_csr", "row indices from 0 to size - 1", cooToCsr},
       {"_convert_indices_from_csr_to_coo", "row pointers within the columns, one dtype", csrToCoo},
       {"_pdist_backward", "a gradient for each pair of rows", pairwiseDistances},
+      {"matrix_exp_backward", "a dense gradient of the input's shape and dtype", squareGradient},
+      {"unfold_backward", "a dense gradient of the windows' shape", unfoldBackward},
       {"_cdist_backward", "a gradient for each pair of rows", distancesBackward},
       {"div.Tensor_mode div.Scalar_mode div.out_mode div.Scalar_mode_out div_.Tensor_mode div_.Scalar_mode divide.Tensor_mode "
        "divide.Scalar_mode divide.out_mode divide_.Tensor_mode divide_.Scalar_mode",

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "errors.h"
 #include "guard_rooms.h"
 
 namespace dgsam {
@@ -13,7 +14,9 @@ void notEmptyList(const Arguments& arguments) { arguments.notEmpty("tensors"); }
 void chunks(const Arguments& arguments) {
   arguments.notEmpty("tensors");
   for (const at::Tensor& each : arguments.tensors("tensors"))
-    if (each.dim() == 0) arguments.refuse("ERR_SHAPE", "tensors", "expected at least one dimension, got " + describe(each));
+    if (each.layout() != at::kStrided)
+      arguments.refuse("ERR_ARGUMENT", "tensors", c10::str("expected dense tensors, got one of layout ", each.layout()));
+    else if (each.dim() == 0) arguments.refuse("ERR_SHAPE", "tensors", "expected at least one dimension, got " + describe(each));
 }
 
 // Where a view of these sizes and strides would end, in elements from its start.
@@ -79,9 +82,10 @@ void featureMeta(const Arguments& arguments) {
 void sobol(const Arguments& arguments) {
   constexpr int64_t kBits = 30;
   constexpr int64_t kMostDimensions = 21201;
+  constexpr int64_t kMostPoints = int64_t{1} << kBits;
   arguments.between("dimension", 1, kMostDimensions);
-  arguments.between("n", 0, std::numeric_limits<int64_t>::max());
-  arguments.between("num_generated", 0, std::numeric_limits<int64_t>::max());
+  arguments.between("n", 0, kMostPoints);
+  arguments.between("num_generated", 0, kMostPoints);
   const int64_t dimension = arguments.integer("dimension");
   const std::vector<int64_t> state = {dimension, kBits};
   if (arguments.has("sobolstate")) {
@@ -153,6 +157,21 @@ void dense(const Arguments& arguments) {
       arguments.refuse("ERR_ARGUMENT", name, c10::str("expected a dense tensor, got one of layout ", value.layout()));
 }
 
+// oneDNN tensors are filled as float32 whatever their dtype, beyond the end of a narrower one.
+void fillable(const Arguments& arguments) {
+  std::vector<at::Tensor> all = arguments.tensors("self");
+  for (const char* name : {"self", "grad_output", "y"}) all.push_back(arguments.tensor(name));
+  for (const at::Tensor& each : all)
+    if (each.defined() && each.layout() == at::kMkldnn && each.scalar_type() != at::kFloat)
+      throw UsageError("ERR_DTYPE", "expected float32, the one dtype that a tensor of layout Mkldnn can be filled in, got " + describe(each));
+}
+
+// The search for the end of a range that floating-point numbers cannot hold never ends.
+void representable(const Arguments& arguments) {
+  constexpr int64_t kExact = int64_t{1} << 53;
+  if (arguments.tensor("self").is_floating_point()) arguments.between("from", -kExact, kExact);
+}
+
 // Outside this the search for a range never ends.
 void quantisationRange(const Arguments& arguments) {
   arguments.between("n_bins", 1, std::numeric_limits<int32_t>::max());
@@ -165,7 +184,7 @@ void quantisationRange(const Arguments& arguments) {
 
 std::vector<Guard> internalGuards() {
   return {
-      {"_chunk_cat", "tensors of at least one dimension", chunks},
+      {"_chunk_cat", "dense tensors of at least one dimension", chunks},
       {"_stack", "at least one tensor", notEmptyList},
       {"_reshape_alias _reshape_alias_copy", "a view within the tensor's memory", reshapeAlias},
       {"_nested_view_from_buffer _nested_view_from_buffer_copy", "views within the buffer", nestedView},
@@ -175,6 +194,10 @@ std::vector<Guard> internalGuards() {
        "int64 states of 30 bits for each dimension", sobol},
       {"_ctc_loss_backward", "lengths, targets and states as _ctc_loss took and gave them", ctcBackward},
       {"_neg_view _neg_view_copy", "a tensor that is not quantised", notQuantized},
+      {"view.dtype view_copy.dtype view_copy.dtype_out", "a tensor that is not quantised", notQuantized},
+      {"zero_ zero zeros_like _foreach_zero_ _foreach_zero diag_embed diagonal_backward trapz trapezoid",
+       "float32 where a tensor has layout Mkldnn", fillable},
+      {"random.from random.from_out random_.from", "a bound of at most 53 bits for floating-point numbers", representable},
       {"cummaxmin_backward", "dense tensors", dense},
       {"choose_qparams_optimized", "at least one bin, a ratio from 0 to 1", quantisationRange},
       {"copy", "tensors of one layout, or a dense target", sameLayout},

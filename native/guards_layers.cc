@@ -24,6 +24,15 @@ void batchNorm(const Arguments& arguments) {
   arguments.defined("running_var", "since it is used where 'training' is false");
 }
 
+void batchNormUpdate(const Arguments& arguments) {
+  const at::Tensor input = arguments.tensor("input");
+  arguments.expect(hasChannels(input), "ERR_SHAPE", "input", "at least 2 dimensions, got " + describe(input));
+  for (const char* name : {"running_mean", "running_var"}) {
+    arguments.dims(name, 1);
+    arguments.numel(name, input.size(1));
+  }
+}
+
 void batchNormBackward(const Arguments& arguments) {
   const at::Tensor input = arguments.tensor("input");
   arguments.expect(hasChannels(input), "ERR_SHAPE", "input", "at least 2 dimensions, got " + describe(input));
@@ -81,6 +90,26 @@ void nnpackConvolution(const Arguments& arguments) {
   arguments.length("padding", 2);
   arguments.length("stride", 2);
   arguments.positive("stride");
+  arguments.numel("bias", arguments.tensor("weight").size(0));
+}
+
+// 4-bit weights in blocks along the input features.
+void fourBitWeights(const Arguments& arguments) {
+  for (const char* name : {"block_size", "in_features", "out_features"}) arguments.between(name, 1, std::numeric_limits<int32_t>::max());
+}
+
+void toHalf(const Arguments& arguments) {
+  arguments.strided("weight");
+  arguments.dtype("weight", at::kFloat);
+}
+
+// Grouped queries repeat the heads of key and value: their number divides.
+void groupedHeads(const Arguments& arguments) {
+  if (!arguments.flag("enable_gqa")) return;
+  for (const char* name : {"key", "value"}) {
+    const at::Tensor each = arguments.tensor(name);
+    arguments.expect(each.dim() >= 3 && each.size(-3) > 0, "ERR_SHAPE", name, "at least one head, got " + describe(each));
+  }
 }
 
 void embeddingBackward(const Arguments& arguments) {
@@ -120,6 +149,29 @@ void embeddingBagBackward(const Arguments& arguments) {
   }
 }
 
+void bagWeightsBackward(const Arguments& arguments) {
+  const at::Tensor grad = arguments.tensor("grad");
+  const at::Tensor weight = arguments.tensor("weight");
+  const at::Tensor indices = arguments.tensor("indices");
+  arguments.dims("grad", 2);
+  arguments.dims("weight", 2);
+  arguments.dims("indices", 1);
+  arguments.sameDtype({"indices", "offsets"});
+  const int64_t rows = weight.size(0);
+  arguments.values("indices", 0, rows - 1);
+  const at::Tensor bags = arguments.tensor("offset2bag");
+  // Where it is empty it is worked out from the offsets.
+  if (bags.defined() && bags.numel() > 0) {
+    arguments.numel("offset2bag", indices.numel());
+    arguments.values("offset2bag", 0, grad.size(0) - 1);
+  } else {
+    arguments.dims("offsets", 1);
+    arguments.values("offsets", 0, indices.numel());
+    const at::Tensor offsets = arguments.tensor("offsets");
+    arguments.expect(offsets.numel() <= grad.size(0), "ERR_SHAPE", "offsets", c10::str("at most ", grad.size(0), " bags, got ", describe(offsets)));
+  }
+}
+
 void heads(const Arguments& arguments) {
   for (const char* name : {"num_heads", "num_head"}) arguments.positive(name);
   const int64_t count = arguments.integer(arguments.has("num_heads") ? "num_heads" : "num_head");
@@ -152,12 +204,23 @@ void weightNorm(const Arguments& arguments) {
 void crossEntropyTarget(const Arguments& arguments) {
   const at::Tensor self = arguments.tensor("self");
   const int64_t classes = self.dim() == 0 ? 1 : self.size(-1);
-  const int64_t rows = classes == 0 ? 0 : self.numel() / classes;
+  arguments.expect(self.dim() <= 2 && classes > 0, "ERR_SHAPE", "self", "one row or more of at least one class, got " + describe(self));
+  const int64_t rows = self.numel() / classes;
   arguments.numel("target", rows);
   arguments.numel("weight", classes);
   arguments.values("target", 0, classes - 1);
   const at::Tensor grad = arguments.tensor("grad_output");
   if (arguments.integer("reduction") == 0 && grad.numel() != rows) arguments.numel("grad_output", rows);
+}
+
+void multilabelBackward(const Arguments& arguments) {
+  const at::Tensor self = arguments.tensor("self");
+  arguments.expect(self.dim() <= 2 && self.numel() > 0, "ERR_SHAPE", "self", "one row or more of at least one class, got " + describe(self));
+  const int64_t classes = self.dim() == 0 ? 1 : self.size(-1);
+  for (const char* name : {"target", "is_target"}) arguments.numel(name, self.numel());
+  arguments.dtype("target", at::kLong);
+  arguments.values("target", -1, classes - 1);
+  if (arguments.integer("reduction") == 0) arguments.numel("grad_output", self.numel() / classes);
 }
 
 void observer(const Arguments& arguments) {
@@ -181,6 +244,7 @@ std::vector<Guard> layerGuards() {
       {"native_batch_norm _native_batch_norm_legit _batch_norm_no_update _native_batch_norm_legit_functional "
        "_native_batch_norm_legit_no_training _batch_norm_with_update _batch_norm_with_update_functional",
        "one weight, bias and statistic for each channel; running statistics outside training", batchNorm},
+      {"batch_norm_update_stats", "a statistic for each channel", batchNormUpdate},
       {"native_batch_norm_backward batch_norm_backward _batch_norm_impl_index_backward",
        "a gradient of the input's shape; saved statistics in training, running ones outside", batchNormBackward},
       {"native_layer_norm_backward", "a gradient of the input's shape, a mean and a deviation for each row", layerNormBackward},
@@ -189,17 +253,22 @@ std::vector<Guard> layerGuards() {
        "two numbers for each of kernel_size, stride, padding; the weight has this kernel size", convolution<2>},
       {"slow_conv3d slow_conv3d_forward slow_conv_transpose3d",
        "three numbers for each of kernel_size, stride, padding; the weight has this kernel size", convolution<3>},
-      {"_nnpack_spatial_convolution", "4 dimensions, two paddings, two positive strides", nnpackConvolution},
+      {"_nnpack_spatial_convolution", "4 dimensions, two paddings, two positive strides, a bias for each output channel", nnpackConvolution},
       {"embedding_dense_backward", "a gradient of the indices' shape and one dimension more; counted indices within the table",
        embeddingBackward},
       {"_embedding_bag_backward _embedding_bag_dense_backward _embedding_bag_sparse_backward",
        "indices within the table, bags within the gradient", embeddingBagBackward},
+      {"_embedding_bag_per_sample_weights_backward", "indices within the table, bags within the gradient", bagWeightsBackward},
+      {"_dyn_quant_pack_4bit_weight _dyn_quant_matmul_4bit", "positive block and feature sizes", fourBitWeights},
+      {"_saturate_weight_to_fp16", "a dense float32 weight", toHalf},
+      {"_scaled_dot_product_attention_math scaled_dot_product_attention", "heads to repeat, where queries are grouped", groupedHeads},
       {"_transform_bias_rescale_qkv _native_multi_head_attention _transformer_encoder_layer_fwd",
        "a width that the heads divide, biases and norms of it", heads},
       {"_log_softmax_backward_data", "a gradient of the output's shape", logSoftmaxBackward},
       {"_weight_norm _weight_norm_interface _weight_norm_interface_backward", "a norm for each slice of a weight that is not empty",
        weightNorm},
       {"multi_margin_loss_backward", "a target for each row, within the classes", crossEntropyTarget},
+      {"multilabel_margin_loss_backward", "targets of the input's shape, within the classes or -1", multilabelBackward},
       {"_fused_moving_avg_obs_fq_helper _fused_moving_avg_obs_fq_helper_functional fused_moving_avg_obs_fake_quant",
        "float32 statistics and int32 zero points, one each or one a channel", observer},
   };

@@ -59,10 +59,14 @@ void fusedOptimizer(const Arguments& arguments) {
   }
 }
 
-void sameLengths(const Arguments& arguments) {
+// Copies of other layouts are views without the memory that the copy then writes to.
+void densePairs(const Arguments& arguments) {
   const size_t self = arguments.tensors("self").size();
   if (const size_t source = arguments.tensors("src").size(); source != self)
     arguments.refuse("ERR_ARGUMENT", "src", c10::str("expected ", self, " tensors, one for each in 'self', got ", source));
+  for (const at::Tensor& each : arguments.tensors("self"))
+    if (each.layout() != at::kStrided)
+      arguments.refuse("ERR_ARGUMENT", "self", c10::str("expected dense tensors, got one of layout ", each.layout()));
 }
 
 }  // namespace
@@ -72,7 +76,7 @@ std::vector<Guard> optimizerGuards() {
       {"_fused_adam _fused_adam_ _fused_adamw _fused_adamw_ _fused_sgd _fused_sgd_ _fused_adagrad _fused_adagrad_",
        "every list has a tensor for each parameter, of its shape, dtype, device and memory order; steps are float32 scalars",
        fusedOptimizer},
-      {"_foreach_copy", "both lists have the same length", sameLengths},
+      {"_foreach_copy", "both lists have the same length, targets are dense", densePairs},
   };
 }
 

@@ -1,5 +1,7 @@
 #include <c10/util/StringUtil.h>
 
+#include <limits>
+
 #include <cmath>
 
 #include "guard_rooms.h"
@@ -32,6 +34,14 @@ void indexedPooling(const Arguments& arguments) {
 
 void positiveKernel(const Arguments& arguments) {
   for (const char* name : {"kernel_size", "output_size"}) arguments.positive(name);
+}
+
+// A window beyond this has no meaning, and the search for its end none either.
+void boundedKernel(const Arguments& arguments) {
+  for (const char* name : {"kernel_size", "dilation"})
+    for (const int64_t each : arguments.integers(name))
+      if (each > std::numeric_limits<int32_t>::max())
+        arguments.refuse("ERR_ARGUMENT", name, c10::str("expected numbers up to ", std::numeric_limits<int32_t>::max(), ", got ", each));
 }
 
 // A gradient of the padded shape. Reflection needs padding below the size.
@@ -80,6 +90,7 @@ std::vector<Guard> poolingGuards() {
       {"max_pool3d_with_indices_backward adaptive_max_pool3d_backward fractional_max_pool3d_backward",
        "an index within the input's volume for each gradient", indexedPooling<3>},
       {"fractional_max_pool2d fractional_max_pool3d", "positive sizes of kernel and output", positiveKernel},
+      {"max_pool1d", "kernel sizes and dilations of 32 bits", boundedKernel},
       {"reflection_pad1d_backward", "a gradient of the padded shape", paddingBackward<1, true>},
       {"reflection_pad2d_backward", "a gradient of the padded shape", paddingBackward<2, true>},
       {"reflection_pad3d_backward", "a gradient of the padded shape", paddingBackward<3, true>},

@@ -55,12 +55,36 @@ void cellBackward(const Arguments& arguments) {
   if (!arguments.firstOf({"grad_hy", "grad_cy"}).defined()) arguments.defined("grad_hy", "or 'grad_cy'");
 }
 
+// oneDNN's layer reads weights and states by the sizes it is told: one direction of one layer, as `lstm` splits its own.
+void mkldnnLayer(const Arguments& arguments) {
+  constexpr int64_t kLstm = 2;
+  arguments.between("mode", kLstm, kLstm);
+  arguments.between("num_layers", 1, 1);
+  arguments.length("batch_sizes", 0);
+  arguments.expect(!arguments.flag("bidirectional"), "ERR_ARGUMENT", "bidirectional", "false, since a layer runs in one direction, got true");
+  for (const char* name : {"input", "weight0", "weight1", "weight2", "weight3", "hx_", "cx_"}) {
+    arguments.strided(name);
+    arguments.dtype(name, at::kFloat);
+  }
+  arguments.dims("input", 3);
+  const at::Tensor input = arguments.tensor("input");
+  arguments.expect(input.numel() > 0, "ERR_SHAPE", "input", "at least one element, got " + describe(input));
+  const int64_t hidden = arguments.integer("hidden_size");
+  arguments.between("hidden_size", 1, int64_t{1} << 28);
+  arguments.sizes("weight0", {4 * hidden, input.size(2)});
+  arguments.sizes("weight1", {4 * hidden, hidden});
+  if (arguments.flag("has_biases"))
+    for (const char* name : {"weight2", "weight3"}) arguments.sizes(name, {4 * hidden});
+  for (const char* name : {"hx_", "cx_"}) arguments.sizes(name, {1, input.size(1), hidden});
+}
+
 }  // namespace
 
 std::vector<Guard> recurrentGuards() {
   return {
       {"lstm gru rnn_tanh rnn_relu", "hidden states for each layer and sequence; packed batch sizes that add up", recurrent},
       {"quantized_lstm_cell lstm_cell", "two hidden states", twoStates},
+      {"mkldnn_rnn_layer", "one direction of one float32 LSTM layer; weights and states of its sizes", mkldnnLayer},
       {"_thnn_differentiable_lstm_cell_backward", "gates [batch, 4 * hidden], states [batch, hidden], one dtype", cellBackward<4>},
       {"_thnn_differentiable_gru_cell_backward", "gates [batch, 3 * hidden], states [batch, hidden], one dtype", cellBackward<3>},
   };

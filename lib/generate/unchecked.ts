@@ -7,5 +7,5 @@ export interface Unchecked {
 }
 
 export const UNCHECKED: readonly Unchecked[] = [
-  { operators: "mkldnn_rnn_layer mkldnn_rnn_layer_backward", trusts: "shapes and dtypes of weights and states, as `lstm` gives them" },
+  { operators: "mkldnn_rnn_layer_backward", trusts: "that everything is as mkldnn_rnn_layer took and gave it, and a workspace of oneDNN's own" },
 ];
