@@ -201,6 +201,13 @@ void weightNorm(const Arguments& arguments) {
   arguments.sizes("grad_w", v.sizes());
 }
 
+// The gradient of a loss: one number, or one for each row where they were not reduced.
+void lossGradient(const Arguments& arguments, int64_t rows) {
+  if (arguments.integer("reduction") == 0) return arguments.numel("grad_output", rows);
+  const at::Tensor grad = arguments.tensor("grad_output");
+  arguments.expect(grad.numel() > 0, "ERR_SHAPE", "grad_output", "one element, got " + describe(grad));
+}
+
 void crossEntropyTarget(const Arguments& arguments) {
   const at::Tensor self = arguments.tensor("self");
   const int64_t classes = self.dim() == 0 ? 1 : self.size(-1);
@@ -209,8 +216,7 @@ void crossEntropyTarget(const Arguments& arguments) {
   arguments.numel("target", rows);
   arguments.numel("weight", classes);
   arguments.values("target", 0, classes - 1);
-  const at::Tensor grad = arguments.tensor("grad_output");
-  if (arguments.integer("reduction") == 0 && grad.numel() != rows) arguments.numel("grad_output", rows);
+  lossGradient(arguments, rows);
 }
 
 void multilabelBackward(const Arguments& arguments) {
@@ -220,7 +226,7 @@ void multilabelBackward(const Arguments& arguments) {
   for (const char* name : {"target", "is_target"}) arguments.numel(name, self.numel());
   arguments.dtype("target", at::kLong);
   arguments.values("target", -1, classes - 1);
-  if (arguments.integer("reduction") == 0) arguments.numel("grad_output", self.numel() / classes);
+  lossGradient(arguments, self.numel() / classes);
 }
 
 void observer(const Arguments& arguments) {
