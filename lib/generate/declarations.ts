@@ -99,11 +99,18 @@ function keywordObject(keywords: readonly SchemaArgument[]): string {
   return `{ ${members.join("; ")} }`;
 }
 
+// `max(x, { dim: 0 })` names an argument that has no default. Signatures for all of these would double the file, so only
+// those are printed that people write: of public forward operators, with the last two such arguments by name.
+function firstName(overload: OperatorSchema, required: number): number {
+  const rare = /^_|backward/.test(shortName(overload)) || overload.arguments.some((each) => each.keywordOnly && each.written);
+  return rare ? required : Math.max(Math.min(1, required), required - 2);
+}
+
 /**
  * The call signatures of one overload, as `(parameters): result`.
  *
- * The first takes everything by position that has one. Since arguments with a default may be given by name as well, one
- * more follows for each place where the names can begin.
+ * The first takes everything by position that has one. Since arguments may be given by name as well, one more follows for
+ * each place where the names can begin.
  */
 export function signatures(overload: OperatorSchema): string[] {
   const positional = overload.arguments.filter((each) => !each.keywordOnly);
@@ -123,7 +130,7 @@ export function signatures(overload: OperatorSchema): string[] {
   const all = positional.map(parameter);
   if (keywordOnly.length > 0) all.push(`keywords${keywordsAreDue ? "" : "?"}: ${keywordObject(keywordOnly)}`);
   const forms = [all];
-  for (let count = required; count < positional.length; count++)
+  for (let count = firstName(overload, required); count < positional.length; count++)
     forms.push([
       ...positional.slice(0, count).map((each, index) => parameter(each, index).replace("?: ", ": ")),
       `keywords: ${keywordObject([...positional.slice(count), ...keywordOnly])}`,

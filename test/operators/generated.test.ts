@@ -32,20 +32,33 @@ describe("signatures", () => {
   test("numbers may stand for tensors, defaults may be left out, keyword arguments come last", () => {
     expect(signatures(schema("add.Tensor"))).toEqual([
       "(self: TensorLike, other: TensorLike, keywords?: { alpha?: ScalarLike | undefined }): Tensor",
+      "(self: TensorLike, keywords: { other: TensorLike; alpha?: ScalarLike | undefined }): Tensor",
     ]);
   });
 
   test("an in-place overload gives the type it was given, and writes to no number", () => {
     expect(signatures(schema("add_.Tensor"))).toEqual([
       "<T extends Tensor>(self: T, other: TensorLike, keywords?: { alpha?: ScalarLike | undefined }): T",
+      "<T extends Tensor>(self: T, keywords: { other: TensorLike; alpha?: ScalarLike | undefined }): T",
     ]);
   });
 
-  test("arguments with a default may be named, from any place on", () => {
+  test("arguments may be named, from any place on", () => {
     expect(signatures(schema("softmax.int"))).toEqual([
       "(self: TensorLike, dim: Int, dtype?: DType | null): Tensor",
+      "(self: TensorLike, keywords: { dim: Int; dtype?: DType | null | undefined }): Tensor",
       "(self: TensorLike, dim: Int, keywords: { dtype?: DType | null | undefined }): Tensor",
     ]);
+  });
+
+  test("of arguments without a default the last two may be named, and only in public forward operators", () => {
+    expect(signatures(schema("addmm.default")).slice(1)).toEqual([
+      "(self: TensorLike, keywords: { mat1: TensorLike; mat2: TensorLike; beta?: ScalarLike | undefined; alpha?: ScalarLike | undefined }): Tensor",
+      "(self: TensorLike, mat1: TensorLike, keywords: { mat2: TensorLike; beta?: ScalarLike | undefined; alpha?: ScalarLike | undefined }): Tensor",
+    ]);
+    expect(signatures(schema("addcmul.default"))).toHaveLength(3);
+    for (const name of ["_softmax.default", "elu_backward.default", "add.out"])
+      expect(signatures(schema(name))).toHaveLength(1);
   });
 
   test("an out overload requires its keywords, and several results are a tuple", () => {

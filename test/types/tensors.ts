@@ -108,6 +108,11 @@ expectTypeOf(conv2d(f32, f32, null, { padding: "same" })).toEqualTypeOf<Tensor<"
 expectTypeOf(maxPool2d(f32, 2)).toEqualTypeOf<Tensor<"float32">>();
 expectTypeOf(grad(f32, [f32])).toEqualTypeOf<(Tensor | null)[]>();
 
+// Operators: arguments without a default may be given by name as well.
+expectTypeOf(ops.aten.max(f32, { dim: 0 })).toEqualTypeOf<[Tensor, Tensor]>();
+expectTypeOf(ops.aten.select(f32, { dim: 0, index: 1 })).toEqualTypeOf<Tensor>();
+expectTypeOf(ops.aten.add(f32, { other: 1, alpha: 2 })).toEqualTypeOf<Tensor>();
+
 // Scopes hand results through.
 expectTypeOf(scope(() => ({ loss: f32.sum() }))).toEqualTypeOf<{ loss: Tensor<"float32"> }>();
 expectTypeOf(scopeAsync(async () => 1)).toEqualTypeOf<Promise<number>>();
@@ -137,5 +142,7 @@ f32.softmax();
 f32.grad = 3;
 // @ts-expect-error an unknown operator
 ops.aten.nothing(f32);
+// @ts-expect-error an argument without a default is missing
+ops.aten.select(f32, { dim: 0 });
 // @ts-expect-error an unknown keyword argument
 ops.aten["add.Tensor"](f32, 1, { beta: 1 });
