@@ -68,7 +68,8 @@ void matrixPower(const Arguments& arguments) {
 
 void cumulative(const Arguments& arguments) {
   const at::Tensor self = arguments.tensor("self");
-  arguments.dimension("dim", self.dim());
+  // The kernels that write two results compare dimensions with one that is counted from the front.
+  arguments.dimension("dim", self.dim(), !arguments.has("values"));
   arguments.sameDtype({"self", "values", "out"});
   arguments.sizes("values", self.sizes());
   arguments.sizes("indices", self.sizes());
@@ -108,6 +109,13 @@ void distancesBackward(const Arguments& arguments) {
   expected.push_back(first.size(-2));
   expected.push_back(second.size(-2));
   for (const char* name : {"grad", "cdist"}) arguments.sizes(name, expected);
+}
+
+// oneDNN's layout passes for a dense one here.
+void notMkldnn(const Arguments& arguments) {
+  for (const char* name : {"sparse", "dense"})
+    if (arguments.tensor(name).layout() == at::kMkldnn)
+      arguments.refuse("ERR_ARGUMENT", name, "expected a sparse or a dense tensor, got one of layout Mkldnn");
 }
 
 void squareGradient(const Arguments& arguments) {
@@ -207,6 +215,7 @@ std::vector<Guard> algebraGuards() {
       {"_convert_indices_from_coo_to_csr", "row indices from 0 to size - 1", cooToCsr},
       {"_convert_indices_from_csr_to_coo", "row pointers within the columns, one dtype", csrToCoo},
       {"_pdist_backward", "a gradient for each pair of rows", pairwiseDistances},
+      {"_sparse_mm", "sparse and dense tensors, none of layout Mkldnn", notMkldnn},
       {"matrix_exp_backward", "a dense gradient of the input's shape and dtype", squareGradient},
       {"unfold_backward", "a dense gradient of the windows' shape", unfoldBackward},
       {"_cdist_backward", "a gradient for each pair of rows", distancesBackward},

@@ -195,7 +195,7 @@ std::vector<Guard> internalGuards() {
       {"_ctc_loss_backward", "lengths, targets and states as _ctc_loss took and gave them", ctcBackward},
       {"_neg_view _neg_view_copy", "a tensor that is not quantised", notQuantized},
       {"view.dtype view_copy.dtype view_copy.dtype_out", "a tensor that is not quantised", notQuantized},
-      {"zero_ zero zeros_like _foreach_zero_ _foreach_zero diag_embed diagonal_backward trapz trapezoid",
+      {"zero_ zero zeros_like _foreach_zero_ _foreach_zero diag_embed diagonal_backward select_backward slice_backward trapz trapezoid",
        "float32 where a tensor has layout Mkldnn", fillable},
       {"random.from random.from_out random_.from", "a bound of at most 53 bits for floating-point numbers", representable},
       {"cummaxmin_backward", "dense tensors", dense},

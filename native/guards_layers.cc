@@ -185,6 +185,37 @@ void heads(const Arguments& arguments) {
   arguments.sameDtype({"qkv", "qkv_bias"});
 }
 
+// Kernels that read a tensor as flat memory do not mind further elements.
+void atLeast(const Arguments& arguments, const char* name, int64_t count) {
+  const at::Tensor value = arguments.tensor(name);
+  arguments.expect(value.numel() >= count, "ERR_SHAPE", name, c10::str("at least ", count, " elements, got ", describe(value)));
+}
+
+// Gradient and output are [batch, heads, queries, width], with a number for each query beside.
+void flashAttentionBackward(const Arguments& arguments) {
+  for (const char* name : {"query", "key", "value"}) arguments.dims(name, 4);
+  const at::Tensor query = arguments.tensor("query");
+  arguments.sameSizes({"query", "out", "grad_out"});
+  atLeast(arguments, "logsumexp", query.size(0) * query.size(1) * query.size(2));
+  arguments.sizes("value", arguments.tensor("key").sizes());
+  arguments.expect(arguments.tensor("key").size(0) == query.size(0) && arguments.tensor("key").size(1) == query.size(1) &&
+                       arguments.tensor("key").size(3) == query.size(3),
+                   "ERR_SHAPE", "key", "the batch, heads and width of 'query', got " + describe(arguments.tensor("key")));
+  arguments.sameDtype({"query", "key", "value", "out", "grad_out"});
+}
+
+void maskedSoftmaxBackward(const Arguments& arguments) {
+  for (const char* name : {"grad_output", "mask"}) atLeast(arguments, name, arguments.tensor("output").numel());
+  arguments.sameDtype({"output", "grad_output"});
+  arguments.dtype("mask", at::kBool);
+}
+
+// Integers are divided by `beta` as integers, where it may be 0.
+void floatingLoss(const Arguments& arguments) {
+  const at::Tensor self = arguments.tensor("self");
+  arguments.expect(self.is_floating_point() || self.is_complex(), "ERR_DTYPE", "self", "a floating-point dtype, got " + describe(self));
+}
+
 void logSoftmaxBackward(const Arguments& arguments) {
   arguments.sameSizes({"grad_output", "output"});
   arguments.dimension("dim", arguments.tensor("output").dim());
@@ -270,6 +301,9 @@ std::vector<Guard> layerGuards() {
       {"_scaled_dot_product_attention_math scaled_dot_product_attention", "heads to repeat, where queries are grouped", groupedHeads},
       {"_transform_bias_rescale_qkv _native_multi_head_attention _transformer_encoder_layer_fwd",
        "a width that the heads divide, biases and norms of it", heads},
+      {"_scaled_dot_product_flash_attention_for_cpu_backward", "output and gradient of the queries' shape", flashAttentionBackward},
+      {"_masked_softmax_backward", "a gradient and a bool mask for each element of the output", maskedSoftmaxBackward},
+      {"smooth_l1_loss_backward", "a floating-point input", floatingLoss},
       {"_log_softmax_backward_data", "a gradient of the output's shape", logSoftmaxBackward},
       {"_weight_norm _weight_norm_interface _weight_norm_interface_backward", "a norm for each slice of a weight that is not empty",
        weightNorm},

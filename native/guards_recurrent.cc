@@ -28,6 +28,8 @@ void packedBatches(const Arguments& arguments, const char* data) {
     arguments.refuse("ERR_SHAPE", data, c10::str("expected the sum of 'batch_sizes', ", total, ", as its first size, got ", describe(rows)));
 }
 
+void padded(const Arguments& arguments) { packedBatches(arguments, "data"); }
+
 void recurrent(const Arguments& arguments) {
   if (arguments.has("batch_sizes")) {
     packedBatches(arguments, "data");
@@ -83,6 +85,7 @@ void mkldnnLayer(const Arguments& arguments) {
 std::vector<Guard> recurrentGuards() {
   return {
       {"lstm gru rnn_tanh rnn_relu", "hidden states for each layer and sequence; packed batch sizes that add up", recurrent},
+      {"_pad_packed_sequence", "packed batch sizes that add up", padded},
       {"quantized_lstm_cell lstm_cell", "two hidden states", twoStates},
       {"mkldnn_rnn_layer", "one direction of one float32 LSTM layer; weights and states of its sizes", mkldnnLayer},
       {"_thnn_differentiable_lstm_cell_backward", "gates [batch, 4 * hidden], states [batch, hidden], one dtype", cellBackward<4>},
