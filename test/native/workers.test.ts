@@ -10,7 +10,7 @@ it("handles and copied tensors of another worker are refused with the remedy", {
 });
 
 it("terminate() in the middle of a native call is clean, 20 times", { timeout: 180_000 }, async () => {
-  expect(await runFixture("terminate", { timeout: 170_000 })).toEqual(PASSED);
+  expect(await runFixture("terminate", { nodeArgs: ["--no-warnings"], timeout: 170_000 })).toEqual(PASSED);
 });
 
 it("300 workers in turn leak nothing and revive no handle", { timeout: 240_000 }, async () => {
