@@ -34,7 +34,7 @@ async function calibrate(side, seconds) {
 
 // What a just-in-time compiler takes to be done with the code of a step.
 const WARM_UP_SECONDS = 2;
-const LEAST_TURNS = 15;
+const LEAST_TURNS = 60;
 
 /**
  * The ratio of the time of `a` to that of `b`, per iteration, once both are warm.

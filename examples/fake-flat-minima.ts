@@ -31,11 +31,11 @@ const colours = { SAM: "#d1495b", DGSAM: "#00798c", "domain 1": "#edae49", "doma
 const chart = init(null, null, { renderer: "svg", ssr: true, width: 720, height: 640 });
 chart.setOption({
   animation: false,
-  title: [{ text: "The losses along y = 0", left: "center" }, { text: "The paths of six runs", left: "center", top: 320 }],
-  legend: { top: 30, data: Object.keys(colours) },
-  grid: [{ top: 70, height: 210 }, { top: 360, height: 230 }],
-  xAxis: [0, 1].map((gridIndex) => ({ gridIndex, name: "x", min: -2, max: 2 })),
-  yAxis: [{ gridIndex: 0, name: "loss" }, { gridIndex: 1, name: "y" }],
+  title: [{ text: "The losses along y = 0", left: "center", top: 0 }, { text: "The paths of six runs", left: "center", top: 335 }],
+  legend: { top: 42, data: Object.keys(colours) },
+  grid: [{ top: 70, height: 210 }, { top: 370, height: 220 }],
+  xAxis: [0, 1].map((gridIndex) => ({ gridIndex, name: "x", min: -2, max: 2, axisLine: { onZero: false } })),
+  yAxis: ["loss", "y"].map((name, gridIndex) => ({ gridIndex, name, nameLocation: "middle", nameGap: 45, axisLine: { onZero: false } })),
   series: [
     ...Object.entries(profiles).map(([name, loss]) => ({
       name, type: "line", showSymbol: false, color: colours[name as keyof typeof colours], data: xs.map((x) => [x, loss([x, 0])]),
