@@ -13,10 +13,12 @@ export async function* operatorRows({ pytorch }) {
   const b = randn([16]);
   const inScope = (iterations) => {
     const start = process.hrtime.bigint();
-    for (let done = 0; done < iterations; done += CALLS_PER_SCOPE)
+    for (let left = iterations; left > 0; left -= CALLS_PER_SCOPE) {
+      const calls = Math.min(left, CALLS_PER_SCOPE);
       scope(() => {
-        for (let i = 0; i < CALLS_PER_SCOPE; i++) a.add(b);
+        for (let i = 0; i < calls; i++) a.add(b);
       });
+    }
     return Number(process.hrtime.bigint() - start) / 1e9;
   };
   // Finalizers run between macrotasks, so the loop outside a scope is short; what it leaves is freed between pairs.
