@@ -7,10 +7,10 @@
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { getNumThreads, setNumThreads } from "dgsam";
-import { findPythons } from "../install/python.mjs";
 import { memoryRows } from "./cases/memory.mjs";
 import { operatorRows } from "./cases/operators.mjs";
 import { stepRows } from "./cases/steps.mjs";
+import { findOracle } from "../test/oracles/environment.mjs";
 import { startPytorch } from "./pytorch.mjs";
 
 /** @typedef {{ pytorch: Awaited<ReturnType<typeof startPytorch>> | null }} Context */
@@ -24,10 +24,13 @@ const { values: options } = parseArgs({
 });
 
 if (options.threads !== undefined) setNumThreads(Number(options.threads));
-const named = process.env["DGSAM_PYTHON"] || undefined;
-const python = named ?? (await findPythons(process.env)).pythons.find(({ torch }) => torch !== null)?.executable ?? null;
+// Without a Python the rows against PyTorch are left out, and it says why.
+const python = await findOracle().catch((/** @type {Error} */ { message }) => {
+  console.log(`No PyTorch to compare with: its rows are left out (${message})`);
+  return null;
+});
 const pytorch = python === null ? null : await startPytorch(python, getNumThreads());
-console.log(`Node ${process.version}, ${getNumThreads()} threads, ${pytorch === null ? "no Python with torch found: rows against PyTorch are left out" : `PyTorch ${pytorch.version}`}`);
+console.log(`Node ${process.version}, ${getNumThreads()} threads, ${pytorch === null ? "no PyTorch" : `PyTorch ${pytorch.version}`}`);
 
 /** @type {Row[]} */
 const rows = [];

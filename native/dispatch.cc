@@ -203,6 +203,8 @@ void call(Environment& environment, FrameReader& reader, FrameWriter& writer) {
     if (aliased >= 0 && aliased < 64 && (returnable >> aliased & 1) != 0) {
       writer.tag(Tag::Argument);
       writer.number(aliased);
+    } else if (stack[i].isTensor()) {
+      writer.tensor(std::move(stack[i]).toTensor());
     } else {
       writer.value(stack[i]);
     }

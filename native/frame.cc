@@ -18,13 +18,6 @@ constexpr double kMaxSafeInteger = 9007199254740991.0;
   throw UsageError("ERR_ARGUMENT", "expected " + expected);
 }
 
-// What the frame holds is not to be trusted, and casting NaN or a number out of range is undefined behaviour.
-Tag toTag(double number) {
-  if (!(number >= 0 && number <= static_cast<double>(Tag::Argument)))
-    throw UsageError("ERR_ARGUMENT", "the call frame holds a tag that does not exist");
-  return static_cast<Tag>(static_cast<int>(number));
-}
-
 std::string toUtf8(const std::u16string& text) {
   std::string out;
   for (size_t i = 0; i < text.size(); ++i) {
@@ -57,17 +50,9 @@ std::string toUtf8(const std::u16string& text) {
 FrameReader::FrameReader(Environment& environment)
     : environment_(environment), position_(environment.frame), end_(environment.frame + environment.frameLength) {}
 
-double FrameReader::number() {
-  if (position_ == end_) throw UsageError("ERR_ARGUMENT", "the call frame ended too early");
-  return *position_++;
-}
+void FrameReader::endedEarly() { throw UsageError("ERR_ARGUMENT", "the call frame ended too early"); }
 
-Tag FrameReader::tag() { return toTag(number()); }
-
-Tag FrameReader::peek() const {
-  if (position_ == end_) throw UsageError("ERR_ARGUMENT", "the call frame ended too early");
-  return toTag(*position_);
-}
+void FrameReader::noSuchTag() { throw UsageError("ERR_ARGUMENT", "the call frame holds a tag that does not exist"); }
 
 size_t FrameReader::length() {
   const double value = number();
@@ -163,13 +148,10 @@ bool FrameReader::boolean() {
   return number() != 0;
 }
 
-c10::IValue FrameReader::argument(const BoundArgument& argument) {
-  const Tag next = tag();
-  if (next == Tag::Default) {
-    if (!argument.hasDefault) throw UsageError("ERR_ARGUMENT", "argument '" + argument.name + "' is missing");
-    return argument.defaultValue;
-  }
-  return value(next, argument.type);
+c10::IValue FrameReader::otherArgument(Tag tag, const BoundArgument& argument) {
+  if (tag != Tag::Default) return value(tag, argument.type);
+  if (!argument.hasDefault) throw UsageError("ERR_ARGUMENT", "argument '" + argument.name + "' is missing");
+  return argument.defaultValue;
 }
 
 c10::IValue FrameReader::value(Tag tag, const ValueType& type) {
@@ -261,11 +243,7 @@ c10::IValue FrameReader::list(Tag tag, const ValueType& type) {
 FrameWriter::FrameWriter(Environment& environment)
     : environment_(environment), position_(environment.frame), end_(environment.frame + environment.frameLength) {}
 
-void FrameWriter::number(double value) {
-  if (position_ != end_) {
-    *position_++ = value;
-    return;
-  }
+void FrameWriter::spillOver(double value) {
   if (spill_.empty()) spill_.assign(environment_.frame, end_);
   spill_.push_back(value);
 }
@@ -280,12 +258,6 @@ void FrameWriter::integer(int64_t value) {
     tag(Tag::BigInt);
     number(bits);
   }
-}
-
-void FrameWriter::tensor(const at::Tensor& tensor) {
-  if (!tensor.defined()) return tag(Tag::None);
-  tag(Tag::Tensor);
-  number(environment_.hold(tensor));
 }
 
 void FrameWriter::tensors(const std::vector<at::Tensor>& tensors) {

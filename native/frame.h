@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "dispatch_schema.h"
@@ -43,10 +44,20 @@ class FrameReader {
  public:
   explicit FrameReader(Environment& environment);
 
-  double number();
-  Tag peek() const;
+  double number() {
+    if (position_ == end_) endedEarly();
+    return *position_++;
+  }
+  Tag peek() const {
+    if (position_ == end_) endedEarly();
+    return toTag(*position_);
+  }
   // One argument of an operator.
-  c10::IValue argument(const BoundArgument& argument);
+  c10::IValue argument(const BoundArgument& argument) {
+    const Tag next = tag();
+    if (next == Tag::Tensor && argument.type.kind == Kind::Tensor) return environment_.tensor(number());
+    return otherArgument(next, argument);
+  }
   // Of the rooms that take tensors without a schema:
   at::Tensor tensor();                           // a defined tensor
   at::Tensor tensorOrUndefined();
@@ -55,7 +66,15 @@ class FrameReader {
   bool boolean();
 
  private:
-  Tag tag();
+  [[noreturn]] static void endedEarly();
+  [[noreturn]] static void noSuchTag();
+  // What the frame holds is not to be trusted, and casting NaN or a number out of range is undefined behaviour.
+  static Tag toTag(double number) {
+    if (!(number >= 0 && number <= static_cast<double>(Tag::Argument))) noSuchTag();
+    return static_cast<Tag>(static_cast<int>(number));
+  }
+  Tag tag() { return toTag(number()); }
+  c10::IValue otherArgument(Tag tag, const BoundArgument& argument);
   int64_t safeInteger();
   int64_t enumerator(Tag tag, const ValueType& type, int count);
   size_t length();
@@ -77,10 +96,19 @@ class FrameWriter {
  public:
   explicit FrameWriter(Environment& environment);
 
-  void number(double value);
+  void number(double value) {
+    if (position_ != end_)
+      *position_++ = value;
+    else
+      spillOver(value);
+  }
   void tag(Tag tag) { number(static_cast<double>(tag)); }
   void integer(int64_t value);
-  void tensor(const at::Tensor& tensor);
+  void tensor(at::Tensor tensor) {
+    if (!tensor.defined()) return tag(Tag::None);
+    tag(Tag::Tensor);
+    number(environment_.hold(std::move(tensor)));
+  }
   void tensors(const std::vector<at::Tensor>& tensors);
   void value(const c10::IValue& value);
 
@@ -88,6 +116,7 @@ class FrameWriter {
   const std::vector<double>& spill() const { return spill_; }
 
  private:
+  void spillOver(double value);
   void string(const std::string& text);
   void complex(const c10::complex<double>& value);
 

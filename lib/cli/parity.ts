@@ -1,5 +1,5 @@
 /** `dgsam parity`: shows that the native optimizers compute what the twins and PyTorch compute. */
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -17,13 +17,14 @@ interface PytorchAnswer {
 type Pytorch = { readonly answer: PytorchAnswer } | { readonly missing: string };
 
 // The oracle is part of the repository, not of the published package.
-const SCRIPT = fileURLToPath(new URL("../../test/oracles/parity_problem.py", import.meta.url));
+const ORACLES = new URL("../../test/oracles/", import.meta.url);
+const SCRIPT = fileURLToPath(new URL("parity_problem.py", ORACLES));
 
 export function parityCommand(): Command {
   return new Command("parity")
-    .description("Compare the native optimizers with the float64 reference and, where Python has torch, with PyTorch")
+    .description("Compare the native optimizers with the float64 reference and, in a clone where a Python can be had, with PyTorch")
     .option("--json", "print one JSON object instead of the table")
-    .addHelpText("after", "\nThe Python is DGSAM_PYTHON, else python3 or python in PATH. Exit status 1 when an error is above its tolerance.")
+    .addHelpText("after", "\nThe Python is DGSAM_PYTHON, else python3 if its torch is the addon's, else an environment that is made in the cache. Exit status 1 when an error is above its tolerance.")
     .action(async ({ json = false }: { json?: boolean }) => {
       const pytorch = await askPytorch();
       const rows: ParityRow[] = [];
@@ -38,18 +39,22 @@ export function parityCommand(): Command {
     });
 }
 
-/** The first Python in PATH that has torch. */
-function findPython(): string | undefined {
-  const located = "import importlib.util, sys; sys.exit(importlib.util.find_spec('torch') is None)";
-  return ["python3", "python"].find((command) => spawnSync(command, ["-c", located]).status === 0);
+/** The Python that the tests compare with; in a fresh clone it is made, which takes half a minute. */
+async function findPython(): Promise<string> {
+  const { findOracle } = (await import(new URL("environment.mjs", ORACLES).href)) as { findOracle: () => Promise<string> };
+  return findOracle();
 }
 
 async function askPytorch(): Promise<Pytorch> {
   if (!existsSync(SCRIPT)) return { missing: "the PyTorch oracle is in the repository only (test/oracles)" };
   // Empty is the usual way of unsetting a variable for one command.
   const named = process.env["DGSAM_PYTHON"] || undefined;
-  const python = named ?? findPython();
-  if (python === undefined) return { missing: "no Python with torch found; name one in DGSAM_PYTHON" };
+  let python;
+  try {
+    python = named ?? (await findPython());
+  } catch (error) {
+    return { missing: `${(error as Error).message}; name a Python with torch in DGSAM_PYTHON` };
+  }
   const { status, stdout, stderr } = await runWithInput(python, [SCRIPT], JSON.stringify(pytorchRequest()));
   if (status === 0) return { answer: JSON.parse(stdout) as PytorchAnswer };
   const reason = stderr.trim().split("\n").at(-1) || `exit status ${status}`;

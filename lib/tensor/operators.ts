@@ -10,7 +10,7 @@ import { explainMisfit } from "./explain.js";
 import { callFrame } from "./frame-memory.js";
 import { isComplexValue, MISFIT, readResults, write } from "./frame.js";
 import type { AtenOperators, DgsamOperators } from "./operators.generated.js";
-import type { OperatorSchema } from "./schema.js";
+import { Kind, type OperatorSchema } from "./schema.js";
 import { Tag } from "./tags.js";
 import { Tensor } from "./tensor.js";
 
@@ -86,11 +86,40 @@ function run(overload: Overload, args: readonly unknown[], keywords: Record<stri
   return readResults(spill, overload.returns, inOrder);
 }
 
+/** {@link encode} and {@link run} for arguments that are known to fit. */
+function runOnTensors(overload: Overload, first: Tensor, second: Tensor | undefined, args: readonly unknown[]): unknown {
+  const frame = callFrame();
+  frame[0] = overload.index;
+  frame[1] = args.length;
+  frame[2] = Tag.Tensor;
+  frame[3] = first.handle;
+  if (second !== undefined) {
+    frame[4] = Tag.Tensor;
+    frame[5] = second.handle;
+  }
+  return run(overload, args, undefined);
+}
+
 /** An operator as a function. */
 export type OperatorFunction = (...args: unknown[]) => unknown;
 
+/** The overload that a call with so many tensors, and nothing else, takes. */
+function overloadOfTensors(overloads: readonly Overload[], count: number): Overload | undefined {
+  const takes = ({ required, positional, arguments: schema }: Overload): boolean =>
+    required <= count && count <= positional && schema.slice(0, count).every(({ type }) => type.kind === Kind.Tensor);
+  return overloads.find(takes);
+}
+
 function makeFunction(overloads: readonly Overload[], numbersAsTensors: boolean): OperatorFunction {
+  const unary = overloadOfTensors(overloads, 1);
+  const binary = overloadOfTensors(overloads, 2);
   return (...args) => {
+    // Most calls of small operators are of one tensor or two: what is known beforehand need not be found out again.
+    const [first, second] = args;
+    if (first instanceof Tensor) {
+      if (args.length === 1 && unary !== undefined) return runOnTensors(unary, first, undefined, args);
+      if (args.length === 2 && binary !== undefined && second instanceof Tensor) return runOnTensors(binary, first, second, args);
+    }
     const keywords = keywordArguments(args);
     for (const overload of overloads) if (encode(overload, args, keywords, numbersAsTensors)) return run(overload, args, keywords);
     if (!numbersAsTensors)

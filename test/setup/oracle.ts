@@ -1,73 +1,9 @@
 /**
- * Finds or makes the Python that the tests compare with: `DGSAM_PYTHON` is its interpreter afterwards, unset without one.
- *
- * Its torch is the LibTorch that the addon was built against, so results can be compared bit for bit. Where that came
- * without its Python dependencies (our cache), an environment in the cache folder adds them, once.
+ * Lets all tests know the Python that they compare with: `DGSAM_PYTHON` is its interpreter afterwards, unset without one.
  * DGSAM_REQUIRE_ORACLE=1, which .ci/run sets, makes a missing oracle an error.
  */
 
-import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import path from "node:path";
-import { cacheFolder } from "../../install/cache.mjs";
-import { withLock } from "../../install/lock.mjs";
-import { readRecord } from "../../install/record.mjs";
-
-/** What the tests import besides torch. */
-const EXTRA = ["numpy", "expecttest"];
-
-/** Whether a Python imports all that the tests need, and its torch is of a version. */
-function works(python: string, version: string): boolean {
-  const script = `import torch, ${EXTRA.join(", ")}; print(torch.__version__)`;
-  const { status, stdout } = spawnSync(python, ["-c", script], { encoding: "utf8" });
-  return status === 0 && stdout.trim() === version;
-}
-
-function run(command: string, args: string[]): void {
-  const { status, stderr } = spawnSync(command, args, { encoding: "utf8" });
-  if (status !== 0) throw new Error(`${command} ${args.slice(0, 4).join(" ")} ...: ${stderr?.trim().split("\n").at(-1) ?? "did not start"}`);
-}
-
-/** The requirements that a torch package names in its metadata, without extras. */
-function requirements(packages: string): string[] {
-  const info = readdirSync(packages).find((name) => /^torch-.*\.dist-info$/.test(name));
-  if (info === undefined) return [];
-  const metadata = readFileSync(path.join(packages, info, "METADATA"), "utf8");
-  return [...metadata.matchAll(/^Requires-Dist: ([^;\n]+)(;[^\n]*)?$/gm)]
-    .filter(([, , marker]) => marker === undefined || !/extra ==|nvidia|win32|Windows/.test(marker))
-    .map(([, requirement]) => requirement!.trim());
-}
-
-/** Makes a virtual environment around a torch package that lies without its dependencies, unless it was made before. */
-async function environmentFor(torch: string, version: string): Promise<string> {
-  const packages = path.dirname(torch);
-  const folder = path.join(cacheFolder(process.env), `oracle-${version}`);
-  const python = path.join(folder, "bin", "python");
-  await withLock(folder, async () => {
-    if (existsSync(python) && works(python, version)) return;
-    rmSync(folder, { recursive: true, force: true });
-    run("python3", ["-m", "venv", folder]);
-    run(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...requirements(packages), ...EXTRA]);
-    const library = readdirSync(path.join(folder, "lib")).find((name) => name.startsWith("python"))!;
-    writeFileSync(path.join(folder, "lib", library, "site-packages", "dgsam-torch.pth"), `${packages}\n`);
-    if (!works(python, version)) throw new Error(`the torch in ${packages} does not work with python3`);
-  });
-  return python;
-}
-
-async function findOracle(): Promise<string> {
-  const record = readRecord();
-  if (record === null) throw new Error("the addon has not been built");
-  const { root, version } = record.libtorch;
-  const named = process.env["DGSAM_PYTHON"] || undefined;
-  if (named !== undefined) {
-    if (works(named, version)) return named;
-    throw new Error(`DGSAM_PYTHON: ${named} cannot import torch ${version}, ${EXTRA.join(" and ")}`);
-  }
-  if (works("python3", version)) return "python3";
-  if (!existsSync(path.join(root, "__init__.py"))) throw new Error(`the addon's LibTorch in ${root} came without Python`);
-  return environmentFor(root, version);
-}
+import { findOracle } from "../oracles/environment.mjs";
 
 export default async function setup(): Promise<void> {
   try {
