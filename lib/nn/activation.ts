@@ -1,18 +1,34 @@
 /** Elementwise nonlinearities: any shape in, the same out. */
 
 import { ops, type Tensor } from "../tensor/index.js";
-import { checkChoice, withDefaults } from "./checks.js";
+import { checkBoolean, checkChoice, withDefaults } from "./checks.js";
 import { Module } from "./module.js";
 
 const relu = ops.aten["relu.default"];
+const reluInPlace = ops.aten["relu_.default"];
 const gelu = ops.aten["gelu.default"];
 const tanh = ops.aten["tanh.default"];
 const sigmoid = ops.aten["sigmoid.default"];
 
+export interface ReLUOptions {
+  /** Whether it overwrites its input, which saves memory, and gives it back. Default false. */
+  inplace?: boolean;
+}
+
 /** max(x, 0) */
 export class ReLU extends Module {
+  readonly inplace: boolean;
+
+  /** @throws DgsamError `ERR_ARGUMENT` */
+  constructor(options: ReLUOptions = {}) {
+    super();
+    const { inplace } = withDefaults<Required<ReLUOptions>>("ReLU", options, { inplace: false });
+    checkBoolean("ReLU: inplace", inplace);
+    this.inplace = inplace;
+  }
+
   forward(x: Tensor): Tensor {
-    return relu(x);
+    return this.inplace ? reluInPlace(x) : relu(x);
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { DgsamError } from "../errors.js";
 import { ops, ones, zeros, type Tensor } from "../tensor/index.js";
-import { checkBoolean, checkNumber, checkSize, withDefaults } from "./checks.js";
+import { checkBoolean, checkNumber, checkSize, checkTensor, withDefaults } from "./checks.js";
 import { ones_, zeros_ } from "./init.js";
 import { Module } from "./module.js";
 import { makeBuffer, makeParameter, type Buffer, type Parameter, type Placement } from "./parameter.js";
@@ -11,19 +11,21 @@ const batchNorm = ops.aten["batch_norm.default"];
 const increment = ops.aten["add_.Scalar"];
 
 export interface BatchNormOptions extends Placement {
-  /** Added to the variance. Default 1e-5. */
+  /** Added to the variance; must be above 0 where minibatches are normalised by their own statistics. Default 1e-5. */
   eps?: number;
   /** Weight of the newest minibatch in the running statistics; null for the plain mean over all. Default 0.1. */
   momentum?: number | null;
   /** Whether it learns a scale and a shift per feature. Default true. */
   affine?: boolean;
+  /** Whether it learns the shift beside the scale. Default true. */
+  bias?: boolean;
   /** Whether it keeps running statistics; without them evaluation uses the minibatch's as well. Default true. */
   trackRunningStats?: boolean;
   /** Whether it starts frozen: see {@link BatchNorm.frozen}. Default false. */
   frozen?: boolean;
 }
 
-const DEFAULTS: Required<BatchNormOptions> = { eps: 1e-5, momentum: 0.1, affine: true, trackRunningStats: true, frozen: false, dtype: "float32", device: "cpu" };
+const DEFAULTS: Required<BatchNormOptions> = { eps: 1e-5, momentum: 0.1, affine: true, bias: true, trackRunningStats: true, frozen: false, dtype: "float32", device: "cpu" };
 
 /** What BatchNorm1d and BatchNorm2d share. */
 export abstract class BatchNorm extends Module {
@@ -51,11 +53,12 @@ export abstract class BatchNorm extends Module {
   protected constructor(numFeatures: number, options: BatchNormOptions, dimensions: readonly number[]) {
     super();
     const name = new.target.name;
-    checkSize(`${name}: numFeatures`, numFeatures);
-    const { eps, momentum, affine, trackRunningStats, frozen, ...placement } = withDefaults(name, options, DEFAULTS);
+    checkSize(`${name}: numFeatures`, numFeatures, 0);
+    const { eps, momentum, affine, bias, trackRunningStats, frozen, ...placement } = withDefaults(name, options, DEFAULTS);
     checkNumber(`${name}: eps`, eps, 0);
     if (momentum !== null) checkNumber(`${name}: momentum`, momentum, 0, 1);
     checkBoolean(`${name}: affine`, affine);
+    checkBoolean(`${name}: bias`, bias);
     checkBoolean(`${name}: trackRunningStats`, trackRunningStats);
     checkBoolean(`${name}: frozen`, frozen);
     this.numFeatures = numFeatures;
@@ -63,7 +66,7 @@ export abstract class BatchNorm extends Module {
     this.momentum = momentum;
     this.#dimensions = dimensions;
     this.weight = affine ? makeParameter([numFeatures], placement, ones_) : null;
-    this.bias = affine ? makeParameter([numFeatures], placement, zeros_) : null;
+    this.bias = affine && bias ? makeParameter([numFeatures], placement, zeros_) : null;
     this.runningMean = trackRunningStats ? makeBuffer(() => zeros([numFeatures], placement)) : null;
     this.runningVar = trackRunningStats ? makeBuffer(() => ones([numFeatures], placement)) : null;
     this.numBatchesTracked = trackRunningStats ? makeBuffer(() => zeros([], { dtype: "int64", device: placement.device })) : null;
@@ -91,12 +94,15 @@ export abstract class BatchNorm extends Module {
   /**
    * x [N, numFeatures, ...] -> the same shape, each feature normalised over all other dimensions.
    *
-   * @throws DgsamError `ERR_SHAPE` when x does not fit, or has a single value per feature in training; `ERR_DTYPE`
+   * By the running statistics in evaluation and while {@link frozen}, where there are any, else by the minibatch's own.
+   *
+   * @throws DgsamError `ERR_SHAPE` when x does not fit, or has a single value per feature and is normalised by its own
+   *   statistics; `ERR_ARGUMENT` when eps is 0 there; `ERR_DTYPE`
    */
   forward(x: Tensor): Tensor {
     const { runningMean, runningVar, weight, bias } = this;
     const byMinibatch = runningMean === null || (this.training && !this.frozen);
-    this.#checkShape(x.shape, byMinibatch && this.training);
+    this.#check(x, byMinibatch);
     if (!byMinibatch) return batchNorm(x, weight, bias, runningMean, runningVar, false, 0, this.eps, true);
     if (runningMean === null || this.runningStats === "hold") return batchNorm(x, weight, bias, null, null, true, 0, this.eps, true);
     const tracked = this.numBatchesTracked;
@@ -105,15 +111,21 @@ export abstract class BatchNorm extends Module {
     return batchNorm(x, weight, bias, runningMean, runningVar, true, momentum, this.eps, true);
   }
 
-  #checkShape(shape: readonly number[], training: boolean): void {
+  #check(x: unknown, byMinibatch: boolean): void {
     const name = this.constructor.name;
+    checkTensor(`${name}.forward(x)`, x);
+    const { shape } = x;
     const text = `[${shape.join(", ")}]`;
     if (!this.#dimensions.includes(shape.length))
       throw new DgsamError("ERR_SHAPE", `${name}: expected an input of ${this.#dimensions.join(" or ")} dimensions, got shape ${text}`);
     if (shape[1] !== this.numFeatures) throw new DgsamError("ERR_SHAPE", `${name}: expected ${this.numFeatures} features in dimension 1, got shape ${text}`);
-    // The running variance, divided by n - 1, would become infinite or NaN in silence.
-    if (training && shape.reduce((product, size, axis) => (axis === 1 ? product : product * size), 1) === 1)
-      throw new DgsamError("ERR_SHAPE", `${name}: expected more than one value per feature in training, got shape ${text}; use larger minibatches, eval() or freeze()`);
+    if (!byMinibatch) return;
+    // All outputs would be the shift alone, and the running variance, divided by n - 1, infinite or NaN in silence.
+    if (shape.reduce((product, size, axis) => (axis === 1 ? product : product * size), 1) === 1) {
+      const [when, remedy] = this.runningMean === null ? ["without running statistics", "trackRunningStats"] : ["in training", "eval() or freeze()"];
+      throw new DgsamError("ERR_SHAPE", `${name}: expected more than one value per feature ${when}, got shape ${text}; use larger minibatches, ${remedy}`);
+    }
+    if (this.eps === 0) throw new DgsamError("ERR_ARGUMENT", `${name}: eps must be positive where a minibatch is normalised by its own statistics, got 0: a constant feature would become NaN`);
   }
 }
 

@@ -1,6 +1,12 @@
-/** Checks of constructor arguments. */
+/** Checks of what callers pass. */
 
 import { argumentError, DgsamError } from "../errors.js";
+import { Tensor } from "../tensor/index.js";
+
+/** Throws `ERR_ARGUMENT` unless `value` is a Tensor: where we read its fields before an operator checks it. */
+export function checkTensor(name: string, value: unknown): asserts value is Tensor {
+  if (!(value instanceof Tensor)) throw argumentError(name, "a Tensor", value);
+}
 
 /** Throws `ERR_ARGUMENT` unless `value` is an integer of at least `minimum`. */
 export function checkSize(name: string, value: unknown, minimum = 1): asserts value is number {
@@ -33,9 +39,16 @@ export function checkPair(name: string, value: unknown, minimum = 1): [height: n
   return [height, width];
 }
 
+/** Whether it is `{ ... }`, of any realm: the entries of a Map, a Tensor or another object of a class are no options. */
+function isPlainObject(value: unknown): value is object {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
 /** The options with defaults filled in. Throws `ERR_ARGUMENT` for one that there is not: a misspelt option changes nothing in silence. */
 export function withDefaults<O extends object>(name: string, options: { readonly [K in keyof O]?: O[K] | undefined }, defaults: O): O {
-  if (typeof options !== "object" || options === null || Array.isArray(options)) throw argumentError(`${name}: options`, `an object with any of ${Object.keys(defaults).join(", ")}`, options);
+  if (!isPlainObject(options)) throw argumentError(`${name}: options`, `an object with any of ${Object.keys(defaults).join(", ")}`, options);
   const result = { ...defaults };
   for (const [option, value] of Object.entries(options)) {
     if (!Object.hasOwn(defaults, option)) throw new DgsamError("ERR_ARGUMENT", `${name}: unknown option '${option}'; the options are ${Object.keys(defaults).join(", ")}`);

@@ -51,8 +51,8 @@ export class Conv2d extends Module {
   /** @throws DgsamError `ERR_ARGUMENT` */
   constructor(inChannels: number, outChannels: number, kernelSize: Pair, options: Conv2dOptions = {}) {
     super();
-    checkSize("Conv2d: inChannels", inChannels);
-    checkSize("Conv2d: outChannels", outChannels);
+    checkSize("Conv2d: inChannels", inChannels, 0);
+    checkSize("Conv2d: outChannels", outChannels, 0);
     const { stride, padding, dilation, groups, bias, paddingMode, ...placement } = withDefaults("Conv2d", options, DEFAULTS);
     this.inChannels = inChannels;
     this.outChannels = outChannels;

@@ -10,8 +10,8 @@ export { BatchNorm, BatchNorm1d, BatchNorm2d, type BatchNormOptions } from "./ba
 export { GroupNorm, type GroupNormOptions } from "./group-norm.js";
 export { LayerNorm, type LayerNormOptions } from "./layer-norm.js";
 export { Embedding, type EmbeddingOptions } from "./embedding.js";
-export { GELU, ReLU, Sigmoid, Tanh, type GELUOptions } from "./activation.js";
-export { Dropout } from "./dropout.js";
+export { GELU, ReLU, Sigmoid, Tanh, type GELUOptions, type ReLUOptions } from "./activation.js";
+export { Dropout, type DropoutOptions } from "./dropout.js";
 export { Flatten, Identity } from "./shape.js";
 export { Sequential, type Layer } from "./sequential.js";
 export {

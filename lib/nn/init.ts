@@ -5,44 +5,56 @@
 
 import { argumentError, DgsamError } from "../errors.js";
 import { noGrad, ops, type Generator, type Tensor } from "../tensor/index.js";
-import { checkChoice, checkNumber } from "./checks.js";
+import { checkChoice, checkNumber, checkTensor, withDefaults } from "./checks.js";
 
 export interface DrawOptions {
-  /** Where to draw from. Default: the device's default generator. */
-  generator?: Generator;
+  /** Where to draw from. Default null: the device's default generator. */
+  generator?: Generator | null;
 }
 
-/** Uniform in [low, high). */
-export function uniform_<T extends Tensor>(tensor: T, low = 0, high = 1, { generator }: DrawOptions = {}): T {
+const DRAW_DEFAULTS: Required<DrawOptions> = { generator: null };
+
+/** Uniform in [low, high). @throws DgsamError `ERR_ARGUMENT`, `ERR_DTYPE` */
+export function uniform_<T extends Tensor>(tensor: T, low = 0, high = 1, options: DrawOptions = {}): T {
+  checkTensor("uniform_(tensor)", tensor);
+  const { generator } = withDefaults("uniform_", options, DRAW_DEFAULTS);
   return noGrad(() => ops.aten["uniform_.default"](tensor, low, high, { generator }));
 }
 
-/** Normal with a mean and a standard deviation. */
-export function normal_<T extends Tensor>(tensor: T, mean = 0, std = 1, { generator }: DrawOptions = {}): T {
+/** Normal with a mean and a standard deviation. @throws DgsamError `ERR_ARGUMENT`, `ERR_DTYPE` */
+export function normal_<T extends Tensor>(tensor: T, mean = 0, std = 1, options: DrawOptions = {}): T {
+  checkTensor("normal_(tensor)", tensor);
+  const { generator } = withDefaults("normal_", options, DRAW_DEFAULTS);
   return noGrad(() => ops.aten["normal_.default"](tensor, mean, std, { generator }));
 }
 
-/** Every element `value`. */
-export function constant_<T extends Tensor>(tensor: T, value: number): T {
+function fill<T extends Tensor>(name: string, tensor: T, value: number): T {
+  checkTensor(`${name}(tensor)`, tensor);
   return noGrad(() => ops.aten["fill_.Scalar"](tensor, value));
 }
 
-/** All zeros. */
-export function zeros_<T extends Tensor>(tensor: T): T {
-  return constant_(tensor, 0);
+/** Every element `value`. @throws DgsamError `ERR_ARGUMENT` */
+export function constant_<T extends Tensor>(tensor: T, value: number): T {
+  return fill("constant_", tensor, value);
 }
 
-/** All ones. */
+/** All zeros. @throws DgsamError `ERR_ARGUMENT` */
+export function zeros_<T extends Tensor>(tensor: T): T {
+  return fill("zeros_", tensor, 0);
+}
+
+/** All ones. @throws DgsamError `ERR_ARGUMENT` */
 export function ones_<T extends Tensor>(tensor: T): T {
-  return constant_(tensor, 1);
+  return fill("ones_", tensor, 1);
 }
 
 /**
  * How many inputs reach one output, and how many outputs one input reaches, of a weight [out, in, ...kernel].
  *
- * @throws DgsamError `ERR_SHAPE` for fewer than two dimensions
+ * @throws DgsamError `ERR_SHAPE` for fewer than two dimensions; `ERR_ARGUMENT`
  */
 export function calculateFanInAndFanOut(tensor: Tensor): [fanIn: number, fanOut: number] {
+  checkTensor("calculateFanInAndFanOut(tensor)", tensor);
   const { shape } = tensor;
   if (shape.length < 2) throw new DgsamError("ERR_SHAPE", `calculateFanInAndFanOut: expected a tensor of at least two dimensions, got shape [${shape.join(", ")}]`);
   const receptiveField = shape.slice(2).reduce((product, size) => product * size, 1);
@@ -50,19 +62,26 @@ export function calculateFanInAndFanOut(tensor: Tensor): [fanIn: number, fanOut:
 }
 
 /** Nonlinearities that a gain is known for, by PyTorch's names. */
-export type Nonlinearity = "linear" | "conv1d" | "conv2d" | "conv3d" | "sigmoid" | "tanh" | "relu" | "leaky_relu" | "selu";
+export type Nonlinearity =
+  | "linear" | "conv1d" | "conv2d" | "conv3d" | "conv_transpose1d" | "conv_transpose2d" | "conv_transpose3d" | "sigmoid" | "tanh" | "relu" | "leaky_relu"
+  | "selu";
 
 /**
  * What to multiply a standard deviation by before a nonlinearity.
  *
  * @param parameter the negative slope of `"leaky_relu"`
+ * @throws DgsamError `ERR_ARGUMENT`
  */
 export function calculateGain(nonlinearity: Nonlinearity, parameter = 0.01): number {
+  checkNumber("calculateGain(parameter)", parameter, -Infinity);
   switch (nonlinearity) {
     case "linear":
     case "conv1d":
     case "conv2d":
     case "conv3d":
+    case "conv_transpose1d":
+    case "conv_transpose2d":
+    case "conv_transpose3d":
     case "sigmoid":
       return 1;
     case "tanh":
@@ -74,7 +93,7 @@ export function calculateGain(nonlinearity: Nonlinearity, parameter = 0.01): num
     case "selu":
       return 3 / 4;
     default:
-      throw argumentError("calculateGain(nonlinearity)", "one of linear, conv1d, conv2d, conv3d, sigmoid, tanh, relu, leaky_relu, selu", nonlinearity);
+      throw argumentError("calculateGain(nonlinearity)", "one of linear, conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d, sigmoid, tanh, relu, leaky_relu, selu", nonlinearity);
   }
 }
 
@@ -87,22 +106,31 @@ export interface KaimingOptions extends DrawOptions {
   nonlinearity?: Nonlinearity;
 }
 
-function kaimingStd(name: string, tensor: Tensor, { a = 0, mode = "fan_in", nonlinearity = "leaky_relu" }: KaimingOptions): number {
+const KAIMING_DEFAULTS: Required<KaimingOptions> = { a: 0, mode: "fan_in", nonlinearity: "leaky_relu", generator: null };
+
+/** The standard deviation and where to draw from. */
+function kaimingDraw(name: string, tensor: Tensor, options: KaimingOptions): { std: number; draw: DrawOptions } {
+  const { a, mode, nonlinearity, generator } = withDefaults(name, options, KAIMING_DEFAULTS);
+  checkTensor(`${name}(tensor)`, tensor);
   checkNumber(`${name}: a`, a, -Infinity);
   checkChoice(`${name}: mode`, mode, ["fan_in", "fan_out"]);
   const [fanIn, fanOut] = calculateFanInAndFanOut(tensor);
-  return calculateGain(nonlinearity, a) / Math.sqrt(mode === "fan_in" ? fanIn : fanOut);
+  const fan = mode === "fan_in" ? fanIn : fanOut;
+  // Without elements there is nothing to draw, and the fan may be 0.
+  return { std: tensor.numel === 0 ? 0 : calculateGain(nonlinearity, a) / Math.sqrt(fan), draw: { generator } };
 }
 
-/** He initialisation, uniform within gain * sqrt(3 / fan) (arXiv 1502.01852). */
+/** He initialisation, uniform within gain * sqrt(3 / fan) (arXiv 1502.01852). @throws DgsamError `ERR_ARGUMENT`, `ERR_SHAPE`, `ERR_DTYPE` */
 export function kaimingUniform_<T extends Tensor>(tensor: T, options: KaimingOptions = {}): T {
-  const bound = Math.sqrt(3) * kaimingStd("kaimingUniform_", tensor, options);
-  return uniform_(tensor, -bound, bound, options);
+  const { std, draw } = kaimingDraw("kaimingUniform_", tensor, options);
+  const bound = Math.sqrt(3) * std;
+  return uniform_(tensor, -bound, bound, draw);
 }
 
-/** He initialisation, normal with standard deviation gain / sqrt(fan) (arXiv 1502.01852). */
+/** He initialisation, normal with standard deviation gain / sqrt(fan) (arXiv 1502.01852). @throws DgsamError `ERR_ARGUMENT`, `ERR_SHAPE`, `ERR_DTYPE` */
 export function kaimingNormal_<T extends Tensor>(tensor: T, options: KaimingOptions = {}): T {
-  return normal_(tensor, 0, kaimingStd("kaimingNormal_", tensor, options), options);
+  const { std, draw } = kaimingDraw("kaimingNormal_", tensor, options);
+  return normal_(tensor, 0, std, draw);
 }
 
 export interface XavierOptions extends DrawOptions {
@@ -110,18 +138,25 @@ export interface XavierOptions extends DrawOptions {
   gain?: number;
 }
 
-function xavierStd(tensor: Tensor, { gain = 1 }: XavierOptions): number {
+const XAVIER_DEFAULTS: Required<XavierOptions> = { gain: 1, generator: null };
+
+function xavierDraw(name: string, tensor: Tensor, options: XavierOptions): { std: number; draw: DrawOptions } {
+  const { gain, generator } = withDefaults(name, options, XAVIER_DEFAULTS);
+  checkTensor(`${name}(tensor)`, tensor);
+  checkNumber(`${name}: gain`, gain, -Infinity);
   const [fanIn, fanOut] = calculateFanInAndFanOut(tensor);
-  return gain * Math.sqrt(2 / (fanIn + fanOut));
+  return { std: tensor.numel === 0 ? 0 : gain * Math.sqrt(2 / (fanIn + fanOut)), draw: { generator } };
 }
 
-/** Glorot initialisation, uniform within gain * sqrt(6 / (fanIn + fanOut)) (Glorot & Bengio, AISTATS 2010). */
+/** Glorot initialisation, uniform within gain * sqrt(6 / (fanIn + fanOut)) (Glorot & Bengio, AISTATS 2010). @throws as {@link kaimingUniform_} */
 export function xavierUniform_<T extends Tensor>(tensor: T, options: XavierOptions = {}): T {
-  const bound = Math.sqrt(3) * xavierStd(tensor, options);
-  return uniform_(tensor, -bound, bound, options);
+  const { std, draw } = xavierDraw("xavierUniform_", tensor, options);
+  const bound = Math.sqrt(3) * std;
+  return uniform_(tensor, -bound, bound, draw);
 }
 
-/** Glorot initialisation, normal with standard deviation gain * sqrt(2 / (fanIn + fanOut)) (Glorot & Bengio, AISTATS 2010). */
+/** Glorot initialisation, normal with standard deviation gain * sqrt(2 / (fanIn + fanOut)) (Glorot & Bengio, AISTATS 2010). @throws as {@link kaimingUniform_} */
 export function xavierNormal_<T extends Tensor>(tensor: T, options: XavierOptions = {}): T {
-  return normal_(tensor, 0, xavierStd(tensor, options), options);
+  const { std, draw } = xavierDraw("xavierNormal_", tensor, options);
+  return normal_(tensor, 0, std, draw);
 }

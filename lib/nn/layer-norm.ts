@@ -36,8 +36,8 @@ export class LayerNorm extends Module {
   constructor(normalizedShape: number | readonly number[], options: LayerNormOptions = {}) {
     super();
     const shape: unknown[] = Array.isArray(normalizedShape) ? [...(normalizedShape as unknown[])] : [normalizedShape];
-    if (shape.length === 0 || !shape.every((size) => Number.isSafeInteger(size) && (size as number) >= 1))
-      throw argumentError("LayerNorm: normalizedShape", "an integer of at least 1, or an array of them", normalizedShape);
+    if (shape.length === 0 || !shape.every((size) => Number.isSafeInteger(size) && (size as number) >= 0))
+      throw argumentError("LayerNorm: normalizedShape", "an integer of at least 0, or an array of them", normalizedShape);
     const { eps, elementwiseAffine, bias, ...placement } = withDefaults("LayerNorm", options, DEFAULTS);
     checkNumber("LayerNorm: eps", eps, 0);
     checkBoolean("LayerNorm: elementwiseAffine", elementwiseAffine);

@@ -25,8 +25,8 @@ export class Linear extends Module {
   /** @throws DgsamError `ERR_ARGUMENT` */
   constructor(inFeatures: number, outFeatures: number, options: LinearOptions = {}) {
     super();
-    checkSize("Linear: inFeatures", inFeatures);
-    checkSize("Linear: outFeatures", outFeatures);
+    checkSize("Linear: inFeatures", inFeatures, 0);
+    checkSize("Linear: outFeatures", outFeatures, 0);
     const { bias, ...placement } = withDefaults<Required<LinearOptions>>("Linear", options, { bias: true, dtype: "float32", device: "cpu" });
     checkBoolean("Linear: bias", bias);
     this.inFeatures = inFeatures;

@@ -1,11 +1,12 @@
 /** Pooling over two spatial dimensions. */
 
-import { DgsamError } from "../errors.js";
+import { argumentError, DgsamError } from "../errors.js";
 import { ops, type Tensor } from "../tensor/index.js";
-import { checkBoolean, checkPair, checkSize, withDefaults, type Pair } from "./checks.js";
+import { checkBoolean, checkPair, checkSize, checkTensor, withDefaults, type Pair } from "./checks.js";
 import { Module } from "./module.js";
 
 const maxPool2d = ops.aten["max_pool2d.default"];
+const maxPool2dWithIndices = ops.aten["max_pool2d_with_indices.default"];
 const avgPool2d = ops.aten["avg_pool2d.default"];
 const adaptiveAvgPool2d = ops.aten["adaptive_avg_pool2d.default"];
 
@@ -38,25 +39,38 @@ abstract class Pool2d extends Module {
   }
 }
 
-export interface MaxPool2dOptions extends WindowOptions {
+export interface MaxPool2dOptions<Indices extends boolean = false> extends WindowOptions {
   /** Distance of a window's elements. Default 1. */
   dilation?: Pair;
+  /** Whether `forward` gives where the elements came from as well. Default false. */
+  returnIndices?: Indices;
 }
 
 /** The largest element of each window, as torch.nn.MaxPool2d; the padding never wins. */
-export class MaxPool2d extends Pool2d {
+export class MaxPool2d<Indices extends boolean = false> extends Pool2d {
   readonly dilation: readonly [height: number, width: number];
+  readonly returnIndices: boolean;
 
   /** @throws DgsamError `ERR_ARGUMENT` */
-  constructor(kernelSize: Pair, options: MaxPool2dOptions = {}) {
-    const { dilation, ...window } = withDefaults<Required<MaxPool2dOptions>>("MaxPool2d", options, { stride: null, padding: 0, ceilMode: false, dilation: 1 });
+  constructor(kernelSize: Pair, options: MaxPool2dOptions<Indices> = {}) {
+    const defaults = { stride: null, padding: 0, ceilMode: false, dilation: 1, returnIndices: false };
+    const { dilation, returnIndices, ...window } = withDefaults<Required<MaxPool2dOptions<boolean>>>("MaxPool2d", options, defaults);
     super(kernelSize, window);
     this.dilation = checkPair("MaxPool2d: dilation", dilation);
+    checkBoolean("MaxPool2d: returnIndices", returnIndices);
+    this.returnIndices = returnIndices;
   }
 
-  /** x [N, C, H, W], or without N, -> [N, C, H', W'] */
-  forward(x: Tensor): Tensor {
-    return maxPool2d(x, this.kernelSize, this.stride, this.padding, this.dilation, this.ceilMode);
+  /**
+   * x [N, C, H, W], or without N, -> [N, C, H', W']; with `returnIndices` an array of that and the int64 index of each
+   * element in its flattened image, of the same shape.
+   *
+   * @throws DgsamError `ERR_SHAPE`, `ERR_DTYPE`
+   */
+  forward(x: Tensor): Indices extends true ? [output: Tensor, indices: Tensor] : Tensor;
+  forward(x: Tensor): Tensor | [output: Tensor, indices: Tensor] {
+    const pool = this.returnIndices ? maxPool2dWithIndices : maxPool2d;
+    return pool(x, this.kernelSize, this.stride, this.padding, this.dilation, this.ceilMode);
   }
 }
 
@@ -83,7 +97,11 @@ export class AvgPool2d extends Pool2d {
     this.divisorOverride = divisorOverride;
   }
 
-  /** x [N, C, H, W], or without N, -> [N, C, H', W'] */
+  /**
+   * x [N, C, H, W], or without N, -> [N, C, H', W']
+   *
+   * @throws DgsamError `ERR_SHAPE`, `ERR_DTYPE`
+   */
   forward(x: Tensor): Tensor {
     return avgPool2d(x, this.kernelSize, this.stride, this.padding, this.ceilMode, this.countIncludePad, this.divisorOverride);
   }
@@ -91,16 +109,31 @@ export class AvgPool2d extends Pool2d {
 
 /** The means of as many windows as the output has elements, as torch.nn.AdaptiveAvgPool2d. */
 export class AdaptiveAvgPool2d extends Module {
-  readonly outputSize: readonly [height: number, width: number];
+  /** Where it is null, the input's size stays. */
+  readonly outputSize: readonly [height: number | null, width: number | null];
 
-  /** @throws DgsamError `ERR_ARGUMENT` */
-  constructor(outputSize: Pair) {
+  /**
+   * @param outputSize one size for both dimensions, or `[height, width]`; null keeps the input's
+   * @throws DgsamError `ERR_ARGUMENT`
+   */
+  constructor(outputSize: number | null | readonly [height: number | null, width: number | null]) {
     super();
-    this.outputSize = checkPair("AdaptiveAvgPool2d: outputSize", outputSize);
+    const pair: readonly unknown[] = Array.isArray(outputSize) ? outputSize : [outputSize, outputSize];
+    if (pair.length !== 2 || !pair.every((size) => size === null || (Number.isSafeInteger(size) && (size as number) >= 1)))
+      throw argumentError("AdaptiveAvgPool2d: outputSize", "an integer of at least 1 or null, or a pair of them [height, width]", outputSize);
+    this.outputSize = [pair[0], pair[1]] as [number | null, number | null];
   }
 
-  /** x [N, C, H, W], or without N, -> [N, C, ...outputSize] */
+  /**
+   * x [N, C, H, W], or without N, -> [N, C, ...outputSize]
+   *
+   * @throws DgsamError `ERR_SHAPE`, `ERR_DTYPE`
+   */
   forward(x: Tensor): Tensor {
-    return adaptiveAvgPool2d(x, this.outputSize);
+    checkTensor("AdaptiveAvgPool2d.forward(x)", x);
+    const { shape } = x;
+    const [height, width] = this.outputSize;
+    // Of fewer dimensions LibTorch says what it expected.
+    return adaptiveAvgPool2d(x, [height ?? shape.at(-2) ?? 1, width ?? shape.at(-1) ?? 1]);
   }
 }

@@ -17,7 +17,7 @@ import torch
 
 
 def flat(tensor):
-    return tensor.detach().double().flatten().tolist()
+    return tensor.detach().to_dense().double().flatten().tolist()
 
 
 def flat_state(layer):

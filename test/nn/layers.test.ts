@@ -20,6 +20,8 @@ interface Row {
 const ROWS: Row[] = [
   { Class: Linear, args: [4, 3], input: [2, 4] },
   { Class: Linear, args: [4, 3], options: { bias: false }, input: [2, 5, 4] },
+  { Class: Linear, args: [3, 0], input: [2, 3] },
+  { Class: Linear, args: [0, 3], input: [2, 0] },
   { Class: Conv2d, args: [2, 4, 3], input: [2, 2, 6, 5] },
   { Class: Conv2d, args: [2, 4, 3], input: [2, 6, 5] },
   { Class: Conv2d, args: [4, 6, [3, 2]], options: { stride: [2, 1], padding: [1, 0], dilation: [1, 2], groups: 2, bias: false }, input: [2, 4, 7, 6] },
@@ -29,17 +31,32 @@ const ROWS: Row[] = [
   { Class: Conv2d, args: [2, 3, [4, 3]], options: { padding: "same", paddingMode: "replicate" }, input: [2, 2, 5, 6] },
   { Class: Conv2d, args: [2, 3, [4, 2]], options: { padding: "same", paddingMode: "circular", dilation: [1, 2] }, input: [2, 2, 6, 6] },
   { Class: Conv2d, args: [2, 3, 3], options: { padding: "valid", paddingMode: "circular" }, input: [2, 2, 6, 6] },
+  // PyTorch leaves the bias of a convolution without inputs as it finds the memory.
+  { Class: Conv2d, args: [0, 2, 3], options: { bias: false }, input: [2, 0, 4, 4] },
   { Class: BatchNorm1d, args: [3], input: [5, 3] },
+  { Class: BatchNorm1d, args: [3], options: { bias: false }, input: [5, 3, 2] },
   { Class: BatchNorm1d, args: [3], options: { momentum: null, eps: 1e-3 }, input: [5, 3, 2] },
   { Class: BatchNorm2d, args: [3], input: [4, 3, 2, 2] },
   { Class: BatchNorm2d, args: [3], options: { affine: false, trackRunningStats: false }, input: [4, 3, 2, 2] },
+  { Class: BatchNorm2d, args: [3], options: { bias: false, momentum: null }, input: [4, 3, 2, 2] },
+  { Class: BatchNorm2d, args: [3], options: { bias: true, affine: false }, input: [4, 3, 2, 2] },
   { Class: GroupNorm, args: [2, 4], input: [3, 4, 2, 2] },
+  { Class: GroupNorm, args: [2, 4], options: { bias: false }, input: [3, 4, 2] },
+  { Class: GroupNorm, args: [4, 4], input: [2, 4] },
+  { Class: GroupNorm, args: [2, 4], input: [1, 4] },
+  { Class: GroupNorm, args: [2, 0], input: [3, 0, 2] },
   { Class: GroupNorm, args: [4, 4], options: { affine: false, eps: 1e-2 }, input: [3, 4, 2] },
   { Class: LayerNorm, args: [[3, 4]], input: [2, 3, 4] },
   { Class: LayerNorm, args: [4], options: { bias: false, eps: 1e-3 }, input: [2, 4] },
   { Class: LayerNorm, args: [4], options: { elementwiseAffine: false }, input: [2, 4] },
+  { Class: LayerNorm, args: [[3, 0]], input: [2, 3, 0] },
   { Class: Embedding, args: [5, 3], input: [[0, 4], [2, 2]] },
   { Class: Embedding, args: [5, 3], options: { paddingIdx: -2 }, input: [0, 3, 4] },
+  { Class: Embedding, args: [5, 3], options: { maxNorm: 0.5 }, input: [[0, 4], [2, 2]] },
+  { Class: Embedding, args: [5, 3], options: { maxNorm: 1, normType: 1 }, input: [1, 2] },
+  { Class: Embedding, args: [5, 3], options: { scaleGradByFreq: true }, input: [[0, 4, 2], [2, 0, 2]] },
+  { Class: Embedding, args: [5, 3], options: { sparse: true, paddingIdx: 0 }, input: [[0, 4, 2], [2, 0, 2]] },
+  { Class: Embedding, args: [5, 0], input: [1, 2] },
   { Class: ReLU, input: [3, 3] },
   { Class: GELU, input: [3, 3] },
   { Class: GELU, options: { approximate: "tanh" }, input: [3, 3] },
@@ -53,6 +70,8 @@ const ROWS: Row[] = [
   { Class: AvgPool2d, args: [2], options: { stride: 1, divisorOverride: 3 }, input: [2, 2, 4, 4] },
   { Class: AdaptiveAvgPool2d, args: [[2, 3]], input: [2, 2, 5, 7] },
   { Class: AdaptiveAvgPool2d, args: [1], input: [2, 5, 7] },
+  { Class: AdaptiveAvgPool2d, args: [[3, null]], input: [2, 2, 5, 7] },
+  { Class: AdaptiveAvgPool2d, args: [[null, 2]], input: [2, 5, 7] },
   { Class: Flatten, input: [2, 3, 4] },
   { Class: Flatten, args: [0, 1], input: [2, 3, 4] },
   { Class: Identity, input: [3] },
@@ -127,7 +146,7 @@ describe.skipIf(!hasTorch)("layers equal PyTorch's (skipped: no Python with torc
     if (answer.inputGrad !== null) near(x.grad!, answer.inputGrad, "gradient of the input");
     const parameters = layer.parameters();
     expect(parameters).toHaveLength(answer.grads.length);
-    parameters.forEach((each, i) => near(each.grad!, answer.grads[i]!, `gradient of parameter ${i}`));
+    parameters.forEach((each, i) => near(ops.aten["to_dense.default"](each.grad!), answer.grads[i]!, `gradient of parameter ${i}`));
     for (const [key, each] of Object.entries(layer.stateDict())) near(each, answer.after[key]!, `${key} after the passes`);
 
     // PyTorch's state in our layer, and ours in PyTorch's.

@@ -1,5 +1,5 @@
 import {
-  Adam, BatchNorm1d, Buffer, Dropout, Linear, manualSeed, memoryStats, Module, noGrad, ones, ops, Parameter, randn, ReLU, scope, Sequential, tensor, zeros,
+  Adam, BatchNorm1d, Buffer, Dropout, Linear, manualSeed, memoryStats, Module, noGrad, ones, ops, Parameter, randn, ReLU, scope, Sequential, Tanh, tensor, zeros,
   type Layer, type Tensor,
 } from "dgsam";
 import { inspect } from "node:util";
@@ -272,13 +272,13 @@ test("modules print as a tree, with what they were made with", () => {
   (stem): Linear(inFeatures: 3, outFeatures: 4)
   (blocks.0): Sequential(
     (0): BatchNorm1d(numFeatures: 4, eps: 0.00001, momentum: 0.1, frozen: false)
-    (1): ReLU()
+    (1): ReLU(inplace: false)
   )
-  (blocks.1): Dropout(p: 0.1)
+  (blocks.1): Dropout(p: 0.1, inplace: false)
   (self): Tree(...)
 )`;
   expect(String(new Tree())).toBe(text);
-  expect(inspect({ net: new ReLU() })).toBe("{ net: ReLU() }");
+  expect(inspect({ net: new Tanh() })).toBe("{ net: Tanh() }");
 });
 
 describe("lifetimes", () => {
