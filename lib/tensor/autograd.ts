@@ -4,16 +4,20 @@ import { argumentError, DgsamError } from "../errors.js";
 import { native } from "../native.js";
 import type { DType } from "./dtype.js";
 import { callFrame } from "./frame-memory.js";
+import { keywordArguments } from "./operators.js";
+import { checkOptions } from "./options.js";
 import { Tag } from "./tags.js";
 import { Tensor, tensorLists } from "./tensor.js";
 
 export interface BackwardOptions {
+  /** What to multiply by, of the tensor's shape; may be left out or `null` for a tensor of one element. */
+  gradient?: Tensor | null;
   /** Keep the graph for another differentiation. Default: the value of `createGraph`. */
   retainGraph?: boolean;
   /** Record the differentiation itself, for higher derivatives. Default false. */
   createGraph?: boolean;
-  /** Sum gradients into these leaves only. Default: all leaves. */
-  inputs?: readonly Tensor[];
+  /** Sum gradients into these leaves only. Default (`null`): all leaves. */
+  inputs?: Tensor | readonly Tensor[] | null;
 }
 
 export interface GradOptions {
@@ -32,10 +36,13 @@ declare module "./tensor.js" {
     /**
      * Sums the gradients of this tensor into the `grad` of the leaves it was made from.
      *
-     * @param gradient what to multiply by, of this tensor's shape; may be left out for a tensor of one element
-     * @throws DgsamError `ERR_NATIVE` when nothing was recorded or the graph was freed; `ERR_SHAPE`
+     * @param gradient what to multiply by, of this tensor's shape; may be left out for a tensor of one element, and may be
+     *   an option
+     * @throws DgsamError `ERR_NATIVE` when nothing was recorded or the graph was freed; `ERR_SHAPE`; `ERR_ARGUMENT` for an
+     *   unknown option
      */
-    backward(gradient?: Tensor | null, options?: BackwardOptions): void;
+    backward(options?: BackwardOptions): void;
+    backward(gradient: Tensor | null | undefined, options?: Omit<BackwardOptions, "gradient">): void;
     /** Makes `backward()` keep this tensor's gradient although it is not a leaf. */
     retainGrad(): void;
   }
@@ -54,14 +61,26 @@ function flag(name: string, value: unknown, fallback: boolean): boolean {
   return value;
 }
 
-Tensor.prototype.backward = function backward(gradient: Tensor | null = null, options: BackwardOptions = {}): void {
+function asList<T>(value: T | readonly T[]): readonly T[] {
+  return Array.isArray(value) ? (value as readonly T[]) : [value as T];
+}
+
+const BACKWARD_OPTIONS = ["gradient", "retainGraph", "createGraph", "inputs"] as const;
+
+Tensor.prototype.backward = function backward(first?: Tensor | BackwardOptions | null, second?: BackwardOptions): void {
+  const named = keywordArguments([first]) as BackwardOptions | undefined;
+  if (named !== undefined && second !== undefined) throw argumentError("backward(gradient, options): gradient", "a Tensor or null", first);
+  const options = checkOptions("backward", named ?? second, named === undefined ? BACKWARD_OPTIONS.slice(1) : BACKWARD_OPTIONS);
+  const gradient = (named === undefined ? (first as Tensor | null | undefined) : named.gradient) ?? null;
   const createGraph = flag("backward: createGraph", options.createGraph, false);
   const retainGraph = flag("backward: retainGraph", options.retainGraph, createGraph);
+  const inputs = options.inputs == null ? [] : asList(options.inputs);
+  if (options.inputs != null && inputs.length === 0) throw new DgsamError("ERR_ARGUMENT", "backward: inputs cannot be empty; leave it out for all leaves");
   let at = tensorLists.write([this], "backward", 0);
   at = tensorLists.write([gradient], "backward: gradient", at);
   at = writeFlag(at, retainGraph);
   at = writeFlag(at, createGraph);
-  tensorLists.write(options.inputs ?? [], "backward: inputs", at);
+  tensorLists.write(inputs, "backward: inputs", at);
   native.backward();
 };
 
@@ -89,9 +108,7 @@ Tensor.prototype.retainGrad = function retainGrad(): void {
   native.retainGrad();
 };
 
-function asList<T>(value: T | readonly T[]): readonly T[] {
-  return Array.isArray(value) ? (value as readonly T[]) : [value as T];
-}
+const GRAD_OPTIONS = ["gradOutputs", "retainGraph", "createGraph", "allowUnused"] as const;
 
 /**
  * The gradients of `outputs` with respect to `inputs`, as `torch.autograd.grad`: one tensor of each input's shape, `null`
@@ -99,16 +116,17 @@ function asList<T>(value: T | readonly T[]): readonly T[] {
  *
  * @throws DgsamError `ERR_ARGUMENT`, `ERR_SHAPE`; `ERR_NATIVE` when an input is unused and `allowUnused` is false
  */
-export function grad(outputs: Tensor | readonly Tensor[], inputs: Tensor | readonly Tensor[], options: GradOptions = {}): (Tensor | null)[] {
+export function grad(outputs: Tensor | readonly Tensor[], inputs: Tensor | readonly Tensor[], options?: GradOptions): (Tensor | null)[] {
+  const { gradOutputs: weights, ...flags } = checkOptions("grad", options, GRAD_OPTIONS);
   const outputList = asList(outputs);
   const inputList = asList(inputs);
   if (inputList.length === 0) throw new DgsamError("ERR_ARGUMENT", "grad(outputs, inputs): inputs is empty");
-  const gradOutputs = options.gradOutputs == null ? outputList.map(() => null) : asList(options.gradOutputs);
+  const gradOutputs = weights == null ? outputList.map(() => null) : asList(weights);
   if (gradOutputs.length !== outputList.length)
     throw new DgsamError("ERR_ARGUMENT", `grad: expected ${outputList.length} gradOutputs, one per output, got ${gradOutputs.length}`);
-  const createGraph = flag("grad: createGraph", options.createGraph, false);
-  const retainGraph = flag("grad: retainGraph", options.retainGraph, createGraph);
-  const allowUnused = flag("grad: allowUnused", options.allowUnused, false);
+  const createGraph = flag("grad: createGraph", flags.createGraph, false);
+  const retainGraph = flag("grad: retainGraph", flags.retainGraph, createGraph);
+  const allowUnused = flag("grad: allowUnused", flags.allowUnused, false);
   let at = tensorLists.write(outputList, "grad(outputs)", 0);
   at = tensorLists.write(inputList, "grad(inputs)", at);
   at = tensorLists.write(gradOutputs, "grad: gradOutputs", at);

@@ -9,9 +9,11 @@
 import { argumentError } from "../errors.js";
 import type { Device, DType, Layout, MemoryFormat } from "./dtype.js";
 import type { Generator } from "./generator.js";
+import type { DTypeOfNumber } from "./data-types.js";
 import { ops, type OperatorFunction } from "./operators.js";
+import { checkOptions } from "./options.js";
 import { Complex, type ScalarLike } from "./scalars.js";
-import { Tensor } from "./tensor.js";
+import { setRequiresGrad, type Tensor } from "./tensor.js";
 
 export interface CreationOptions<D extends DType = DType> {
   /** Element type. Default float32. */
@@ -24,7 +26,7 @@ export interface CreationOptions<D extends DType = DType> {
 
 export interface RandomOptions<D extends DType = DType> extends CreationOptions<D> {
   /** Where to draw from. Default: the device's default generator. */
-  generator?: Generator;
+  generator?: Generator | null;
 }
 
 export interface LikeOptions<D extends DType = DType> {
@@ -37,39 +39,54 @@ export interface LikeOptions<D extends DType = DType> {
   requiresGrad?: boolean;
 }
 
-function finish<D extends DType>(made: unknown, options: { requiresGrad?: boolean }): Tensor<D> {
-  const result = made as Tensor<D>;
-  if (options.requiresGrad !== undefined) result.requiresGrad = options.requiresGrad;
-  return result;
+export interface RandomLikeOptions<D extends DType = DType> extends LikeOptions<D> {
+  /** Where to draw from. Default: the device's default generator. */
+  generator?: Generator | null;
 }
 
-// undefined takes the schema's default, so a keyword can be handed on unseen.
-function keywords(options: CreationOptions, dtype: DType | undefined): Record<string, unknown> {
-  return { dtype: options.dtype ?? dtype, device: options.device };
-}
+const CREATION = ["dtype", "device", "requiresGrad"] as const;
+const RANDOM = [...CREATION, "generator"] as const;
+const LIKE = ["dtype", "device", "layout", "memoryFormat", "requiresGrad"] as const;
+const RANDOM_LIKE = [...LIKE, "generator"] as const;
 
 /** Any typed operator. */
 type Factory = (...args: never[]) => unknown;
 
-function create<D extends DType>(factory: Factory, args: unknown[], options: CreationOptions<D>, dtype: DType | undefined = "float32"): Tensor<D> {
-  return finish((factory as OperatorFunction)(...args, keywords(options, dtype)), options);
+/** Calls a factory; `undefined` takes the schema's default, so a keyword can be handed on unseen. */
+function make<D extends DType>(name: string, factory: Factory, args: readonly unknown[], keywords: object, requiresGrad: boolean | undefined): Tensor<D> {
+  const made = (factory as OperatorFunction)(...args, keywords) as Tensor<D>;
+  if (requiresGrad !== undefined) setRequiresGrad(`${name}: requiresGrad`, made, requiresGrad);
+  return made;
 }
 
-// With a generator PyTorch calls another overload.
-function draw<D extends DType>(plain: Factory, seeded: Factory, args: unknown[], options: RandomOptions<D>, dtype: DType): Tensor<D> {
-  const { generator } = options;
-  const operator = (generator === undefined ? plain : seeded) as OperatorFunction;
-  return finish(operator(...args, { ...keywords(options, dtype), ...(generator === undefined ? {} : { generator }) }), options);
+function create<D extends DType>(name: string, factory: Factory, args: unknown[], options: CreationOptions<D> | undefined, dtype: DType = "float32"): Tensor<D> {
+  const { requiresGrad, ...given } = checkOptions(name, options, CREATION);
+  return make(name, factory, args, { ...given, dtype: given.dtype ?? dtype }, requiresGrad);
+}
+
+/** The draws of a distribution by default, and from a generator: another overload in PyTorch. */
+type Draws = readonly [plain: Factory, seeded: Factory];
+
+function draw<D extends DType>(name: string, [plain, seeded]: Draws, args: unknown[], options: RandomOptions<D> | undefined, dtype: DType = "float32"): Tensor<D> {
+  const { requiresGrad, generator, ...given } = checkOptions(name, options, RANDOM);
+  const keywords = { ...given, dtype: given.dtype ?? dtype };
+  return generator == null ? make(name, plain, args, keywords, requiresGrad) : make(name, seeded, args, { ...keywords, generator }, requiresGrad);
+}
+
+/** Sizes are the one mistake that PyTorch's own spelling invites: `zeros(2, 3)`. */
+function checkShape(name: string, shape: readonly number[]): readonly number[] {
+  if (typeof shape === "number") throw argumentError(`${name}(shape)`, `an array of sizes, as in ${name}([2, 3])`, shape);
+  return shape;
 }
 
 /** All zeros. */
-export function zeros<D extends DType = "float32">(shape: readonly number[], options: CreationOptions<D> = {}): Tensor<D> {
-  return create(ops.aten["zeros.default"], [shape], options);
+export function zeros<D extends DType = "float32">(shape: readonly number[], options?: CreationOptions<D>): Tensor<D> {
+  return create("zeros", ops.aten["zeros.default"], [checkShape("zeros", shape)], options);
 }
 
 /** All ones. */
-export function ones<D extends DType = "float32">(shape: readonly number[], options: CreationOptions<D> = {}): Tensor<D> {
-  return create(ops.aten["ones.default"], [shape], options);
+export function ones<D extends DType = "float32">(shape: readonly number[], options?: CreationOptions<D>): Tensor<D> {
+  return create("ones", ops.aten["ones.default"], [checkShape("ones", shape)], options);
 }
 
 /** The dtype a lone fill value stands for. */
@@ -80,33 +97,46 @@ function dtypeOf(value: ScalarLike): DType {
 }
 
 /** All `value`: float32 for a number, int64 for a bigint, bool for a boolean, complex64 for complex(), unless `dtype` says otherwise. */
-export function full<D extends DType = DType>(shape: readonly number[], value: ScalarLike, options: CreationOptions<D> = {}): Tensor<D> {
-  return create(ops.aten["full.default"], [shape, value], options, dtypeOf(value));
+export function full<V extends ScalarLike, D extends DType = DTypeOfNumber<V>>(shape: readonly number[], value: V, options?: CreationOptions<D>): Tensor<D> {
+  return create("full", ops.aten["full.default"], [checkShape("full", shape), value], options, dtypeOf(value));
 }
 
 /** Whatever the memory held: every element is to be written before it is read. */
-export function empty<D extends DType = "float32">(shape: readonly number[], options: CreationOptions<D> & { memoryFormat?: MemoryFormat } = {}): Tensor<D> {
-  return finish(ops.aten["empty.memory_format"](shape, { ...keywords(options, "float32"), memory_format: options.memoryFormat }), options);
+export function empty<D extends DType = "float32">(shape: readonly number[], options?: CreationOptions<D> & { memoryFormat?: MemoryFormat }): Tensor<D> {
+  const { requiresGrad, memoryFormat, ...given } = checkOptions("empty", options, [...CREATION, "memoryFormat"]);
+  const keywords = { ...given, dtype: given.dtype ?? "float32", memory_format: memoryFormat };
+  return make("empty", ops.aten["empty.memory_format"], [checkShape("empty", shape)], keywords, requiresGrad);
 }
 
 type Bound = number | bigint;
 
 /** From `start` (default 0) to below `end` in steps of `step` (default 1). float32, or int64 where all bounds are bigints. */
-export function arange<D extends DType = DType>(end: Bound, options?: CreationOptions<D>): Tensor<D>;
-export function arange<D extends DType = DType>(start: Bound, end: Bound, options?: CreationOptions<D>): Tensor<D>;
-export function arange<D extends DType = DType>(start: Bound, end: Bound, step: Bound, options?: CreationOptions<D>): Tensor<D>;
-export function arange<D extends DType = DType>(...args: (Bound | CreationOptions<D> | undefined)[]): Tensor<D> {
-  const bounds = args.filter((each): each is Bound => typeof each === "number" || typeof each === "bigint");
-  const options = (args.find((each) => typeof each === "object") ?? {}) as CreationOptions<D>;
+export function arange<B extends Bound, D extends DType = DTypeOfNumber<B>>(end: B, options?: CreationOptions<D>): Tensor<D>;
+export function arange<B extends Bound, D extends DType = DTypeOfNumber<B>>(start: B, end: B, options?: CreationOptions<D>): Tensor<D>;
+export function arange<B extends Bound, D extends DType = DTypeOfNumber<B>>(start: B, end: B, step: B, options?: CreationOptions<D>): Tensor<D>;
+export function arange<D extends DType>(...args: (Bound | CreationOptions<D> | undefined)[]): Tensor<D> {
+  const isBound = (each: unknown): each is Bound => typeof each === "number" || typeof each === "bigint";
+  const firstOther = args.findIndex((each) => !isBound(each));
+  const bounds = args.slice(0, firstOther === -1 ? 3 : firstOther).filter(isBound);
+  const [options, ...more] = args.slice(bounds.length).filter((each) => each !== undefined);
   if (bounds.length === 0) throw argumentError("arange(end)", "a number or bigint", args[0]);
+  if (more.length > 0) throw argumentError("arange(start, end, step)", "numbers or bigints, then options", options);
   const [start, end, step] = bounds.length === 1 ? [0, bounds[0]!, 1] : [bounds[0]!, bounds[1]!, bounds[2] ?? 1];
   const dtype = bounds.every((each) => typeof each === "bigint") ? "int64" : "float32";
-  return create(ops.aten["arange.start_step"], [start, end, step], options, dtype);
+  return create("arange", ops.aten["arange.start_step"], [start, end, step], options as CreationOptions<D> | undefined, dtype);
 }
 
 /** `steps` numbers from `start` to `end`, both included, at equal distance. */
-export function linspace<D extends DType = "float32">(start: number, end: number, steps: number, options: CreationOptions<D> = {}): Tensor<D> {
-  return create(ops.aten["linspace.default"], [start, end, steps], options);
+export function linspace<D extends DType = "float32">(start: number, end: number, steps: number, options?: CreationOptions<D>): Tensor<D> {
+  return create("linspace", ops.aten["linspace.default"], [start, end, steps], options);
+}
+
+/** `steps` numbers from `base ** start` to `base ** end` (`base` 10 by default), both included, at equal ratio. */
+export function logspace<D extends DType = "float32">(
+  start: number, end: number, steps: number, base?: number | (CreationOptions<D> & { base?: number }), options?: CreationOptions<D>,
+): Tensor<D> {
+  const { base: named, ...others } = typeof base === "object" ? checkOptions("logspace", base, [...CREATION, "base"]) : { base };
+  return create("logspace", ops.aten["logspace.default"], [start, end, steps, named], typeof base === "object" ? others : options);
 }
 
 /** The identity matrix of `n` rows and `m` (default `n`) columns. */
@@ -114,17 +144,17 @@ export function eye<D extends DType = "float32">(n: number, options?: CreationOp
 export function eye<D extends DType = "float32">(n: number, m: number, options?: CreationOptions<D>): Tensor<D>;
 export function eye<D extends DType = "float32">(n: number, mOrOptions?: number | CreationOptions<D>, options?: CreationOptions<D>): Tensor<D> {
   const m = typeof mOrOptions === "number" ? mOrOptions : n;
-  return create(ops.aten["eye.m"], [n, m], (typeof mOrOptions === "object" ? mOrOptions : options) ?? {});
+  return create("eye", ops.aten["eye.m"], [n, m], typeof mOrOptions === "number" ? options : (mOrOptions ?? options));
 }
 
 /** Uniform in [0, 1). */
-export function rand<D extends DType = "float32">(shape: readonly number[], options: RandomOptions<D> = {}): Tensor<D> {
-  return draw(ops.aten["rand.default"], ops.aten["rand.generator"], [shape], options, "float32");
+export function rand<D extends DType = "float32">(shape: readonly number[], options?: RandomOptions<D>): Tensor<D> {
+  return draw("rand", [ops.aten["rand.default"], ops.aten["rand.generator"]], [checkShape("rand", shape)], options);
 }
 
 /** Standard normal. */
-export function randn<D extends DType = "float32">(shape: readonly number[], options: RandomOptions<D> = {}): Tensor<D> {
-  return draw(ops.aten["randn.default"], ops.aten["randn.generator"], [shape], options, "float32");
+export function randn<D extends DType = "float32">(shape: readonly number[], options?: RandomOptions<D>): Tensor<D> {
+  return draw("randn", [ops.aten["randn.default"], ops.aten["randn.generator"]], [checkShape("randn", shape)], options);
 }
 
 /** Integers from `low` (default 0) to below `high`, each alike likely; int64 by default. */
@@ -132,53 +162,59 @@ export function randint<D extends DType = "int64">(high: number, shape: readonly
 export function randint<D extends DType = "int64">(low: number, high: number, shape: readonly number[], options?: RandomOptions<D>): Tensor<D>;
 export function randint<D extends DType = "int64">(...args: unknown[]): Tensor<D> {
   const [low, high, shape, options] = Array.isArray(args[1]) ? [0, args[0], args[1], args[2]] : args;
-  return draw(ops.aten["randint.low"], ops.aten["randint.low_generator"], [low, high, shape], (options ?? {}) as RandomOptions<D>, "int64");
+  return draw("randint", [ops.aten["randint.low"], ops.aten["randint.low_generator"]], [low, high, shape], options as RandomOptions<D> | undefined, "int64");
 }
 
 /** A random order of 0 to `n - 1`; int64 by default. */
-export function randperm<D extends DType = "int64">(n: number, options: RandomOptions<D> = {}): Tensor<D> {
-  return draw(ops.aten["randperm.default"], ops.aten["randperm.generator"], [n], options, "int64");
+export function randperm<D extends DType = "int64">(n: number, options?: RandomOptions<D>): Tensor<D> {
+  return draw("randperm", [ops.aten["randperm.default"], ops.aten["randperm.generator"]], [n], options, "int64");
 }
 
-function like<D extends DType>(factory: Factory, args: unknown[], options: LikeOptions<D>): Tensor<D> {
-  const { dtype, device, layout, memoryFormat } = options;
-  return finish((factory as OperatorFunction)(...args, { dtype, device, layout, memory_format: memoryFormat }), options);
+function like<D extends DType>(name: string, factory: Factory, args: unknown[], options: LikeOptions<D> | undefined): Tensor<D> {
+  const { requiresGrad, memoryFormat, ...given } = checkOptions(name, options, LIKE);
+  return make(name, factory, args, { ...given, memory_format: memoryFormat }, requiresGrad);
+}
+
+function drawLike<D extends DType>(name: string, [plain, seeded]: Draws, args: unknown[], options: RandomLikeOptions<D> | undefined): Tensor<D> {
+  const { requiresGrad, memoryFormat, generator, ...given } = checkOptions(name, options, RANDOM_LIKE);
+  const keywords = { ...given, memory_format: memoryFormat };
+  return generator == null ? make(name, plain, args, keywords, requiresGrad) : make(name, seeded, args, { ...keywords, generator }, requiresGrad);
 }
 
 /** Zeros of another tensor's shape, dtype and device. */
-export function zerosLike<D extends DType>(model: Tensor<D>, options: LikeOptions<D> = {}): Tensor<D> {
-  return like(ops.aten["zeros_like.default"], [model], options);
+export function zerosLike<D extends DType>(model: Tensor<D>, options?: LikeOptions<D>): Tensor<D> {
+  return like("zerosLike", ops.aten["zeros_like.default"], [model], options);
 }
 
 /** Ones of another tensor's shape, dtype and device. */
-export function onesLike<D extends DType>(model: Tensor<D>, options: LikeOptions<D> = {}): Tensor<D> {
-  return like(ops.aten["ones_like.default"], [model], options);
+export function onesLike<D extends DType>(model: Tensor<D>, options?: LikeOptions<D>): Tensor<D> {
+  return like("onesLike", ops.aten["ones_like.default"], [model], options);
 }
 
 /** `value` in another tensor's shape, dtype and device. */
-export function fullLike<D extends DType>(model: Tensor<D>, value: ScalarLike, options: LikeOptions<D> = {}): Tensor<D> {
-  return like(ops.aten["full_like.default"], [model, value], options);
+export function fullLike<D extends DType>(model: Tensor<D>, value: ScalarLike, options?: LikeOptions<D>): Tensor<D> {
+  return like("fullLike", ops.aten["full_like.default"], [model, value], options);
 }
 
 /** Unwritten memory of another tensor's shape, dtype and device. */
-export function emptyLike<D extends DType>(model: Tensor<D>, options: LikeOptions<D> = {}): Tensor<D> {
-  return like(ops.aten["empty_like.default"], [model], options);
+export function emptyLike<D extends DType>(model: Tensor<D>, options?: LikeOptions<D>): Tensor<D> {
+  return like("emptyLike", ops.aten["empty_like.default"], [model], options);
 }
 
 /** Uniform in [0, 1), in another tensor's shape, dtype and device. */
-export function randLike<D extends DType>(model: Tensor<D>, options: LikeOptions<D> = {}): Tensor<D> {
-  return like(ops.aten["rand_like.default"], [model], options);
+export function randLike<D extends DType>(model: Tensor<D>, options?: RandomLikeOptions<D>): Tensor<D> {
+  return drawLike("randLike", [ops.aten["rand_like.default"], ops.aten["rand_like.generator"]], [model], options);
 }
 
 /** Standard normal, in another tensor's shape, dtype and device. */
-export function randnLike<D extends DType>(model: Tensor<D>, options: LikeOptions<D> = {}): Tensor<D> {
-  return like(ops.aten["randn_like.default"], [model], options);
+export function randnLike<D extends DType>(model: Tensor<D>, options?: RandomLikeOptions<D>): Tensor<D> {
+  return drawLike("randnLike", [ops.aten["randn_like.default"], ops.aten["randn_like.generator"]], [model], options);
 }
 
 /** Integers from `low` (default 0) to below `high`, in another tensor's shape, dtype and device. */
-export function randintLike<D extends DType>(model: Tensor<D>, high: number, options?: LikeOptions<D>): Tensor<D>;
-export function randintLike<D extends DType>(model: Tensor<D>, low: number, high: number, options?: LikeOptions<D>): Tensor<D>;
-export function randintLike<D extends DType>(model: Tensor<D>, first: number, second?: number | LikeOptions<D>, third?: LikeOptions<D>): Tensor<D> {
-  const [low, high, options] = typeof second === "number" ? [first, second, third] : [0, first, second];
-  return like(ops.aten["randint_like.low_dtype"], [model, low, high], options ?? {});
+export function randintLike<D extends DType>(model: Tensor<D>, high: number, options?: RandomLikeOptions<D>): Tensor<D>;
+export function randintLike<D extends DType>(model: Tensor<D>, low: number, high: number, options?: RandomLikeOptions<D>): Tensor<D>;
+export function randintLike<D extends DType>(model: Tensor<D>, first: number, second?: number | RandomLikeOptions<D>, third?: RandomLikeOptions<D>): Tensor<D> {
+  const [low, high, options] = typeof second === "number" ? [first, second, third] : [0, first, second ?? third];
+  return drawLike("randintLike", [ops.aten["randint_like.low_dtype"], ops.aten["randint_like.low_generator_dtype"]], [model, low, high], options);
 }

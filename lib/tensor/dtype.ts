@@ -42,3 +42,8 @@ export function isFloatingPoint(dtype: DType): boolean {
 export function isComplex(dtype: DType): boolean {
   return dtype.startsWith("complex");
 }
+
+/** Whether tensors of this dtype can have gradients. */
+export function isDifferentiable(dtype: DType): boolean {
+  return isFloatingPoint(dtype) || isComplex(dtype);
+}

@@ -53,7 +53,8 @@ function misfit(schema: OperatorSchema, args: readonly unknown[], keywords: Reco
     const hint = positional < names.length ? `; pass ${names.slice(positional).join(", ")} by name, in a trailing object` : "";
     return `expected at most ${positional} positional argument${positional === 1 ? "" : "s"}, got ${given}${hint}`;
   }
-  for (const name of Object.keys(keywords ?? {})) {
+  for (const [name, value] of Object.entries(keywords ?? {})) {
+    if (value === undefined) continue;
     const position = names.indexOf(name);
     if (position === -1) return `there is no argument '${name}'; the arguments are ${names.join(", ")}`;
     if (position < given) return `argument '${name}' is given twice, by position and by name`;

@@ -9,10 +9,11 @@ export { Generator, defaultGenerator, manualSeed } from "./generator.js";
 export { keep, memoryStats, scope, scopeAsync, type MemoryStats } from "./scope.js";
 export { enableGrad, inferenceMode, isGradEnabled, noGrad } from "./modes.js";
 export { differentiateLoss, grad, type BackwardOptions, type GradOptions } from "./autograd.js";
-export { fromBytes, tensor, type DataOf, type Element, type NestedArray, type TensorOptions, type TypedArray } from "./data.js";
+export { fromBytes, tensor, type TensorOptions } from "./data.js";
+export type { DataOf, DTypeOfData, DTypeOfNumber, Element, ItemOf, NestedArray, TypedArray } from "./data-types.js";
 export {
-  arange, empty, emptyLike, eye, full, fullLike, linspace, ones, onesLike, rand, randint, randintLike, randLike, randn,
-  randnLike, randperm, zeros, zerosLike, type CreationOptions, type LikeOptions, type RandomOptions,
+  arange, empty, emptyLike, eye, full, fullLike, linspace, logspace, ones, onesLike, rand, randint, randintLike, randLike, randn,
+  randnLike, randperm, zeros, zerosLike, type CreationOptions, type LikeOptions, type RandomLikeOptions, type RandomOptions,
 } from "./creation.js";
 export { cudaDeviceCount, getNumThreads, runtimeInfo, setNumThreads, useDeterministicAlgorithms } from "./runtime.js";
 export * from "./methods/index.js";

@@ -43,6 +43,14 @@ export function keywordArguments(args: readonly unknown[]): Record<string, unkno
   return isComplexValue(last) || isCopiedTensor(last) ? undefined : (last as Record<string, unknown>);
 }
 
+/** Cuts what was left out by `undefined` off the end of the positional arguments, in place. */
+export function cutUndefined(args: unknown[], keywords?: Record<string, unknown>): void {
+  let end = keywords === undefined ? args.length : args.length - 1;
+  const before = end;
+  while (end > 0 && args[end - 1] === undefined) end--;
+  if (end < before) args.splice(end, before - end);
+}
+
 /** Writes the call into the frame; false when the arguments do not fit this overload. */
 function encode(overload: Overload, args: readonly unknown[], keywords: Record<string, unknown> | undefined, numbersAsTensors: boolean): boolean {
   const given = keywords === undefined ? args.length : args.length - 1;
@@ -55,6 +63,7 @@ function encode(overload: Overload, args: readonly unknown[], keywords: Record<s
   } else {
     end = schema.length;
     for (const name in keywords) {
+      if (keywords[name] === undefined) continue;
       const position = overload.positions.get(name);
       if (position === undefined || position < given) return false;
       if (position >= last) last = position + 1;
@@ -120,7 +129,9 @@ function makeFunction(overloads: readonly Overload[], numbersAsTensors: boolean)
       if (args.length === 1 && unary !== undefined) return runOnTensors(unary, first, undefined, args);
       if (args.length === 2 && binary !== undefined && second instanceof Tensor) return runOnTensors(binary, first, second, args);
     }
+    if (args[args.length - 1] === undefined) cutUndefined(args);
     const keywords = keywordArguments(args);
+    if (keywords !== undefined) cutUndefined(args, keywords);
     for (const overload of overloads) if (encode(overload, args, keywords, numbersAsTensors)) return run(overload, args, keywords);
     if (!numbersAsTensors)
       for (const overload of overloads) if (encode(overload, args, keywords, true)) return run(overload, args, keywords);

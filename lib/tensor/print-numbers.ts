@@ -1,6 +1,6 @@
 /** Numbers as PyTorch prints them: Python's formats, and one common width for all numbers of a tensor. */
 
-import type { Element } from "./data.js";
+import type { Element } from "./data-types.js";
 
 export interface PrintOptions {
   /** Digits after the point. Default 4. */

@@ -7,10 +7,11 @@
 
 import { argumentError } from "../errors.js";
 import { native } from "../native.js";
-import type { Element } from "./data.js";
+import type { Element } from "./data-types.js";
 import { isComplex, isFloatingPoint, type DType } from "./dtype.js";
 import { noGrad } from "./modes.js";
 import { ops } from "./operators.js";
+import { checkOptions } from "./options.js";
 import { exactFormatter, floatFormatter, pythonFloat, type Formatter, type PrintOptions } from "./print-numbers.js";
 import type { ComplexValue } from "./scalars.js";
 import { scope } from "./scope.js";
@@ -43,11 +44,11 @@ const CHECKS: Readonly<Record<keyof PrintOptions, readonly [expected: string, ho
 export function setPrintOptions(options: Partial<PrintOptions>): PrintOptions {
   const before = settings;
   const next: Record<string, unknown> = { ...before };
-  for (const [name, value] of Object.entries(options)) {
-    const check = Object.hasOwn(CHECKS, name) ? CHECKS[name as keyof PrintOptions] : undefined;
-    if (check === undefined) throw argumentError("setPrintOptions", `options among ${Object.keys(CHECKS).join(", ")}`, name);
+  if (options === undefined) throw argumentError("setPrintOptions(options)", "an object of options", options);
+  for (const [name, value] of Object.entries(checkOptions("setPrintOptions", options, Object.keys(CHECKS) as (keyof PrintOptions)[]))) {
     if (value === undefined) continue;
-    if (!check[1](value)) throw argumentError(`setPrintOptions: ${name}`, check[0], value);
+    const [expected, fits] = CHECKS[name as keyof PrintOptions];
+    if (!fits(value)) throw argumentError(`setPrintOptions: ${name}`, expected, value);
     next[name] = value;
   }
   settings = next as unknown as PrintOptions;

@@ -7,7 +7,7 @@
 
 import { argumentError, DgsamError } from "../errors.js";
 import { native, type Handle } from "../native.js";
-import { DTYPES, LAYOUTS, type Device, type DType, type Layout } from "./dtype.js";
+import { DTYPES, isDifferentiable, LAYOUTS, type Device, type DType, type Layout } from "./dtype.js";
 import { callFrame, growFrame } from "./frame-memory.js";
 import { release, track, type HandleOwner } from "./lifetime.js";
 import { Tag } from "./tags.js";
@@ -90,13 +90,7 @@ export class Tensor<D extends DType = DType> implements HandleOwner {
   }
 
   set requiresGrad(value: boolean) {
-    if (typeof value !== "boolean") throw argumentError("requiresGrad", "a boolean", value);
-    const frame = callFrame();
-    frame[0] = Tag.Tensor;
-    frame[1] = this.handle;
-    frame[2] = Tag.Bool;
-    frame[3] = value ? 1 : 0;
-    native.setRequiresGrad();
+    setRequiresGrad("requiresGrad", this, value);
   }
 
   /** The gradient that `backward()` summed up, of this tensor's shape; `null` when there is none. */
@@ -130,6 +124,19 @@ export class Tensor<D extends DType = DType> implements HandleOwner {
   [Symbol.dispose](): void {
     release(this);
   }
+}
+
+/** Turns recording on or off; `what` names the option or property for messages. */
+export function setRequiresGrad(what: string, tensor: Tensor, value: boolean): void {
+  if (typeof value !== "boolean") throw argumentError(what, "a boolean", value);
+  if (value && !isDifferentiable(tensor.dtype))
+    throw new DgsamError("ERR_DTYPE", `${what}: expected a floating-point or complex dtype for a gradient, got ${tensor.dtype}`);
+  const frame = callFrame();
+  frame[0] = Tag.Tensor;
+  frame[1] = tensor.handle;
+  frame[2] = Tag.Bool;
+  frame[3] = value ? 1 : 0;
+  native.setRequiresGrad();
 }
 
 /** Leaves [dtype code, ndim, sizes...] in the call frame. */

@@ -36,6 +36,17 @@ describe("backward", () => {
     expectError(() => y.backward(tensor([1, 1], { dtype: "float64" })), "ERR_NATIVE", /backward through the graph a second time/);
   }));
 
+  test("takes its options alone, the gradient among them", inScope(() => {
+    const x = leaf([1, 2]);
+    const y = x.square();
+    y.sum().backward({ retainGraph: true });
+    y.backward({ gradient: tensor([1, 10], { dtype: "float64" }), inputs: x });
+    expect(x.grad!.toArray()).toEqual([4, 44]);
+    x.pow(3).sum().backward({ createGraph: true, inputs: null });
+    expect(x.grad!.requiresGrad).toBe(true);
+    x.sum().backward(undefined, undefined);
+  }));
+
   test("with createGraph can be differentiated again", inScope(() => {
     const x = leaf([2]);
     x.pow(3).sum().backward(null, { createGraph: true });
@@ -59,6 +70,11 @@ describe("backward", () => {
     expectError(() => leaf([1]).sum().backward(3 as never), "ERR_ARGUMENT", /^backward: gradient: expected a Tensor or null, got the number 3$/);
     expectError(() => leaf([1]).sum().backward(null, { retainGraph: 1 as never }), "ERR_ARGUMENT", /^backward: retainGraph: expected a boolean, got the number 1$/);
     expectError(() => leaf([1]).sum().backward(null, { inputs: [null as never] }), "ERR_ARGUMENT", /./);
+    expectError(() => leaf([1]).sum().backward({ inputs: [] }), "ERR_ARGUMENT", /^backward: inputs cannot be empty; leave it out for all leaves$/);
+    expectError(() => leaf([1]).sum().backward({ retain_graph: true } as never), "ERR_ARGUMENT", /^backward: unknown option 'retain_graph'; the options are gradient, retainGraph, createGraph, inputs$/);
+    expectError(() => leaf([1]).sum().backward(null, { gradient: null } as never), "ERR_ARGUMENT", /^backward: unknown option 'gradient'; the options are retainGraph, createGraph, inputs$/);
+    expectError(() => leaf([1]).sum().backward(null, null as never), "ERR_ARGUMENT", /^backward: options: expected an object .*, got null$/);
+    expectError(() => leaf([1]).sum().backward({} as never, {}), "ERR_ARGUMENT", /^backward\(gradient, options\): gradient: expected a Tensor or null, got an object/);
   }));
 
   test("on a tensor changed in place since is refused: the gradient would be wrong", inScope(() => {
@@ -103,6 +119,7 @@ describe("grad", () => {
     expectError(() => grad([x.sum(), x.sum()], x, { gradOutputs: [null] }), "ERR_ARGUMENT", /expected 2 gradOutputs, one per output, got 1/);
     expectError(() => grad(3 as never, x), "ERR_ARGUMENT", /grad\(outputs\): expected a Tensor or null, got the number 3/);
     expectError(() => grad(x.sum(), x, { allowUnused: "yes" as never }), "ERR_ARGUMENT", /grad: allowUnused: expected a boolean/);
+    expectError(() => grad(x.sum(), x, { allow_unused: true } as never), "ERR_ARGUMENT", /^grad: unknown option 'allow_unused'; the options are gradOutputs, retainGraph, createGraph, allowUnused$/);
   }));
 
   test("equals the difference quotient", () => {
@@ -143,7 +160,7 @@ describe("requiresGrad and grad", () => {
     expect([x.requiresGrad, x.isLeaf, x.mul(2).requiresGrad, x.mul(2).isLeaf]).toEqual([true, true, true, false]);
     x.requiresGrad = false;
     expect(x.mul(2).requiresGrad).toBe(false);
-    expectError(() => { tensor([1n]).requiresGrad = true; }, "ERR_DTYPE", /expected a floating-point or complex dtype for a gradient, got/);
+    expectError(() => { tensor([1n]).requiresGrad = true; }, "ERR_DTYPE", /^requiresGrad: expected a floating-point or complex dtype for a gradient, got int64$/);
     expectError(() => { leaf([1]).mul(2).requiresGrad = false; }, "ERR_ARGUMENT", /can only be turned off on leaf tensors; use detach\(\)/);
     expectError(() => { x.requiresGrad = 1 as never; }, "ERR_ARGUMENT", /^requiresGrad: expected a boolean, got the number 1$/);
   }));

@@ -1,5 +1,5 @@
 import {
-  arange, complex, defaultGenerator, empty, emptyLike, eye, full, fullLike, Generator, linspace, manualSeed, ones, onesLike, rand, randint,
+  arange, complex, defaultGenerator, empty, emptyLike, eye, full, fullLike, Generator, linspace, logspace, manualSeed, ones, onesLike, rand, randint,
   randintLike, randLike,
   randn, randnLike, randperm, scope, tensor, zeros, zerosLike, type Tensor,
 } from "dgsam";
@@ -33,6 +33,10 @@ const GENERATOR_DRAWS: readonly (readonly [python: string, ours: (generator: Gen
   ["torch.randn(20, generator=g)", (generator) => randn([20], { generator })],
   ["torch.randint(3, 9, (5,), generator=g)", (generator) => randint(3, 9, [5], { generator })],
   ["torch.randperm(9, generator=g)", (generator) => randperm(9, { generator })],
+  ["torch.rand_like(torch.zeros(5), generator=g)", (generator) => randLike(zeros([5]), { generator })],
+  ["torch.randn_like(torch.zeros(20).double(), generator=g)", (generator) => randnLike(zeros([20], { dtype: "float64" }), { generator })],
+  ["torch.randint_like(torch.zeros(5), 3, generator=g)", (generator) => randintLike(zeros([5]), 3, { generator })],
+  ["torch.randint_like(torch.zeros(5).long(), 3, 9, generator=g)", (generator) => randintLike(zeros([5], { dtype: "int64" }), 3, 9, { generator })],
   ["torch.zeros(4).normal_(generator=g)", (generator) => zeros([4]).normal_(0, 1, { generator })],
 ];
 
@@ -42,6 +46,8 @@ const FILLED: readonly (readonly [python: string, ours: () => Tensor])[] = [
   ["torch.full((2,), 1j)", () => full([2], complex(0, 1))],
   ["torch.arange(5.)", () => arange(5)], ["torch.arange(1, 4)", () => arange(1n, 4n)], ["torch.arange(1., 2., 0.25)", () => arange(1, 2, 0.25)],
   ["torch.arange(3, 0, -1, dtype=torch.int16)", () => arange(3, 0, -1, { dtype: "int16" })],
+  ["torch.logspace(0, 2, 3)", () => logspace(0, 2, 3)], ["torch.logspace(0, 3, 4, base=2., dtype=torch.float64)", () => logspace(0, 3, 4, 2, { dtype: "float64" })],
+  ["torch.logspace(0, 3, 4, base=3.)", () => logspace(0, 3, 4, { base: 3 })],
   ["torch.linspace(0, 1, 7)", () => linspace(0, 1, 7)],
   ["torch.linspace(-1, 1, 3, dtype=torch.float64)", () => linspace(-1, 1, 3, { dtype: "float64" })], ["torch.eye(3)", () => eye(3)],
   ["torch.eye(2, 3, dtype=torch.int64)", () => eye(2, 3, { dtype: "int64" })],
@@ -108,13 +114,22 @@ describe("defaults", () => {
 describe("refusals", () => {
   test.each([
     ["a negative size", () => zeros([-1]), "ERR_SHAPE", /Dimension size must be non-negative/],
-    ["a size for a shape", () => zeros(2 as never), "ERR_ARGUMENT", /argument 'size': expected an array/],
+    ["a size for a shape", () => zeros(2 as never), "ERR_ARGUMENT", /^zeros\(shape\): expected an array of sizes, as in zeros\(\[2, 3\]\), got the number 2$/],
+    ["sizes for a shape", () => randn(2 as never, 3 as never), "ERR_ARGUMENT", /^randn\(shape\): expected an array of sizes, as in randn\(\[2, 3\]\)/],
+    ["a misspelt option", () => zeros([2], { requires_grad: true } as never), "ERR_ARGUMENT", /^zeros: unknown option 'requires_grad'; the options are dtype, device, requiresGrad$/],
+    ["a misspelt option of a draw", () => rand([2], { gen: 1 } as never), "ERR_ARGUMENT", /^rand: unknown option 'gen'; the options are dtype, device, requiresGrad, generator$/],
+    ["a misspelt option of a Like form", () => onesLike(zeros([2]), { foo: 1 } as never), "ERR_ARGUMENT", /^onesLike: unknown option 'foo'; the options are dtype, device, layout, memoryFormat, requiresGrad$/],
+    ["a dtype for options", () => zeros([2], "float64" as never), "ERR_ARGUMENT", /^zeros: options: expected an object with any of dtype, device, requiresGrad, got the string "float64"$/],
+    ["null for options", () => zeros([2], null as never), "ERR_ARGUMENT", /^zeros: options: expected an object .*, got null$/],
+    ["a dtype for arange's options", () => arange(3, "float64" as never), "ERR_ARGUMENT", /^arange: options: expected an object/],
+    ["too many bounds", () => arange(0, 1, 1, 1 as never), "ERR_ARGUMENT", /^arange: options: expected an object .*, got the number 1$/],
+    ["a second object", () => (arange as (...args: unknown[]) => unknown)(3, {}, {}), "ERR_ARGUMENT", /^arange\(start, end, step\): expected numbers or bigints, then options, got an object/],
     ["a broken size", () => zeros([1.5]), "ERR_ARGUMENT", /got the number 1\.5 at index 0/],
     ["an unknown dtype", () => zeros([2], { dtype: "float" as never }), "ERR_ARGUMENT", /argument 'dtype'/],
     ["no bound", () => arange(undefined as never), "ERR_ARGUMENT", /^arange\(end\): expected a number or bigint, got undefined/],
     ["a step that leads away", () => arange(0, 5, -1), "ERR_ARGUMENT", /upper bound and lower bound inconsistent with step sign/],
     ["an empty range", () => randint(5, 5, [1]), "ERR_ARGUMENT", /random_ expects 'from' to be less than 'to'/],
-    ["gradients of integers", () => ones([1], { dtype: "int64", requiresGrad: true }), "ERR_DTYPE", /floating-point or complex/],
+    ["gradients of integers", () => ones([1], { dtype: "int64", requiresGrad: true }), "ERR_DTYPE", /^ones: requiresGrad: expected a floating-point or complex dtype for a gradient, got int64$/],
     ["no generator", () => rand([1], { generator: {} as never }), "ERR_ARGUMENT", /argument 'generator': expected a Generator/],
     ["a device that is not there", () => zeros([1], { device: "cuda:99" }), "ERR_DEVICE", /./],
     ["a negative count", () => linspace(0, 1, -1), "ERR_ARGUMENT", /number of steps must be non-negative/],

@@ -4,6 +4,8 @@ import {
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { expectError } from "../data/errors.js";
+import { hasTorch } from "../reference/oracle.js";
+import { encode, evaluatedByPytorch } from "./pytorch.js";
 
 function inScope(body: () => void): () => void {
   return () => scope(body);
@@ -55,6 +57,15 @@ describe("tensor(data)", () => {
     expect(tensor([1, -1], { dtype: "int64" }).toArray()).toEqual([1, -1]);
   }));
 
+  test("rows may be typed arrays of one class", inScope(() => {
+    const rows = tensor([Float64Array.of(1, 2), Float64Array.of(3, 4)]);
+    expect([rows.dtype, rows.toArray(), tensor([[Int8Array.of(-1)], [Int8Array.of(2)]]).shape]).toEqual(["float64", [[1, 2], [3, 4]], [2, 1, 1]]);
+    expect([tensor([BigInt64Array.of(2n ** 60n + 1n)]).toArray(), tensor([Int16Array.of(300)], { dtype: "uint8" }).toArray()]).toEqual([[[2n ** 60n + 1n]], [[44]]]);
+    expectError(() => tensor([Float64Array.of(1), Float32Array.of(1)] as never), "ERR_ARGUMENT", /^tensor\(data\): expected plain arrays, or typed arrays of one class, at the innermost level, got a Float32Array$/);
+    expectError(() => tensor([Float64Array.of(1), Float64Array.of(1, 2)]), "ERR_SHAPE", /irregular: expected length 1 at depth 1, got 2/);
+    expectError(() => tensor([Float64Array.of(1), [1]] as never), "ERR_ARGUMENT", /got an array of length 1$/);
+  }));
+
   test.each([
     [[[1, 2], [3]], "ERR_SHAPE", /nested arrays are irregular: expected length 2 at depth 1, got 1/],
     [[1, [2]], "ERR_SHAPE", /irregular: found an array at depth 1 where numbers are expected/],
@@ -71,14 +82,52 @@ describe("tensor(data)", () => {
     expectError(() => tensor([1, 2, 3], { shape: [2, 2] }), "ERR_SHAPE", /shape \[2, 2\] holds 4 elements, but the data has 3/);
     expectError(() => tensor([1], { shape: [-1] }), "ERR_ARGUMENT", /tensor: shape: expected an array of integers >= 0, got an array of length 1/);
     expectError(() => tensor([1], { dtype: "float" as never }), "ERR_ARGUMENT", /tensor: dtype: expected a dtype such as "float32", got the string "float"/);
-    expectError(() => tensor([1.5], { dtype: "int64" }), "ERR_ARGUMENT", /element 0: expected a safe integer or bigint for dtype int64, got the number 1\.5/);
+    expectError(() => tensor([1], { requires_grad: true } as never), "ERR_ARGUMENT", /^tensor: unknown option 'requires_grad'; the options are dtype, shape, device, requiresGrad$/);
+    expectError(() => tensor([1], "float64" as never), "ERR_ARGUMENT", /^tensor: options: expected an object with any of dtype, shape, device, requiresGrad, got the string "float64"$/);
+    expectError(() => tensor([1], null as never), "ERR_ARGUMENT", /^tensor: options: expected an object .*, got null$/);
     expectError(() => tensor([complex(1, 1)], { dtype: "float32" }), "ERR_ARGUMENT", /element 0: expected a real number for dtype float32/);
-    expectError(() => tensor([1n], { requiresGrad: true }), "ERR_DTYPE", /expected a floating-point or complex dtype for a gradient/);
+    expectError(() => tensor([1n], { requiresGrad: true }), "ERR_DTYPE", /^tensor: requiresGrad: expected a floating-point or complex dtype for a gradient, got int64$/);
     expectError(() => tensor([1], { requiresGrad: 1 as never }), "ERR_ARGUMENT", /requiresGrad: expected a boolean, got the number 1/);
     expectError(() => tensor(tensor([1]) as never), "ERR_ARGUMENT", /data is a Tensor already; use t\.clone\(\) or t\.to/);
+    expectError(() => tensor([tensor(1), tensor(2)] as never), "ERR_ARGUMENT", /^tensor\(data\): data holds Tensors; join them with stack\(tensors\) or cat\(tensors\)$/);
     expectError(() => new Tensor([1] as never), "ERR_ARGUMENT", /new Tensor\(\) is not for data/);
   }));
 });
+
+const INTEGERS: readonly DType[] = ["uint8", "int8", "int16", "int32", "int64", "uint16", "uint32"];
+const NUMBERS: readonly (number | bigint | boolean)[] = [
+  300, -1, 1.7, -1.7, -0.5, 1e18, 3e9, 70000, NaN, Infinity, 1e30, 127.5, 128, 255.5, -128, -129, 65535, 65536, 2 ** 31, -(2 ** 31), 2 ** 32, 2n ** 31n,
+  -(2n ** 31n) - 1n, 2n ** 63n - 1n, -(2n ** 63n), true, -255, -256,
+];
+
+describe.skipIf(!hasTorch)("as PyTorch", { timeout: 60_000 }, () => {
+  test("numbers in integer dtypes: fractions are cut, what does not fit is refused", inScope(() => {
+    const cases = INTEGERS.flatMap((dtype) => NUMBERS.map((value) => ({ dtype, value })));
+    const python = (value: number | bigint | boolean): string =>
+      typeof value === "boolean" ? "True" : typeof value === "bigint" || Number.isSafeInteger(value) ? String(value) : `float("${value}")`;
+    const theirs = evaluatedByPytorch(cases.map(({ dtype, value }) => `torch.tensor([${python(value)}], dtype=torch.${dtype})`));
+    const ours = cases.map(({ dtype, value }) => {
+      try {
+        return encode(tensor([value], { dtype }));
+      } catch (error) {
+        expect([(error as DgsamError).code, (error as Error).message]).toEqual(["ERR_ARGUMENT", expect.stringMatching(`^tensor\\(data\\): element 0: expected a number from .* for dtype ${dtype}, got `)]);
+        return { error: "RuntimeError" };
+      }
+    });
+    expect(ours.map((each, i) => [cases[i], each])).toEqual(theirs.map((each, i) => [cases[i], each]));
+    expect(theirs.filter((each) => "error" in each).length).toBeGreaterThan(60);
+  }));
+
+  test("typed arrays of another dtype are converted, as NumPy's are", inScope(() => {
+    expect([tensor(Int32Array.of(300, -1), { dtype: "uint8" }).toArray(), tensor(Float64Array.of(1.7, -1.7), { dtype: "int64" }).toArray()]).toEqual([[44, 255], [1, -1]]);
+  }));
+});
+
+test("uint64 takes numbers from 0 to 2^64-1", inScope(() => {
+  expect(tensor([2n ** 64n - 1n, 1.5, true, 2 ** 63], { dtype: "uint64" }).toArray()).toEqual([2n ** 64n - 1n, 1, 1, 2n ** 63n]);
+  for (const value of [-1, 2 ** 64, 2n ** 64n, NaN]) expectError(() => tensor([value], { dtype: "uint64" }), "ERR_ARGUMENT", /expected a number from 0 to 18446744073709551615 for dtype uint64, got /);
+  expectError(() => tensor([2 ** 63], { dtype: "int64" }), "ERR_ARGUMENT", /for dtype int64, got the number 9223372036854776000/);
+}));
 
 const leaf = fc.float({ noNaN: true });
 const nested = fc.array(fc.integer({ min: 1, max: 4 }), { maxLength: 4 }).chain((shape) =>
@@ -173,7 +222,7 @@ describe("fromBytes", () => {
 
   test("refuses what does not fit", () => {
     expectError(() => fromBytes(new Uint8Array(3), { dtype: "int16" }), "ERR_SHAPE", /^fromBytes: 3 bytes are not a whole number of int16 elements of 2 bytes/);
-    expectError(() => fromBytes(new Uint8Array(4), { dtype: "int16", shape: [3] }), "ERR_SHAPE", /expected as many bytes as shape \[3\] of dtype int16 holds, got 4/);
+    expectError(() => fromBytes(new Uint8Array(4), { dtype: "int16", shape: [3] }), "ERR_SHAPE", /^fromBytes: shape \[3\] of dtype int16 holds 6 bytes, got 4$/);
     expectError(() => fromBytes(new Uint8Array(4), { shape: [2 ** 40, 2 ** 40] }), "ERR_SHAPE", /got 4/);
     expectError(() => fromBytes("abc" as never), "ERR_ARGUMENT", /expected an ArrayBuffer, Buffer or typed array, got the string "abc"/);
     expectError(() => fromBytes(new Uint8Array(2), { dtype: "int17" as never }), "ERR_ARGUMENT", /fromBytes: dtype: expected a dtype/);

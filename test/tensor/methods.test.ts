@@ -140,6 +140,32 @@ describe("free functions", () => {
   });
 });
 
+describe("undefined", () => {
+  test("behind a method's arguments is as if left out", () => {
+    scope(() => {
+      const inputs = makeInputs();
+      for (const call of METHOD_CALLS.filter(([, method]) => method !== "view")) {
+        const [self, ...args] = argumentsOf(call, inputs);
+        expect([call, encode((self as unknown as Record<string, Method>)[call[1]]!(...args, undefined, undefined))]).toEqual([call, encode(callMethod(call, inputs))]);
+      }
+    });
+  });
+
+  test("takes the schema's default: by position, by name, and before options", () => {
+    scope(() => {
+      const x = tensor([[1, 2], [3, 5]]);
+      const { aten } = dgsam.ops;
+      const sums = [x.sum(undefined), x.sum({ dim: undefined } as never), aten.sum(x, undefined), aten.sum(x, { dim: undefined, keepdim: undefined } as never)];
+      expect(sums.map((each) => each.item())).toEqual([11, 11, 11, 11]);
+      expect([aten.add(x, x, undefined).toArray(), x.add(1, { alpha: undefined } as never).toArray()]).toEqual([[[2, 4], [6, 10]], [[2, 3], [4, 6]]]);
+      expect((x.max as Method)(undefined)).toHaveProperty("shape", []);
+      expect((x.softmax as Method)(0, undefined, { dtype: "float64" })).toHaveProperty("dtype", "float64");
+      expectError(() => (x.sum as Method)({ dims: 1, dim: undefined }), "ERR_ARGUMENT", /there is no argument 'dims'/);
+      expectError(() => (x.matmul as Method)(undefined), "ERR_ARGUMENT", /argument 'other' is missing/);
+    });
+  });
+});
+
 describe("methods", () => {
   test("about 200 of them, each called in these tests", () => {
     const elsewhere = new Set([
@@ -219,8 +245,20 @@ describe("methods", () => {
       const x = randn([2, 3]);
       expect([x.size(), x.size(1), x.size(-2)]).toEqual([[2, 3], 3, 2]);
       expectError(() => x.size(2), "ERR_SHAPE", /^size\(dim\): expected a dimension from -2 to 1 of shape \[2, 3\], got 2$/);
-      expectError(() => x.size(0.5), "ERR_SHAPE", /got 0\.5/);
+      for (const dim of [0.5, "a", null]) expectError(() => x.size(dim as never), "ERR_ARGUMENT", /^size\(dim\): expected an integer, got /);
     });
+  });
+
+  test("unique refuses options that there are not", () => {
+    scope(() => {
+      expectError(() => tensor([1]).unique({ returnCounts: true } as never), "ERR_ARGUMENT", /^unique: unknown option 'returnCounts'; the options are dim, sorted$/);
+      expectError(() => tensor([1]).unique(null as never), "ERR_ARGUMENT", /^unique: options: expected an object .*, got null$/);
+    });
+  });
+
+  test("called on anything but a tensor are DgsamErrors", () => {
+    for (const name of ["item", "toArray", "data", "toBytes", "size", "isComplex", "isFloatingPoint"] as const)
+      expectError(() => Tensor.prototype[name].call({} as never), "ERR_ARGUMENT", new RegExp(`^${name}\\(\\): this: expected a Tensor, got an object`));
   });
 
   test("unique frees what it does not return", () => {
@@ -278,6 +316,9 @@ describe("to", () => {
       expectError(() => x.to(3 as never), "ERR_ARGUMENT", /^to\(\.\.\.\): expected a dtype, a device, a Tensor or options, got the number 3$/);
       expectError(() => x.to("float33!"), "ERR_ARGUMENT", /argument 'device': expected a device such as "cpu" or "cuda:0", or null, got the string "float33!"/);
       expectError(() => x.to({ dtype: "float33" as never }), "ERR_ARGUMENT", /argument 'dtype'/);
+      expectError(() => x.to({ dtyp: "float64" } as never), "ERR_ARGUMENT", /^to: unknown option 'dtyp'; the options are dtype, device, copy, nonBlocking, memoryFormat$/);
+      expectError(() => x.to("float64", { foo: 1 } as never), "ERR_ARGUMENT", /^to: unknown option 'foo'; the options are device, copy, nonBlocking, memoryFormat$/);
+      expectError(() => x.to("float64", null as never), "ERR_ARGUMENT", /^to: options: expected an object .*, got null$/);
       expectError(() => x.type("cpu" as never), "ERR_ARGUMENT", /^type\(dtype\): expected a dtype such as "float32", got the string "cpu"$/);
     });
   });

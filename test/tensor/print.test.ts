@@ -167,6 +167,7 @@ describe("text", () => {
     expectError(() => setPrintOptions({ precision: 1.5 }), "ERR_ARGUMENT", /^setPrintOptions: precision: expected an integer from 0 to 40, got the number 1\.5$/);
     expectError(() => setPrintOptions({ sciMode: "on" as never }), "ERR_ARGUMENT", /sciMode: expected a boolean or null/);
     expectError(() => setPrintOptions({ edgeItems: 0 }), "ERR_ARGUMENT", /edgeItems: expected an integer >= 1/);
-    expectError(() => setPrintOptions({ lineLength: 3 } as never), "ERR_ARGUMENT", /expected options among precision, .*got the string "lineLength"/);
+    expectError(() => setPrintOptions({ lineLength: 3 } as never), "ERR_ARGUMENT", /^setPrintOptions: unknown option 'lineLength'; the options are precision, /);
+    for (const options of [undefined, null, 3]) expectError(() => setPrintOptions(options as never), "ERR_ARGUMENT", /^setPrintOptions[:(].*expected an object/);
   });
 });

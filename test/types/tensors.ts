@@ -1,7 +1,7 @@
 /** What the types of tensors promise; compiled by types.test.ts, never run. */
 import {
-  add, arange, cat, complex, conv2d, einsum, fromBytes, full, grad, maxPool2d, ops, randint, randn, scope, scopeAsync, softmax, split, stack, sum, tensor,
-  where, zeros, zerosLike, type DType, type Tensor,
+  add, arange, cat, complex, conv2d, double, einsum, fromBytes, full, grad, maxPool2d, ops, randint, randn, scope, scopeAsync, softmax, split, stack, sum, tensor,
+  where, zeros, zerosLike, type ComplexValue, type DType, type NestedArray, type Tensor,
 } from "dgsam";
 import { expectTypeOf } from "vitest";
 
@@ -20,8 +20,39 @@ expectTypeOf(randint(5, [2])).toEqualTypeOf<Tensor<"int64">>();
 expectTypeOf(tensor([1, 2], { dtype: "bfloat16" })).toEqualTypeOf<Tensor<"bfloat16">>();
 expectTypeOf(fromBytes(new Uint8Array(4))).toEqualTypeOf<Tensor<"uint8">>();
 expectTypeOf(zerosLike(f64)).toEqualTypeOf<Tensor<"float64">>();
-expectTypeOf(full([1], 1n)).toEqualTypeOf<Tensor>();
-expectTypeOf(arange(3)).toEqualTypeOf<Tensor>();
+
+// So do the data: numbers, bigints, booleans, complex numbers, typed arrays, nested or not.
+expectTypeOf(tensor(1)).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(tensor([[1, 2], [3, 4]])).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(tensor([1, 2], { requiresGrad: true, shape: [2, 1] })).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(tensor([[[1n]]])).toEqualTypeOf<Tensor<"int64">>();
+expectTypeOf(tensor([true, false])).toEqualTypeOf<Tensor<"bool">>();
+expectTypeOf(tensor(false)).toEqualTypeOf<Tensor<"bool">>();
+expectTypeOf(tensor(complex(1, 2))).toEqualTypeOf<Tensor<"complex64">>();
+expectTypeOf(tensor([{ re: 1, im: 2 }])).toEqualTypeOf<Tensor<"complex64">>();
+expectTypeOf(tensor([])).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(tensor(new Float64Array(1))).toEqualTypeOf<Tensor<"float64">>();
+expectTypeOf(tensor(new BigInt64Array(1))).toEqualTypeOf<Tensor<"int64">>();
+expectTypeOf(tensor(new Uint8ClampedArray(1))).toEqualTypeOf<Tensor<"uint8">>();
+expectTypeOf(tensor(Buffer.alloc(1))).toEqualTypeOf<Tensor<"uint8">>();
+expectTypeOf(tensor([new Int16Array(1), new Int16Array(1)])).toEqualTypeOf<Tensor<"int16">>();
+expectTypeOf(tensor(new Float32Array(1), { dtype: "float64" })).toEqualTypeOf<Tensor<"float64">>();
+expectTypeOf(tensor([1, 2n])).toEqualTypeOf<Tensor>();
+declare const nested: NestedArray;
+expectTypeOf(tensor(nested)).toEqualTypeOf<Tensor>();
+expectTypeOf(tensor(JSON.parse("1"))).toEqualTypeOf<Tensor>();
+declare const rows: number[][] | Float32Array;
+expectTypeOf(tensor(rows)).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(full([1], 1)).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(full([1], 1n)).toEqualTypeOf<Tensor<"int64">>();
+expectTypeOf(full([1], true, { requiresGrad: false })).toEqualTypeOf<Tensor<"bool">>();
+expectTypeOf(full([1], double(1))).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(full([1], complex(0, 1))).toEqualTypeOf<Tensor<"complex64">>();
+expectTypeOf(full([1], 1, { dtype: "uint8" })).toEqualTypeOf<Tensor<"uint8">>();
+expectTypeOf(arange(3)).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(arange(0, 3, 0.5, { requiresGrad: true })).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(arange(3n)).toEqualTypeOf<Tensor<"int64">>();
+expectTypeOf(arange(1, 3, { dtype: "int8" })).toEqualTypeOf<Tensor<"int8">>();
 
 // A tensor of a known dtype is a tensor.
 expectTypeOf(f32).toExtend<Tensor>();
@@ -42,6 +73,12 @@ expectTypeOf(f32.data()).toEqualTypeOf<Float32Array>();
 expectTypeOf(i64.data()).toEqualTypeOf<BigInt64Array>();
 expectTypeOf(mask.data()).toEqualTypeOf<Uint8Array>();
 expectTypeOf(z.data()).toEqualTypeOf<Float32Array>();
+expectTypeOf(f32.item()).toEqualTypeOf<number>();
+expectTypeOf(i64.item()).toEqualTypeOf<number | bigint>();
+expectTypeOf(mask.item()).toEqualTypeOf<boolean>();
+expectTypeOf(z.item()).toEqualTypeOf<ComplexValue>();
+expectTypeOf(any.item()).toEqualTypeOf<number | bigint | boolean | ComplexValue>();
+expectTypeOf(f32.sum().item()).toEqualTypeOf<number>();
 expectTypeOf(f32.size()).toEqualTypeOf<number[]>();
 expectTypeOf(f32.size(0)).toEqualTypeOf<number>();
 
@@ -117,7 +154,19 @@ expectTypeOf(ops.aten.add(f32, { other: 1, alpha: 2 })).toEqualTypeOf<Tensor>();
 expectTypeOf(scope(() => ({ loss: f32.sum() }))).toEqualTypeOf<{ loss: Tensor<"float32"> }>();
 expectTypeOf(scopeAsync(async () => 1)).toEqualTypeOf<Promise<number>>();
 
+f32.backward();
+f32.backward({ retainGraph: true, gradient: f32, inputs: f32 });
+f32.backward(null, { createGraph: true });
+
 // What must not compile.
+// @ts-expect-error options are camelCase
+f32.backward({ retain_graph: true });
+// @ts-expect-error text is no data
+tensor("1");
+// @ts-expect-error tensors are joined by stack()
+tensor([f32, f32]);
+// @ts-expect-error no such option
+tensor([1], { requires_grad: true });
 // @ts-expect-error a dtype that does not exist
 zeros([2], { dtype: "float33" });
 // @ts-expect-error a shape is an array

@@ -1,8 +1,9 @@
 /** Reaching into a tensor as into an array: sizes, parts, iteration, transposes, choice by a condition. */
 
-import { DgsamError } from "../../errors.js";
+import { argumentError, DgsamError } from "../../errors.js";
 import type { DType } from "../dtype.js";
 import { ops } from "../operators.js";
+import { checkOptions } from "../options.js";
 import { Tensor } from "../tensor.js";
 import { addMethods, defineMember } from "./define.js";
 import type { TensorLike } from "./types.js";
@@ -25,7 +26,7 @@ declare module "../tensor.js" {
     size(dim: number): number;
     /**
      * The part at one index of the first dimension, as a view: `x[index]` in Python.
-     * @throws DgsamError `ERR_SHAPE` for an index out of range or a scalar
+     * @throws DgsamError `ERR_ARGUMENT` for an index out of range, `ERR_SHAPE` for a scalar
      */
     get(index: number): Tensor<D>;
     /**
@@ -53,10 +54,12 @@ declare module "../tensor.js" {
 
 defineMember("size", {
   value(this: Tensor, dim?: number): number | number[] {
+    if (!(this instanceof Tensor)) throw argumentError("size(): this", "a Tensor", this);
     const { shape } = this;
     if (dim === undefined) return shape;
+    if (!Number.isInteger(dim)) throw argumentError("size(dim)", "an integer", dim);
     const size = shape.at(dim);
-    if (size === undefined || !Number.isInteger(dim) || dim < -shape.length)
+    if (size === undefined || dim < -shape.length)
       throw new DgsamError("ERR_SHAPE", `size(dim): expected a dimension from ${-shape.length} to ${shape.length - 1} of shape [${shape.join(", ")}], got ${dim}`);
     return size;
   },
@@ -75,8 +78,8 @@ defineMember("where", {
 });
 
 /** {@link Tensor.unique} as a function. */
-export function unique<D extends DType>(input: Tensor<D>, options: UniqueOptions = {}): Tensor<D> {
-  const { dim, sorted } = options;
+export function unique<D extends DType>(input: Tensor<D>, options?: UniqueOptions): Tensor<D> {
+  const { dim, sorted } = checkOptions("unique", options, ["dim", "sorted"]);
   const made: Tensor[] = dim === undefined ? ops.aten._unique2(input, { sorted }) : ops.aten.unique_dim(input, dim, { sorted });
   const [values, ...rest] = made as [Tensor, ...Tensor[]];
   for (const each of rest) each.dispose();

@@ -7,6 +7,7 @@
 import { argumentError } from "../../errors.js";
 import { dtypeCode, isComplex, isFloatingPoint, type Device, type DType, type MemoryFormat } from "../dtype.js";
 import { ops } from "../operators.js";
+import { checkOptions } from "../options.js";
 import { Tensor } from "../tensor.js";
 import { addMethods, defineMember, operator } from "./define.js";
 
@@ -103,17 +104,31 @@ function isDtype(value: unknown): value is DType {
   return typeof value === "string" && dtypeCode(value) !== undefined;
 }
 
-/** Sorts out the forms of `to()`. */
+const TO_OPTIONS = ["dtype", "device", "copy", "nonBlocking", "memoryFormat"] as const;
+
+/** Sorts out the forms of `to()`: what is named by position, then the options that are left. */
 function targetOf(args: readonly unknown[]): ToOptions {
-  const [first, second, third] = args;
-  if (typeof first === "string") {
-    if (isDtype(first)) return { ...(second as ToOptions | undefined), dtype: first };
-    if (typeof second === "string") return { ...(third as ToOptions | undefined), device: first, dtype: second as DType };
-    return { ...(second as ToOptions | undefined), device: first };
+  const [first, second] = args;
+  const target: ToOptions = {};
+  let given = 1;
+  if (isDtype(first)) {
+    target.dtype = first;
+  } else if (typeof first === "string") {
+    target.device = first;
+    if (typeof second === "string") {
+      target.dtype = second as DType;
+      given = 2;
+    }
+  } else if (first instanceof Tensor) {
+    target.dtype = first.dtype;
+    target.device = first.device;
+  } else if (typeof first === "object" && first !== null) {
+    given = 0;
+  } else {
+    throw argumentError("to(...)", "a dtype, a device, a Tensor or options", first);
   }
-  if (first instanceof Tensor) return { ...(second as ToOptions | undefined), dtype: first.dtype, device: first.device };
-  if (typeof first !== "object" || first === null) throw argumentError("to(...)", "a dtype, a device, a Tensor or options", first);
-  return first;
+  const left = TO_OPTIONS.filter((option) => target[option] === undefined);
+  return { ...target, ...checkOptions("to", args[given] as ToOptions | undefined, left) };
 }
 
 defineMember("to", {
@@ -152,15 +167,21 @@ defineMember("cuda", {
   },
 });
 
+/** Methods may be called on anything: `Tensor.prototype.isComplex.call({})`. */
+function dtypeOf(name: string, self: Tensor): DType {
+  if (!(self instanceof Tensor)) throw argumentError(`${name}: this`, "a Tensor", self);
+  return self.dtype;
+}
+
 defineMember("isFloatingPoint", {
   value(this: Tensor) {
-    return isFloatingPoint(this.dtype);
+    return isFloatingPoint(dtypeOf("isFloatingPoint()", this));
   },
 });
 
 defineMember("isComplex", {
   value(this: Tensor) {
-    return isComplex(this.dtype);
+    return isComplex(dtypeOf("isComplex()", this));
   },
 });
 

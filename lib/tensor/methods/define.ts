@@ -5,7 +5,7 @@
  * of a second. Arguments go through as they are, so mistakes get the door's own messages (operators.ts, explain.ts).
  */
 
-import { keywordArguments, operatorSchemas, ops, type OperatorFunction } from "../operators.js";
+import { cutUndefined, keywordArguments, operatorSchemas, ops, type OperatorFunction } from "../operators.js";
 import type { AtenOperators } from "../operators.generated.js";
 import { Tensor } from "../tensor.js";
 
@@ -19,6 +19,7 @@ function snakeCase(name: string): string {
 /** Options come in camelCase, keyword arguments are in snake_case. Operators whose names are single words skip this. */
 function withCamelCaseOptions(call: OperatorFunction): OperatorFunction {
   return (...args) => {
+    cutUndefined(args);
     const options = keywordArguments(args);
     if (options !== undefined)
       args[args.length - 1] = Object.fromEntries(Object.entries(options).map(([name, value]) => [snakeCase(name), value]));

@@ -11,7 +11,7 @@ export * from "./indexing.js";
 import "./in-place.js";
 export * from "./linear-algebra.js";
 export * from "./pointwise.js";
-import "./random.js";
+export * from "./random.js";
 export * from "./reduction.js";
 export * from "./scan.js";
 export * from "./shape.js";
