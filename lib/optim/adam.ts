@@ -11,9 +11,10 @@
  */
 
 import { argumentError } from "../errors.js";
-import { ops, zeros } from "../tensor/index.js";
+import { keep, ops, zeros } from "../tensor/index.js";
+import { checkBoolean, checkNumber } from "./checks.js";
 import { once } from "./once.js";
-import { checkBoolean, checkNumber, Optimizer, type ParamGroup, type ParamsInput } from "./optimizer.js";
+import { Optimizer, type ParamGroup, type ParamsInput } from "./optimizer.js";
 
 export interface AdamOptions {
   /** Learning rate. Default 1e-3. */
@@ -47,6 +48,10 @@ abstract class AdamFamily extends Optimizer<AdamOptions> {
     checkBoolean(name, "maximize", options.maximize);
   }
 
+  protected stateNames({ amsgrad }: AdamOptions): readonly string[] {
+    return amsgrad ? ["step", "expAvg", "expAvgSq", "maxExpAvgSq"] : ["step", "expAvg", "expAvgSq"];
+  }
+
   protected update(group: ParamGroup<AdamOptions>): void {
     for (const parameter of this.newcomers(group))
       this.begin(parameter, {
@@ -54,10 +59,11 @@ abstract class AdamFamily extends Optimizer<AdamOptions> {
         step: zeros([], { device: parameter.device }),
         expAvg: ops.aten["zeros_like.default"](parameter),
         expAvgSq: ops.aten["zeros_like.default"](parameter),
-        ...(group.amsgrad ? { maxExpAvgSq: ops.aten["zeros_like.default"](parameter) } : {}),
       });
     const parameters = group.params.filter((parameter) => this.state.has(parameter));
     const states = parameters.map((parameter) => this.state.get(parameter)!);
+    // Also of a parameter that had its first steps without amsgrad.
+    if (group.amsgrad) states.forEach((state) => (state.maxExpAvgSq ??= keep(ops.aten["zeros_like.default"](state.expAvg!))));
     adam()(
       parameters,
       states.map((state) => state.expAvg!),

@@ -6,7 +6,7 @@
  * that gather, one sum of gradients; both are made once and are not state.
  */
 
-import { DgsamError } from "../errors.js";
+import { argumentError, DgsamError } from "../errors.js";
 import { gradients as readGradients, keep, noGrad, ops, setGradients, type Tensor } from "../tensor/index.js";
 import { NonFinite } from "./closures.js";
 import { once } from "./once.js";
@@ -74,10 +74,16 @@ export class Climb {
         rho[count++] = group.rho;
       }
     }
+    const wrong = rho.find((radius) => !(radius >= 0 && radius < Infinity));
+    if (wrong !== undefined) throw argumentError("paramGroups: rho", "a finite number >= 0", wrong);
     if (!changed && count === parameters.length) return;
     parameters.length = count;
     rho.length = count;
     this.seen = parameters.map(() => false);
+    this.dropScratch();
+  }
+
+  private dropScratch(): void {
     for (const each of [...this.saved, ...this.sums]) each.dispose();
     this.saved = [];
     this.sums = [];
@@ -93,19 +99,34 @@ export class Climb {
    * Climbs by rho along `grad`, from where the last ascent ended; the first one saves the parameters.
    *
    * @returns the norm of the gradient
-   * @throws NonFinite when it is not finite; nothing has moved then
+   * @throws NonFinite when it is not finite; nothing has moved then, nor when a first ascent throws anything else
    */
   ascend({ accumulate }: AscendOptions): number {
     const first = !this.climbing;
     if (first) this.beginSum();
-    const sums = accumulate ? this.scratch(this.sums) : NONE;
-    const saved = this.scratch(this.saved);
-    // From here the parameters may have moved, so that restore() has to bring them back.
-    this.climbing = true;
-    const [norm, gradients] = operators().climb(this.parameters, saved, sums, this.rho, { first, adaptive: this.adaptive });
+    const [norm, gradients] = first ? this.leave(accumulate) : this.move(accumulate, false);
     const value = finite(norm);
+    this.climbing = true;
     if (accumulate) this.note(gradients);
     return value;
+  }
+
+  private move(accumulate: boolean, first: boolean): [norm: number, gradients: number | bigint] {
+    const sums = accumulate ? this.scratch(this.sums) : NONE;
+    return operators().climb(this.parameters, this.scratch(this.saved), sums, this.rho, { first, adaptive: this.adaptive });
+  }
+
+  /** The first ascent of a step. */
+  private leave(accumulate: boolean): [norm: number, gradients: number | bigint] {
+    const hadScratch = this.saved.length > 0;
+    try {
+      return this.move(accumulate, true);
+    } catch (error) {
+      // The scratch may be of another dtype or device than the parameters, if they were converted since the last step.
+      if (!hadScratch || !(error instanceof DgsamError) || (error.code !== "ERR_DTYPE" && error.code !== "ERR_DEVICE" && error.code !== "ERR_SHAPE")) throw error;
+      this.dropScratch();
+      return this.move(accumulate, true);
+    }
   }
 
   /** Adds `grad` to the sum without moving. Returns its norm; throws NonFinite. */
@@ -134,14 +155,16 @@ export class Climb {
    * times `scale`. A parameter that never had a gradient has none.
    *
    * @returns the norm of the present gradient
-   * @throws NonFinite when it is not finite; the parameters are restored then
+   * @throws NonFinite when it is not finite, or the sum is not; the parameters are restored then
    */
   gather(scale: number): number {
-    const { parameters, sums } = this;
-    if (!this.summing) operators().accumulate(this.parameters, this.scratch(sums), { first: true });
-    const [norm, gradients] = operators().gather(parameters, this.saved, sums, scale);
+    const { parameters } = this;
+    const sums = this.scratch(this.sums);
+    if (!this.summing) ops.aten["_foreach_zero_.default"](sums);
+    const [norm, gathered, gradients] = operators().gather(parameters, this.saved, sums, scale);
     this.climbing = false;
     const value = finite(norm);
+    if (!Number.isFinite(gathered)) throw new NonFinite("sum of gradients with that", gathered);
     if (gradients !== parameters.length) this.setMissing(scale);
     return value;
   }
@@ -151,13 +174,15 @@ export class Climb {
     const gradients = readGradients(this.parameters);
     const complete = gradients.map((gradient, i) => gradient ?? (this.allSeen || this.seen[i] ? ops.aten["mul.Scalar"](this.sums[i]!, scale) : null));
     setGradients(this.parameters, complete);
+    this.checkGradients();
   }
 
   /** Ends the climb, also after a failure: restores the parameters if they were moved. `grad` stays. */
   restore(): void {
     if (!this.climbing) return;
-    operators().restore(this.parameters, this.saved);
+    // Also when it fails, say because a closure converted the parameters: it would fail for ever.
     this.climbing = false;
+    operators().restore(this.parameters, this.saved);
   }
 
   /** Throws NonFinite when `grad` is not finite. */

@@ -19,11 +19,13 @@
  */
 
 import { argumentError, DgsamError } from "../errors.js";
-import { scope } from "../tensor/index.js";
+import { keep, scope } from "../tensor/index.js";
+import { checkBoolean, checkChoice, isRecord } from "./checks.js";
 import { checkClosure, differentiate, NonFinite, type Closure } from "./closures.js";
 import { DomainOrder, type DomainOrderState } from "./domain-order.js";
-import { checkBoolean, type OptimizerLike } from "./optimizer.js";
-import { checkChoice, SharpnessAware, type OptimizerClass, type WrapperOptions, type WrapperParams } from "./wrapper.js";
+import type { OptimizerLike } from "./optimizer.js";
+import type { BufferCopies } from "./statistics.js";
+import { SharpnessAware, type OptimizerClass, type WrapperOptions, type WrapperParams } from "./wrapper.js";
 
 export interface DGSAMOptions extends WrapperOptions {
   /** The domains' order in a step: drawn anew each time (default), or as the closures come. */
@@ -49,11 +51,13 @@ export interface DGSAMResult {
 
 const OWN_OPTIONS = ["order", "reuse", "reduction", "seed"] as const;
 
-/** Where the open form stands: the order it gave, how many ascents were made, whether a pass was not finite. */
+/** Where the open form stands: the order it gave, how many ascents were made, whether a pass was not finite; and what was before. */
 interface OpenStep {
   readonly order: number[];
   ascents: number;
   skipping: boolean;
+  readonly generator: DomainOrderState;
+  readonly buffers: BufferCopies;
 }
 
 export class DGSAM<B extends OptimizerLike = OptimizerLike, O = Record<string, unknown>> extends SharpnessAware<B, O> {
@@ -84,34 +88,41 @@ export class DGSAM<B extends OptimizerLike = OptimizerLike, O = Record<string, u
    * first in the order is called twice. Afterwards `grad` holds G.
    *
    * @throws DgsamError `ERR_NON_FINITE` naming the domain (see `policy`), `ERR_STATE` when a closure called `backward()`,
-   *   `ERR_ARGUMENT`; then parameters, buffers and state are as before
+   *   `ERR_ARGUMENT`; then parameters, buffers and state, that of the order's generator included, are as before
    */
   step(closures: readonly Closure[]): DGSAMResult {
     if (!Array.isArray(closures) || closures.length === 0) throw argumentError("DGSAM.step(closures)", "an array of at least one closure, one per domain", closures);
     closures.forEach((closure, i) => checkClosure(`DGSAM.step: closure ${i}`, closure));
     this.climb.checkIdle("DGSAM.step()");
+    this.closeOpenStep();
+    const before = this.visits.state();
     const visits = this.visits.next(closures.length);
     const order = this.reuse ? [...visits, visits[0]!] : visits.flatMap((domain) => [domain, domain]);
     const losses = closures.map(() => NaN);
     const gradNorms: number[] = [];
     let pass = 0;
-    const done = this.transaction(
-      () => {
-        const { climb } = this;
-        for (; pass < order.length; pass++) {
-          const domain = order[pass]!;
-          const first = Number.isNaN(losses[domain]);
-          this.announcePass(first);
-          const loss = differentiate(closures[domain]!, climb.parameters, `DGSAM.step: closure ${domain}`);
-          if (first) losses[domain] = loss;
-          gradNorms.push(this.takeGradient(pass, order.length));
-        }
-        this.base.step();
-        return true;
-      },
-      () => `domain ${order[pass]!} (pass ${pass + 1} of ${order.length})`,
-    );
-    return { losses, order, gradNorms, skipped: done === null };
+    let done = false;
+    try {
+      this.transaction(
+        () => {
+          const { climb } = this;
+          for (; pass < order.length; pass++) {
+            const domain = order[pass]!;
+            const first = Number.isNaN(losses[domain]);
+            this.statistics.announcePass(first);
+            const loss = differentiate(closures[domain]!, climb.parameters, `DGSAM.step: closure ${domain}`);
+            if (first) losses[domain] = loss;
+            gradNorms.push(this.takeGradient(pass, order.length));
+          }
+          this.base.step();
+          done = true;
+        },
+        () => `domain ${order[pass]!} (pass ${pass + 1} of ${order.length})`,
+      );
+    } finally {
+      if (!done) this.visits.restore(before);
+    }
+    return { losses, order, gradNorms, skipped: !done };
   }
 
   /** What happens with the gradient of one pass; returns its norm. */
@@ -133,7 +144,7 @@ export class DGSAM<B extends OptimizerLike = OptimizerLike, O = Record<string, u
   /**
    * Begins a step in the open form and gives the domains in the order in which their gradients are due: S + 1 indices,
    * the first domain again at the end. For each but the last: `backward()`, then {@link ascend}; after the last
-   * `backward()`, {@link descend}.
+   * `backward()`, {@link descend}. A step that cannot be finished is given up by {@link abort}.
    *
    * @param domains S, the number of source domains; later calls may leave it out
    */
@@ -141,9 +152,14 @@ export class DGSAM<B extends OptimizerLike = OptimizerLike, O = Record<string, u
     if (!Number.isSafeInteger(domains) || domains < 1) throw argumentError("DGSAM.order(domains)", "the number of source domains, an integer >= 1", domains);
     if (!this.reuse) throw new DgsamError("ERR_STATE", "DGSAM.order(): the open form is for reuse: true; use step(closures) without reuse");
     this.climb.checkIdle("DGSAM.order()");
+    this.closeOpenStep();
     this.domains = domains;
+    const generator = this.visits.state();
     const visits = this.visits.next(domains);
-    this.open = { order: [...visits, visits[0]!], ascents: 0, skipping: false };
+    const buffers = this.statistics.copyBuffers();
+    buffers.values.forEach(keep);
+    this.open = { order: [...visits, visits[0]!], ascents: 0, skipping: false, generator, buffers };
+    this.statistics.announcePass(true);
     this.zeroGrad();
     return [...this.open.order];
   }
@@ -160,6 +176,8 @@ export class DGSAM<B extends OptimizerLike = OptimizerLike, O = Record<string, u
     const norm = this.guarded(open, () => this.climb.ascend({ accumulate: true }));
     this.zeroGrad();
     open.ascents++;
+    // The last pass is the first minibatch's second one.
+    this.statistics.announcePass(open.ascents < open.order.length - 1);
     return norm;
   }
 
@@ -173,9 +191,28 @@ export class DGSAM<B extends OptimizerLike = OptimizerLike, O = Record<string, u
     const due = open.order.length - 1 - open.ascents;
     if (due > 0) throw new DgsamError("ERR_STATE", `DGSAM.descend(): ${due} more ${due === 1 ? "ascent is" : "ascents are"} due in this step`);
     this.guarded(open, () => this.climb.gather(this.scale(open.order.length)));
+    if (open.skipping) return this.abort();
+    this.closeOpenStep();
+    this.base.step();
+  }
+
+  /** As {@link SharpnessAware.abort}; buffers and the order's generator are what they were before {@link order}, too. */
+  abort(): void {
+    const { open } = this;
+    if (open === null) return;
+    try {
+      this.undo(open.buffers);
+    } finally {
+      this.visits.restore(open.generator);
+      this.closeOpenStep();
+    }
+  }
+
+  private closeOpenStep(): void {
+    if (this.open === null) return;
+    for (const each of this.open.buffers.values) each.dispose();
     this.open = null;
-    if (open.skipping) this.zeroGrad();
-    else this.base.step();
+    this.statistics.endPasses();
   }
 
   private openStep(what: string): OpenStep {
@@ -183,19 +220,22 @@ export class DGSAM<B extends OptimizerLike = OptimizerLike, O = Record<string, u
     return this.open;
   }
 
-  // A skipped step lets the caller's loop run to its end, but neither climbs nor descends: its norms are NaN.
+  // A skipped step lets the caller's loop run to its end, but neither climbs nor descends: its norms are NaN, and what its
+  // passes do to the buffers is undone at the end.
   private guarded(open: OpenStep, take: () => number): number {
     if (open.skipping) return NaN;
     try {
       return scope(take);
     } catch (error) {
-      this.climb.restore();
-      this.zeroGrad();
+      if (error instanceof NonFinite && this.policy === "skip") {
+        this.climb.restore();
+        this.zeroGrad();
+        open.skipping = true;
+        return NaN;
+      }
+      this.abort();
       if (!(error instanceof NonFinite)) throw error;
-      if (this.policy === "throw") this.open = null;
-      this.onNonFinite(error, `domain ${open.order[open.ascents]!} (pass ${open.ascents + 1} of ${open.order.length})`);
-      open.skipping = true;
-      return NaN;
+      throw this.nonFiniteError(error, `domain ${open.order[open.ascents]!} (pass ${open.ascents + 1} of ${open.order.length})`);
     }
   }
 
@@ -205,7 +245,7 @@ export class DGSAM<B extends OptimizerLike = OptimizerLike, O = Record<string, u
   }
 
   loadStateDict(dict: { base: unknown; generator: DomainOrderState }): void {
-    if (typeof dict !== "object" || dict === null || !("generator" in dict)) throw argumentError("DGSAM.loadStateDict(dict)", "{ base, generator } from stateDict()", dict);
+    if (!isRecord(dict) || !("generator" in dict)) throw argumentError("DGSAM.loadStateDict(dict)", "{ base, generator } from stateDict()", dict);
     // The order first: it checks its part before anything is changed.
     const before = this.visits.state();
     this.visits.restore(dict.generator);

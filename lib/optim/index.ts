@@ -4,5 +4,6 @@ export { SGD, type SGDOptions } from "./sgd.js";
 export { Adam, AdamW, type AdamOptions } from "./adam.js";
 export { SAM, type SAMOptions, type SAMResult, type StepFormOptions } from "./sam.js";
 export { DGSAM, type DGSAMOptions, type DGSAMResult } from "./dgsam.js";
-export { SharpnessAware, type OptimizerClass, type StatisticsOwner, type WrapperGroup, type WrapperOptions, type WrapperParams } from "./wrapper.js";
+export { SharpnessAware, type OptimizerClass, type WrapperGroup, type WrapperOptions, type WrapperParams } from "./wrapper.js";
+export type { RunningStats, StatisticsOwner } from "./statistics.js";
 export type { Closure } from "./closures.js";

@@ -1,7 +1,8 @@
 /** What every optimizer is: parameter groups with options, state per parameter, `step()`, `zeroGrad()`, state dicts. */
 
 import { argumentError, DgsamError } from "../errors.js";
-import { gradients, keep, noGrad, ops, scope, Tensor, zeroGradients } from "../tensor/index.js";
+import { gradients, keep, noGrad, ops, scope, Tensor, zeroGradients, zeros } from "../tensor/index.js";
+import { checkKnownOptions, checkOptionsObject, checkParams, isRecord } from "./checks.js";
 
 /** One group of parameters with its own options; schedulers write `lr` here. */
 export type ParamGroup<O> = O & { params: Tensor[] };
@@ -23,12 +24,13 @@ export interface OptimizerLike {
   readonly paramGroups: ({ params: Tensor[]; lr: number })[];
   step(): void;
   zeroGrad(setToNone?: boolean): void;
+  addParamGroup(group: never): void;
   stateDict(): unknown;
   loadStateDict(dict: never): void;
 }
 
 function isGroup(value: unknown): value is { params: Iterable<Tensor> } {
-  return typeof value === "object" && value !== null && !(value instanceof Tensor) && "params" in value;
+  return isRecord(value) && "params" in value;
 }
 
 /** Base of the optimizers over LibTorch's fused kernels. */
@@ -45,10 +47,9 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
    * @throws DgsamError `ERR_ARGUMENT` when there are none, one is no leaf or comes twice, or an option is unknown or out of range
    */
   protected constructor(params: ParamsInput<O>, defaults: O, options: Partial<O>) {
+    checkOptionsObject(`new ${this.constructor.name}(params, options)`, options);
     this.defaults = this.withDefaults(defaults, options);
-    if (params instanceof Tensor || typeof (params as Iterable<unknown> | null)?.[Symbol.iterator] !== "function")
-      throw argumentError(`new ${this.constructor.name}(params)`, "an array of Tensors or of groups { params, ...options }", params);
-    const list = [...params];
+    const list = checkParams(`new ${this.constructor.name}(params)`, params, "an array of Tensors or of groups { params, ...options }");
     if (list.length === 0) throw argumentError(`new ${this.constructor.name}(params)`, "at least one parameter", list);
     if (list.some(isGroup)) for (const group of list) this.addParamGroup(group as unknown as { params: Iterable<Tensor> } & Partial<O>);
     else this.addParamGroup({ params: list } as unknown as { params: Iterable<Tensor> } & Partial<O>);
@@ -56,6 +57,9 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
 
   /** Checks the options of one group; throws `ERR_ARGUMENT`. */
   protected abstract checkOptions(options: O): void;
+
+  /** What it remembers of a parameter under these options, by name. */
+  protected abstract stateNames(options: O): readonly string[];
 
   /** Updates those parameters of a group that have gradients. Called with gradients off, in a scope of its own. */
   protected abstract update(group: ParamGroup<O>): void;
@@ -65,7 +69,7 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
     const name = this.constructor.name;
     if (!isGroup(group)) throw argumentError(`${name}: group`, "{ params, ...options }", group);
     const { params, ...given } = group;
-    const list = params instanceof Tensor ? [params] : [...params];
+    const list = params instanceof Tensor ? [params] : (checkParams(`${name}: group: params`, params, "a Tensor or an array of Tensors") as Tensor[]);
     const known = new Set(this.paramGroups.flatMap((each) => each.params));
     list.forEach((param, i) => {
       if (!(param instanceof Tensor)) throw argumentError(`${name}: params[${i}]`, "a Tensor", param);
@@ -77,11 +81,9 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
   }
 
   private withDefaults(defaults: O, given: Partial<O>): O {
+    checkKnownOptions(this.constructor.name, given, Object.keys(defaults));
     const options = { ...defaults };
-    for (const [option, value] of Object.entries(given)) {
-      if (!(option in defaults)) throw new DgsamError("ERR_ARGUMENT", `${this.constructor.name}: unknown option '${option}'; the options are ${Object.keys(defaults).join(", ")}`);
-      if (value !== undefined) options[option as keyof O] = value as O[keyof O];
-    }
+    for (const [option, value] of Object.entries(given)) if (value !== undefined) options[option as keyof O] = value as O[keyof O];
     this.checkOptions(options);
     return options;
   }
@@ -89,19 +91,16 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
   /**
    * One update of every parameter that has a gradient, from `grad`. Parameters without one stay untouched.
    *
-   * @throws DgsamError `ERR_DISPOSED`, `ERR_SHAPE`, `ERR_DTYPE`
+   * @throws DgsamError `ERR_ARGUMENT` when a group's option is out of range, before any group is updated; `ERR_DISPOSED`,
+   *   `ERR_SHAPE`, `ERR_DTYPE`
    */
   step(): void {
+    for (const group of this.paramGroups) this.checkOptions(group);
     noGrad(() =>
       scope(() => {
-        for (const group of this.paramGroups) this.stepGroup(group);
+        for (const group of this.paramGroups) this.update(group);
       }),
     );
-  }
-
-  private stepGroup(group: ParamGroup<O>): void {
-    this.checkOptions(group);
-    this.update(group);
   }
 
   /** Clears the gradients; with `setToNone` false fills them with zeros instead. */
@@ -141,59 +140,65 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
   /**
    * Takes over a state dict, copied and converted to each parameter's dtype and device.
    *
-   * @throws DgsamError `ERR_ARGUMENT` when groups or parameter counts differ, or a state tensor's shape does not fit; then nothing is changed
+   * @throws DgsamError `ERR_ARGUMENT` when groups, options or parameter counts differ, or a state lacks a tensor or has one
+   *   that does not fit; then nothing is changed
    */
   loadStateDict(dict: OptimizerStateDict<O>): void {
-    const name = this.constructor.name;
-    if (typeof dict !== "object" || dict === null || !Array.isArray(dict.paramGroups) || typeof dict.state !== "object")
-      throw argumentError(`${name}.loadStateDict(dict)`, "{ state, paramGroups } from stateDict()", dict);
+    const name = `${this.constructor.name}.loadStateDict`;
+    if (!isRecord(dict) || !Array.isArray(dict.paramGroups) || !isRecord(dict.state)) throw argumentError(`${name}(dict)`, "{ state, paramGroups } from stateDict()", dict);
     if (dict.paramGroups.length !== this.paramGroups.length)
-      throw new DgsamError("ERR_ARGUMENT", `${name}.loadStateDict: expected ${this.paramGroups.length} parameter groups, got ${dict.paramGroups.length}`);
-    const byNumber = new Map<number, Tensor>();
-    dict.paramGroups.forEach((group, i) => {
+      throw new DgsamError("ERR_ARGUMENT", `${name}: expected ${this.paramGroups.length} parameter groups, got ${dict.paramGroups.length}`);
+    const places = new Map<number, { parameter: Tensor; options: O }>();
+    const groups = dict.paramGroups.map((group, i) => {
       const { params } = this.paramGroups[i]!;
+      if (!isRecord(group) || !Array.isArray(group.params)) throw argumentError(`${name}: group ${i}`, "{ params, ...options } from stateDict()", group);
       if (group.params.length !== params.length)
-        throw new DgsamError("ERR_ARGUMENT", `${name}.loadStateDict: group ${i}: expected ${params.length} parameters, got ${group.params.length}`);
-      this.checkOptions({ ...this.defaults, ...group });
-      group.params.forEach((number, j) => byNumber.set(number, params[j]!));
+        throw new DgsamError("ERR_ARGUMENT", `${name}: group ${i}: expected ${params.length} parameters, got ${group.params.length}`);
+      const { params: numbers, ...given } = group;
+      const options = this.withDefaults(this.defaults, this.groupOptions(given));
+      numbers.forEach((number, j) => places.set(number, { parameter: params[j]!, options }));
+      return { ...given, params };
     });
     const loaded = noGrad(() =>
       scope(() =>
         Object.entries(dict.state).map(([number, state]) => {
-          const parameter = byNumber.get(Number(number));
-          if (parameter === undefined) throw new DgsamError("ERR_ARGUMENT", `${name}.loadStateDict: state of parameter ${number}, which is in no group`);
-          return [parameter, this.adopt(parameter, Number(number), state)] as const;
+          const place = places.get(Number(number));
+          if (place === undefined) throw new DgsamError("ERR_ARGUMENT", `${name}: state of parameter ${number}, which is in no group`);
+          return [place.parameter, this.adopt(`${name}: state[${number}]`, place.parameter, this.stateNames(place.options), state)] as const;
         }),
       ),
     );
+    // The dict may be this optimizer's own.
+    const given = new Set(Object.values(dict.state).flatMap((state) => Object.values(state)));
+    for (const old of this.state.values()) for (const each of Object.values(old)) if (!given.has(each)) each.dispose();
     this.state.clear();
     for (const [parameter, state] of loaded) this.begin(parameter, state);
-    dict.paramGroups.forEach((group, i) => Object.assign(this.paramGroups[i]!, group, { params: this.paramGroups[i]!.params }));
+    groups.forEach((group, i) => Object.assign(this.paramGroups[i]!, group));
   }
 
-  private adopt(parameter: Tensor, number: number, state: ParameterState): ParameterState {
-    const shape = parameter.shape.join();
+  /** The optimizer's own options among those of a group: wrappers and schedulers keep theirs there too. */
+  private groupOptions(group: object): Partial<O> {
+    return Object.fromEntries(Object.entries(group).filter(([option]) => option in this.defaults)) as Partial<O>;
+  }
+
+  /** Copies of the tensors of one parameter's state, in its dtype and layout. */
+  private adopt(what: string, parameter: Tensor, names: readonly string[], state: unknown): ParameterState {
+    if (!isRecord(state)) throw argumentError(what, `the tensors ${names.join(", ")}`, state);
+    const missing = names.filter((each) => !(each in state));
+    if (missing.length > 0)
+      throw new DgsamError("ERR_ARGUMENT", `${what}: expected the tensors ${names.join(", ")}, got ${Object.keys(state).join(", ") || "none"}; is it of another optimizer?`);
+    const shape = parameter.shape.join(", ");
     return Object.fromEntries(
       Object.entries(state).map(([key, value]) => {
-        if (!(value instanceof Tensor)) throw argumentError(`${this.constructor.name}.loadStateDict: state[${number}].${key}`, "a Tensor", value);
-        // Step counts are float32 scalars whatever the parameter is.
-        if (key === "step") return [key, ops.aten["clone.default"](value)];
-        if (value.shape.join() !== shape)
-          throw new DgsamError("ERR_ARGUMENT", `${this.constructor.name}.loadStateDict: state[${number}].${key}: expected shape [${parameter.shape.join(", ")}], got [${value.shape.join(", ")}]`);
-        const own = ops.aten["empty_like.default"](parameter);
-        return [key, ops.aten["copy_.default"](own, value)];
+        if (!(value instanceof Tensor)) throw argumentError(`${what}.${key}`, "a Tensor", value);
+        if (key === "step") {
+          if (value.numel !== 1) throw new DgsamError("ERR_ARGUMENT", `${what}.step: expected one number, got shape [${value.shape.join(", ")}]`);
+          // The kernels read step counts as float32 scalars, whatever the parameter is.
+          return [key, ops.aten["copy_.default"](zeros([], { device: parameter.device }), value.reshape([]))];
+        }
+        if (value.shape.join(", ") !== shape) throw new DgsamError("ERR_ARGUMENT", `${what}.${key}: expected shape [${shape}], got [${value.shape.join(", ")}]`);
+        return [key, ops.aten["copy_.default"](ops.aten["empty_like.default"](parameter), value)];
       }),
     );
   }
-}
-
-/** Throws `ERR_ARGUMENT` unless `value` is a number within the bounds. NaN never is. */
-export function checkNumber(optimizer: string, option: string, value: unknown, low: number, high = Infinity, highIncluded = true): void {
-  if (typeof value === "number" && value >= low && (highIncluded ? value <= high : value < high)) return;
-  const range = high === Infinity ? `>= ${low}` : `from ${low} to ${highIncluded ? "" : "below "}${high}`;
-  throw argumentError(`${optimizer}: ${option}`, `a number ${range}`, value);
-}
-
-export function checkBoolean(optimizer: string, option: string, value: unknown): void {
-  if (typeof value !== "boolean") throw argumentError(`${optimizer}: ${option}`, "a boolean", value);
 }

@@ -9,8 +9,9 @@
  * With `adaptive`, the elementwise form of ASAM: e <- rho * p^2 g / (|| |p| g || + 1e-12).
  */
 
-import { DgsamError } from "../errors.js";
+import { argumentError, DgsamError } from "../errors.js";
 import { noGrad, scope } from "../tensor/index.js";
+import { checkBoolean, checkKnownOptions, isRecord } from "./checks.js";
 import { checkClosure, differentiate, NonFinite, type Closure } from "./closures.js";
 import type { OptimizerLike } from "./optimizer.js";
 import { SharpnessAware, type OptimizerClass, type WrapperOptions, type WrapperParams } from "./wrapper.js";
@@ -58,11 +59,11 @@ export class SAM<B extends OptimizerLike = OptimizerLike, O = Record<string, unk
     const result = this.transaction(
       () => {
         const { climb } = this;
-        this.announcePass(true);
+        this.statistics.announcePass(true);
         const loss = differentiate(closure, climb.parameters, "SAM.step: the closure");
         const gradNorm = climb.ascend({ accumulate: false });
         pass = "the second pass, at the perturbed parameters,";
-        this.announcePass(false);
+        this.statistics.announcePass(false);
         const perturbedLoss = differentiate(closure, climb.parameters, "SAM.step: the closure");
         climb.restore();
         climb.checkGradients();
@@ -75,21 +76,26 @@ export class SAM<B extends OptimizerLike = OptimizerLike, O = Record<string, unk
   }
 
   /**
-   * First half of the two-step form: climbs along the `grad` that the caller's `backward()` left.
+   * First half of the two-step form: climbs along the `grad` that the caller's `backward()` left. A step that cannot be
+   * finished is given up by {@link abort}.
+   *
+   * The first pass lies before this call, so a failing step leaves what that pass did to BatchNorm statistics.
    *
    * @throws DgsamError `ERR_STATE` when called twice in a row, `ERR_NON_FINITE`
    */
   firstStep(options: StepFormOptions | boolean = {}): void {
+    const clear = clears("SAM.firstStep(options)", options);
     this.climb.checkIdle("SAM.firstStep()");
+    this.skipping = false;
     try {
       scope(() => this.climb.ascend({ accumulate: false }));
-      this.skipping = false;
     } catch (error) {
       if (!(error instanceof NonFinite)) throw error;
-      this.onNonFinite(error, "the first pass");
+      if (this.policy === "throw") throw this.nonFiniteError(error, "the first pass");
       this.skipping = true;
     }
-    if (clears(options)) this.zeroGrad();
+    this.statistics.announcePass(false);
+    if (clear) this.zeroGrad();
   }
 
   /**
@@ -99,23 +105,29 @@ export class SAM<B extends OptimizerLike = OptimizerLike, O = Record<string, unk
    * @throws DgsamError `ERR_STATE` without a {@link firstStep} before, `ERR_NON_FINITE`
    */
   secondStep(options: StepFormOptions | boolean = {}): void {
-    if (this.skipping) {
-      this.skipping = false;
-      this.zeroGrad();
-      return;
-    }
+    const clear = clears("SAM.secondStep(options)", options);
+    if (this.skipping) return this.abort();
     if (!this.climb.active) throw new DgsamError("ERR_STATE", "SAM.secondStep(): call firstStep() first; it climbs to where the second gradient is taken");
     this.climb.restore();
+    this.statistics.endPasses();
     try {
       scope(() => noGrad(() => this.climb.checkGradients()));
     } catch (error) {
       if (!(error instanceof NonFinite)) throw error;
       this.zeroGrad();
-      this.onNonFinite(error, "the second pass");
+      if (this.policy === "throw") throw this.nonFiniteError(error, "the second pass");
       return;
     }
     this.base.step();
-    if (clears(options)) this.zeroGrad();
+    if (clear) this.zeroGrad();
+  }
+
+  abort(): void {
+    if (!this.skipping && !this.climb.active) return;
+    this.skipping = false;
+    this.climb.restore();
+    this.statistics.endPasses();
+    this.zeroGrad();
   }
 
   stateDict(): { base: ReturnType<B["stateDict"]> } {
@@ -123,11 +135,17 @@ export class SAM<B extends OptimizerLike = OptimizerLike, O = Record<string, unk
   }
 
   loadStateDict(dict: { base: unknown }): void {
+    if (!isRecord(dict) || !("base" in dict)) throw argumentError("SAM.loadStateDict(dict)", "{ base } from stateDict()", dict);
     this.base.loadStateDict(dict.base as never);
   }
 }
 
 // SAM's users know the positional form: first_step(zero_grad=True).
-function clears(options: StepFormOptions | boolean): boolean {
-  return typeof options === "boolean" ? options : options.zeroGrad === true;
+function clears(what: string, options: StepFormOptions | boolean): boolean {
+  if (typeof options === "boolean") return options;
+  if (!isRecord(options)) throw argumentError(what, "{ zeroGrad } or a boolean", options);
+  checkKnownOptions(what, options, ["zeroGrad"]);
+  const { zeroGrad = false }: StepFormOptions = options;
+  checkBoolean(what, "zeroGrad", zeroGrad);
+  return zeroGrad;
 }

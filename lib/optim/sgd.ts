@@ -8,8 +8,9 @@
 
 import { DgsamError } from "../errors.js";
 import { ops, type Tensor } from "../tensor/index.js";
+import { checkBoolean, checkNumber } from "./checks.js";
 import { once } from "./once.js";
-import { checkBoolean, checkNumber, Optimizer, type ParamGroup, type ParamsInput } from "./optimizer.js";
+import { Optimizer, type ParamGroup, type ParamsInput } from "./optimizer.js";
 
 const sgd = once(() => ops.dgsam["sgd_.default"]);
 
@@ -42,6 +43,10 @@ export class SGD extends Optimizer<SGDOptions> {
     checkBoolean("SGD", "maximize", options.maximize);
     if (options.nesterov && (options.momentum <= 0 || options.dampening !== 0))
       throw new DgsamError("ERR_ARGUMENT", "SGD: nesterov: expected a momentum > 0 and dampening 0 with it");
+  }
+
+  protected stateNames({ momentum }: SGDOptions): readonly string[] {
+    return momentum === 0 ? [] : ["momentumBuffer"];
   }
 
   protected update(group: ParamGroup<SGDOptions>): void {

@@ -4,17 +4,12 @@
  */
 
 import { argumentError, DgsamError } from "../errors.js";
-import { noGrad, ops, scope, Tensor } from "../tensor/index.js";
+import { scope, type Tensor } from "../tensor/index.js";
+import { checkBoolean, checkChoice, checkNumber, checkOptionsObject, checkParams, isRecord } from "./checks.js";
 import { Climb } from "./climb.js";
 import { NonFinite } from "./closures.js";
-import { checkBoolean, checkNumber, type OptimizerLike } from "./optimizer.js";
-
-/** What a step needs of a model to keep BatchNorm statistics right; `Module` has it. */
-export interface StatisticsOwner {
-  buffers(): Iterable<Tensor>;
-  /** `"update"`: running statistics follow each training pass. `"hold"`: they stay. */
-  setRunningStats(mode: "update" | "hold"): void;
-}
+import type { OptimizerLike } from "./optimizer.js";
+import { Statistics, type BufferCopies, type RunningStats, type StatisticsOwner } from "./statistics.js";
 
 export interface WrapperOptions {
   /** Radius of the climb. Default 0.05. A parameter group may name its own. */
@@ -23,10 +18,13 @@ export interface WrapperOptions {
   adaptive?: boolean;
   /** When a loss or gradient is not finite: throw `ERR_NON_FINITE`, or leave everything as it was and go on. Default `"throw"`. */
   policy?: "throw" | "skip";
-  /** The model, so that the extra passes of a step do not move its BatchNorm statistics. */
+  /**
+   * The model, so that the extra passes of a step do not move its BatchNorm statistics, and a failed step leaves them as
+   * they were. Without it every pass in training mode moves them.
+   */
   model?: StatisticsOwner;
-  /** Which passes move them: each minibatch's first (default), all, or none. Needs `model`. */
-  runningStats?: "first" | "all" | "frozen";
+  /** Which passes move them: each minibatch's first (default), all, or none from now on (`"frozen"`). Needs `model`. */
+  runningStats?: RunningStats;
 }
 
 /** The class of a base optimizer. */
@@ -36,7 +34,6 @@ export type OptimizerClass<B extends OptimizerLike, O> = new (params: never, opt
 export type WrapperGroup = { params: Tensor[]; lr: number; rho: number };
 export type WrapperParams<O> = Iterable<Tensor> | Iterable<{ params: Iterable<Tensor>; rho?: number } & Partial<O>>;
 
-const NO_BUFFERS: Tensor[] = [];
 const WRAPPER_OPTIONS = ["rho", "adaptive", "policy", "model", "runningStats", "base"] as const;
 
 /** Base of the sharpness-aware optimizers. */
@@ -46,8 +43,9 @@ export abstract class SharpnessAware<B extends OptimizerLike, O> implements Opti
   readonly adaptive: boolean;
   readonly policy: "throw" | "skip";
   protected readonly climb: Climb;
-  private readonly model: StatisticsOwner | undefined;
-  private readonly runningStats: "first" | "all" | "frozen";
+  protected readonly statistics: Statistics;
+  /** The radius of groups that name none. */
+  private readonly rho: number;
 
   /**
    * @param ownOptions names of options that belong to the subclass
@@ -56,37 +54,50 @@ export abstract class SharpnessAware<B extends OptimizerLike, O> implements Opti
   protected constructor(params: WrapperParams<O>, Base: OptimizerClass<B, O>, options: WrapperOptions & { base?: Partial<O> }, ownOptions: readonly string[]) {
     const name = this.constructor.name;
     if (typeof Base !== "function") throw argumentError(`new ${name}(params, Base)`, "an optimizer class such as Adam", Base);
-    const { rho = 0.05, adaptive = false, policy = "throw", model, runningStats = "first", base = {} } = options;
-    checkNumber(name, "rho", rho, 0);
+    checkOptionsObject(`new ${name}(params, Base, options)`, options);
+    const { rho = 0.05, adaptive = false, policy = "throw", model, runningStats, base = {} } = options;
+    checkRadius(name, rho);
     checkBoolean(name, "adaptive", adaptive);
     checkChoice(name, "policy", policy, ["throw", "skip"]);
-    checkChoice(name, "runningStats", runningStats, ["first", "all", "frozen"]);
-    if (model !== undefined && (typeof model.buffers !== "function" || typeof model.setRunningStats !== "function"))
-      throw argumentError(`${name}: model`, "an object with buffers() and setRunningStats(mode), such as a Module", model);
+    checkOptionsObject(`${name}: base`, base);
+    this.statistics = new Statistics(name, model, runningStats);
     const own = new Set<string>([...WRAPPER_OPTIONS, ...ownOptions]);
     const forBase = Object.fromEntries(Object.entries(options).filter(([option]) => !own.has(option)));
-    if (typeof (params as Iterable<unknown> | null)?.[Symbol.iterator] !== "function" || params instanceof Tensor)
-      throw argumentError(`new ${name}(params)`, "an array of Tensors or of groups { params, ...options }", params);
     const radii: (number | undefined)[] = [];
-    const groups = ([...params] as (Tensor | { params: Iterable<Tensor>; rho?: number })[]).map((each) => {
-      if (each instanceof Tensor || typeof each !== "object" || each === null) return each;
-      const { rho: radius, ...rest } = each;
-      if (radius !== undefined) checkNumber(name, "rho", radius, 0);
+    const groups = checkParams(`new ${name}(params)`, params, "an array of Tensors or of groups { params, ...options }").map((each) => {
+      if (!isRecord(each)) return each;
+      const { radius, rest } = splitGroup(name, each);
       radii.push(radius);
       return rest;
     });
     this.base = new Base(groups as never, { ...forBase, ...base } as Partial<O>);
+    this.rho = rho;
     this.base.paramGroups.forEach((group, i) => ((group as WrapperGroup).rho = radii[i] ?? rho));
     this.adaptive = adaptive;
     this.policy = policy;
-    this.model = model;
-    this.runningStats = runningStats;
     this.climb = new Climb(() => this.paramGroups, adaptive);
   }
 
   /** The base optimizer's groups, each with its radius `rho`. */
   get paramGroups(): WrapperGroup[] {
-    return this.base.paramGroups as WrapperGroup[];
+    const groups = this.base.paramGroups as WrapperGroup[];
+    // Groups may be added to the base optimizer, which knows no radius.
+    for (const group of groups) group.rho ??= this.rho;
+    return groups;
+  }
+
+  /**
+   * Adds parameters, say of layers that are unfrozen during training; `rho` is the constructor's where the group names none.
+   *
+   * @throws DgsamError `ERR_ARGUMENT` as the constructor; `ERR_STATE` in the middle of a step
+   */
+  addParamGroup(group: { params: Iterable<Tensor>; rho?: number } & Partial<O>): void {
+    const name = this.constructor.name;
+    this.climb.checkIdle(`${name}.addParamGroup()`);
+    if (!isRecord(group)) throw argumentError(`${name}.addParamGroup(group)`, "{ params, ...options }", group);
+    const { radius, rest } = splitGroup(name, group);
+    this.base.addParamGroup(rest as never);
+    (this.base.paramGroups.at(-1) as WrapperGroup).rho = radius ?? this.rho;
   }
 
   abstract step(...args: never[]): unknown;
@@ -98,11 +109,11 @@ export abstract class SharpnessAware<B extends OptimizerLike, O> implements Opti
   abstract stateDict(): unknown;
   abstract loadStateDict(dict: never): void;
 
-  /** Sets whether the next pass moves BatchNorm statistics: a minibatch's first pass does, by default. */
-  protected announcePass(firstOfItsBatch: boolean): void {
-    if (this.runningStats === "all" || this.model === undefined) return;
-    this.model.setRunningStats(this.runningStats === "first" && firstOfItsBatch ? "update" : "hold");
-  }
+  /**
+   * Gives up a step that was begun by hand and cannot be finished, say because `backward()` threw between its halves: the
+   * parameters are what they were before it, the gradients are cleared. Does nothing when no step was begun.
+   */
+  abstract abort(): void;
 
   /**
    * Runs one step so that it happens wholly or not at all: when `body` throws, parameters and buffers are what they
@@ -113,30 +124,43 @@ export abstract class SharpnessAware<B extends OptimizerLike, O> implements Opti
    */
   protected transaction<R>(body: () => R, describe: () => string): R | null {
     return scope(() => {
-      const buffers = this.model === undefined ? NO_BUFFERS : [...this.model.buffers()];
-      const before = buffers.length === 0 ? buffers : noGrad(() => buffers.map((buffer) => ops.aten["clone.default"](buffer)));
+      const before = this.statistics.copyBuffers();
       try {
         return body();
       } catch (error) {
-        this.climb.restore();
-        this.zeroGrad();
-        noGrad(() => buffers.forEach((buffer, i) => ops.aten["copy_.default"](buffer, before[i]!)));
-        if (error instanceof NonFinite) return this.onNonFinite(error, describe());
-        throw error;
+        this.undo(before);
+        if (!(error instanceof NonFinite)) throw error;
+        if (this.policy === "throw") throw this.nonFiniteError(error, describe());
+        return null;
       } finally {
-        if (this.model !== undefined && this.runningStats !== "all") this.model.setRunningStats("update");
+        this.statistics.endPasses();
       }
     });
   }
 
-  /** Throws or goes on, by the policy. */
-  protected onNonFinite(error: NonFinite, where: string): null {
-    if (this.policy === "skip") return null;
-    throw new DgsamError("ERR_NON_FINITE", `${this.constructor.name}: the ${error.what} of ${where} is ${error.value}; nothing of the step was applied (policy: "skip" leaves such steps out)`);
+  /** Sets parameters and buffers to what they were before the step and clears the gradients. */
+  protected undo(before: BufferCopies): void {
+    try {
+      this.climb.restore();
+    } finally {
+      this.zeroGrad();
+      this.statistics.restoreBuffers(before);
+    }
+  }
+
+  /** @param where the pass that was not finite */
+  protected nonFiniteError({ what, value }: NonFinite, where: string): DgsamError {
+    return new DgsamError("ERR_NON_FINITE", `${this.constructor.name}: the ${what} of ${where} is ${value}; nothing of the step was applied (policy: "skip" leaves such steps out)`);
   }
 }
 
-/** Throws `ERR_ARGUMENT` unless `value` is one of the choices. */
-export function checkChoice(optimizer: string, option: string, value: unknown, choices: readonly string[]): void {
-  if (!choices.includes(value as string)) throw argumentError(`${optimizer}: ${option}`, choices.map((each) => JSON.stringify(each)).join(" or "), value);
+function checkRadius(optimizer: string, rho: unknown): void {
+  checkNumber(optimizer, "rho", rho, 0, Infinity, false);
+}
+
+/** A group's radius, and what of it is the base optimizer's. */
+function splitGroup(optimizer: string, group: object): { radius: number | undefined; rest: object } {
+  const { rho: radius, ...rest } = group as { rho?: number };
+  if (radius !== undefined) checkRadius(optimizer, radius);
+  return { radius, rest };
 }

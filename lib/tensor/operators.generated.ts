@@ -7326,9 +7326,9 @@ export interface DgsamOverloads {
   "climb_.default"(params: Tensors, saved: Tensors, sums: Tensors, rho: Floats, keywords: { first: boolean; adaptive?: boolean | undefined }): [number, Int];
   "climb_.default"(params: Tensors, saved: Tensors, keywords: { sums: Tensors; rho: Floats; first: boolean; adaptive?: boolean | undefined }): [number, Int];
   "climb_.default"(params: Tensors, saved: Tensors, sums: Tensors, keywords: { rho: Floats; first: boolean; adaptive?: boolean | undefined }): [number, Int];
-  "gather_.default"(params: Tensors, saved: Tensors, sums: Tensors, scale: Float): [number, Int];
-  "gather_.default"(params: Tensors, saved: Tensors, keywords: { sums: Tensors; scale: Float }): [number, Int];
-  "gather_.default"(params: Tensors, saved: Tensors, sums: Tensors, keywords: { scale: Float }): [number, Int];
+  "gather_.default"(params: Tensors, saved: Tensors, sums: Tensors, scale: Float): [number, number, Int];
+  "gather_.default"(params: Tensors, saved: Tensors, keywords: { sums: Tensors; scale: Float }): [number, number, Int];
+  "gather_.default"(params: Tensors, saved: Tensors, sums: Tensors, keywords: { scale: Float }): [number, number, Int];
   "global_norm.default"(tensors: readonly (TensorLike | null)[]): Tensor;
   "restore_.default"(params: Tensors, saved: Tensors): void;
   "restore_.default"(params: Tensors, keywords: { saved: Tensors }): void;

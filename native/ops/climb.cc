@@ -51,7 +51,7 @@ Norms weightedNormsOf(const Rows& rows) {
     const Row& row = *piece.row;
     return row.kernels->weightedSumOfSquares(piece.in(row.gradData), piece.in(row.paramData), piece.size);
   });
-  return {plain.norm(squares.plain), weighted.norm(squares.weighted)};
+  return {plain.norm(squares.plain), weighted.norm(squares.made)};
 }
 
 SumMode modeOf(const Row& row, bool first) {
@@ -67,6 +67,21 @@ void saveOnly(const Piece& piece, bool first) {
   if (row.sumData != nullptr) std::memset(piece.in(row.sumData), 0, piece.bytes());
 }
 
+void bringBack(const Rows& rows) {
+  Pieces pieces;
+  for (const Row& row : rows) {
+    if (row.kernels != nullptr)
+      pieces.add(row);
+    else
+      row.param->copy_(*row.saved);
+  }
+  pieces.forEach([](const Piece& piece, size_t) {
+    std::memcpy(piece.in(piece.row->paramData), piece.in(piece.row->savedData), piece.bytes());
+  });
+}
+
+// LibTorch's operators may fail for want of memory. So all rows that go through them are saved before anything moves, and
+// the first ascent of a step, when it fails later, brings everything back: then nothing has to be undone outside.
 void ascend(Rows& rows, double norm, at::ArrayRef<double> rho, bool first, bool adaptive) {
   Pieces pieces;
   for (size_t i = 0; i < rows.size(); ++i) {
@@ -75,7 +90,7 @@ void ascend(Rows& rows, double norm, at::ArrayRef<double> rho, bool first, bool 
     if (row.kernels != nullptr)
       pieces.add(row);
     else
-      composite::climb(row, first, adaptive);
+      composite::note(row, first);
   }
   pieces.forEach([&](const Piece& piece, size_t) {
     const Row& row = *piece.row;
@@ -83,6 +98,13 @@ void ascend(Rows& rows, double norm, at::ArrayRef<double> rho, bool first, bool 
     row.kernels->ascend(piece.in(row.paramData), piece.in(row.gradData), first ? piece.in(row.savedData) : nullptr,
                         piece.in(row.sumData), modeOf(row, first), row.scale, adaptive, piece.size);
   });
+  try {
+    for (const Row& row : rows)
+      if (row.kernels == nullptr) composite::move(row, adaptive);
+  } catch (...) {
+    if (first && rows.front().saved != nullptr) bringBack(rows);
+    throw;
+  }
 }
 
 }  // namespace
@@ -104,7 +126,7 @@ at::Tensor globalNorm(const OptionalTensors& tensors) {
 }
 
 std::tuple<double, int64_t> climb(at::TensorList params, at::TensorList saved, at::TensorList sums, at::ArrayRef<double> rho,
-                                      bool first, bool adaptive) {
+                                  bool first, bool adaptive) {
   const at::NoGradGuard noGrad;
   TORCH_CHECK(rho.size() == params.size(), "dgsam::climb_: expected ", params.size(), " radii in 'rho', one per parameter, got ",
               rho.size());
@@ -113,13 +135,8 @@ std::tuple<double, int64_t> climb(at::TensorList params, at::TensorList saved, a
   const int64_t gradients = countGradients(rows);
   const double norm = adaptive ? 0 : normOf(rows);
   const Norms norms = adaptive ? weightedNormsOf(rows) : Norms{norm, norm};
-  if (!std::isfinite(norms.plain) || !std::isfinite(norms.weighted)) {
-    // Nothing moves, but whoever undoes the step finds what to restore.
-    if (first)
-      for (const Row& row : rows)
-        if (row.saved != nullptr) row.saved->copy_(*row.param);
-    return {std::isfinite(norms.plain) ? norms.weighted : norms.plain, gradients};
-  }
+  if (!std::isfinite(norms.plain)) return {norms.plain, gradients};
+  if (!std::isfinite(norms.weighted)) return {norms.weighted, gradients};
   ascend(rows, norms.weighted, rho, first, adaptive);
   for (const Row& row : rows) {
     if (row.grad != nullptr) bump(*row.param);
@@ -152,7 +169,7 @@ std::tuple<double, int64_t> accumulate(at::TensorList params, at::TensorList sum
   return {others.norm(squares), countGradients(rows)};
 }
 
-std::tuple<double, int64_t> gather(at::TensorList params, at::TensorList saved, at::TensorList sums, double scale) {
+std::tuple<double, double, int64_t> gather(at::TensorList params, at::TensorList saved, at::TensorList sums, double scale) {
   const at::NoGradGuard noGrad;
   // Empty lists mean "none" to makeRows; here both are needed.
   checkLength("gather_", "saved", saved.size(), params.size());
@@ -160,28 +177,29 @@ std::tuple<double, int64_t> gather(at::TensorList params, at::TensorList saved, 
   const Rows rows = makeRows("gather_", params, saved, sums,
                              {.param = Access::Write, .grad = Access::Write, .saved = Access::Read, .sum = Access::Read});
   Pieces pieces;
-  composite::SquareSum others;
+  composite::SquareSum plain, made;
   for (const Row& row : rows) {
     if (row.kernels != nullptr) {
       pieces.add(row);
       continue;
     }
-    if (row.grad != nullptr) others.add(*row.grad);
+    if (row.grad != nullptr) plain.add(*row.grad);
     composite::gather(row, scale);
+    if (row.grad != nullptr) made.add(*row.grad);
   }
-  const double squares = pieces.sum([&](const Piece& piece) {
+  const Squares squares = pieces.sum([&](const Piece& piece) {
     const Row& row = *piece.row;
     if (row.gradData != nullptr)
       return row.kernels->gather(piece.in(row.paramData), piece.in(row.savedData), piece.in(row.gradData), piece.in(row.sumData),
                                  scale, piece.size);
     std::memcpy(piece.in(row.paramData), piece.in(row.savedData), piece.bytes());
-    return 0.0;
+    return Squares{};
   });
   for (const Row& row : rows) {
     bump(*row.param);
     if (row.grad != nullptr) bump(*row.grad);
   }
-  return {others.norm(squares), countGradients(rows)};
+  return {plain.norm(squares.plain), made.norm(squares.made), countGradients(rows)};
 }
 
 void restore(at::TensorList params, at::TensorList saved) {
@@ -189,16 +207,7 @@ void restore(at::TensorList params, at::TensorList saved) {
   checkLength("restore_", "saved", saved.size(), params.size());
   const Rows rows = makeRows("restore_", params, saved, {},
                              {.param = Access::Write, .grad = Access::None, .saved = Access::Read, .sum = Access::None});
-  Pieces pieces;
-  for (const Row& row : rows) {
-    if (row.kernels != nullptr)
-      pieces.add(row);
-    else
-      row.param->copy_(*row.saved);
-  }
-  pieces.forEach([](const Piece& piece, size_t) {
-    std::memcpy(piece.in(piece.row->paramData), piece.in(piece.row->savedData), piece.bytes());
-  });
+  bringBack(rows);
   for (const Row& row : rows) bump(*row.param);
 }
 

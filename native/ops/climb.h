@@ -24,15 +24,16 @@ at::Tensor globalNorm(const OptionalTensors& tensors);
 
 // When `first`: saved <- p, sums <- g; else sums <- sums + g. Empty `saved` or `sums` leave that out. Then
 // p <- p + rho * g / (||g|| + 1e-12), or rho * p^2 g / (|| |p| g || + 1e-12) when adaptive. Returns ||g||; unless
-// that is finite, nothing is moved or summed.
+// that is finite, nothing is moved, saved or summed. When the first ascent throws, nothing has moved either.
 std::tuple<double, int64_t> climb(at::TensorList params, at::TensorList saved, at::TensorList sums,
-                                      at::ArrayRef<double> rho, bool first, bool adaptive);
+                                  at::ArrayRef<double> rho, bool first, bool adaptive);
 
 // sums <- g, or sums + g unless `first`. Returns ||g||.
 std::tuple<double, int64_t> accumulate(at::TensorList params, at::TensorList sums, bool first);
 
-// p <- saved;  g <- scale * (sums + g) where there is a gradient. Returns ||g|| as it came.
-std::tuple<double, int64_t> gather(at::TensorList params, at::TensorList saved, at::TensorList sums, double scale);
+// p <- saved;  g <- scale * (sums + g) where there is a gradient. Returns ||g|| as it came and as it was stored: a sum may
+// overflow where no summand does.
+std::tuple<double, double, int64_t> gather(at::TensorList params, at::TensorList saved, at::TensorList sums, double scale);
 
 // p <- saved, bit for bit.
 void restore(at::TensorList params, at::TensorList saved);

@@ -24,9 +24,12 @@ double SquareSum::norm(double squares) const { return std::sqrt(sum_.defined() ?
 
 at::Tensor weighted(const Row& row) { return widened(*row.grad) * widened(*row.param); }
 
-void climb(const Row& row, bool first, bool adaptive) {
+void note(const Row& row, bool first) {
   if (first && row.saved != nullptr) row.saved->copy_(*row.param);
   if (row.sum != nullptr) accumulate(row, first);
+}
+
+void move(const Row& row, bool adaptive) {
   if (row.grad == nullptr) return;
   const at::Tensor param = widened(*row.param);
   const at::Tensor grad = widened(*row.grad);

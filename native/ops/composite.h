@@ -22,8 +22,11 @@ class SquareSum {
 // The gradient times its parameter.
 at::Tensor weighted(const Row& row);
 
-// Saves and sums as the arguments of the operator climb_ say, then ascends if there is a gradient.
-void climb(const Row& row, bool first, bool adaptive);
+// The first half of an ascent: saves and sums as the arguments of the operator climb_ say.
+void note(const Row& row, bool first);
+
+// The second half: p <- p + scale * g, or p + scale * |p|^2 g when adaptive. Rows without a gradient stay.
+void move(const Row& row, bool adaptive);
 
 void accumulate(const Row& row, bool first);
 

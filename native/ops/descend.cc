@@ -1,6 +1,7 @@
 #include "descend.h"
 
 #include <ATen/Functions.h>
+#include <ATen/MemoryOverlap.h>
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 
@@ -9,6 +10,7 @@
 #endif
 
 #include <array>
+#include <utility>
 #include <vector>
 
 #include "rows.h"
@@ -28,6 +30,8 @@ using StateLists = std::array<StateList, N>;
 template <size_t N>
 struct Batch {
   std::vector<at::Tensor> params;
+  // Parameters with gaps in their memory, each with the copy that is updated in its place.
+  std::vector<std::pair<at::Tensor, at::Tensor>> copies;
   std::vector<at::Tensor> grads;
   std::array<std::vector<at::Tensor>, N> states;
   std::vector<at::Tensor> steps;
@@ -38,9 +42,13 @@ bool isFlatLike(const at::Tensor& tensor, const at::Tensor& param) {
   return sameOrder(tensor, param) && !tensor.is_neg() && !tensor.is_conj() && !tensor._is_zerotensor();
 }
 
-at::Tensor alignedGradient(const at::Tensor& param) {
-  const at::Tensor& grad = param.grad();
+at::Tensor alignedGradient(const at::Tensor& grad, const at::Tensor& param) {
   return isFlatLike(grad, param) ? grad : at::empty_like(param).copy_(grad);
+}
+
+// The kernels walk the memory of a parameter from end to end: one with gaps is updated by way of a copy.
+at::Tensor withoutGaps(const at::Tensor& param) {
+  return param.is_non_overlapping_and_dense() ? param : at::empty_like(param).copy_(param);
 }
 
 at::Tensor asReal(const at::Tensor& tensor) { return tensor.is_complex() ? at::view_as_real(tensor) : tensor; }
@@ -70,18 +78,20 @@ std::vector<Batch<N>> makeBatches(const char* name, at::TensorList params, const
     const at::Tensor& param = params[i];
     checkFloating(name, "params", i, param);
     if (!param.grad().defined()) continue;
-    TORCH_CHECK(param.is_non_overlapping_and_dense(), "dgsam::", name, ": params[", i,
-                "]: expected memory without gaps or overlap, got strides ", param.strides());
+    TORCH_CHECK(at::has_internal_overlap(param) != at::MemOverlap::Yes, "dgsam::", name, ": params[", i,
+                "]: expected elements of their own, got strides ", param.strides(), " over shape ", param.sizes());
     checkCompanion(name, "gradients of params", i, param.grad(), param);
-    checkState(name, i, param, states);
+    const at::Tensor dense = withoutGaps(param);
+    checkState(name, i, dense, states);
     if (!steps.empty()) checkStep(name, i, steps[i]);
-    const at::Tensor real = asReal(param);
+    const at::Tensor real = asReal(dense);
     Batch<N>* batch = nullptr;
     for (Batch<N>& each : batches)
       if (each.params.front().scalar_type() == real.scalar_type() && each.params.front().device() == real.device()) batch = &each;
     if (batch == nullptr) batch = &batches.emplace_back();
     batch->params.push_back(real);
-    batch->grads.push_back(asReal(alignedGradient(param)));
+    if (!dense.is_same(param)) batch->copies.emplace_back(param, dense);
+    batch->grads.push_back(asReal(alignedGradient(param.grad(), dense)));
     for (size_t list = 0; list < N; ++list)
       if (!states[list].tensors.empty()) batch->states[list].push_back(asReal(states[list].tensors[i]));
     if (!steps.empty()) batch->steps.push_back(steps[i]);
@@ -129,8 +139,10 @@ void advance(const std::vector<at::Tensor>& steps) {
 }
 
 // The kernels change data without telling autograd: a stale graph would give wrong gradients in silence.
-void bumpAll(const std::vector<at::Tensor>& tensors) {
-  for (const at::Tensor& each : tensors) bump(each);
+template <size_t N>
+void finish(const Batch<N>& batch) {
+  for (const auto& [param, dense] : batch.copies) param.copy_(dense);
+  for (const at::Tensor& each : batch.params) bump(each);
 }
 
 }  // namespace
@@ -142,7 +154,7 @@ void sgd(at::TensorList params, at::TensorList momentumBuffers, double lr, doubl
   for (Batch<1>& batch : makeBatches<1>("sgd_", params, {{{"momentum_buffers", momentumBuffers}}}, {})) {
     const AloneIfSmall alone(batch.params);
     at::_fused_sgd_(batch.params, batch.grads, batch.states[0], weightDecay, momentum, lr, dampening, nesterov, maximize, first);
-    bumpAll(batch.params);
+    finish(batch);
   }
 }
 
@@ -162,7 +174,7 @@ void adam(at::TensorList params, at::TensorList expAvgs, at::TensorList expAvgSq
       at::_fused_adamw_(batch.params, batch.grads, averages, squares, largest, batch.steps, lr, beta1, beta2, weightDecay, eps, amsgrad, maximize);
     else
       at::_fused_adam_(batch.params, batch.grads, averages, squares, largest, batch.steps, lr, beta1, beta2, weightDecay, eps, amsgrad, maximize);
-    bumpAll(batch.params);
+    finish(batch);
   }
 }
 

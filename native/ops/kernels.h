@@ -10,12 +10,13 @@ enum class Element { Float, Double, BFloat16, Half };
 // What a kernel does with the sum of gradients.
 enum class SumMode { None, Overwrite, Add };
 
+// Sums of squares of a gradient as it came, and of what was made of it.
 struct Squares {
   double plain;
-  double weighted;
+  double made;
   Squares& operator+=(const Squares& other) {
     plain += other.plain;
-    weighted += other.weighted;
+    made += other.made;
     return *this;
   }
 };
@@ -30,8 +31,8 @@ struct Kernels {
   void (*ascend)(void* p, const void* g, void* saved, void* sum, SumMode mode, double scale, bool adaptive, long n);
   // sum <- g, or sum + g by mode;  returns the sum of g^2.
   double (*accumulate)(const void* g, void* sum, SumMode mode, long n);
-  // p <- saved;  g <- scale * (sum + g);  returns the sum of g^2 as it came.
-  double (*gather)(void* p, const void* saved, void* g, const void* sum, double scale, long n);
+  // p <- saved;  g <- scale * (sum + g);  returns the sums of g^2 as it came and as it was stored.
+  Squares (*gather)(void* p, const void* saved, void* g, const void* sum, double scale, long n);
 };
 
 // The kernels of an element type, for the instruction set that LibTorch chose for its own: the environment variable

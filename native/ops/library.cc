@@ -13,7 +13,7 @@ TORCH_LIBRARY(dgsam, m) {
       "climb_(Tensor(a!)[] params, Tensor(b!)[] saved, Tensor(c!)[] sums, float[] rho, *, bool first, bool adaptive=False) "
       "-> (float norm, int gradients)");
   m.def("accumulate_(Tensor[] params, Tensor(a!)[] sums, *, bool first) -> (float norm, int gradients)");
-  m.def("gather_(Tensor(a!)[] params, Tensor[] saved, Tensor[] sums, float scale) -> (float norm, int gradients)");
+  m.def("gather_(Tensor(a!)[] params, Tensor[] saved, Tensor[] sums, float scale) -> (float norm, float gathered_norm, int gradients)");
   m.def("restore_(Tensor(a!)[] params, Tensor[] saved) -> ()");
   m.def(
       "sgd_(Tensor(a!)[] params, Tensor(b!)[] momentum_buffers, *, float lr, float momentum, float dampening, float weight_decay, "

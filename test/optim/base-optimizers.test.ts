@@ -1,4 +1,4 @@
-import { Adam, AdamW, memoryStats, ones, ops, SGD, tensor, zeros, type Tensor } from "dgsam";
+import { Adam, AdamW, memoryStats, noGrad, ones, ops, SGD, tensor, zeros, type Tensor } from "dgsam";
 import * as reference from "dgsam/reference";
 import { describe, expect, test } from "vitest";
 import { bits, expectError, values, worstError } from "./support.js";
@@ -160,12 +160,99 @@ describe("errors", () => {
     expect(bits(Object.values(optimizer.stateDict().state[0]!))).toEqual(before);
   });
 
+  test("of damaged state dicts name what is wrong and change nothing", () => {
+    const make = (Base: typeof Adam, options = {}) => {
+      const one = param();
+      one.grad = ones([2]);
+      const optimizer = new Base([one], options);
+      optimizer.step();
+      return optimizer;
+    };
+    const adam = make(Adam);
+    const before = bits(Object.values(adam.stateDict().state[0]!));
+    const dict = adam.stateDict();
+    const withState = (state: unknown) => ({ ...dict, state }) as never;
+    const { expAvg: _, ...lacking } = dict.state[0]!;
+    for (const [damaged, text] of [
+      [{ ...dict, state: null }, /expected \{ state, paramGroups \} from stateDict\(\)/],
+      [{ ...dict, paramGroups: [null] }, /group 0: expected \{ params, \.\.\.options \} from stateDict\(\), got null/],
+      [{ ...dict, paramGroups: [{}] }, /group 0: expected \{ params, \.\.\.options \}/],
+      [{ ...dict, paramGroups: [{ ...dict.paramGroups[0], lr: -1 }] }, /lr: expected a number >= 0/],
+      [withState({ 0: null }), /state\[0\]: expected the tensors step, expAvg, expAvgSq, got null/],
+      [withState({ 0: lacking }), /state\[0\]: expected the tensors step, expAvg, expAvgSq, got step, expAvgSq; is it of another optimizer\?/],
+      [withState({ 0: { ...dict.state[0], step: ones([3]) } }), /state\[0\]\.step: expected one number, got shape \[3\]/],
+      [withState({ 0: { ...dict.state[0], expAvg: 1 } }), /state\[0\]\.expAvg: expected a Tensor, got the number 1/],
+      [withState({ 7: dict.state[0] }), /state of parameter 7, which is in no group/],
+      [make(SGD as never, { momentum: 0.9 }).stateDict(), /got momentumBuffer; is it of another optimizer\?/],
+      [make(Adam, { amsgrad: true }).stateDict().paramGroups.map((group) => ({ ...dict, paramGroups: [group] }))[0], /expected the tensors step, expAvg, expAvgSq, maxExpAvgSq/],
+    ] as const)
+      expectError(() => adam.loadStateDict(damaged as never), "ERR_ARGUMENT", text);
+    expect(bits(Object.values(adam.stateDict().state[0]!))).toEqual(before);
+  });
+
+  test("of groups and options that are none", () => {
+    expectError(() => new Adam([param()], null as never), "ERR_ARGUMENT", /params, options\): expected an object of options, got null/);
+    const optimizer = new Adam([param()]);
+    expectError(() => optimizer.addParamGroup({ params: 5 as never }), "ERR_ARGUMENT", /group: params: expected a Tensor or an array of Tensors, got the number 5/);
+    expectError(() => optimizer.addParamGroup(null as never), "ERR_ARGUMENT", /group: expected \{ params, \.\.\.options \}, got null/);
+    expectError(() => new SGD("abc" as never), "ERR_ARGUMENT", /an array of Tensors or of groups/);
+  });
+
+  test("in the options of one group leave every group as it was", () => {
+    const params = [param(), param()];
+    const optimizer = new SGD(params.map((each) => ({ params: [each] })), { lr: 0.1 });
+    for (const each of params) each.grad = ones([2]);
+    optimizer.paramGroups[1]!.lr = -1;
+    expectError(() => optimizer.step(), "ERR_ARGUMENT", /lr/);
+    expect(params.map((each) => each.toArray())).toEqual([[1, 1], [1, 1]]);
+  });
+
   test("of a disposed parameter", () => {
     const one = param();
     const optimizer = new SGD([one]);
     one.dispose();
     expectError(() => optimizer.step(), "ERR_DISPOSED", /disposed/);
   });
+});
+
+test("step counts of any dtype are taken over as float32 scalars", () => {
+  const params = [0, 1].map(() => ones([2], { dtype: "float64", requiresGrad: true }));
+  const [one, two] = params.map((each) => new Adam([each], { lr: 0.1 }));
+  const step = (...indices: number[]) => indices.forEach((i) => {
+    params[i]!.grad = ones([2], { dtype: "float64" });
+    [one!, two!][i]!.step();
+  });
+  step(0);
+  const dict = one!.stateDict();
+  two!.loadStateDict({ ...dict, state: { 0: { ...dict.state[0]!, step: tensor([1n]) } } });
+  noGrad(() => params[1]!.copy_(params[0]!));
+  step(0, 1);
+  expect(two!.stateDict().state[0]!.step!.dtype).toBe("float32");
+  expect(bits([params[1]!])).toEqual(bits([params[0]!]));
+});
+
+test("amsgrad may be switched on in mid-run", () => {
+  const param = ones([2], { requiresGrad: true });
+  const optimizer = new Adam([param]);
+  for (const amsgrad of [false, true, true]) {
+    optimizer.paramGroups[0]!.amsgrad = amsgrad;
+    param.grad = ones([2]);
+    optimizer.step();
+  }
+  const { maxExpAvgSq, expAvgSq } = optimizer.stateDict().state[0]!;
+  expect(maxExpAvgSq!.toArray()).toEqual(expAvgSq!.toArray());
+});
+
+test("loading a state dict again and again leaves no handle behind, also the optimizer's own", () => {
+  const param = ones([2], { requiresGrad: true });
+  param.grad = ones([2]);
+  const optimizer = new Adam([param]);
+  optimizer.step();
+  const dict = optimizer.stateDict();
+  optimizer.loadStateDict(dict);
+  const { handles } = memoryStats();
+  for (let i = 0; i < 5; i++) optimizer.loadStateDict(dict);
+  expect(memoryStats().handles).toBe(handles);
 });
 
 test("zeroGrad clears, or fills with zeros", () => {

@@ -1,6 +1,9 @@
 /** Small problems and comparisons for the optimizer tests. */
-import { DgsamError, manualSeed, ops, randn, tensor, type DType, type Tensor } from "dgsam";
+import { DgsamError, manualSeed, noGrad, ones, ops, randn, tensor, zeros, type DType, type Tensor } from "dgsam";
 import { expect } from "vitest";
+
+/** What the rules add to every norm that divides. */
+export const EPS = 1e-12;
 
 /** Per-tensor error as the project measures it: max|a - b| / max|b|. */
 export function worstError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
@@ -53,4 +56,17 @@ export function expectError(fn: () => unknown, code: string, text: RegExp): void
   expect(thrown).toBeInstanceOf(DgsamError);
   expect((thrown as DgsamError).code).toBe(code);
   expect((thrown as DgsamError).message).toMatch(text);
+}
+
+/** A stand-in for a model with BatchNorm: its one buffer counts the passes that move statistics. */
+export function statisticsModel() {
+  const param = ones([1], { dtype: "float64", requiresGrad: true });
+  const count = zeros([1]);
+  let mode = "update";
+  const model = { buffers: () => [count], setRunningStats: (next: "update" | "hold") => void (mode = next) };
+  const closure = Object.assign(() => {
+    if (mode === "update") noGrad(() => ops.aten.add_(count, 1));
+    return param.square().sum();
+  }, { param });
+  return { model, closure, tracked: () => count.item() };
 }

@@ -1,8 +1,10 @@
 """Checks of adam_ and sgd_: the numbers of torch.optim's fused optimizers, bit for bit, and what the kernels trust."""
 
+import itertools
+
 import torch
 
-from dgsam_ops.problem import LAYOUTS, REAL, SHAPES, check, numbers, ops, problem, raises, same
+from dgsam_ops.problem import LAYOUTS, REAL, SHAPES, check, near, numbers, ops, problem, raises, same
 
 ADAM = dict(lr=0.01, beta1=0.9, beta2=0.99, eps=1e-8, weight_decay=0.1, maximize=False)
 SGD = dict(lr=0.01, momentum=0.9, dampening=0.1, weight_decay=0.1, nesterov=False, maximize=False)
@@ -141,7 +143,26 @@ def what_the_kernels_trust_is_checked_before_anything_changes():
     adam(lambda _, params: setattr(params[1], "grad", torch.zeros(4).to_sparse()), "dgsam::adam_: gradients of params[1]: expected a dense tensor, got layout Sparse")
     params, _, _ = problem(torch.float32, ((2, 3),))
     raises("dgsam::sgd_: a momentum needs 'momentum_buffers'", lambda: ops.sgd_(params, [], first=True, **SGD))
-    gaps = torch.zeros(4, 2)[:, 0].requires_grad_()
-    gaps.grad = torch.ones(4)
-    raises("dgsam::sgd_: params[0]: expected memory without gaps or overlap, got strides [2]",
-           lambda: ops.sgd_([gaps], [], first=False, **{**SGD, "momentum": 0.0}))
+    shared = torch.zeros(1).expand(4).requires_grad_()
+    shared.grad = torch.ones(4)
+    raises("dgsam::sgd_: params[0]: expected elements of their own, got strides [0] over shape [4]",
+           lambda: ops.sgd_([shared], [], first=False, **{**SGD, "momentum": 0.0}))
+
+
+@check
+def parameters_may_have_gaps():
+    for momentum, steps in itertools.product((0.0, 0.9), (3,)):
+        whole = numbers((10, 5, 2), 1, torch.float32)
+        untouched = whole[..., 1].clone()
+        p = whole[..., 0].requires_grad_()
+        t = p.detach().clone().requires_grad_()
+        buffers = [torch.empty_like(p, requires_grad=False)] if momentum else []
+        theirs = torch.optim.SGD([t], lr=0.1, momentum=momentum)
+        for step in range(steps):
+            p.grad = numbers((10, 5), 10 + step, torch.float32)
+            t.grad = p.grad.clone()
+            ops.sgd_([p], buffers, first=step == 0, **{**SGD, "lr": 0.1, "momentum": momentum, "dampening": 0.0, "weight_decay": 0.0, "nesterov": False, "maximize": False})
+            theirs.step()
+        near(p, t, f"momentum {momentum}")
+        same(whole[..., 1], untouched, "what lies between")
+        assert p.stride() == (10, 2)

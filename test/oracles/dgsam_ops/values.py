@@ -148,7 +148,7 @@ def gather_restores_exactly_and_forms_the_gradient():
             saved[3].view(-1)[0] = -0.0
         grads = [None if p.grad is None else p.grad.clone() for p in params]
         expected = norm_of(params)
-        norm, count = ops.gather_(params, saved, sums, 0.75)
+        norm, gathered, count = ops.gather_(params, saved, sums, 0.75)
         close(norm, expected, 1e-14, dtype)
         assert count == len(params) - 2
         for p, s, total, g in zip(params, saved, sums, grads):
@@ -199,13 +199,32 @@ def non_finite_gradients_move_nothing():
         params, saved, sums = problem(dtype, ((5,), (17,), (40000,)))
         params[2 if position == -1 else 1].grad[position] = bad
         before = [p.detach().clone() for p in params]
+        for s in saved + sums:
+            s.fill_(7)
         norm = run_climb(params, saved, sums, [0.05] * 3, True, adaptive)
         assert norm != norm or norm == float("inf"), f"{norm} for {bad}"
-        assert all(torch.equal(p, b) and torch.equal(s, b) for p, s, b in zip(params, saved, before))
+        assert all(torch.equal(p, b) for p, b in zip(params, before))
+        assert all(bool((s == 7).all()) for s in saved + sums)
         assert not numpy.isfinite(ops.global_norm([p.grad for p in params]).item())
         assert not numpy.isfinite(ops.accumulate_(params, sums, first=True)[0])
+        for s, b in zip(saved, before):
+            s.copy_(b)
         assert not numpy.isfinite(ops.gather_(params, saved, sums, 1.0)[0])
         assert all(torch.equal(p, b) for p, b in zip(params, before))
+
+
+@check
+def a_sum_that_overflows_is_told():
+    for dtype, large in ((torch.float16, 4e4), (torch.bfloat16, 3e38), (torch.float32, 3e38), (torch.float32, 1.0), (torch.complex64, 3e38)):
+        p = torch.ones(20, dtype=dtype, requires_grad=True)
+        p.grad = torch.full((20,), large, dtype=dtype)
+        saved, sums = [p.detach().clone()], [p.grad.clone()]
+        given, gathered, _ = ops.gather_([p], saved, sums, 1.0)
+        assert numpy.isfinite(given)
+        if large == 1.0:
+            close(gathered, float(p.grad.double().norm()), 1e-12, "norm of what was stored")
+        else:
+            assert not numpy.isfinite(gathered), f"{dtype}: {gathered}"
 
 
 @check

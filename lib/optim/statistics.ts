@@ -1,0 +1,64 @@
+/** What a step of several passes does to BatchNorm statistics: which passes move them, and how they come back when it fails. */
+
+import { argumentError, DgsamError } from "../errors.js";
+import { noGrad, ops, Tensor } from "../tensor/index.js";
+import { checkChoice } from "./checks.js";
+
+/** What a step needs of a model to keep BatchNorm statistics right; `Module` has it. */
+export interface StatisticsOwner {
+  buffers(): Iterable<Tensor>;
+  /** `"update"`: running statistics follow each training pass. `"hold"`: they stay. */
+  setRunningStats(mode: "update" | "hold"): void;
+}
+
+/** Which passes of a step move the statistics: each minibatch's first one, all, or none from now on. */
+export type RunningStats = "first" | "all" | "frozen";
+
+/** The buffers of a model as they were, and their values. */
+export interface BufferCopies {
+  readonly buffers: Tensor[];
+  readonly values: Tensor[];
+}
+
+const NO_COPIES: BufferCopies = { buffers: [], values: [] };
+
+export class Statistics {
+  private readonly mode: RunningStats;
+
+  /**
+   * @param optimizer its name in errors
+   * @param mode undefined for the default, `"first"`
+   */
+  constructor(optimizer: string, private readonly model: StatisticsOwner | undefined, mode: RunningStats | undefined) {
+    this.mode = mode ?? "first";
+    checkChoice(optimizer, "runningStats", this.mode, ["first", "all", "frozen"]);
+    if (model === undefined) {
+      if (mode !== undefined) throw new DgsamError("ERR_ARGUMENT", `${optimizer}: runningStats: expected the option "model" beside it; without the model its BatchNorm layers cannot be told`);
+    } else if (typeof (model as unknown) !== "object" || model === null || typeof model.buffers !== "function" || typeof model.setRunningStats !== "function") {
+      throw argumentError(`${optimizer}: model`, "an object with buffers() and setRunningStats(mode), such as a Module", model);
+    }
+    if (this.mode === "frozen") model?.setRunningStats("hold");
+  }
+
+  /** Before a pass: only the first of a minibatch moves the statistics, unless all do. */
+  announcePass(firstOfItsBatch: boolean): void {
+    if (this.mode === "first") this.model?.setRunningStats(firstOfItsBatch ? "update" : "hold");
+  }
+
+  /** After the last pass of a step. */
+  endPasses(): void {
+    if (this.mode === "first") this.model?.setRunningStats("update");
+  }
+
+  /** Copies the model's buffers. The copies belong to the scope of the caller. */
+  copyBuffers(): BufferCopies {
+    if (this.model === undefined) return NO_COPIES;
+    const buffers = [...this.model.buffers()];
+    return { buffers, values: noGrad(() => buffers.map((buffer) => ops.aten["clone.default"](buffer))) };
+  }
+
+  /** Sets the buffers to what they were. */
+  restoreBuffers({ buffers, values }: BufferCopies): void {
+    noGrad(() => buffers.forEach((buffer, i) => ops.aten["copy_.default"](buffer, values[i]!)));
+  }
+}

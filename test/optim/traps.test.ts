@@ -1,0 +1,289 @@
+import { Adam, DGSAM, memoryStats, noGrad, ones, ops, SAM, SGD, tensor, zeros, type Tensor } from "dgsam";
+import { describe, expect, test } from "vitest";
+import { bits, EPS, expectError, linearLoss, quadraticDomains, values } from "./support.js";
+
+/** One step of each algorithm over the domains' closures: SAM takes their mean. */
+const ALGORITHMS = [
+  {
+    name: "SAM",
+    make: (params: Tensor[], options: object = {}) => new SAM(params, SGD, { lr: 0.1, rho: 0.1, ...options } as never),
+    step: (optimizer: unknown, closures: (() => Tensor)[]) =>
+      (optimizer as SAM).step(() => ops.aten.div(closures.map((each) => each()).reduce((sum, each) => ops.aten.add(sum, each) as Tensor), closures.length) as Tensor),
+  },
+  {
+    name: "DGSAM",
+    make: (params: Tensor[], options: object = {}) => new DGSAM(params, SGD, { lr: 0.1, rho: 0.1, ...options } as never),
+    step: (optimizer: unknown, closures: (() => Tensor)[]) => (optimizer as DGSAM).step(closures),
+  },
+] as const;
+
+describe.each(ALGORITHMS)("$name: the traps", ({ make, step }) => {
+  test("a parameter without a gradient is untouched and counts as zero in the norm", () => {
+    const used = tensor([3, 4], { dtype: "float64", requiresGrad: true });
+    const unused = ones([2], { requiresGrad: true });
+    const frozen = ones([2]);
+    const optimizer = make([used, unused, frozen]);
+    const result = step(optimizer, [linearLoss(used, [3, 4])]);
+    expect(unused.toArray()).toEqual([1, 1]);
+    expect(unused.grad).toBeNull();
+    expect(frozen.grad).toBeNull();
+    expect("gradNorm" in result ? result.gradNorm : result.gradNorms[0]).toBe(5);
+  });
+
+  test("a zero gradient makes a zero ascent, not 0/0", () => {
+    const param = tensor([1, 2], { dtype: "float64", requiresGrad: true });
+    const points: number[][] = [];
+    const loss = () => {
+      points.push(values(param));
+      return ops.aten.dot(param, zeros([2], { dtype: "float64" })) as Tensor;
+    };
+    step(make([param]), [loss, loss]);
+    for (const point of points) expect(point).toEqual([1, 2]);
+    expect(param.toArray()).toEqual([1, 2]);
+  });
+
+  test("a loss that is not finite leaves parameters, gradients and base state as they were", () => {
+    for (const bad of [NaN, Infinity]) {
+      const { params, closures } = quadraticDomains();
+      const optimizer = make(params, { momentum: 0.9 });
+      step(optimizer, closures);
+      const base = optimizer.base as SGD;
+      const before = [bits(params), bits([...base.state.values()].flatMap((state) => Object.values(state)))];
+      const poisoned = [closures[0]!, () => ops.aten.mul(closures[1]!(), bad) as Tensor, closures[2]!];
+      expectError(() => step(optimizer, poisoned), "ERR_NON_FINITE", /loss of .* is (NaN|Infinity|-Infinity); nothing of the step was applied/);
+      expect([bits(params), bits([...base.state.values()].flatMap((state) => Object.values(state)))]).toEqual(before);
+      for (const param of params) expect(param.grad).toBeNull();
+    }
+  });
+
+  test("a gradient that is not finite, of a finite loss, is found in any pass", () => {
+    // sqrt has gradient Infinity at 0: finite loss, infinite gradient.
+    const param = tensor([0, 1], { dtype: "float64", requiresGrad: true });
+    let calls = 0;
+    const lossAt = (poisoned: number) => () => (calls++ === poisoned ? ops.aten.sum(ops.aten.sqrt(ops.aten.mul(param, 0))) : ops.aten.sum(param)) as Tensor;
+    const passes = (() => {
+      step(make([param]), [lossAt(-1)]);
+      return calls;
+    })();
+    expect(passes).toBe(2);
+    for (let poisoned = 0; poisoned < passes; poisoned++) {
+      calls = 0;
+      const before = bits([param]);
+      expectError(() => step(make([param]), [lossAt(poisoned)]), "ERR_NON_FINITE", /gradient of .* is (NaN|Infinity)/);
+      expect(bits([param])).toEqual(before);
+    }
+  });
+
+  test("with policy \"skip\" such a step is left out and the next one works", () => {
+    const { params, closures } = quadraticDomains();
+    const optimizer = make(params, { policy: "skip" });
+    const before = bits(params);
+    const skipped = step(optimizer, [() => ops.aten.mul(closures[0]!(), NaN) as Tensor]);
+    expect(skipped.skipped).toBe(true);
+    expect(bits(params)).toEqual(before);
+    expect(step(optimizer, closures).skipped).toBe(false);
+    expect(bits(params)).not.toEqual(before);
+  });
+
+  test("a closure that throws, in any pass, leaves everything as it was and its error is rethrown", () => {
+    const { params, closures } = quadraticDomains();
+    const optimizer = make(params);
+    let calls = 0;
+    const total = 2 * closures.length;
+    for (let failing = 0; failing < total; failing++) {
+      calls = 0;
+      const before = bits(params);
+      const failure = new Error("the disk is full");
+      const throwing = closures.map((closure) => () => {
+        if (calls++ === failing) throw failure;
+        return closure();
+      });
+      let thrown: unknown;
+      try {
+        step(optimizer, throwing);
+      } catch (error) {
+        thrown = error;
+      }
+      if (thrown === undefined) break; // fewer passes than that
+      expect(thrown).toBe(failure);
+      expect(bits(params)).toEqual(before);
+    }
+    expect(calls).toBeGreaterThan(closures.length);
+  });
+
+  test("a closure that calls backward itself is told so", () => {
+    const { params, closures } = quadraticDomains();
+    const before = bits(params);
+    const eager = closures.map((closure) => () => {
+      const loss = closure();
+      loss.backward();
+      return loss;
+    });
+    expectError(() => step(make(params), eager), "ERR_STATE", /called backward\(\); return the loss instead/);
+    expect(bits(params)).toEqual(before);
+  });
+
+  test("what a closure must not return is named", () => {
+    const { params, w } = quadraticDomains();
+    const optimizer = new DGSAM(params, SGD, { lr: 0.1 });
+    expectError(() => optimizer.step([() => 1 as never]), "ERR_ARGUMENT", /closure 0: result: expected the loss as a Tensor/);
+    expectError(() => optimizer.step([() => ops.aten.mul(w, 2) as Tensor]), "ERR_SHAPE", /loss of one element, got shape \[5\]/);
+    expectError(() => optimizer.step([() => ones([])]), "ERR_ARGUMENT", /does not depend on any parameter/);
+    expectError(() => optimizer.step([() => noGrad(() => ops.aten.sum(w) as Tensor)]), "ERR_ARGUMENT", /does not depend on any parameter/);
+    expectError(() => optimizer.step([]), "ERR_ARGUMENT", /at least one closure/);
+    expectError(() => optimizer.step([1 as never]), "ERR_ARGUMENT", /closure 0: expected a function/);
+  });
+
+  test("one norm over all groups, and a radius for each", () => {
+    const a = tensor([0], { dtype: "float64", requiresGrad: true });
+    const b = tensor([0], { dtype: "float64", requiresGrad: true });
+    const optimizer = make([{ params: [a], rho: 0.5 }, { params: [b], rho: 0.25, lr: 0 }] as never);
+    const points: number[][] = [];
+    const loss = () => {
+      points.push([a.item() as number, b.item() as number]);
+      return ops.aten.add(ops.aten.sum(ops.aten.mul(a, 3)), ops.aten.sum(ops.aten.mul(b, 4))) as Tensor;
+    };
+    step(optimizer, [loss]);
+    expect(points[1]![0]).toBeCloseTo((0.5 * 3) / (5 + EPS), 14);
+    expect(points[1]![1]).toBeCloseTo((0.25 * 4) / (5 + EPS), 14);
+    expect(b.item()).toBe(0);
+    expect(a.item()).not.toBe(0);
+  });
+
+  test("weight decay never enters the ascent", () => {
+    const param = tensor([10], { dtype: "float64", requiresGrad: true });
+    const points: number[] = [];
+    const loss = () => {
+      points.push(param.item() as number);
+      return ops.aten.sum(ops.aten.mul(param, 1)) as Tensor;
+    };
+    step(make([param], { weightDecay: 100 }), [loss]);
+    expect(points[1]).toBeCloseTo(10.1, 12);
+  });
+
+  test("the version counter moves, so that a stale graph is refused", () => {
+    const param = ones([2], { requiresGrad: true });
+    const stale = ops.aten.sum(ops.aten.mul(param, param)) as Tensor;
+    step(make([param]), [() => ops.aten.sum(ops.aten.mul(param, param)) as Tensor]);
+    expect(() => stale.backward()).toThrow(/modified by an inplace operation/);
+  });
+
+  test("BatchNorm statistics follow each minibatch's first pass only, and come back when the step fails", () => {
+    const param = ones([1], { dtype: "float64", requiresGrad: true });
+    const running = zeros([1]);
+    let mode = "update";
+    const model = { buffers: () => [running], setRunningStats: (next: "update" | "hold") => void (mode = next) };
+    const moving = (loss: () => Tensor) => () => {
+      if (mode === "update") noGrad(() => ops.aten.add_(running, 1));
+      return loss();
+    };
+    const domains = [moving(linearLoss(param, [1])), moving(linearLoss(param, [2]))];
+    const count = (options: object) => {
+      noGrad(() => ops.aten.zero_(running));
+      step(make([param], { model, ...options }), domains);
+      return running.item();
+    };
+    expect(count({})).toBe(2);
+    expect(count({ runningStats: "all" })).toBe(make([param]) instanceof SAM ? 4 : 3);
+    expect(count({ runningStats: "frozen" })).toBe(0);
+    expect(mode).toBe("hold");
+    mode = "update";
+    noGrad(() => ops.aten.fill_(running, 7));
+    expectError(() => step(make([param], { model }), [domains[0]!, moving(() => ops.aten.mul(linearLoss(param, [1])(), NaN) as Tensor)]), "ERR_NON_FINITE", /nothing of the step/);
+    expect(running.item()).toBe(7);
+    expect(mode).toBe("update");
+  });
+
+  test("leaks no handle, and frees what closures make", () => {
+    const { params, closures } = quadraticDomains();
+    const optimizer = make(params);
+    step(optimizer, closures);
+    for (const param of params) param.grad = null;
+    const { handles } = memoryStats();
+    for (let i = 0; i < 10; i++) step(optimizer, closures);
+    expect(memoryStats().handles).toBe(handles);
+  });
+
+  test("a failing base optimizer undoes the step", () => {
+    const { params, closures } = quadraticDomains();
+    const optimizer = make([{ params: [params[0]!] }, { params: [params[1]!] }] as never);
+    const before = bits(params);
+    optimizer.paramGroups[1]!.lr = -1;
+    expectError(() => step(optimizer, closures), "ERR_ARGUMENT", /lr: expected a number >= 0, got the number -1/);
+    expect(bits(params)).toEqual(before);
+    optimizer.paramGroups[1]!.lr = 0.1;
+    step(optimizer, closures);
+    expect(bits(params)).not.toEqual(before);
+  });
+
+  test("a radius that was changed to no radius is named", () => {
+    for (const rho of [-1, NaN, Infinity]) {
+      const { params, closures } = quadraticDomains();
+      const optimizer = make(params);
+      optimizer.paramGroups[0]!.rho = rho;
+      const before = bits(params);
+      expectError(() => step(optimizer, closures), "ERR_ARGUMENT", new RegExp(`paramGroups: rho: expected a finite number >= 0, got the number ${rho}`));
+      expect(bits(params)).toEqual(before);
+    }
+  });
+
+  test("groups may be added, with a radius or without, to the wrapper or to its base", () => {
+    const [a, b, c] = [1, 2, 3].map((value) => tensor([value], { dtype: "float64", requiresGrad: true })) as [Tensor, Tensor, Tensor];
+    const optimizer = make([a], { rho: 0.3 });
+    const loss = () => ops.aten.sum(ops.aten.mul(ops.aten.mul(a, b), c)) as Tensor;
+    step(optimizer, [loss]);
+    optimizer.addParamGroup({ params: [b], rho: 0.2 } as never);
+    (optimizer.base as SGD).addParamGroup({ params: [c], lr: 0 });
+    expect(optimizer.paramGroups.map(({ rho }) => rho)).toEqual([0.3, 0.2, 0.3]);
+    const before = values(b)[0]!;
+    step(optimizer, [loss]);
+    expect(values(b)[0]).not.toBe(before);
+    expect(c.item()).toBe(3);
+    expectError(() => optimizer.addParamGroup({ params: [a] } as never), "ERR_ARGUMENT", /params\[0\] is in the optimizer already/);
+    expectError(() => optimizer.addParamGroup({ params: [tensor([1])], rho: -1 } as never), "ERR_ARGUMENT", /rho: expected a finite number >= 0/);
+    expectError(() => optimizer.addParamGroup(null as never), "ERR_ARGUMENT", /addParamGroup\(group\): expected \{ params, \.\.\.options \}, got null/);
+  });
+
+  test("parameters may be converted between steps: the scratch follows", () => {
+    const { params, closures } = quadraticDomains({ dtype: "float64" });
+    const optimizer = make(params);
+    step(optimizer, closures);
+    for (const dtype of ["float32", "float64"] as const) {
+      for (const param of params) {
+        param.grad = null;
+        ops.aten.set_data(param, param.detach().to(dtype));
+      }
+      const loss = () => ops.aten.sum(ops.aten.mul(params[0]!, params[0]!)) as Tensor;
+      const before = values(params[0]!);
+      step(optimizer, [loss, loss]);
+      expect(params[0]!.dtype).toBe(dtype);
+      expect(values(params[0]!)).not.toEqual(before);
+    }
+  });
+
+  test("parameters with gaps in their memory are updated, and nothing between them", () => {
+    for (const [Base, options] of [[SGD, {}], [SGD, { momentum: 0.9 }], [Adam, { amsgrad: true }]] as const) {
+      const whole = tensor(Array.from({ length: 12 }, (_, i) => i / 10), { dtype: "float64", shape: [6, 2] });
+      const param = whole.select(1, 0);
+      param.requiresGrad = true;
+      const dense = param.detach().clone();
+      dense.requiresGrad = true;
+      const loss = (p: Tensor) => () => ops.aten.sum(ops.aten.pow(p, 3)) as Tensor;
+      const Wrapper = make([dense]) instanceof SAM ? SAM : DGSAM;
+      const optimizers = [param, dense].map((p) => new Wrapper([p], Base as never, { lr: 0.1, rho: 0.1, ...options } as never));
+      for (let i = 0; i < 3; i++) [param, dense].forEach((p, k) => step(optimizers[k], [loss(p), loss(p)]));
+      expect(values(param)).toEqual(values(dense));
+      expect(values(whole.select(1, 1))).toEqual([1, 3, 5, 7, 9, 11].map((each) => each / 10));
+    }
+  });
+
+  test("options that are no object, and runningStats without a model, are named", () => {
+    const { params } = quadraticDomains();
+    expectError(() => make(params, { runningStats: "frozen" }), "ERR_ARGUMENT", /runningStats: expected the option "model" beside it/);
+    const Wrapper = make(params) instanceof SAM ? SAM : DGSAM;
+    expectError(() => new Wrapper(params, SGD, null as never), "ERR_ARGUMENT", /params, Base, options\): expected an object of options, got null/);
+    expectError(() => new Wrapper(params, SGD, { base: 3 as never }), "ERR_ARGUMENT", /base: expected an object of options, got the number 3/);
+    expectError(() => new Wrapper(5 as never, SGD), "ERR_ARGUMENT", /an array of Tensors or of groups/);
+    expectError(() => make(params).loadStateDict(null as never), "ERR_ARGUMENT", /from stateDict\(\), got null/);
+  });
+});
