@@ -16,11 +16,11 @@ import { readRecord } from "../../install/record.mjs";
 const EXTRA = ["numpy", "expecttest"];
 
 /**
- * Whether a Python imports all that the tests need, and its torch is of a version.
- * @param {string} python @param {string} version
+ * Whether a Python imports torch of a version, and other modules.
+ * @param {string} python @param {string} version @param {string[]} modules
  */
-function works(python, version) {
-  const script = `import torch, ${EXTRA.join(", ")}; print(torch.__version__)`;
+function works(python, version, modules) {
+  const script = `import ${["torch", ...modules].join(", ")}; print(torch.__version__)`;
   const { status, stdout } = spawnSync(python, ["-c", script], { encoding: "utf8" });
   return status === 0 && stdout.trim() === version;
 }
@@ -46,20 +46,20 @@ function requirements(packages) {
 
 /**
  * Makes a virtual environment around a torch package that lies without its dependencies, unless it was made before.
- * @param {string} torch the package's folder @param {string} version
+ * @param {string} torch the package's folder @param {string} version @param {string[]} modules
  */
-async function environmentFor(torch, version) {
+async function environmentFor(torch, version, modules) {
   const packages = path.dirname(torch);
   const folder = path.join(cacheFolder(process.env), `oracle-${version}`);
   const python = path.join(folder, "bin", "python");
   await withLock(folder, async () => {
-    if (existsSync(python) && works(python, version)) return;
+    if (existsSync(python) && works(python, version, modules)) return;
     rmSync(folder, { recursive: true, force: true });
     run("python3", ["-m", "venv", folder]);
     run(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...requirements(packages), ...EXTRA]);
     const library = readdirSync(path.join(folder, "lib")).find((name) => name.startsWith("python")) ?? "";
     writeFileSync(path.join(folder, "lib", library, "site-packages", "dgsam-torch.pth"), `${packages}\n`);
-    if (!works(python, version)) throw new Error(`the torch in ${packages} does not work with python3`);
+    if (!works(python, version, modules)) throw new Error(`the torch in ${packages} does not work with python3`);
   });
   return python;
 }
@@ -67,19 +67,20 @@ async function environmentFor(torch, version) {
 /**
  * Finds or makes the Python: the one that `DGSAM_PYTHON` names, else `python3`, else an environment of our own.
  *
+ * @param {string[]} [modules] what it must import besides torch; by default what the tests do
  * @returns {Promise<string>} its interpreter
  * @throws {Error} saying why there is none
  */
-export async function findOracle() {
+export async function findOracle(modules = EXTRA) {
   const record = readRecord();
   if (record === null) throw new Error("the addon has not been built");
   const { root, version } = record.libtorch;
   const named = process.env["DGSAM_PYTHON"] || undefined;
   if (named !== undefined) {
-    if (works(named, version)) return named;
-    throw new Error(`DGSAM_PYTHON: ${named} cannot import torch ${version}, ${EXTRA.join(" and ")}`);
+    if (works(named, version, modules)) return named;
+    throw new Error(`DGSAM_PYTHON: ${named} cannot import ${[`torch ${version}`, ...modules].join(", ")}`);
   }
-  if (works("python3", version)) return "python3";
+  if (works("python3", version, modules)) return "python3";
   if (!existsSync(path.join(root, "__init__.py"))) throw new Error(`the addon's LibTorch in ${root} came without Python`);
-  return environmentFor(root, version);
+  return environmentFor(root, version, modules);
 }
