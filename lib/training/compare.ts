@@ -1,9 +1,11 @@
 /** Several algorithms on the same data: each domain of a data set is held out once, and each algorithm trained on the rest. */
 
 import { leaveOneDomainOut, seedHash, type LeaveOneDomainOut } from "../data/index.js";
+import { DgsamError } from "../errors.js";
 import { ALGORITHMS, type AlgorithmName } from "./algorithms.js";
 import { checkCompareConfig, type CompareConfig } from "./config.js";
-import { train } from "./train.js";
+import { mean } from "./statistics.js";
+import { train, type TrainEvent } from "./train.js";
 
 /** One finished training run. */
 export interface RunRecord {
@@ -33,7 +35,7 @@ export type CompareEvent =
  * same minibatches, so they differ in their steps only. Runs follow one another: each has the machine for itself.
  *
  * @throws DgsamError `ERR_ARGUMENT` at the call for a bad config, also for a target that is not there; then as
- *   {@link train}
+ *   {@link train}, with the algorithm and the target added
  */
 export function compareAlgorithms(config: CompareConfig): AsyncGenerator<CompareEvent, void, void> {
   checkCompareConfig(config);
@@ -62,10 +64,10 @@ async function* trainOne(
     makeModel: () => makeModel(dataset),
     ...(signal === undefined ? {} : { signal }),
   });
-  for await (const event of events) {
+  for await (const event of named(events, `${algorithm} with ${JSON.stringify(target.name)} held out`)) {
     switch (event.type) {
       case "step":
-        record.finalLoss = event.losses.reduce((sum, loss) => sum + loss, 0) / event.losses.length;
+        record.finalLoss = mean(event.losses);
         yield { type: "step", ...position, algorithm, target: target.name, step: event.step, steps, loss: record.finalLoss };
         break;
       case "evaluation":
@@ -77,4 +79,14 @@ async function* trainOne(
     }
   }
   yield { type: "run", ...position, record };
+}
+
+/** The same events; an error tells which run it was. */
+async function* named(events: AsyncGenerator<TrainEvent, void, void>, run: string): AsyncGenerator<TrainEvent, void, void> {
+  try {
+    yield* events;
+  } catch (error) {
+    if (!(error instanceof DgsamError)) throw error;
+    throw new DgsamError(error.code, `${run}: ${error.message}`, { cause: error });
+  }
 }

@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { Domain, DomainDataset } from "../data/index.js";
 import { describeValue, DgsamError } from "../errors.js";
 import { ALGORITHM_NAMES, type AlgorithmName } from "./algorithms.js";
+import { isDataset, isDomain } from "./checks.js";
 import type { Classifier } from "./evaluate.js";
 
 /** The numbers of a run. */
@@ -53,7 +54,7 @@ const numbers = {
   seed: z.int().min(0).max(2 ** 32 - 1).describe("an integer from 0 to 4294967295"),
 };
 const algorithm = z.enum(ALGORITHM_NAMES);
-const domain = z.custom<Domain>((value) => hasFields(value, ["name", "length", "batch"]));
+const domain = z.custom<Domain>(isDomain);
 const shared = {
   makeModel: z.custom<() => Classifier>((value) => typeof value === "function").describe("a function that makes a model"),
   signal: z.instanceof(AbortSignal).optional().describe("an AbortSignal"),
@@ -70,7 +71,7 @@ const trainConfig = z.strictObject({
 const compareConfig = z.strictObject({
   ...numbers,
   ...shared,
-  dataset: z.custom<DomainDataset>((value) => hasFields(value, ["name", "domains"])).describe("a DomainDataset"),
+  dataset: z.custom<DomainDataset>(isDataset).describe("a DomainDataset"),
   algorithms: z.array(algorithm).min(1).refine(areUnique).describe(`an array out of ${ALGORITHM_NAMES.join(", ")}, each once`),
   targets: z.array(z.string()).min(1).refine(areUnique).optional().describe("an array of names of domains, each once"),
 });
@@ -93,14 +94,16 @@ function check(where: string, schema: z.ZodObject, config: unknown): void {
     const [field] = issue.path;
     const expected = field === undefined ? "an object of settings" : (schema.shape[field as string] as z.ZodType).description;
     const got = issue.path.reduce((value, key) => (value as Record<PropertyKey, unknown>)[key], config);
-    const came = issue.path.length > 1 ? `an array with ${describeValue(got)} in it` : describeValue(got);
+    const came = issue.path.length > 1 ? `an array with ${describeValue(got)} in it` : describeList(got);
     return [`${String(field ?? "config")}: expected ${expected}, got ${came}`];
   });
   throw new DgsamError("ERR_ARGUMENT", `${where}: ${[...new Set(faults)].join("; ")}`);
 }
 
-function hasFields(value: unknown, fields: readonly string[]): boolean {
-  return typeof value === "object" && value !== null && fields.every((field) => field in value);
+/** Names what an array has twice: that is what is wrong with one that is not empty. */
+function describeList(value: unknown): string {
+  const twice = Array.isArray(value) ? value.find((each, index) => value.indexOf(each) !== index) : undefined;
+  return typeof twice === "string" ? `${JSON.stringify(twice)} twice` : describeValue(value);
 }
 
 function areUnique(values: readonly string[]): boolean {

@@ -2,12 +2,13 @@
 
 import { setImmediate } from "node:timers/promises";
 import { DomainLoader, seedHash } from "../data/index.js";
-import { DgsamError } from "../errors.js";
-import { crossEntropy } from "../nn/index.js";
-import { manualSeed, scope } from "../tensor/index.js";
+import { manualSeed } from "../tensor/index.js";
 import { ALGORITHMS } from "./algorithms.js";
+import { checkClassifier } from "./checks.js";
 import { checkTrainConfig, type TrainConfig } from "./config.js";
 import { evaluateByBatch, type Accuracy, type Classifier } from "./evaluate.js";
+import { median } from "./statistics.js";
+import { takeStep } from "./step.js";
 
 export type TrainEvent =
   /**
@@ -30,7 +31,7 @@ const WARM_UP_STEPS = 5;
  * Leaving the loop early is allowed; the model is then freed.
  *
  * @throws DgsamError `ERR_ARGUMENT` at the call, listing everything that is wrong with the config; while iterating,
- *   `ERR_NON_FINITE` naming step and domain, and whatever the model throws
+ *   `ERR_NON_FINITE` naming step, algorithm and domain, `ERR_OOM` for a minibatch beyond memory, and whatever the model throws
  */
 export function train(config: TrainConfig): AsyncGenerator<TrainEvent, void, void> {
   checkTrainConfig(config);
@@ -42,6 +43,7 @@ async function* run(config: TrainConfig): AsyncGenerator<TrainEvent, void, void>
   signal?.throwIfAborted();
   manualSeed(seedHash(seed, "model"));
   const model = makeModel();
+  checkClassifier("train: what makeModel returned", model);
   let finished = false;
   try {
     const loader = new DomainLoader(sources, { batchSize, seed: seedHash(seed, "minibatches") });
@@ -49,11 +51,8 @@ async function* run(config: TrainConfig): AsyncGenerator<TrainEvent, void, void>
     const durations: number[] = [];
     for (let step = 1; step <= steps; step++) {
       const start = performance.now();
-      const losses = scope(() => runStep(loader.next().map(({ x, y }) => () => crossEntropy(model.forward(x), y))));
+      const losses = takeStep(runStep, model, loader, `train: step ${step} of ${algorithm}`);
       const seconds = (performance.now() - start) / 1000;
-      const diverged = losses.findIndex((loss) => !Number.isFinite(loss));
-      if (diverged !== -1)
-        throw new DgsamError("ERR_NON_FINITE", `train: step ${step}: the loss of domain ${JSON.stringify(sources[diverged]!.name)} is ${losses[diverged]!}; a smaller lr may help`);
       durations.push(seconds);
       yield { type: "step", step, losses, seconds };
       await pause(signal);
@@ -75,10 +74,4 @@ async function* run(config: TrainConfig): AsyncGenerator<TrainEvent, void, void>
 async function pause(signal: AbortSignal | undefined): Promise<void> {
   await setImmediate();
   signal?.throwIfAborted();
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }

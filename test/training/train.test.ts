@@ -1,6 +1,6 @@
 import {
   ALGORITHM_NAMES, ALGORITHMS, compareAlgorithms, DgsamError, evaluate, InMemoryDomain, leaveOneDomainOut, manualSeed, memoryStats, MLP, Module, randn, train,
-  type AlgorithmName, type CompareConfig, type DomainDataset, type RunRecord, type Tensor, type TrainConfig, type TrainEvent,
+  type AlgorithmName, type CompareConfig, type Domain, type DomainDataset, type RunRecord, type Tensor, type TrainConfig, type TrainEvent,
 } from "dgsam";
 import { describe, expect, test } from "vitest";
 import { expectError } from "../optim/support.js";
@@ -95,14 +95,66 @@ test("what is wrong with a config is listed together, at the call", () => {
   expectError(() => train(undefined as never), "ERR_ARGUMENT", /^train: config: expected an object of settings, got undefined$/);
 });
 
-test("a loss that is not finite ends the run and names step and domain", async () => {
+describe("what is not finite ends the run and names step, algorithm and domain", () => {
+  /** A model whose gradient is not a number for the domain of sevens: the slope of a root at 0, times 0. */
+  class Steep extends MLP {
+    override forward(x: Tensor): Tensor {
+      const logits = super.forward(x);
+      return Number(x.mean().item()) === 7 ? logits.add(this.parameters()[0]!.mul(0).sum().sqrt()) : logits;
+    }
+  }
+
+  /** The error of a run over good domains and one of a single value. */
+  async function failure(algorithm: AlgorithmName, value: number): Promise<{ error: DgsamError; model: MLP; before: unknown[] }> {
+    const { sources } = leaveOneDomainOut(points(), 0);
+    const spoilt = new InMemoryDomain({ name: "spoilt", x: new Float32Array(8).fill(value), labels: Uint8Array.of(0, 1), shape: [4] });
+    let before: unknown[] = [];
+    const model = new Steep([4, 2]);
+    // The trainer frees the model of a run that fails; this one is looked at afterwards.
+    model.dispose = () => {};
+    const makeModel = () => {
+      before = model.parameters().map((each) => each.toArray());
+      return model;
+    };
+    try {
+      for await (const event of train({ ...SETTINGS, algorithm, makeModel, sources: [...sources, spoilt], targets: [] })) void event;
+    } catch (error) {
+      return { error: error as DgsamError, model, before };
+    }
+    return expect.fail("the run did not fail");
+  }
+
+  test.each(ALGORITHM_NAMES)("%s: a loss, and the parameters stay as they were", async (algorithm) => {
+    const { error, model, before } = await failure(algorithm, NaN);
+    expect(error).toMatchObject({ code: "ERR_NON_FINITE", message: `train: step 1 of ${algorithm}: the loss of domain "spoilt" is NaN; a smaller lr may help` });
+    expect(model.parameters().map((each) => each.toArray())).toEqual(before);
+  });
+
+  test.each(["SAM", "DGSAM"] as const)("%s: a gradient", async (algorithm) => {
+    const { error } = await failure(algorithm, 7);
+    expect(error.code).toBe("ERR_NON_FINITE");
+    expect(error.message).toBe(`train: step 1 of ${algorithm}: the gradient after the loss of domain "spoilt" is not finite; a smaller lr may help`);
+    expect(error.message).not.toContain("policy");
+    expect(error.cause).toBeInstanceOf(DgsamError);
+  });
+});
+
+test("a makeModel that makes no model is refused", async () => {
   const { sources } = leaveOneDomainOut(points(), 0);
-  const spoilt = new InMemoryDomain({ name: "spoilt", x: new Float32Array(8).fill(NaN), labels: Uint8Array.of(0, 1), shape: [4] });
-  const run = async (algorithm: AlgorithmName) => {
-    for await (const event of train({ ...SETTINGS, algorithm, makeModel: () => new MLP([4, 2]), sources: [...sources, spoilt], targets: [] })) void event;
+  const run = async (makeModel: () => unknown) => {
+    for await (const event of train({ ...SETTINGS, algorithm: "ERM", makeModel: makeModel as () => MLP, sources, targets: [] })) void event;
   };
-  await expect(run("ERM")).rejects.toMatchObject({ code: "ERR_NON_FINITE", message: expect.stringMatching(/step 1: the loss of domain "spoilt" is NaN/) as string });
-  await expect(run("DGSAM")).rejects.toMatchObject({ code: "ERR_NON_FINITE", message: expect.stringMatching(/loss of domain 2 /) as string });
+  await expect(run(() => ({}))).rejects.toMatchObject({ code: "ERR_ARGUMENT", message: expect.stringMatching(/^train: what makeModel returned: expected a Module from images to logits, got an object/) as string });
+  await expect(run(() => undefined)).rejects.toMatchObject({ code: "ERR_ARGUMENT" });
+});
+
+test("a minibatch beyond memory is an ERR_OOM", async () => {
+  const { sources } = leaveOneDomainOut(points(), 0);
+  const huge: Domain = { name: "huge", length: 4, labels: [0, 1, 0, 1], item: () => expect.fail("no single item is asked for"), batch: () => void new Uint8Array(2 ** 60) as never };
+  const run = async () => {
+    for await (const event of train({ ...SETTINGS, algorithm: "ERM", makeModel: () => new MLP([4, 2]), sources: [...sources, huge], targets: [] })) void event;
+  };
+  await expect(run()).rejects.toMatchObject({ code: "ERR_OOM", message: expect.stringMatching(/^train: step 1 of ERM: the minibatches do not fit in memory \(Invalid typed array length/) as string });
 });
 
 test("a run that is left early frees its model", async () => {
@@ -154,6 +206,30 @@ test("accuracy counts the highest logit, in eval mode, and restores the mode", (
   expect(model.training).toBe(true);
 });
 
+test("evaluate refuses what is no model, no domain or no batch size", () => {
+  const [domain] = points().domains;
+  const model = new MLP([4, 2]);
+  expectError(() => (evaluate as () => void)(), "ERR_ARGUMENT", /^evaluate: model: expected a Module from images to logits, got undefined$/);
+  expectError(() => (evaluate as (model: MLP) => void)(model), "ERR_ARGUMENT", /^evaluate: domain: expected a Domain, got undefined$/);
+  expectError(() => evaluate(new Module() as MLP, domain!), "ERR_ARGUMENT", /model: .* got a Module$/);
+  expectError(() => evaluate(model, domain!, 0), "ERR_ARGUMENT", /batchSize/);
+});
+
+test("a forward pass that throws leaves no tensor behind, and the mode as it was", () => {
+  class Failing extends Module {
+    override forward(x: Tensor): Tensor {
+      x.add(1);
+      throw new Error("not today");
+    }
+  }
+  const [domain] = points().domains;
+  const model = new Failing();
+  const { handles } = memoryStats();
+  expect(() => evaluate(model, domain!)).toThrow("not today");
+  expect(memoryStats().handles).toBe(handles);
+  expect(model.training).toBe(true);
+});
+
 describe("a comparison", () => {
   const compare = async (targets?: string[]) => {
     const records: RunRecord[] = [];
@@ -183,9 +259,23 @@ describe("a comparison", () => {
       compareAlgorithms({ ...SETTINGS, dataset: points(), algorithms: ["ERM"], makeModel: () => expect.fail("no model is made"), ...changes });
     expectError(call({ targets: ["site 0", "site 9"] }), "ERR_ARGUMENT", /"site 0", "site 1", "site 2", got the string "site 9"/);
     expectError(call({ targets: ["site 0", "site 0"] }), "ERR_ARGUMENT", /^compareAlgorithms: targets: expected an array of names of domains, each once/);
+    expectError(call({ algorithms: ["ERM", "SAM", "ERM"] }), "ERR_ARGUMENT", /algorithms: .*, each once, got "ERM" twice$/);
     expectError(call({ targets: [] }), "ERR_ARGUMENT", /targets: .* got an array of length 0/);
     expectError(call({ algorithms: ["ERM", "toString"] }), "ERR_ARGUMENT", /algorithms: expected an array out of ERM, SAM, DGSAM, each once, got an array with the string "toString" in it/);
     expectError(call({ algorithms: [] }), "ERR_ARGUMENT", /algorithms: /);
+    expectError(compareAlgorithms as () => void, "ERR_ARGUMENT", /^compareAlgorithms: config: expected an object of settings, got undefined$/);
+    expectError(call({ dataset: { ...points(), domains: [undefined] } }), "ERR_ARGUMENT", /dataset: expected a DomainDataset/);
     expectError(call({ dataset: {}, steps: -1 }), "ERR_ARGUMENT", /steps: .*; dataset: expected a DomainDataset/);
+  });
+
+  test("an error tells which run it was, and comes after the finished ones", async () => {
+    const finished: string[] = [];
+    const run = async () => {
+      const dataset = points();
+      for await (const event of compareAlgorithms({ ...SETTINGS, dataset, algorithms: ["ERM", "SAM"], targets: ["site 1"], rho: 1e38, makeModel: () => new MLP([4, 8, 2]) }))
+        if (event.type === "run") finished.push(event.record.algorithm);
+    };
+    await expect(run()).rejects.toMatchObject({ code: "ERR_NON_FINITE", message: expect.stringMatching(/^SAM with "site 1" held out: train: step 1 of SAM: the (loss|gradient after the loss) of domain "site [02]" is /) as string });
+    expect(finished).toEqual(["ERM"]);
   });
 });
