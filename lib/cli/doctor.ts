@@ -1,8 +1,8 @@
 /** `dgsam doctor`: shows what the package runs on and what is wrong with it, also where the addon does not load. */
 
 import { Command } from "commander";
-import { describeAttempts } from "../../install/errors.mjs";
-import { collectDoctorReport, type DoctorReport } from "./diagnosis.js";
+import { collectDoctorReport } from "../report/diagnosis.js";
+import { doctorText } from "../report/doctor-text.js";
 
 export function doctorCommand(): Command {
   return new Command("doctor")
@@ -11,39 +11,7 @@ export function doctorCommand(): Command {
     .addHelpText("after", "\nExit status 1 when something is unusable.")
     .action(async ({ json = false }: { json?: boolean }) => {
       const report = await collectDoctorReport();
-      process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : formatDoctorReport(report));
+      process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : doctorText(report));
       if (!report.ok) process.exitCode = 1;
     });
-}
-
-/** The report as text: facts in a column, the search for LibTorch, then what was found wrong. */
-export function formatDoctorReport(report: DoctorReport): string {
-  const { node, addon, libtorch, cuda, runtime, tried, findings } = report;
-  const facts: [name: string, value: string][] = [
-    ["dgsam", report.dgsam],
-    ["Node", `${node.version} (needs ${node.required})`],
-    ["platform", report.platform],
-    ["addon", `${addon.loads ? "loads" : "does not load"}, ${addon.built === null ? "not built" : `built by ${addon.built.compiler}`}, ${addon.folder}`],
-    ["LibTorch", libtorch === null ? "none found" : `${libtorch.version}, ${libtorch.root} (from ${libtorch.source})`],
-  ];
-  if (libtorch !== null) facts.push(["build", `${libtorch.variant}, C++ ABI ${libtorch.abi}`]);
-  facts.push(["CUDA", cudaText(cuda)]);
-  if (runtime !== null)
-    facts.push(
-      ["threads", `${runtime.threads}, between operators ${runtime.interopThreads}${runtime.openmp ? "" : ", without OpenMP"}`],
-      ["BLAS", `${runtime.blas}, LAPACK ${runtime.lapack}`],
-      ["CPU kernels", runtime.cpuCapability],
-    );
-  const width = Math.max(...facts.map(([name]) => name.length)) + 2;
-  const lines = facts.map(([name, value]) => `${name.padEnd(width)}${value}`);
-  if (tried.length > 0) lines.push("", "LibTorch was looked for in this order:", ...describeAttempts(tried));
-  for (const { kind, text } of findings) lines.push("", `${kind === "error" ? "Problem" : "Note"}: ${text}`);
-  lines.push("", report.ok ? "Everything works." : "Something does not work; see above.", "");
-  return lines.join("\n");
-}
-
-function cudaText({ driver, devices, usable }: DoctorReport["cuda"]): string {
-  if (driver === null) return "no NVIDIA driver";
-  const names = devices.length === 0 ? "" : `: ${devices.join(", ")}`;
-  return `driver ${driver}, ${usable} usable ${usable === 1 ? "device" : "devices"}${names}`;
 }

@@ -9,7 +9,7 @@ import {
 } from "../../install/platform.mjs";
 import { readRecord, RELEASE } from "../../install/record.mjs";
 import type { RuntimeInfo } from "../native.js";
-import { packageVersion } from "./version.js";
+import { packageVersion } from "../version.js";
 
 /** `error`: something does not work; `note`: it works, but perhaps not as wished. */
 export interface Finding {

@@ -1,10 +1,11 @@
 /** `results.json`: everything a comparison found, with what is needed to run it again. */
 
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { DgsamError } from "../errors.js";
+import { argumentError, DgsamError } from "../errors.js";
 import type { RunRecord } from "../training/index.js";
-import { summarize, type AlgorithmSummary } from "./summary.js";
+import { makeFolder } from "./folder.js";
+import { checkRecord, summarize, type AlgorithmSummary } from "./summary.js";
 
 export interface CompareResults {
   /** False while runs are missing: interrupted, or still going. */
@@ -16,7 +17,7 @@ export interface CompareResults {
   /** The processor as it names itself. */
   cpu: string;
   threads: number;
-  /** Everything that the runs were told. */
+  /** Everything that the runs were told, and where the data came from. */
   config: Record<string, unknown>;
   /** The finished runs, in the order in which they ran. */
   runs: RunRecord[];
@@ -28,19 +29,30 @@ export class ResultsFile {
   readonly path: string;
   readonly results: CompareResults;
 
-  /** @throws DgsamError `ERR_DATA` when the folder cannot be made or written */
+  /**
+   * Makes the folder and writes the file, without runs yet.
+   *
+   * @param folder where to write `results.json`
+   * @param about versions, machine and settings
+   * @throws DgsamError `ERR_ARGUMENT`; `ERR_DATA` when the folder cannot be made or written
+   */
   constructor(folder: string, about: Omit<CompareResults, "complete" | "runs" | "summary">) {
+    if (typeof folder !== "string" || folder === "") throw argumentError("ResultsFile: folder", "the path of a folder", folder);
+    if (typeof about !== "object" || about === null) throw argumentError("ResultsFile: about", "versions, machine and settings", about);
     this.path = path.join(folder, "results.json");
     this.results = { complete: false, ...about, runs: [], summary: [] };
     this.write();
   }
 
+  /** Adds a finished run and writes the file. @throws DgsamError as the constructor */
   add(record: RunRecord): void {
+    checkRecord("ResultsFile.add(record)", record);
     this.results.runs.push(record);
     this.results.summary = summarize(this.results.runs);
     this.write();
   }
 
+  /** Marks the comparison as complete and writes the file. @throws DgsamError as the constructor */
   finish(): void {
     this.results.complete = true;
     this.write();
@@ -49,7 +61,7 @@ export class ResultsFile {
   private write(): void {
     const temporary = `${this.path}.${process.pid}.tmp`;
     try {
-      mkdirSync(path.dirname(this.path), { recursive: true });
+      makeFolder(path.dirname(this.path));
       writeFileSync(temporary, `${JSON.stringify(this.results, null, 2)}\n`);
       renameSync(temporary, this.path);
     } catch (error) {

@@ -1,6 +1,8 @@
 /** From records of runs to one summary an algorithm. Records only: no model, no data. */
 
+import { argumentError } from "../errors.js";
 import type { RunRecord } from "../training/index.js";
+import { mean, median } from "../training/statistics.js";
 
 export interface AlgorithmSummary {
   algorithm: string;
@@ -24,22 +26,17 @@ export interface AlgorithmSummary {
   idealCost: number;
 }
 
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, each) => sum + each, 0) / values.length;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-}
-
 function unique<T>(values: readonly T[]): T[] {
   return [...new Set(values)];
 }
 
-/** One summary for each algorithm, in the order of the records. */
+/**
+ * One summary for each algorithm, in the order of the records.
+ *
+ * @throws DgsamError `ERR_ARGUMENT` for anything but an array of records
+ */
 export function summarize(records: readonly RunRecord[]): AlgorithmSummary[] {
+  checkRecords(records);
   const baselines = new Map(records.filter((record) => record.algorithm === "ERM").map((record) => [runKey(record), record.medianStepSeconds]));
   return unique(records.map((record) => record.algorithm)).map((algorithm) => {
     const own = records.filter((record) => record.algorithm === algorithm);
@@ -70,4 +67,22 @@ export function summarize(records: readonly RunRecord[]): AlgorithmSummary[] {
 /** What two algorithms' runs must share to be compared. */
 function runKey({ target, seed }: RunRecord): string {
   return JSON.stringify([target, seed]);
+}
+
+function checkRecords(records: unknown): void {
+  if (!Array.isArray(records)) throw argumentError("summarize(records)", "an array of RunRecords", records);
+  for (const record of records) checkRecord("summarize(records)", record as RunRecord);
+}
+
+const NUMBERS = ["seed", "accuracy", "medianStepSeconds", "idealCost"] as const;
+
+/** @throws DgsamError `ERR_ARGUMENT` for what is no record of a run, or one without what a summary is made of */
+export function checkRecord(where: string, record: RunRecord): void {
+  if (typeof record !== "object" || record === null) throw argumentError(where, "a RunRecord", record);
+  for (const field of ["algorithm", "target"] as const) {
+    if (typeof record[field] !== "string") throw argumentError(`${where}: ${field}`, "a string", record[field]);
+  }
+  for (const field of NUMBERS) {
+    if (typeof record[field] !== "number") throw argumentError(`${where}: ${field}`, "a number", record[field]);
+  }
 }

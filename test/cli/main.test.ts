@@ -1,5 +1,6 @@
 /** What all commands share: help, misspellings, and that none is loaded but the one that is asked for. */
 import { spawnSync } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
@@ -24,6 +25,22 @@ test.each([[["compare", "--help"]], [["help", "compare"]]])("%j explains the com
   const { status, stdout } = run(CLONE, ...args);
   expect(stdout).toMatch(/^Usage: dgsam compare [^]*--rho <radius>[^]*\(default: 0\.02\)[^]*\n {2}DGSAM +climbs domain by domain/);
   expect(status).toBe(0);
+});
+
+test("help is wrapped and shows defaults as they are typed", () => {
+  const { stdout } = run(CLONE, "compare", "--help");
+  expect(stdout.replace(/\s+/g, " ")).toMatch(/--algorithms .*\(default: ERM,SAM,DGSAM\).* --out .*\(default: results\)/);
+  // Lines are broken where they are full, and only there.
+  const description = stdout.split("\n\n")[1]!.split("\n");
+  for (const [index, line] of description.slice(0, -1).entries()) expect(line.length + 1 + description[index + 1]!.split(" ")[0]!.length).toBeGreaterThan(80);
+});
+
+test.each([["doctor"], ["compare", "--help"]])("output that cannot be written is one line: %s", (...args) => {
+  const full = openSync("/dev/full", "w");
+  const { status, stderr } = spawnSync(process.execPath, [path.join(CLONE, "dist/cli/main.js"), ...args], { encoding: "utf8", timeout: 60_000, stdio: ["ignore", full, "pipe"] });
+  closeSync(full);
+  expect(stderr).toBe("dgsam: cannot write to standard output: ENOSPC: no space left on device, write\n");
+  expect(status).toBe(1);
 });
 
 test("--version is the package's", () => expect(run(CLONE, "--version").stdout).toBe("0.1.0\n"));

@@ -1,0 +1,13 @@
+/** Cells side by side in columns, as text. */
+
+/**
+ * Pads each column to its widest cell, two blanks between columns.
+ *
+ * @param rows all with the same number of cells
+ * @param left how many columns, from the first on, are flush left; the others are flush right
+ */
+export function align(rows: readonly (readonly string[])[], left: number): string {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  const pad = (cell: string, column: number): string => (column < left ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!));
+  return rows.map((row) => row.map(pad).join("  ").trimEnd()).join("\n");
+}
