@@ -40,7 +40,7 @@ export function checkPair(name: string, value: unknown, minimum = 1): [height: n
 }
 
 /** Whether it is `{ ... }`, of any realm: the entries of a Map, a Tensor or another object of a class are no options. */
-function isPlainObject(value: unknown): value is object {
+export function isPlainObject(value: unknown): value is object {
   if (typeof value !== "object" || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null;

@@ -1,6 +1,7 @@
 /** How the fields of a module are found, and how they are called in state dicts. */
 
 import { Tensor } from "../tensor/index.js";
+import { isPlainObject } from "./checks.js";
 
 // Modules are looked at in every step of training, and have few different names.
 const converted = new Map<string, string>();
@@ -19,11 +20,6 @@ export function toSnakeCase(name: string): string {
 }
 
 type Entry = [name: string, value: unknown];
-
-function isPlainObject(value: object): boolean {
-  const prototype = Object.getPrototypeOf(value) as unknown;
-  return prototype === Object.prototype || prototype === null;
-}
 
 /** Fields by PyTorch's names; most are numbers or strings, which need none. */
 function fieldsOf(owner: object): Entry[] {

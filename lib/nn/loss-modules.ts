@@ -1,27 +1,46 @@
-/** The losses as modules, with torch.nn's names: options are given once, and weights move with `to()`. */
+/** The losses as modules, with torch.nn's names: options are given once and checked then, and weights move with `to()`. */
 
+import { argumentError } from "../errors.js";
 import type { Tensor } from "../tensor/index.js";
+import { checkNumber, checkTensor, withDefaults } from "./checks.js";
 import {
-  binaryCrossEntropyWithLogits, crossEntropy, l1Loss, mseLoss, nllLoss, smoothL1Loss, type BinaryCrossEntropyOptions, type CrossEntropyOptions,
-  type NllLossOptions, type ReductionOptions, type SmoothL1Options,
+  BINARY_DEFAULTS, binaryCrossEntropyWithLogits, CROSS_ENTROPY_DEFAULTS, crossEntropy, l1Loss, mseLoss, NLL_DEFAULTS, nllLoss, REDUCTION_DEFAULTS,
+  reductionCode, SMOOTH_L1_DEFAULTS, smoothL1Loss, type BinaryCrossEntropyOptions, type CrossEntropyOptions, type NllLossOptions, type ReductionOptions,
+  type SmoothL1Options,
 } from "./losses.js";
 import { Module } from "./module.js";
 import { Buffer } from "./parameter.js";
 
-function toBuffer(weight: Tensor | null | undefined): Buffer | null {
-  return weight == null ? null : new Buffer(weight);
+function checkedOptions<O extends Required<ReductionOptions>>(name: string, options: { readonly [K in keyof O]?: O[K] | undefined }, defaults: O): O {
+  const checked = withDefaults(name, options, defaults);
+  reductionCode(name, checked.reduction);
+  return checked;
+}
+
+function checkClass(name: string, index: unknown): void {
+  if (!Number.isSafeInteger(index)) throw argumentError(name, "an integer", index);
+}
+
+function toBuffer(name: string, weight: Tensor | null): Buffer | null {
+  if (weight === null) return null;
+  checkTensor(name, weight);
+  return new Buffer(weight);
 }
 
 /** See {@link crossEntropy}. */
 export class CrossEntropyLoss extends Module {
-  readonly options: Omit<CrossEntropyOptions, "weight">;
+  readonly options: Required<Omit<CrossEntropyOptions, "weight">>;
   /** [C] */
   weight: Buffer | null;
 
-  constructor({ weight, ...options }: CrossEntropyOptions = {}) {
+  /** @throws DgsamError `ERR_ARGUMENT` */
+  constructor(options: CrossEntropyOptions = {}) {
     super();
-    this.options = options;
-    this.weight = toBuffer(weight);
+    const { weight, ...others } = checkedOptions("CrossEntropyLoss", options, CROSS_ENTROPY_DEFAULTS);
+    checkClass("CrossEntropyLoss: ignoreIndex", others.ignoreIndex);
+    checkNumber("CrossEntropyLoss: labelSmoothing", others.labelSmoothing, 0, 1);
+    this.options = others;
+    this.weight = toBuffer("CrossEntropyLoss: weight", weight);
   }
 
   forward(logits: Tensor, target: Tensor): Tensor {
@@ -31,14 +50,17 @@ export class CrossEntropyLoss extends Module {
 
 /** See {@link nllLoss}. */
 export class NLLLoss extends Module {
-  readonly options: Omit<NllLossOptions, "weight">;
+  readonly options: Required<Omit<NllLossOptions, "weight">>;
   /** [C] */
   weight: Buffer | null;
 
-  constructor({ weight, ...options }: NllLossOptions = {}) {
+  /** @throws DgsamError `ERR_ARGUMENT` */
+  constructor(options: NllLossOptions = {}) {
     super();
-    this.options = options;
-    this.weight = toBuffer(weight);
+    const { weight, ...others } = checkedOptions("NLLLoss", options, NLL_DEFAULTS);
+    checkClass("NLLLoss: ignoreIndex", others.ignoreIndex);
+    this.options = others;
+    this.weight = toBuffer("NLLLoss: weight", weight);
   }
 
   forward(logProbabilities: Tensor, target: Tensor): Tensor {
@@ -48,8 +70,12 @@ export class NLLLoss extends Module {
 
 /** See {@link mseLoss}. */
 export class MSELoss extends Module {
-  constructor(readonly options: ReductionOptions = {}) {
+  readonly options: Required<ReductionOptions>;
+
+  /** @throws DgsamError `ERR_ARGUMENT` */
+  constructor(options: ReductionOptions = {}) {
     super();
+    this.options = checkedOptions("MSELoss", options, REDUCTION_DEFAULTS);
   }
 
   forward(input: Tensor, target: Tensor): Tensor {
@@ -59,8 +85,12 @@ export class MSELoss extends Module {
 
 /** See {@link l1Loss}. */
 export class L1Loss extends Module {
-  constructor(readonly options: ReductionOptions = {}) {
+  readonly options: Required<ReductionOptions>;
+
+  /** @throws DgsamError `ERR_ARGUMENT` */
+  constructor(options: ReductionOptions = {}) {
     super();
+    this.options = checkedOptions("L1Loss", options, REDUCTION_DEFAULTS);
   }
 
   forward(input: Tensor, target: Tensor): Tensor {
@@ -70,8 +100,13 @@ export class L1Loss extends Module {
 
 /** See {@link smoothL1Loss}. */
 export class SmoothL1Loss extends Module {
-  constructor(readonly options: SmoothL1Options = {}) {
+  readonly options: Required<SmoothL1Options>;
+
+  /** @throws DgsamError `ERR_ARGUMENT` */
+  constructor(options: SmoothL1Options = {}) {
     super();
+    this.options = checkedOptions("SmoothL1Loss", options, SMOOTH_L1_DEFAULTS);
+    checkNumber("SmoothL1Loss: beta", this.options.beta, 0);
   }
 
   forward(input: Tensor, target: Tensor): Tensor {
@@ -81,17 +116,19 @@ export class SmoothL1Loss extends Module {
 
 /** See {@link binaryCrossEntropyWithLogits}. */
 export class BCEWithLogitsLoss extends Module {
-  readonly options: Omit<BinaryCrossEntropyOptions, "weight" | "posWeight">;
+  readonly options: Required<ReductionOptions>;
   /** Broadcast to the logits' shape. */
   weight: Buffer | null;
   /** Broadcast to the logits' shape. */
   posWeight: Buffer | null;
 
-  constructor({ weight, posWeight, ...options }: BinaryCrossEntropyOptions = {}) {
+  /** @throws DgsamError `ERR_ARGUMENT` */
+  constructor(options: BinaryCrossEntropyOptions = {}) {
     super();
-    this.options = options;
-    this.weight = toBuffer(weight);
-    this.posWeight = toBuffer(posWeight);
+    const { weight, posWeight, ...others } = checkedOptions("BCEWithLogitsLoss", options, BINARY_DEFAULTS);
+    this.options = others;
+    this.weight = toBuffer("BCEWithLogitsLoss: weight", weight);
+    this.posWeight = toBuffer("BCEWithLogitsLoss: posWeight", posWeight);
   }
 
   forward(logits: Tensor, target: Tensor): Tensor {

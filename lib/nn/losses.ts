@@ -2,7 +2,7 @@
 
 import { argumentError, DgsamError } from "../errors.js";
 import { ops, type Tensor } from "../tensor/index.js";
-import { checkNumber, withDefaults } from "./checks.js";
+import { checkNumber, checkTensor, withDefaults } from "./checks.js";
 
 const crossEntropyLoss = ops.aten["cross_entropy_loss.default"];
 const nllLossNd = ops.aten["nll_loss_nd.default"];
@@ -17,14 +17,17 @@ export type Reduction = "mean" | "sum" | "none";
 // LibTorch's numbers (at::Reduction).
 const REDUCTIONS: readonly Reduction[] = ["none", "mean", "sum"];
 
-function reductionCode(name: string, reduction: Reduction): number {
+/** @internal For loss-modules.ts, which checks when it is made. */
+export function reductionCode(name: string, reduction: Reduction): number {
   const code = REDUCTIONS.indexOf(reduction);
   if (code === -1) throw argumentError(`${name}: reduction`, "\"mean\", \"sum\" or \"none\"", reduction);
   return code;
 }
 
 // Broadcasting [N] against [N, 1] to [N, N] would train on a wrong loss in silence.
-function checkSameShape(name: string, input: Tensor, target: Tensor): void {
+function checkSameShape(name: string, input: unknown, target: unknown): void {
+  checkTensor(`${name}(input)`, input);
+  checkTensor(`${name}(target)`, target);
   const expected = input.shape.join(", ");
   const got = target.shape.join(", ");
   if (got !== expected) throw new DgsamError("ERR_SHAPE", `${name}: expected a target of the input's shape [${expected}], got [${got}]; reshape or expand it`);
@@ -47,8 +50,10 @@ export interface CrossEntropyOptions extends NllLossOptions {
   labelSmoothing?: number;
 }
 
-const NLL_DEFAULTS: Required<NllLossOptions> = { weight: null, ignoreIndex: -100, reduction: "mean" };
-const CROSS_ENTROPY_DEFAULTS: Required<CrossEntropyOptions> = { ...NLL_DEFAULTS, labelSmoothing: 0 };
+/** @internal */
+export const NLL_DEFAULTS: Required<NllLossOptions> = { weight: null, ignoreIndex: -100, reduction: "mean" };
+/** @internal */
+export const CROSS_ENTROPY_DEFAULTS: Required<CrossEntropyOptions> = { ...NLL_DEFAULTS, labelSmoothing: 0 };
 
 /**
  * Cross entropy of the softmax of `logits`.
@@ -77,7 +82,8 @@ export function nllLoss(logProbabilities: Tensor, target: Tensor, options: NllLo
   return nllLossNd(logProbabilities, target, weight, reductionCode("nllLoss", reduction), ignoreIndex);
 }
 
-const REDUCTION_DEFAULTS: Required<ReductionOptions> = { reduction: "mean" };
+/** @internal */
+export const REDUCTION_DEFAULTS: Required<ReductionOptions> = { reduction: "mean" };
 
 /** (input - target)^2. @throws DgsamError `ERR_SHAPE` unless both have one shape: PyTorch only warns; `ERR_DTYPE`; `ERR_ARGUMENT` */
 export function mseLoss(input: Tensor, target: Tensor, options: ReductionOptions = {}): Tensor {
@@ -98,7 +104,8 @@ export interface SmoothL1Options extends ReductionOptions {
   beta?: number;
 }
 
-const SMOOTH_L1_DEFAULTS: Required<SmoothL1Options> = { reduction: "mean", beta: 1 };
+/** @internal */
+export const SMOOTH_L1_DEFAULTS: Required<SmoothL1Options> = { reduction: "mean", beta: 1 };
 
 /** d^2 / (2 beta) where d = |input - target| is below beta, else d - beta / 2. @throws DgsamError as {@link mseLoss} */
 export function smoothL1Loss(input: Tensor, target: Tensor, options: SmoothL1Options = {}): Tensor {
@@ -115,7 +122,8 @@ export interface BinaryCrossEntropyOptions extends ReductionOptions {
   posWeight?: Tensor | null;
 }
 
-const BINARY_DEFAULTS: Required<BinaryCrossEntropyOptions> = { weight: null, posWeight: null, reduction: "mean" };
+/** @internal */
+export const BINARY_DEFAULTS: Required<BinaryCrossEntropyOptions> = { weight: null, posWeight: null, reduction: "mean" };
 
 /**
  * Binary cross entropy of the sigmoid of `logits`.

@@ -16,6 +16,7 @@ import { inspect } from "node:util";
 import { argumentError, DgsamError } from "../errors.js";
 import { dtypeCode, isComplex, isFloatingPoint } from "../tensor/dtype.js";
 import { noGrad, ops, scope, Tensor, zeroGradients, type Device, type DType } from "../tensor/index.js";
+import { checkBoolean, isPlainObject } from "./checks.js";
 import { membersOf } from "./fields.js";
 import { Buffer, roleOf, type Placement, type Role } from "./parameter.js";
 import { formatModule } from "./print.js";
@@ -28,7 +29,7 @@ export type RunningStatsMode = "update" | "hold";
 export abstract class Module {
   /** Whether layers such as Dropout and BatchNorm behave as in training; {@link train} and {@link eval} set it. */
   training = true;
-  /** Set by {@link setRunningStats}. */
+  /** Whether training passes move BatchNorm's running statistics; {@link setRunningStats} sets it. */
   runningStats: RunningStatsMode = "update";
 
   /** Computes the outputs. */
@@ -95,9 +96,11 @@ export abstract class Module {
   /**
    * Sets training behaviour, or that of evaluation, in this module and all in it. Overrides in submodules are called.
    * Returns the module.
+   *
+   * @throws DgsamError `ERR_ARGUMENT`
    */
   train(mode = true): this {
-    if (typeof mode !== "boolean") throw argumentError("train(mode)", "a boolean", mode);
+    checkBoolean("train(mode)", mode);
     this.training = mode;
     return onceAtATime(this, () => {
       for (const child of this.children()) child.train(mode);
@@ -111,21 +114,27 @@ export abstract class Module {
 
   /**
    * Sets, in this module and all in it, whether training passes move BatchNorm's running statistics (`"update"`, as at
-   * the start) or only normalise by the minibatch's own (`"hold"`). Optimizers that pass several times a step use it.
+   * the start) or only normalise by the minibatch's own (`"hold"`); {@link runningStats} tells which. SAM and DGSAM, which
+   * pass several times a step, set it on the model they are given, and leave it at `"update"`: to hold the statistics for
+   * good give them `runningStats: "frozen"`, or freeze the layers.
+   *
+   * @throws DgsamError `ERR_ARGUMENT`
    */
   setRunningStats(mode: RunningStatsMode): void {
     if (mode !== "update" && mode !== "hold") throw argumentError("setRunningStats(mode)", "\"update\" or \"hold\"", mode);
     for (const module of this.modules()) module.runningStats = mode;
   }
 
-  /** Sets whether the parameters take part in differentiation. Returns the module. */
+  /** Sets whether the parameters take part in differentiation. Returns the module. @throws DgsamError `ERR_ARGUMENT` */
   requiresGrad_(requiresGrad = true): this {
+    checkBoolean("requiresGrad_(requiresGrad)", requiresGrad);
     for (const parameter of this.parameters()) parameter.requiresGrad = requiresGrad;
     return this;
   }
 
-  /** Clears the parameters' gradients; with `setToNone` false fills them with zeros instead. */
+  /** Clears the parameters' gradients; with `setToNone` false fills them with zeros instead. @throws DgsamError `ERR_ARGUMENT` */
   zeroGrad(setToNone = true): void {
+    checkBoolean("zeroGrad(setToNone)", setToNone);
     zeroGradients(this.parameters(), setToNone);
   }
 
@@ -141,7 +150,8 @@ export abstract class Module {
 
   /**
    * Moves parameters and buffers to a device, and converts those of a floating or complex dtype. They stay the same
-   * objects, gradients are converted along, so optimizers keep working. Returns the module.
+   * objects and gradients are converted along, so an optimizer that was made before holds them still. What it has stored
+   * of earlier steps, such as Adam's averages, is not converted: convert before its first step. Returns the module.
    *
    * @param target a dtype, a device, or both: `net.to("float64")`, `net.to("cuda")`, `net.to({ dtype, device })`
    * @throws DgsamError `ERR_ARGUMENT` when the dtype is neither floating nor complex; `ERR_DEVICE`; `ERR_OOM`
@@ -255,13 +265,14 @@ function onceAtATime<M extends Module>(module: M, body: () => void): M {
 
 function placementOf(target: DType | Device | Placement): Placement {
   const placement: unknown = typeof target !== "string" ? target : dtypeCode(target) === undefined ? { device: target } : { dtype: target };
-  if (typeof placement !== "object" || placement === null || Object.keys(placement).some((key) => key !== "dtype" && key !== "device"))
+  if (!isPlainObject(placement) || Object.keys(placement).some((key) => key !== "dtype" && key !== "device"))
     throw argumentError("to(target)", "a dtype, a device or { dtype, device }", target);
   const { dtype } = placement as Placement;
   if (dtype !== undefined && !(typeof dtype === "string" && dtypeCode(dtype) !== undefined && (isFloatingPoint(dtype) || isComplex(dtype))))
     throw argumentError("to(target): dtype", "a floating or complex dtype such as \"float64\"", dtype);
   const { device } = placement as Placement;
-  if (typeof device === "string" && device.startsWith("meta"))
+  if (device !== undefined && typeof device !== "string") throw argumentError("to(target): device", "a device such as \"cpu\" or \"cuda:0\"", device);
+  if (device?.startsWith("meta"))
     throw new DgsamError("ERR_DEVICE", "to(target): tensors that hold data cannot become ones without, on the meta device; make the module there instead, with the option device: \"meta\"");
   return placement as Placement;
 }

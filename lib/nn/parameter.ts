@@ -1,8 +1,8 @@
 /** What a tensor is to its module: a parameter, a buffer, or a passing value. */
 
-import { argumentError } from "../errors.js";
 import type { Handle } from "../native.js";
 import { empty, keep, ops, scope, Tensor, type Device, type DType } from "../tensor/index.js";
+import { checkBoolean, checkTensor, withDefaults } from "./checks.js";
 
 /** Where a layer makes its parameters. */
 export interface Placement {
@@ -14,7 +14,7 @@ export interface Placement {
 
 /** A new handle to the data of `tensor`, outside its graph. */
 function detachedHandle(what: string, tensor: unknown): Handle {
-  if (!(tensor instanceof Tensor)) throw argumentError(what, "a Tensor", tensor);
+  checkTensor(what, tensor);
   // In a scope of its own the wrapper is listed there, not with the garbage collector, which would free the handle later.
   return scope(() => {
     const detached = ops.aten["detach.default"](tensor);
@@ -34,7 +34,9 @@ export class Parameter<D extends DType = DType> extends Tensor<D> {
    *
    * @throws DgsamError `ERR_ARGUMENT`; `ERR_DTYPE` when the dtype cannot be differentiated
    */
-  constructor(tensor: Tensor<D>, { requiresGrad = true }: { requiresGrad?: boolean } = {}) {
+  constructor(tensor: Tensor<D>, options: { requiresGrad?: boolean } = {}) {
+    const { requiresGrad } = withDefaults("new Parameter(tensor)", options, { requiresGrad: true });
+    checkBoolean("new Parameter(tensor): requiresGrad", requiresGrad);
     super(detachedHandle("new Parameter(tensor)", tensor));
     keep(this);
     this.requiresGrad = requiresGrad;
@@ -54,7 +56,9 @@ export class Buffer<D extends DType = DType> extends Tensor<D> {
    *
    * @throws DgsamError `ERR_ARGUMENT`
    */
-  constructor(tensor: Tensor<D>, { persistent = true }: { persistent?: boolean } = {}) {
+  constructor(tensor: Tensor<D>, options: { persistent?: boolean } = {}) {
+    const { persistent } = withDefaults("new Buffer(tensor)", options, { persistent: true });
+    checkBoolean("new Buffer(tensor): persistent", persistent);
     super(detachedHandle("new Buffer(tensor)", tensor));
     keep(this);
     this.persistent = persistent;

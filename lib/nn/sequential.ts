@@ -17,12 +17,11 @@ export class Sequential<L extends readonly Layer[] = readonly Layer[]> extends M
   // Numbered fields give PyTorch's keys, which have no name before the number.
   [index: number]: Layer;
 
-  /** @throws DgsamError `ERR_ARGUMENT` when a layer is no Module */
+  /** @throws DgsamError `ERR_ARGUMENT` when a layer is no Module with a `forward` */
   constructor(...layers: L) {
     super();
-    layers.forEach((layer: unknown, i) => {
-      if (!(layer instanceof Module)) throw argumentError(`Sequential: layers[${i}]`, "a Module", layer);
-      this[i] = layer as Layer;
+    layers.forEach((layer, i) => {
+      this[i] = checkLayer(layer, i);
     });
   }
 
@@ -39,12 +38,21 @@ export class Sequential<L extends readonly Layer[] = readonly Layer[]> extends M
   }
 
   *[Symbol.iterator](): Generator<Layer> {
-    for (let i = 0, layer; (layer = this[i]) !== undefined; i++) yield layer;
+    for (let i = 0, layer; (layer = this[i]) !== undefined; i++) yield checkLayer(layer, i);
   }
 
-  /** Feeds x through the layers in order. */
+  /**
+   * Feeds x through the layers in order.
+   *
+   * @throws DgsamError `ERR_ARGUMENT` when something else was put in a layer's place; and what the layers throw
+   */
   forward(x: Tensor): Tensor {
-    for (let i = 0, layer; (layer = this[i]) !== undefined; i++) x = layer.forward(x);
+    for (let i = 0, layer; (layer = this[i]) !== undefined; i++) x = checkLayer(layer, i).forward(x);
     return x;
   }
+}
+
+function checkLayer(layer: unknown, index: number): Layer {
+  if (!(layer instanceof Module) || typeof layer.forward !== "function") throw argumentError(`Sequential: layers[${index}]`, "a Module with a forward()", layer);
+  return layer as Layer;
 }

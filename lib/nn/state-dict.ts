@@ -2,6 +2,7 @@
 
 import { argumentError, describeValue, DgsamError } from "../errors.js";
 import { noGrad, ops, scope, Tensor } from "../tensor/index.js";
+import { checkBoolean, withDefaults } from "./checks.js";
 
 /** Tensors by PyTorch's keys, in PyTorch's order. */
 export type StateDict = Record<string, Tensor>;
@@ -39,10 +40,11 @@ function misfit(target: Tensor, source: unknown): string | null {
  * @param name what errors call the caller
  * @throws DgsamError `ERR_ARGUMENT` listing everything that does not fit
  */
-export function loadInto(name: string, own: ReadonlyMap<string, Tensor>, dict: Readonly<StateDict>, { strict = true }: LoadOptions): LoadResult {
+export function loadInto(name: string, own: ReadonlyMap<string, Tensor>, dict: Readonly<StateDict>, options: LoadOptions): LoadResult {
   if (typeof dict !== "object" || dict === null || dict instanceof Tensor || Array.isArray(dict) || dict instanceof Map)
     throw argumentError(`${name}(dict)`, "an object of Tensors by key, such as stateDict() returns", dict);
-  if (typeof strict !== "boolean") throw argumentError(`${name}: strict`, "a boolean", strict);
+  const { strict } = withDefaults<Required<LoadOptions>>(name, options, { strict: true });
+  checkBoolean(`${name}: strict`, strict);
   const missingKeys = [...own.keys()].filter((key) => !Object.hasOwn(dict, key));
   const unexpectedKeys = Object.keys(dict).filter((key) => !own.has(key));
   const pairs = [...own].filter(([key]) => Object.hasOwn(dict, key)).map(([key, target]) => ({ key, target, source: dict[key] }));

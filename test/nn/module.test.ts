@@ -1,5 +1,5 @@
 import {
-  Adam, BatchNorm1d, Buffer, Dropout, Linear, manualSeed, memoryStats, Module, noGrad, ones, ops, Parameter, randn, ReLU, scope, Sequential, Tanh, tensor, zeros,
+  Adam, BatchNorm1d, Buffer, DgsamError, Dropout, Linear, manualSeed, memoryStats, Module, noGrad, ones, ops, Parameter, randn, ReLU, scope, Sequential, Tanh, tensor, zeros,
   type Layer, type Tensor,
 } from "dgsam";
 import { inspect } from "node:util";
@@ -203,7 +203,7 @@ describe("modes", () => {
 });
 
 describe("to", () => {
-  test("converts in place, gradients along, so that an optimizer made before goes on", () => {
+  test("converts in place, gradients along, so that an optimizer made before, but not used, goes on", () => {
     manualSeed(0);
     const net = new Linear(2, 2);
     const optimizer = new Adam(net.parameters(), { lr: 0.1 });
@@ -221,6 +221,17 @@ describe("to", () => {
     const before = bits([weight]);
     optimizer.step();
     expect(bits([weight])).not.toEqual(before);
+  });
+
+  test("leaves what an optimizer has stored of earlier steps: Adam refuses to go on with it, as torch.optim does", () => {
+    const net = new Linear(2, 2);
+    const optimizer = new Adam(net.parameters(), { lr: 0.1 });
+    const backward = () => ops.aten["sum.default"](net.forward(ones([1, 2], { dtype: net.weight.dtype }))).backward();
+    backward();
+    optimizer.step();
+    net.to("float64").zeroGrad();
+    backward();
+    expect(() => optimizer.step()).toThrow(DgsamError);
   });
 
   test("converts buffers of floating dtypes only", () => {
@@ -343,6 +354,6 @@ describe("errors", () => {
     ["an unknown key", () => new ReLU().to({ dType: "float64" } as never), "ERR_ARGUMENT", /^to\(target\): expected a dtype, a device or \{ dtype, device \}, got an object with keys \{dType\}$/],
     ["an unknown device", () => new Linear(1, 1).to("float"), "ERR_DEVICE", /float/],
     ["the meta device", () => new Linear(1, 1).to("meta"), "ERR_DEVICE", /^to\(target\): tensors that hold data cannot .* make the module there instead, with the option device: "meta"$/],
-    ["a layer that is none", () => new Sequential({} as never), "ERR_ARGUMENT", /^Sequential: layers\[0\]: expected a Module, got an object/],
+    ["a layer that is none", () => new Sequential({} as never), "ERR_ARGUMENT", /^Sequential: layers\[0\]: expected a Module with a forward\(\), got an object/],
   ])("%s", (_, call, code, text) => expectError(call, code, text));
 });
