@@ -1,5 +1,5 @@
 // The argument checks of this room.
-import { argumentError } from "../errors.js";
+import { argumentError, describeValue, DgsamError } from "../errors.js";
 
 /** Throws ERR_ARGUMENT unless `value` is an integer from `minimum` to `maximum`, both included. */
 export function checkInteger(
@@ -19,4 +19,61 @@ export function checkSeed(name: string, value: unknown): asserts value is number
 export function checkItem(domain: { readonly name: string; readonly length: number }, index: unknown): void {
   if (Number.isInteger(index) && (index as number) >= 0 && (index as number) < domain.length) return;
   throw argumentError(`domain ${JSON.stringify(domain.name)}: item`, `an integer from 0 to ${domain.length - 1}`, index);
+}
+
+export function checkString(name: string, value: unknown): asserts value is string {
+  if (typeof value !== "string") throw argumentError(name, "a string", value);
+}
+
+/** Throws ERR_ARGUMENT unless `value` is a list, an array or a typed array, say. What is in it is not looked at. */
+export function checkList(name: string, value: unknown): asserts value is ArrayLike<unknown> {
+  if (typeof value === "object" && value !== null && isLength((value as { length?: unknown }).length)) return;
+  throw argumentError(name, "an array or a typed array", value);
+}
+
+/** Throws ERR_ARGUMENT unless `options` is a plain object with known keys: a misspelt option changes nothing in silence. */
+export function checkOptions(name: string, options: unknown, known: readonly string[]): asserts options is object {
+  if (!isPlainObject(options)) throw argumentError(`${name}: options`, `an object with any of ${known.join(", ")}`, options);
+  const stray = Object.keys(options).find((key) => !known.includes(key));
+  if (stray !== undefined) {
+    throw new DgsamError("ERR_ARGUMENT", `${name}: unknown option '${stray}'; the options are ${known.join(", ")}`);
+  }
+}
+
+/** Throws ERR_ARGUMENT unless `value` is a `Domain`, of whatever class. */
+export function checkDomain(name: string, value: unknown): void {
+  const { name: ownName, length, labels, item, batch } = Object(value) as Record<string, unknown>;
+  if (typeof ownName === "string" && isLength(length) && typeof labels === "object" && labels !== null &&
+    typeof item === "function" && typeof batch === "function") return;
+  throw argumentError(name, "a Domain, with name, length, labels, item() and batch()", value);
+}
+
+/** Throws ERR_ARGUMENT unless `value` is an array of domains. */
+export function checkDomains(name: string, value: unknown): void {
+  if (!Array.isArray(value)) {
+    const isDataset = Array.isArray((Object(value) as { domains?: unknown }).domains);
+    const got = isDataset ? "a data set; pass its domains, or leaveOneDomainOut(dataset, ...).sources" : describeValue(value);
+    throw new DgsamError("ERR_ARGUMENT", `${name}: expected an array of domains, got ${got}`);
+  }
+  value.forEach((domain, i) => checkDomain(`${name}[${i}]`, domain));
+}
+
+/** Throws ERR_ARGUMENT unless `value` is a `DomainDataset`. */
+export function checkDataset(name: string, value: unknown): void {
+  const { name: ownName, domains } = Object(value) as Record<string, unknown>;
+  if (typeof ownName !== "string" || !Array.isArray(domains)) {
+    throw argumentError(name, "a DomainDataset, with name, classes, inputShape and domains", value);
+  }
+  checkDomains(`${name}: domains`, domains);
+}
+
+function isLength(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+/** Whether it is `{ ... }`, of any realm: the fields of an object of some class are no options. */
+function isPlainObject(value: unknown): value is object {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }

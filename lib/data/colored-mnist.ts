@@ -5,9 +5,9 @@
  * Lopez-Paz, "In Search of Lost Domain Generalization", ICLR 2021).
  */
 import { argumentError } from "../errors.js";
-import { checkInteger } from "./checks.js";
+import { checkInteger, checkOptions } from "./checks.js";
 import type { DomainDataset } from "./dataset.js";
-import { DIGIT_SIZE, type Digits, type DigitsOptions, everyNth, loadDigits } from "./digits.js";
+import { DIGIT_SIZE, DIGITS_OPTIONS, type Digits, type DigitsOptions, everyNth, loadDigits } from "./digits.js";
 import { InMemoryDomain } from "./in-memory-domain.js";
 import { RandomState, seedHash } from "./random.js";
 
@@ -35,13 +35,15 @@ export interface ColoredMnistOptions extends DigitsOptions {
  * Domain i draws from `RandomState(seedHash(seed, "ColoredMNIST", i))`: `uniform(size=n) < 0.25`, then
  * `uniform(size=n) < e`.
  *
- * @throws as `loadDigits`; ERR_ARGUMENT for a limit below 3 or another size.
+ * @throws as `loadDigits`; ERR_ARGUMENT for an unknown option, a limit below 3 or another size.
  */
 export function coloredMnist(options: ColoredMnistOptions = {}): DomainDataset {
-  const { seed = 0, size = 14, limit } = options;
+  checkOptions("coloredMnist", options, [...DIGITS_OPTIONS, "size"]);
+  const { size = 14, ...digitsOptions } = options;
+  const { seed = 0, limit } = digitsOptions;
   if (size !== 14 && size !== 28) throw argumentError("coloredMnist: size", "14 or 28", size);
   if (limit !== undefined) checkInteger("coloredMnist: limit", limit, ENVIRONMENTS.length);
-  const digits = loadDigits(options);
+  const digits = loadDigits(digitsOptions);
   const domains = ENVIRONMENTS.map(({ name, flip }, i) => {
     const random = new RandomState(seedHash(seed, "ColoredMNIST", i));
     const { x, labels } = colour(everyNth(digits, i, ENVIRONMENTS.length), size, flip, random);

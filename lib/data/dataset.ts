@@ -3,7 +3,7 @@
  */
 import { argumentError, DgsamError } from "../errors.js";
 import type { Tensor } from "../tensor/index.js";
-import { checkInteger } from "./checks.js";
+import { checkDataset, checkInteger } from "./checks.js";
 
 /** Items of one domain, ready for a network. */
 export interface Batch {
@@ -59,10 +59,14 @@ export interface LeaveOneDomainOut {
  * data set: `leaveOneDomainOut(splitDataset(dataset).in, 0).sources`.
  *
  * @param target the held-out domain, by index or by name.
- * @throws ERR_ARGUMENT when there is no such domain, or only one.
+ * @throws ERR_ARGUMENT when `dataset` is none, when there is no such domain, or only one.
  */
 export function leaveOneDomainOut(dataset: DomainDataset, target: number | string): LeaveOneDomainOut {
+  checkDataset("leaveOneDomainOut(dataset)", dataset);
   const { domains } = dataset;
+  if (typeof target !== "string" && typeof target !== "number") {
+    throw argumentError("leaveOneDomainOut: target", "the index or the name of a domain", target);
+  }
   if (domains.length < 2) {
     throw new DgsamError("ERR_ARGUMENT",
       `leaveOneDomainOut: ${dataset.name} has ${domains.length} domain(s); at least 2 are needed to hold one out`);

@@ -6,7 +6,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { describeValue, DgsamError } from "../errors.js";
-import { checkInteger, checkSeed } from "./checks.js";
+import { checkInteger, checkOptions, checkSeed, checkString } from "./checks.js";
 import { readIdxPair } from "./idx.js";
 import { RandomState } from "./random.js";
 
@@ -29,6 +29,8 @@ export interface DigitsOptions {
   limit?: number;
 }
 
+export const DIGITS_OPTIONS: readonly string[] = ["seed", "root", "limit"] satisfies (keyof DigitsOptions)[];
+
 /** Digits in one block of memory. */
 export interface Digits {
   readonly length: number;
@@ -45,11 +47,13 @@ export interface Digits {
  * stored as byte/255 in three decimals, from which the byte is restored exactly.
  *
  * @throws ERR_DATA when the package is not installed (the message names the command), when files are missing or damaged;
- *   ERR_ARGUMENT for a bad seed or limit.
+ *   ERR_ARGUMENT for an unknown option, a bad seed, root or limit.
  */
 export function loadDigits(options: DigitsOptions = {}): Digits {
+  checkOptions("loadDigits", options, DIGITS_OPTIONS);
   const { seed = 0, root, limit } = options;
   checkSeed("digits: seed", seed);
+  if (root !== undefined) checkString("digits: root", root);
   if (limit !== undefined) checkInteger("digits: limit", limit, 1);
   const digits = root === undefined ? readPackage() : readFolder(root);
   if (limit !== undefined && limit > digits.length) {

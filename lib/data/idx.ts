@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { DgsamError } from "../errors.js";
+import { checkString } from "./checks.js";
 
 const UNSIGNED_BYTE = 0x08;
 
@@ -19,7 +20,8 @@ export interface IdxImages {
 
 /**
  * Reads an IDX file of images (three dimensions of unsigned bytes), plain or gzip-compressed.
- * @throws ERR_DATA, with the path, when the file cannot be read, is no such file, is too short or too long.
+ * @throws ERR_DATA, with the path, when the file cannot be read, is no such file, is too short or too long; ERR_ARGUMENT
+ *   when the path is no string.
  */
 export function readIdxImages(path: string): IdxImages {
   const { sizes, elements } = readIdx(path, 3);
@@ -29,7 +31,7 @@ export function readIdxImages(path: string): IdxImages {
 /**
  * Reads an IDX file of labels (one dimension of unsigned bytes), plain or gzip-compressed.
  * @returns one byte an item, [count].
- * @throws ERR_DATA, with the path, when the file cannot be read, is no such file, is too short or too long.
+ * @throws as `readIdxImages`.
  */
 export function readIdxLabels(path: string): Uint8Array {
   return readIdx(path, 1).elements;
@@ -37,7 +39,7 @@ export function readIdxLabels(path: string): Uint8Array {
 
 /**
  * Reads images and their labels.
- * @throws ERR_DATA as above, and when the two files hold different numbers of items.
+ * @throws as `readIdxImages`; ERR_DATA also when the two files hold different numbers of items.
  */
 export function readIdxPair(imagesPath: string, labelsPath: string): { images: IdxImages; labels: Uint8Array } {
   const images = readIdxImages(imagesPath);
@@ -50,6 +52,8 @@ export function readIdxPair(imagesPath: string, labelsPath: string): { images: I
 }
 
 function readIdx(path: string, dimensions: number): { sizes: number[]; elements: Uint8Array } {
+  // A number would be taken for a file descriptor.
+  checkString("IDX file: path", path);
   const bytes = readBytes(path);
   const headerLength = 4 + 4 * dimensions;
   const magic = (UNSIGNED_BYTE << 8) | dimensions;

@@ -1,7 +1,7 @@
 /** A domain whose items lie in one block of memory. */
 import { argumentError, DgsamError } from "../errors.js";
 import { ops, type Tensor, tensor } from "../tensor/index.js";
-import { checkInteger, checkItem } from "./checks.js";
+import { checkInteger, checkItem, checkList, checkOptions, checkString } from "./checks.js";
 import type { Batch, Domain, Item } from "./dataset.js";
 
 export interface InMemoryDomainOptions {
@@ -17,6 +17,8 @@ export interface InMemoryDomainOptions {
   shape: readonly number[];
 }
 
+const OPTIONS: readonly string[] = ["name", "x", "labels", "shape"] satisfies (keyof InMemoryDomainOptions)[];
+
 /** A domain over a typed array. A batch costs one gathering copy, whatever its size. */
 export class InMemoryDomain implements Domain {
   readonly name: string;
@@ -26,14 +28,21 @@ export class InMemoryDomain implements Domain {
   readonly #shape: readonly number[];
   readonly #itemSize: number;
 
-  /** @throws ERR_ARGUMENT when the options do not fit together: the sizes, the types, a label that is no class index. */
+  /**
+   * @throws ERR_ARGUMENT for an unknown option, and when they do not fit together: the sizes, the types, a label that is no
+   *   class index.
+   */
   constructor(options: InMemoryDomainOptions) {
+    checkOptions("InMemoryDomain", options, OPTIONS);
     const { name, x, labels, shape } = options;
+    checkString("InMemoryDomain: name", name);
     const where = `InMemoryDomain ${JSON.stringify(name)}`;
     if (!(x instanceof Uint8Array) && !(x instanceof Float32Array)) {
       throw argumentError(`${where}: x`, "a Uint8Array or a Float32Array", x);
     }
-    for (const size of shape) checkInteger(`${where}: each size of shape`, size, 1);
+    checkList(`${where}: labels`, labels);
+    if (!Array.isArray(shape)) throw argumentError(`${where}: shape`, "an array of integers", shape);
+    for (const size of shape as readonly unknown[]) checkInteger(`${where}: each size of shape`, size, 1);
     const itemSize = shape.reduce((product, size) => product * size, 1);
     if (labels.length === 0 || x.length !== labels.length * itemSize) {
       throw new DgsamError("ERR_ARGUMENT", `${where}: ${labels.length} labels and items of shape [${shape.join(", ")}] ` +
@@ -41,9 +50,11 @@ export class InMemoryDomain implements Domain {
     }
     this.name = name;
     this.length = labels.length;
+    for (let i = 0; i < labels.length; i++) {
+      const label: unknown = labels[i];
+      if (!isClassIndex(label)) throw argumentError(`${where}: label ${i}`, `an integer from 0 to ${2 ** 31 - 1}`, label);
+    }
     this.labels = Int32Array.from(labels);
-    const stray = this.labels.findIndex((label, i) => label < 0 || label !== labels[i]);
-    if (stray !== -1) checkInteger(`${where}: label ${stray}`, labels[stray], 0, 2 ** 31 - 1);
     this.#x = x;
     this.#shape = [...shape];
     this.#itemSize = itemSize;
@@ -64,6 +75,7 @@ export class InMemoryDomain implements Domain {
    * @throws ERR_ARGUMENT for an index out of range.
    */
   gather(indices: ArrayLike<number>): { x: Uint8Array | Float32Array; y: BigInt64Array } {
+    checkList(`domain ${JSON.stringify(this.name)}: indices`, indices);
     const count = indices.length;
     const size = this.#itemSize;
     const stored = this.#x;
@@ -77,6 +89,10 @@ export class InMemoryDomain implements Domain {
     }
     return { x, y };
   }
+}
+
+function isClassIndex(label: unknown): boolean {
+  return Number.isInteger(label) && (label as number) >= 0 && (label as number) < 2 ** 31;
 }
 
 // Pixels are copied as bytes and scaled by LibTorch, several times as fast as in a loop here. byte / 255 in float32 is

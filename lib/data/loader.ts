@@ -1,6 +1,6 @@
 /** Minibatches: one per source domain and step to train on, and a whole domain in order to evaluate on. */
-import { DgsamError } from "../errors.js";
-import { checkInteger } from "./checks.js";
+import { argumentError, describeValue, DgsamError } from "../errors.js";
+import { checkDomain, checkDomains, checkInteger, checkOptions } from "./checks.js";
 import type { Batch, Domain } from "./dataset.js";
 import { DomainSampler, type Sampling } from "./sampler.js";
 
@@ -12,6 +12,8 @@ export interface DomainLoaderOptions {
   /** Default "replacement", as DomainBed does. */
   sampling?: Sampling;
 }
+
+const OPTIONS: readonly string[] = ["batchSize", "seed", "sampling"] satisfies (keyof DomainLoaderOptions)[];
 
 /** The minibatch of one domain. */
 export interface Minibatch extends Batch {
@@ -42,11 +44,16 @@ export class DomainLoader {
 
   /**
    * @param domains the source domains.
-   * @throws ERR_ARGUMENT for no domains, two of one name, an empty one, a bad option, or a shuffled domain that has
-   *   fewer items than a batch.
+   * @throws ERR_ARGUMENT for no domains, a data set in their place, two of one name, an empty one, a bad or unknown option,
+   *   or a shuffled domain that has fewer items than a batch.
    */
   constructor(domains: readonly Domain[], options: DomainLoaderOptions) {
+    checkDomains("DomainLoader: domains", domains);
+    checkOptions("DomainLoader", options, OPTIONS);
     const { batchSize, seed = 0, sampling = "replacement" } = options;
+    if (typeof batchSize !== "number" && !Array.isArray(batchSize)) {
+      throw argumentError("DomainLoader: batchSize", "an integer, or an array of one for each domain", batchSize);
+    }
     if (domains.length === 0) throw new DgsamError("ERR_ARGUMENT", "DomainLoader: expected at least one domain, got none");
     const names = domains.map((domain) => domain.name);
     const twice = names.find((name, i) => names.indexOf(name) !== i);
@@ -93,21 +100,25 @@ export class DomainLoader {
 
   /**
    * Goes to where another loader of the same domains and options stood: the next minibatches are the same, bit for bit.
-   * @throws ERR_STATE when the state is from other domains or options, and says which; the loader is then unchanged.
+   * @throws ERR_STATE when the state is from other domains or options, and says which; ERR_ARGUMENT when it is no state at
+   *   all. The loader is then unchanged.
    */
   restore(state: DomainLoaderState): void {
+    if (typeof state !== "object" || state === null || Array.isArray(state)) {
+      throw argumentError("DomainLoader.restore(state)", "an object, such as state() returns", state);
+    }
     const { step, ...given } = state;
     const own = this.#identity();
     for (const field of ["seed", "sampling", "domains"] as const) {
-      const expected = JSON.stringify(own[field]);
-      const got = JSON.stringify(given[field]);
+      const expected = asText(own[field]);
+      const got = asText(given[field]);
       if (expected !== got) {
         throw new DgsamError("ERR_STATE", `DomainLoader.restore: the state is from another loader: ${field} is ${got} ` +
           `there, ${expected} here; make the loader with the options of the saved run`);
       }
     }
     if (!Number.isSafeInteger(step) || step < 0) {
-      throw new DgsamError("ERR_STATE", `DomainLoader.restore: step must be an integer of at least 0, got ${String(step)}`);
+      throw new DgsamError("ERR_STATE", `DomainLoader.restore: step must be an integer of at least 0, got ${describeValue(step)}`);
     }
     this.#step = step;
   }
@@ -118,13 +129,23 @@ export class DomainLoader {
   }
 }
 
+function asText(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? describeValue(value);
+  } catch {
+    // A bigint, say, or a list that contains itself: no state of ours.
+    return describeValue(value);
+  }
+}
+
 /**
  * A whole domain once, in order, for evaluation: batches of `batchSize`, the last one with what is left.
  *
  * @param batchSize default 256.
- * @throws ERR_ARGUMENT for a bad batch size, at the call.
+ * @throws ERR_ARGUMENT for a bad batch size, or what is no domain, at the call.
  */
 export function batches(domain: Domain, batchSize = 256): Iterable<Batch> {
+  checkDomain("batches(domain)", domain);
   checkInteger("batches: batchSize", batchSize, 1);
   return { [Symbol.iterator]: () => inOrder(domain, batchSize) };
 }

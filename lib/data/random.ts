@@ -6,7 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import { argumentError } from "../errors.js";
-import { checkInteger, checkSeed } from "./checks.js";
+import { checkInteger, checkList, checkSeed } from "./checks.js";
 
 const N = 624;
 const M = 397;
@@ -56,8 +56,13 @@ export class RandomState {
     return (y ^ (y >>> 18)) >>> 0;
   }
 
-  /** A float64 of 53 random bits from [low, high). NumPy: `uniform(low, high)`; with no arguments `random_sample()`. */
+  /**
+   * A float64 of 53 random bits from [low, high). NumPy: `uniform(low, high)`; with no arguments `random_sample()`.
+   * @throws ERR_ARGUMENT unless both are finite numbers.
+   */
   uniform(low = 0, high = 1): number {
+    if (!Number.isFinite(low)) throw argumentError("RandomState.uniform: low", "a finite number", low);
+    if (!Number.isFinite(high)) throw argumentError("RandomState.uniform: high", "a finite number", high);
     const a = this.uint32() >>> 5;
     const b = this.uint32() >>> 6;
     return low + (high - low) * ((a * 67108864 + b) / 9007199254740992);
@@ -73,14 +78,16 @@ export class RandomState {
     return low + this.#interval(high - low - 1);
   }
 
-  /** The numbers 0 .. n-1 in random order. NumPy: `permutation(n)`. */
+  /** The numbers 0 .. n-1 in random order. NumPy: `permutation(n)`. @throws ERR_ARGUMENT for another n. */
   permutation(n: number): Uint32Array {
     checkInteger("RandomState.permutation: n", n, 0, UINT32 - 1);
     return this.shuffle(Uint32Array.from({ length: n }, (_, i) => i));
   }
 
-  /** Shuffles a list in place and returns it. NumPy: `shuffle(list)`. */
+  /** Shuffles a list in place and returns it. NumPy: `shuffle(list)`. @throws ERR_ARGUMENT for what is no list, or is frozen. */
   shuffle<L extends Shuffleable>(list: L): L {
+    checkList("RandomState.shuffle(list)", list);
+    if (Object.isFrozen(list)) throw argumentError("RandomState.shuffle(list)", "a list that can be changed", list);
     const items: Shuffleable = list;
     for (let i = items.length - 1; i > 0; i--) {
       const j = this.#interval(i);

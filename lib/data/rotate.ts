@@ -4,6 +4,8 @@
  *
  * Source: Pillow, src/PIL/Image.py (`rotate`) and src/libImaging/Geometry.c (`bilinear_filter8`).
  */
+import { argumentError, DgsamError } from "../errors.js";
+import { checkInteger } from "./checks.js";
 
 /** How one pixel of the rotated image comes from four of the source. */
 interface Sample {
@@ -22,8 +24,15 @@ interface Sample {
  * @param size rows and columns of an image.
  * @param degrees any angle; 0 copies.
  * @returns new bytes of the same shape.
+ * @throws ERR_ARGUMENT for another kind of value, and when the pixels make no whole number of images.
  */
 export function rotateImages(pixels: Uint8Array, size: number, degrees: number): Uint8Array {
+  if (!(pixels instanceof Uint8Array)) throw argumentError("rotateImages: pixels", "a Uint8Array", pixels);
+  checkInteger("rotateImages: size", size, 1);
+  if (!Number.isFinite(degrees)) throw argumentError("rotateImages: degrees", "a finite number", degrees);
+  if (pixels.length % (size * size) !== 0) {
+    throw new DgsamError("ERR_ARGUMENT", `rotateImages: expected a multiple of ${size} x ${size} pixels, got ${pixels.length}`);
+  }
   if (degrees % 360 === 0) return pixels.slice();
   const rotated = new Uint8Array(pixels.length);
   const samples = samplesOf(size, degrees);

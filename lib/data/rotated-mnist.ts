@@ -5,10 +5,10 @@
  * DomainBed builds it (Gulrajani and Lopez-Paz, "In Search of Lost Domain Generalization", ICLR 2021).
  */
 import type { DomainDataset } from "./dataset.js";
-import { DIGIT_SIZE, type DigitsOptions, everyNth, loadDigits } from "./digits.js";
+import { DIGIT_SIZE, DIGITS_OPTIONS, type DigitsOptions, everyNth, loadDigits } from "./digits.js";
 import { InMemoryDomain } from "./in-memory-domain.js";
 import { rotateImages } from "./rotate.js";
-import { checkInteger } from "./checks.js";
+import { checkInteger, checkOptions } from "./checks.js";
 
 const ANGLES = [0, 15, 30, 45, 60, 75];
 
@@ -22,9 +22,10 @@ const ANGLES = [0, 15, 30, 45, 60, 75];
  *
  * Reads its files synchronously (below a second), and keeps one byte a pixel in memory.
  *
- * @throws as `loadDigits`; ERR_ARGUMENT for a limit below 6.
+ * @throws as `loadDigits`; ERR_ARGUMENT for an unknown option or a limit below 6.
  */
 export function rotatedMnist(options: DigitsOptions = {}): DomainDataset {
+  checkOptions("rotatedMnist", options, DIGITS_OPTIONS);
   if (options.limit !== undefined) checkInteger("rotatedMnist: limit", options.limit, ANGLES.length);
   const digits = loadDigits(options);
   const shape = [1, DIGIT_SIZE, DIGIT_SIZE];

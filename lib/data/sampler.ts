@@ -1,6 +1,6 @@
 /** Which items of a domain each training step sees. */
 import { argumentError, DgsamError } from "../errors.js";
-import { checkInteger, checkSeed } from "./checks.js";
+import { checkInteger, checkOptions, checkSeed, checkString } from "./checks.js";
 import { RandomState, seedHash } from "./random.js";
 
 /**
@@ -21,6 +21,8 @@ export interface SamplerOptions {
   sampling?: Sampling;
 }
 
+const OPTIONS: readonly string[] = ["name", "length", "batchSize", "seed", "sampling"] satisfies (keyof SamplerOptions)[];
+
 /**
  * The infinite seeded stream of batches of one domain, by step: batch k is a function of the options and k alone, so
  * resuming needs nothing but the step, and batches can be prepared ahead.
@@ -35,9 +37,11 @@ export class DomainSampler {
   #round = -1;
   #order: Uint32Array = new Uint32Array();
 
-  /** @throws ERR_ARGUMENT for a bad option, or when a shuffled domain has fewer items than a batch. */
+  /** @throws ERR_ARGUMENT for a bad or unknown option, or when a shuffled domain has fewer items than a batch. */
   constructor(options: SamplerOptions) {
+    checkOptions("DomainSampler", options, OPTIONS);
     const { name, length, batchSize, seed, sampling = "replacement" } = options;
+    checkString("DomainSampler: name", name);
     const where = `sampling from ${JSON.stringify(name)}`;
     checkInteger(`${where}: length`, length, 1, 2 ** 32 - 1);
     checkInteger(`${where}: batchSize`, batchSize, 1, 2 ** 32 - 1);
@@ -54,8 +58,12 @@ export class DomainSampler {
     this.#batchesPerRound = Math.max(1, Math.floor(length / batchSize));
   }
 
-  /** The items of batch `step`, [batchSize]; 0 is the first. Going forward is fast; going back is allowed. */
+  /**
+   * The items of batch `step`, [batchSize]; 0 is the first. Going forward is fast; going back is allowed.
+   * @throws ERR_ARGUMENT unless it is an integer of at least 0.
+   */
   indices(step: number): Uint32Array {
+    checkInteger("DomainSampler.indices: step", step, 0);
     const round = Math.floor(step / this.#batchesPerRound);
     if (round !== this.#round) {
       this.#order = this.#drawRound(round);

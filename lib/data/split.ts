@@ -1,6 +1,6 @@
 /** DomainBed's split of every domain into a part to train on and a part to select models with. */
 import { argumentError, DgsamError } from "../errors.js";
-import { checkInteger } from "./checks.js";
+import { checkDataset, checkInteger, checkOptions } from "./checks.js";
 import type { DomainDataset } from "./dataset.js";
 import { RandomState, seedHash } from "./random.js";
 import { Subset } from "./subset.js";
@@ -11,6 +11,8 @@ export interface SplitOptions {
   /** The share of a domain that is held out, in [0, 1). Default 0.2. */
   holdoutFraction?: number;
 }
+
+const OPTIONS: readonly string[] = ["trialSeed", "holdoutFraction"] satisfies (keyof SplitOptions)[];
 
 /** The two parts of a data set: the same domains in the same order in each. */
 export interface DatasetSplit {
@@ -24,9 +26,11 @@ export interface DatasetSplit {
  * Splits every domain as DomainBed does: domain i is shuffled by `RandomState(seedHash(trialSeed, i))`, its first
  * `int(holdoutFraction * length)` items are "out", the rest is "in". Same indices as DomainBed's for the same lengths.
  *
- * @throws ERR_ARGUMENT for a bad option, or when a domain is too small for a part of it to have an item.
+ * @throws ERR_ARGUMENT for a bad or unknown option, what is no data set, or when a domain is too small for a part of it to have an item.
  */
 export function splitDataset(dataset: DomainDataset, options: SplitOptions = {}): DatasetSplit {
+  checkDataset("splitDataset(dataset)", dataset);
+  checkOptions("splitDataset", options, OPTIONS);
   const { trialSeed = 0, holdoutFraction = 0.2 } = options;
   const parts = dataset.domains.map((domain, index) => {
     const split = splitIndices(domain.length, index, { trialSeed, holdoutFraction });
@@ -44,16 +48,17 @@ export function splitDataset(dataset: DomainDataset, options: SplitOptions = {})
 
 /**
  * The items of each part, for a domain of `length` items that is number `domainIndex` of its data set.
- * @throws ERR_ARGUMENT for a bad length, index or option.
+ * @throws ERR_ARGUMENT for a bad length or index, a bad or unknown option.
  */
 export function splitIndices(
   length: number, domainIndex: number, options: SplitOptions = {},
 ): { in: Uint32Array; out: Uint32Array } {
+  checkOptions("splitIndices", options, OPTIONS);
   const { trialSeed = 0, holdoutFraction = 0.2 } = options;
   checkInteger("splitIndices: length", length, 0, 2 ** 32 - 1);
   checkInteger("splitIndices: domainIndex", domainIndex, 0);
   checkInteger("splitIndices: trialSeed", trialSeed, 0);
-  if (!(holdoutFraction >= 0 && holdoutFraction < 1)) {
+  if (typeof holdoutFraction !== "number" || !(holdoutFraction >= 0 && holdoutFraction < 1)) {
     throw argumentError("splitIndices: holdoutFraction", "a number of at least 0 and below 1", holdoutFraction);
   }
   const order = new RandomState(seedHash(trialSeed, domainIndex)).permutation(length);

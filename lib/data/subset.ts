@@ -1,5 +1,5 @@
 /** A domain that is a part of another. */
-import { checkItem } from "./checks.js";
+import { checkDomain, checkItem, checkList, checkString } from "./checks.js";
 import type { Batch, Domain, Item } from "./dataset.js";
 
 /** The items of `base` at `indices`, in that order, under a name of its own. Nothing is copied but the indices. */
@@ -9,10 +9,16 @@ export class Subset implements Domain {
   readonly #base: Domain;
   readonly #indices: Uint32Array;
 
-  /** @throws ERR_ARGUMENT for an index that `base` has not. */
-  constructor(base: Domain, indices: ArrayLike<number>, name = base.name) {
+  /**
+   * @param name default: that of `base`.
+   * @throws ERR_ARGUMENT for an index that `base` has not, and for another kind of value.
+   */
+  constructor(base: Domain, indices: ArrayLike<number>, name?: string) {
+    checkDomain("Subset: base", base);
+    checkList("Subset: indices", indices);
+    if (name !== undefined) checkString("Subset: name", name);
     for (let i = 0; i < indices.length; i++) checkItem(base, indices[i]);
-    this.name = name;
+    this.name = name ?? base.name;
     this.#base = base;
     this.#indices = Uint32Array.from(indices);
     this.labels = Int32Array.from(this.#indices, (index) => base.labels[index]!);
@@ -27,6 +33,7 @@ export class Subset implements Domain {
   }
 
   batch(indices: ArrayLike<number>): Batch {
+    checkList(`domain ${JSON.stringify(this.name)}: indices`, indices);
     return this.#base.batch(Uint32Array.from(indices, (index) => this.#toBase(index)));
   }
 

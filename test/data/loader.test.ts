@@ -111,7 +111,7 @@ describe("DomainLoader", () => {
     refuses(domains, { batchSize: 5, seed: 1, sampling: "shuffle" }, /sampling is "shuffle" there, "replacement" here/);
     refuses(domains, { batchSize: 6, seed: 1 }, /domains is .*"batchSize":6.* there/);
     refuses(domains.slice(1), { batchSize: 5, seed: 1 }, /domains is/);
-    expectError(() => loader.restore({ ...loader.state(), step: -1 }), "ERR_STATE", /step must be an integer of at least 0, got -1/);
+    expectError(() => loader.restore({ ...loader.state(), step: -1 }), "ERR_STATE", /step must be an integer of at least 0, got the number -1/);
     expect(loader.step).toBe(1);
   });
 
