@@ -22,14 +22,21 @@ const WORDS: readonly (readonly [DgsamErrorCode, RegExp])[] = [
     `(?:must|should|may|has to|expect\\w*|support\\w*|handle\\w*|need\\w*|intended) (?:[\\w'\`()-]+ ){0,6}?${DTYPE}(?:,| or| and| tensors?| types?| numbers?| inputs?| outputs?| matrix|[.:;]|$)`,
     `${DTYPE}[- ](?:tensors?|inputs?|outputs?|types?) .*not (?:yet )?(?:supported|allowed|implemented)`,
     `not (?:yet )?implemented for ${DTYPE}`,
+    `only applicable to .*type ${DTYPE}`,
     `only works on ${DTYPE}`,
     `${DTYPE} (?:tensors? )?(?:but|did not match|does not match)`,
     `(?:same|input|index|tensors of|converted? to|unknown \\w+|the dtype or) (?:scalar)?type\\b(?! .* without overflow)`,
   )],
   ["ERR_SHAPE", /shape|size|dimension|\bndim\b|\bdims?\b|broadcast|must match|numel|number of (elements|columns|rows|channels)|expand|same length|strides? calculation/i],
   ["ERR_SHAPE", /\b\d+-?d\b|\bmatri(x|ces)\b|\bvectors?\b|\brank \d|\d+-element|(no|one|with \d+|than one|more) (elements?|values?)\b|contain \d+ elements|non-?empty (\w+ )?tensor\b|(?<!non-)\bempty tensors?\b/i],
-  ["ERR_ARGUMENT", /out of (range|bounds)|\b(expect|must|should|has to|have to|invalid|unsupported|unknown|unrecognized|greater|less than|larger|smaller|positive|negative|overflow|range|one of|required|not supported|only supports?|at least|fewer|zerodivision|too large|cannot be zero|not be none|inconsistent|incorrect|only p ==|possible modes|can't be set|cannot be represented)|non-(zero|empty)/i],
+  ["ERR_ARGUMENT", /out of (range|bounds)|\b(expect|must|should|has to|have to|invalid|unsupported|unknown|unrecogni[sz]ed|cannot sample|contains either|greater|less than|larger|smaller|positive|negative|overflow|range|one of|required|not supported|only supports?|at least|fewer|zerodivision|too large|cannot be zero|not be none|inconsistent|incorrect|only p ==|possible modes|can't be set|cannot be represented)|non-(zero|empty)/i],
 ];
+
+/** LibTorch's advice names options as Python spells them. */
+function withOurOptions(text: string): string {
+  return text.replace(/\b(allow_unused|retain_graph|create_graph)=True\b/g, (_, name: string) => `${name.replace(/_[a-z]/, (part) => part[1]!.toUpperCase())}: true`)
+    .replace(/\belement (\d+)of the\b/, "element $1 of the");
+}
 
 function codeOf(kind: string, message: string): DgsamErrorCode {
   if (isErrorCode(kind)) return kind;
@@ -48,6 +55,6 @@ function codeOf(kind: string, message: string): DgsamErrorCode {
  * @param subject the operator that ran, empty when none did
  */
 export function nativeError(kind: string, message: string, details: string, subject: string): DgsamError {
-  const text = subject === "" ? message : `${subject}: ${message}`;
+  const text = withOurOptions(subject === "" ? message : `${subject}: ${message}`);
   return new DgsamError(codeOf(kind, message), text, details === "" ? undefined : { cause: new Error(details) });
 }

@@ -147,6 +147,27 @@ export function eye<D extends DType = "float32">(n: number, mOrOptions?: number 
   return create("eye", ops.aten["eye.m"], [n, m], typeof mOrOptions === "number" ? options : (mOrOptions ?? options));
 }
 
+export interface TriangleOptions<D extends DType = DType> extends CreationOptions<D> {
+  /** The diagonal at the edge: 0 the main one, positive above it. Default 0. */
+  offset?: number;
+}
+
+function triangle<D extends DType>(name: string, factory: Factory, row: number, col: number, offset: number | TriangleOptions<D> | undefined, options: CreationOptions<D> | undefined): Tensor<D> {
+  if (typeof offset === "number" || offset === undefined) return create(name, factory, [row, col, offset ?? 0], options, "int64");
+  const { offset: named = 0, ...others } = checkOptions(name, offset, [...CREATION, "offset"]);
+  return create(name, factory, [row, col, named], others as CreationOptions<D>, "int64");
+}
+
+/** The indices of the lower triangle of a `row` by `col` matrix, up to a diagonal: `[2, count]`, int64 by default. */
+export function trilIndices<D extends DType = "int64">(row: number, col: number, offset?: number | TriangleOptions<D>, options?: CreationOptions<D>): Tensor<D> {
+  return triangle("trilIndices", ops.aten["tril_indices.default"], row, col, offset, options);
+}
+
+/** The indices of the upper triangle of a `row` by `col` matrix, from a diagonal on: `[2, count]`, int64 by default. */
+export function triuIndices<D extends DType = "int64">(row: number, col: number, offset?: number | TriangleOptions<D>, options?: CreationOptions<D>): Tensor<D> {
+  return triangle("triuIndices", ops.aten["triu_indices.default"], row, col, offset, options);
+}
+
 /** Uniform in [0, 1). */
 export function rand<D extends DType = "float32">(shape: readonly number[], options?: RandomOptions<D>): Tensor<D> {
   return draw("rand", [ops.aten["rand.default"], ops.aten["rand.generator"]], [checkShape("rand", shape)], options);

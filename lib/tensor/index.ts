@@ -13,7 +13,7 @@ export { fromBytes, tensor, type TensorOptions } from "./data.js";
 export type { DataOf, DTypeOfData, DTypeOfNumber, Element, ItemOf, NestedArray, TypedArray } from "./data-types.js";
 export {
   arange, empty, emptyLike, eye, full, fullLike, linspace, logspace, ones, onesLike, rand, randint, randintLike, randLike, randn,
-  randnLike, randperm, zeros, zerosLike, type CreationOptions, type LikeOptions, type RandomLikeOptions, type RandomOptions,
+  randnLike, randperm, trilIndices, triuIndices, zeros, zerosLike, type CreationOptions, type LikeOptions, type RandomLikeOptions, type RandomOptions, type TriangleOptions,
 } from "./creation.js";
 export { cudaDeviceCount, getNumThreads, runtimeInfo, setNumThreads, useDeterministicAlgorithms } from "./runtime.js";
 export * from "./methods/index.js";

@@ -66,6 +66,8 @@ export const METHOD_CALLS: readonly MethodCall[] = [
   ["$a", "prod", { dtype: "float64" }],
   ...["std", "var"].flatMap((method): MethodCall[] => [
     ["$a", method], ["$a", method, 1], ["$a", method, [0, 1], { keepdim: true, correction: 0 }], ["$a", method, { dim: 0, correction: 0 }],
+    ["$a", method, { unbiased: false }], ["$a", method, 0, { unbiased: false }], ["$a", method, false], ["$a", method, 0, false],
+    ["$a", method, 0, true, true], ["$a", method, null, { keepdim: true }], ["$a", method, { dim: 0, keepdim: true }], ["$z", method],
   ]),
   ...["max", "min"].flatMap((method): MethodCall[] => [
     ["$a", method], ["$a", method, 1], ["$a", method, 0, true], ["$a", method, "$b"], ["$a", method, { dim: 1 }], ["$n", method],
@@ -74,7 +76,9 @@ export const METHOD_CALLS: readonly MethodCall[] = [
   ["$a", "aminmax", { dim: 1, keepdim: true }],
   ...["argmax", "argmin"].flatMap((method): MethodCall[] => [["$a", method], ["$a", method, 1], ["$a", method, 1, true]]),
   ...["all", "any"].flatMap((method): MethodCall[] => [["$m", method], ["$m", method, 1], ["$i", method, 0, true], ["$m", method, [0, 1]]]),
-  ["$a", "norm"], ["$a", "norm", 1], ["$a", "norm", 2, 1], ["$a", "norm", 3, [0, 1], true], ["$a", "dist", "$b"], ["$a", "dist", "$b", 1],
+  ["$a", "norm"], ["$a", "norm", 1], ["$a", "norm", 2, 1], ["$a", "norm", 3, [0, 1], true], ["$a", "norm", { dim: 0 }],
+  ["$a", "norm", "fro"], ["$a", "norm", "fro", [0, 1]], ["$a", "norm", "fro", 1, true], ["$a", "norm", "nuc"], ["$cube", "norm", "nuc", [0, 2]],
+  ["$a", "norm", 2, 0, { dtype: "float64" }], ["$a", "norm", { p: 1, dim: [0], keepdim: true }], ["$z", "norm"], ["$a", "dist", "$b"], ["$a", "dist", "$b", 1],
   ["$a", "logsumexp", 1], ["$cube", "logsumexp", [0, 1], true],
   ["$a", "median"], ["$a", "median", 1], ["$n", "nanmedian"], ["$n", "nanmedian", 1, true], ["$i", "mode"], ["$i", "mode", 0],
   ["$a", "quantile", 0.4], ["$a", "quantile", 0.4, 1, true], ["$a", "quantile", 0.3, { dim: 1, interpolation: "nearest" }],

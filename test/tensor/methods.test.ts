@@ -249,6 +249,21 @@ describe("methods", () => {
     });
   });
 
+  test("multinomial refuses counts and weights that are none", () => {
+    scope(() => {
+      expectError(() => tensor([1, 2]).multinomial(0), "ERR_ARGUMENT", /cannot sample n_sample <= 0 samples/);
+      expectError(() => tensor([1, NaN]).multinomial(1), "ERR_ARGUMENT", /probability tensor contains either/);
+    });
+  });
+
+  test("norm refuses options and orders that there are not", () => {
+    scope(() => {
+      expectError(() => randn([2, 2]).norm({ dims: 0 } as never), "ERR_ARGUMENT", /^norm: unknown option 'dims'; the options are p, dim, keepdim, dtype$/);
+      expectError(() => randn([2, 2]).norm("two" as never), "ERR_ARGUMENT", /linalg_matrix_norm/);
+      expectError(() => tensor([1]).norm("nuc"), "ERR_SHAPE", /linalg_matrix_norm/);
+    });
+  });
+
   test("unique refuses options that there are not", () => {
     scope(() => {
       expectError(() => tensor([1]).unique({ returnCounts: true } as never), "ERR_ARGUMENT", /^unique: unknown option 'returnCounts'; the options are dim, sorted$/);

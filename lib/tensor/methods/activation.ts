@@ -7,6 +7,7 @@
 import type { DType } from "../dtype.js";
 import type { Tensor } from "../tensor.js";
 import { addMethods, operator } from "./define.js";
+import { dropoutOver, type DropoutSettings } from "./dropout.js";
 
 declare module "../tensor.js" {
   interface Tensor<D extends DType> {
@@ -119,10 +120,13 @@ declare module "../tensor.js" {
     logSoftmax(dim: number, options?: { dtype?: undefined }): Tensor<D>;
     logSoftmax<E extends DType>(dim: number, options: { dtype: E }): Tensor<E>;
     /**
-     * While training, each element is 0 with probability `p`, else divided by `1 - p`; otherwise this tensor.
+     * While `training` (default), each element is 0 with probability `p` (default 0.5), else divided by `1 - p`; otherwise
+     * this tensor.
      * @see torch.nn.functional.dropout
      */
-    dropout(p: number, train: boolean): Tensor<D>;
+    dropout(p?: number, training?: boolean): Tensor<D>;
+    dropout(options: DropoutSettings): Tensor<D>;
+    dropout(p: number, options: Omit<DropoutSettings, "p">): Tensor<D>;
   }
 }
 
@@ -175,7 +179,11 @@ export const logSoftmax: {
   <E extends DType>(input: Tensor, dim: number, options: { dtype: E }): Tensor<E>;
 } = operator("log_softmax.int");
 /** {@link Tensor.dropout} as a function. */
-export const dropout: <D extends DType>(input: Tensor<D>, p: number, train: boolean) => Tensor<D> = operator("dropout");
+export const dropout: {
+  <D extends DType>(input: Tensor<D>, p?: number, training?: boolean): Tensor<D>;
+  <D extends DType>(input: Tensor<D>, options: DropoutSettings): Tensor<D>;
+  <D extends DType>(input: Tensor<D>, p: number, options: Omit<DropoutSettings, "p">): Tensor<D>;
+} = dropoutOver("dropout");
 
 addMethods({
   relu, relu6, silu, mish, selu, hardswish, hardsigmoid, logSigmoid, gelu, elu, celu, leakyRelu, prelu, hardtanh,

@@ -5,8 +5,10 @@
  * of a second. Arguments go through as they are, so mistakes get the door's own messages (operators.ts, explain.ts).
  */
 
+import { DgsamError } from "../../errors.js";
 import { cutUndefined, keywordArguments, operatorSchemas, ops, type OperatorFunction } from "../operators.js";
 import type { AtenOperators } from "../operators.generated.js";
+import { checkOptions } from "../options.js";
 import { Tensor } from "../tensor.js";
 
 /** Any typed function over an operator. */
@@ -46,6 +48,28 @@ export function variadic<F extends Callable>(name: keyof AtenOperators): F {
   const call = operator<OperatorFunction>(name);
   const spread = (self: unknown, ...rest: unknown[]): unknown =>
     typeof rest[0] === "number" ? call(self, rest) : call(self, ...rest);
+  return spread as unknown as F;
+}
+
+/**
+ * The arguments of a function that is no single operator, in order: by position, then by name in a trailing object.
+ *
+ * @throws DgsamError `ERR_ARGUMENT` for too many, an unknown name, or one that was given by position already
+ */
+export function inOrder(name: string, args: unknown[], parameters: readonly string[]): unknown[] {
+  cutUndefined(args);
+  const options = keywordArguments(args);
+  const given = options === undefined ? args : args.slice(0, -1);
+  if (given.length > parameters.length)
+    throw new DgsamError("ERR_ARGUMENT", `${name}: expected at most ${parameters.length} arguments (${parameters.join(", ")}), got ${given.length}`);
+  const named = checkOptions<Record<string, unknown>>(name, options, parameters.slice(given.length));
+  return parameters.map((parameter, i) => (i < given.length ? given[i] : named[parameter]));
+}
+
+/** As {@link operator}, where a list of tensors may be spread: `blockDiag(a, b)` for `blockDiag([a, b])`. */
+export function ofTensors<F extends Callable>(name: keyof AtenOperators): F {
+  const call = operator<OperatorFunction>(name);
+  const spread = (...args: unknown[]): unknown => (args[0] instanceof Tensor ? call(args) : call(...args));
   return spread as unknown as F;
 }
 

@@ -8,6 +8,7 @@
 import type { DType } from "../dtype.js";
 import type { ScalarLike } from "../scalars.js";
 import { addMethods, operator } from "./define.js";
+import { dropoutOver, type DropoutSettings } from "./dropout.js";
 import type { Dims, DivisionOptions, NumberLike, ScatterReduction, TensorLike } from "./types.js";
 
 declare module "../tensor.js" {
@@ -244,7 +245,8 @@ declare module "../tensor.js" {
     /** {@link Tensor.threshold} in place. */
     threshold_(threshold: number, value: number): this;
     /** {@link Tensor.dropout} in place. */
-    dropout_(p: number, train: boolean): this;
+    dropout_(p?: number, training?: boolean): this;
+    dropout_(options: DropoutSettings): this;
   }
 }
 
@@ -278,6 +280,6 @@ addMethods({
   silu_: operator("silu_"), mish_: operator("mish_"), selu_: operator("selu_"), hardswish_: operator("hardswish_"),
   hardsigmoid_: operator("hardsigmoid_"), gelu_: operator("gelu_"), elu_: operator("elu_"), celu_: operator("celu_"),
   leakyRelu_: operator("leaky_relu_"), hardtanh_: operator("hardtanh_"), threshold_: operator("threshold_"),
-  dropout_: operator("dropout_"), add_: operator("add_.Tensor"), sub_: operator("sub_.Tensor"),
+  dropout_: dropoutOver("dropout_"), add_: operator("add_.Tensor"), sub_: operator("sub_.Tensor"),
   mul_: operator("mul_.Tensor"),
 });

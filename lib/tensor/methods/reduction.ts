@@ -6,9 +6,27 @@
  */
 
 import type { DType } from "../dtype.js";
-import type { Tensor } from "../tensor.js";
-import { addMethods, operator } from "./define.js";
+import type { OperatorFunction } from "../operators.js";
+import { Tensor } from "../tensor.js";
+import { addMethods, inOrder, operator } from "./define.js";
 import type { Dims, Floated, Interpolation, NumberLike, Real, Summed, ValuesAndIndices } from "./types.js";
+
+/** The order of a norm. */
+export type NormOrder = NumberLike | "fro" | "nuc";
+
+export interface NormOptions {
+  /** Default 2. */
+  p?: NormOrder | null;
+  /** Along these dimensions. Default: of all elements. */
+  dim?: Dims | null;
+  /** Keep the dimensions, with size 1. Default false. */
+  keepdim?: boolean;
+  /** Convert to it first: a wider one. */
+  dtype?: DType;
+}
+
+/** How a standard deviation or variance is taken: `correction`, or in older programs `unbiased`. */
+export type SpreadOptions = { correction?: NumberLike; keepdim?: boolean } | { unbiased?: boolean; keepdim?: boolean };
 
 declare module "../tensor.js" {
   interface Tensor<D extends DType> {
@@ -57,18 +75,23 @@ declare module "../tensor.js" {
     prod<E extends DType>(options: { dtype: E }): Tensor<E>;
     prod(options: { dim: number; keepdim?: boolean }): Tensor<Summed<D>>;
     /**
-     * The standard deviation: over `n - correction`, where `correction` is 1 by default. Floating-point and complex dtypes
-     * only.
+     * The standard deviation: over `n - correction`, where `correction` is 1 by default; `unbiased` false stands for 0.
+     * Floating-point and complex dtypes only.
      * @see torch.Tensor.std
      */
-    std(dim?: Dims | null, options?: { correction?: number; keepdim?: boolean }): Tensor<Real<D>>;
-    std(options: { dim?: Dims | null; correction?: number; keepdim?: boolean }): Tensor<Real<D>>;
+    std(dim?: Dims | null, options?: SpreadOptions): Tensor<Real<D>>;
+    std(options: SpreadOptions & { dim?: Dims | null }): Tensor<Real<D>>;
+    std(unbiased: boolean): Tensor<Real<D>>;
+    std(dim: Dims | null, unbiased: boolean, keepdim?: boolean): Tensor<Real<D>>;
     /**
-     * The variance: over `n - correction`, where `correction` is 1 by default. Floating-point and complex dtypes only.
+     * The variance: over `n - correction`, where `correction` is 1 by default; `unbiased` false stands for 0. Floating-point
+     * and complex dtypes only.
      * @see torch.Tensor.var
      */
-    var(dim?: Dims | null, options?: { correction?: number; keepdim?: boolean }): Tensor<Real<D>>;
-    var(options: { dim?: Dims | null; correction?: number; keepdim?: boolean }): Tensor<Real<D>>;
+    var(dim?: Dims | null, options?: SpreadOptions): Tensor<Real<D>>;
+    var(options: SpreadOptions & { dim?: Dims | null }): Tensor<Real<D>>;
+    var(unbiased: boolean): Tensor<Real<D>>;
+    var(dim: Dims | null, unbiased: boolean, keepdim?: boolean): Tensor<Real<D>>;
     /**
      * The largest of all elements; with `dim`, the largest along it and their indices; with a tensor, `maximum`. NaN if one
      * is NaN.
@@ -131,11 +154,16 @@ declare module "../tensor.js" {
     any(dim: Dims, keepdim?: boolean): Tensor<"bool">;
     any(options: { dim: Dims; keepdim?: boolean }): Tensor<"bool">;
     /**
-     * The vector norm of order `p` (default 2) of all elements, or along `dim`. Floating-point and complex dtypes only.
+     * The vector norm of order `p` (default 2) of all elements, or along `dim`. `"fro"` is 2; `"nuc"`, of a matrix or of two
+     * dimensions, the sum of singular values. Floating-point and complex dtypes only.
      * @see torch.Tensor.norm
      */
-    norm(p?: NumberLike | null): Tensor<Real<D>>;
-    norm(p: NumberLike | null, dim: Dims, keepdim?: boolean): Tensor<Real<D>>;
+    norm(p?: NormOrder | null, dim?: Dims | null, keepdim?: boolean, options?: { dtype?: undefined }): Tensor<Real<D>>;
+    norm(options: NormOptions & { dtype?: undefined }): Tensor<Real<D>>;
+    norm(p: NormOrder | null | undefined, options: Omit<NormOptions, "p" | "dtype"> & { dtype?: undefined }): Tensor<Real<D>>;
+    norm<E extends DType>(options: NormOptions & { dtype: E }): Tensor<E>;
+    norm<E extends DType>(p: NormOrder | null | undefined, options: Omit<NormOptions, "p"> & { dtype: E }): Tensor<E>;
+    norm<E extends DType>(p: NormOrder | null | undefined, dim: Dims | null | undefined, options: { keepdim?: boolean; dtype: E }): Tensor<E>;
     /**
      * The norm of order `p` (default 2) of `this - other`.
      * @see torch.Tensor.dist
@@ -228,11 +256,26 @@ export const prod: {
   <E extends DType>(input: Tensor, options: { dtype: E }): Tensor<E>;
   <D extends DType>(input: Tensor<D>, options: { dim: number; keepdim?: boolean }): Tensor<Summed<D>>;
 } = operator("prod");
+interface Spread {
+  <D extends DType>(input: Tensor<D>, dim?: Dims | null, options?: SpreadOptions): Tensor<Real<D>>;
+  <D extends DType>(input: Tensor<D>, options: SpreadOptions & { dim?: Dims | null }): Tensor<Real<D>>;
+  <D extends DType>(input: Tensor<D>, unbiased: boolean): Tensor<Real<D>>;
+  <D extends DType>(input: Tensor<D>, dim: Dims | null, unbiased: boolean, keepdim?: boolean): Tensor<Real<D>>;
+}
+type Pair<D extends DType> = [spread: Tensor<Real<D>>, mean: Tensor<D>];
+interface SpreadAndMean {
+  <D extends DType>(input: Tensor<D>, dim?: Dims | null, options?: SpreadOptions): Pair<D>;
+  <D extends DType>(input: Tensor<D>, options: SpreadOptions & { dim?: Dims | null }): Pair<D>;
+  <D extends DType>(input: Tensor<D>, unbiased: boolean): Pair<D>;
+  <D extends DType>(input: Tensor<D>, dim: Dims | null, unbiased: boolean, keepdim?: boolean): Pair<D>;
+}
+
 /** {@link Tensor.std} as a function. */
-export const std: {
-  <D extends DType>(input: Tensor<D>, dim?: Dims | null, options?: { correction?: number; keepdim?: boolean }): Tensor<Real<D>>;
-  <D extends DType>(input: Tensor<D>, options: { dim?: Dims | null; correction?: number; keepdim?: boolean }): Tensor<Real<D>>;
-} = operator("std.correction");
+export const std: Spread = operator("std");
+/** The standard deviation and the mean, in one pass; arguments as for {@link std}. `torch.std_mean` */
+export const stdMean: SpreadAndMean = operator("std_mean");
+/** The variance and the mean, in one pass; arguments as for {@link std}. `torch.var_mean` */
+export const varMean: SpreadAndMean = operator("var_mean");
 /** {@link Tensor.max} as a function. */
 export const max: {
   <D extends DType>(input: Tensor<D>): Tensor<D>;
@@ -282,11 +325,26 @@ export const any: {
   (input: Tensor, dim: Dims, keepdim?: boolean): Tensor<"bool">;
   (input: Tensor, options: { dim: Dims; keepdim?: boolean }): Tensor<"bool">;
 } = operator("any");
+// torch.norm is no operator: it calls these.
+const vectorNorm = operator<OperatorFunction>("linalg_vector_norm");
+const matrixNorm = operator<OperatorFunction>("linalg_matrix_norm.str_ord");
+const sparseNorm = operator<OperatorFunction>("norm");
+
 /** {@link Tensor.norm} as a function. */
 export const norm: {
-  <D extends DType>(input: Tensor<D>, p?: NumberLike | null): Tensor<Real<D>>;
-  <D extends DType>(input: Tensor<D>, p: NumberLike | null, dim: Dims, keepdim?: boolean): Tensor<Real<D>>;
-} = operator("norm");
+  <D extends DType>(input: Tensor<D>, p?: NormOrder | null, dim?: Dims | null, keepdim?: boolean, options?: { dtype?: undefined }): Tensor<Real<D>>;
+  <D extends DType>(input: Tensor<D>, options: NormOptions & { dtype?: undefined }): Tensor<Real<D>>;
+  <D extends DType>(input: Tensor<D>, p: NormOrder | null | undefined, options: Omit<NormOptions, "p" | "dtype"> & { dtype?: undefined }): Tensor<Real<D>>;
+  <E extends DType>(input: Tensor, options: NormOptions & { dtype: E }): Tensor<E>;
+  <E extends DType>(input: Tensor, p: NormOrder | null | undefined, options: Omit<NormOptions, "p"> & { dtype: E }): Tensor<E>;
+  <E extends DType>(input: Tensor, p: NormOrder | null | undefined, dim: Dims | null | undefined, options: { keepdim?: boolean; dtype: E }): Tensor<E>;
+} = (...args: unknown[]): Tensor<never> => {
+  const [input, p, dim = null, keepdim = false, dtype = null] = inOrder("norm", args, ["input", "p", "dim", "keepdim", "dtype"]);
+  if (!(input instanceof Tensor) || input.layout !== "strided") return sparseNorm(...args) as Tensor<never>;
+  const dims = dim ?? (p === "nuc" ? input.shape.map((_, i) => i) : null);
+  if (typeof p === "string" && p !== "fro") return matrixNorm(input, p, typeof dims === "number" ? [dims] : dims, keepdim, { dtype }) as Tensor<never>;
+  return vectorNorm(input, p === "fro" ? 2 : (p ?? 2), dims, keepdim, { dtype }) as Tensor<never>;
+};
 /** {@link Tensor.dist} as a function. */
 export const dist: (input: Tensor, other: Tensor, p?: NumberLike) => Tensor = operator("dist");
 /** {@link Tensor.logsumexp} as a function. */
@@ -325,6 +383,6 @@ export const nanquantile: {
 export const countNonzero: (input: Tensor, dim?: Dims | null) => Tensor<"int64"> = operator("count_nonzero");
 
 addMethods({
-  sum, nansum, mean, nanmean, prod, std, var: operator("var.correction"), max, min, amax, amin, aminmax, argmax, argmin,
+  sum, nansum, mean, nanmean, prod, std, var: operator("var"), max, min, amax, amin, aminmax, argmax, argmin,
   all, any, norm, dist, logsumexp, median, nanmedian, mode, quantile, nanquantile, countNonzero,
 });
