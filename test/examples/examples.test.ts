@@ -4,10 +4,11 @@ import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { DOMAIN_LOSSES, meanLoss, RHO, sharpness, startingPoints, trajectory, type Point } from "../../examples/two-domains.js";
+import { FRAME } from "../../examples/fake-flat-minima/drawing.js";
+import { DOMAIN_LOSSES, meanLoss, RHO, sharpness, startingPoints, trajectory, type Point } from "../../examples/fake-flat-minima/two-domains.js";
 
 const RUN = fileURLToPath(new URL("../../examples/run.mjs", import.meta.url));
-const example = (...args: string[]) => spawnSync(process.execPath, [RUN, ...args], { encoding: "utf8", timeout: 50_000 });
+const example = (...args: string[]) => spawnSync(process.execPath, [RUN, ...args], { encoding: "utf8", timeout: 170_000 });
 
 const own = (point: Point) => Math.max(...DOMAIN_LOSSES.map((loss) => sharpness(loss, point, RHO)));
 const STARTS = startingPoints(8);
@@ -33,23 +34,50 @@ test("it is the climb that leads DGSAM out", () => {
 test("fake-flat-minima draws an SVG", () => {
   const folder = mkdtempSync(path.join(os.tmpdir(), "dgsam-example-"));
   try {
-    const file = path.join(folder, "paths.svg");
+    // The folder is made.
+    const file = path.join(folder, "pictures", "paths.svg");
     const { status, stdout, stderr } = example("fake-flat-minima", file);
     expect(stderr).toBe("");
     expect(status).toBe(0);
     expect(stdout.match(/^(SAM|DGSAM) .* -> \( ?-?1\.0/gm)).toHaveLength(12);
-    expect(readFileSync(file, "utf8")).toMatch(/^<svg [^]*DGSAM[^]*<\/svg>$/);
+    const svg = readFileSync(file, "utf8");
+    expect(svg).toMatch(/^<svg [^]*6 starting points, each with SAM and with DGSAM[^]*<\/svg>$/);
+    for (const label of ["A: flat in the mean only", "B: flat in each domain"]) expect(svg).toContain(label);
   } finally {
     rmSync(folder, { recursive: true });
   }
+});
+
+test("the frame of the picture holds every path", () => {
+  for (const algorithm of ["SAM", "DGSAM"] as const) {
+    for (const [seed, start] of startingPoints(6).entries()) {
+      for (const [x, y] of trajectory(algorithm, start, { seed })) {
+        expect(x).toBeGreaterThan(FRAME.x.min);
+        expect(x).toBeLessThan(FRAME.x.max);
+        expect(Math.abs(y)).toBeLessThan(FRAME.y.max);
+      }
+    }
+  }
+});
+
+test("quick-start learns, and does well on the angle that it never saw", { timeout: 180_000 }, () => {
+  const { status, stdout, stderr } = example("quick-start");
+  expect(stderr).toBe("");
+  expect(status).toBe(0);
+  const lines = stdout.trimEnd().split("\n");
+  expect(lines).toHaveLength(7);
+  expect(lines[5]).toMatch(/^step 300: loss by domain( \d\.\d\d){5}$/);
+  const accuracy = /^accuracy on the 1667 digits turned by 45 degrees, .*: (\d+\.\d)%$/.exec(lines[6]!);
+  expect(Number(accuracy![1])).toBeGreaterThan(80);
 });
 
 test("drop-in-sam runs both", () => {
   expect(example("drop-in-sam").stdout).toMatch(/^SAM    6 gradients a step, loss by site( \d\.\d+){3}\nDGSAM  4 gradients a step, loss by site( \d\.\d+){3}\n$/);
 });
 
-test("an unknown example names those there are", () => {
-  const { status, stderr } = example("nope");
+test.each(["nope", "two-domains", "fake-flat-minima/two-domains", "run"])("%s is no example: those there are get named", (name) => {
+  const { status, stdout, stderr } = example(name);
   expect(status).toBe(1);
-  expect(stderr).toContain("drop-in-sam, fake-flat-minima, quick-start");
+  expect(stdout).toBe("");
+  expect(stderr).toBe("npm run example NAME, where NAME is one of: drop-in-sam, fake-flat-minima, quick-start\n");
 });
