@@ -306,6 +306,14 @@ void FrameWriter::value(const c10::IValue& value) {
     for (size_t i = 0; i < list.size(); ++i) this->value(list.get(i));
     return;
   }
+  // A uint64 beyond int64. Not every supported LibTorch has a predicate for it.
+  if (value.tagKind() == "UInt") {
+    const uint64_t beyond = value.toScalar().toUInt64();
+    double bits;
+    std::memcpy(&bits, &beyond, sizeof bits);
+    tag(Tag::UnsignedBigInt);
+    return number(bits);
+  }
   throw UsageError("ERR_NATIVE", "a result of type " + value.tagKind() + " cannot be passed to JavaScript");
 }
 

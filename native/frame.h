@@ -8,6 +8,7 @@
 // A value is a tag and its payload:
 //   Default | None | Tensor handle | Int number | BigInt 64 bits | Double number | Bool 0/1 | Complex re im
 //   | String n, n UTF-16 code units | List n, n values | Generator handle | Argument i (results only)
+//   | UnsignedBigInt 64 bits (results only)
 #pragma once
 
 #include <ATen/core/ivalue.h>
@@ -36,6 +37,7 @@ enum class Tag {
   List = 9,
   Generator = 10,
   Argument = 11,
+  UnsignedBigInt = 12,
 };
 
 // Reads arguments. Every read checks the end of the frame and the tag against the schema, since a wrong frame must be

@@ -173,6 +173,8 @@ function read(frame: Float64Array, bits: BigInt64Array, type: ValueType, args: r
       return named(type, frame[readAt++]!);
     case Tag.BigInt:
       return bits[readAt++]!;
+    case Tag.UnsignedBigInt:
+      return BigInt.asUintN(64, bits[readAt++]!);
     case Tag.Double:
       return frame[readAt++]!;
     case Tag.Bool:

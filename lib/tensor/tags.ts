@@ -12,4 +12,5 @@ export const Tag = {
   List: 9,
   Generator: 10,
   Argument: 11,
+  UnsignedBigInt: 12,
 } as const;

@@ -19,6 +19,11 @@ describe("results", () => {
     expect([aten.equal(tensor([1]), tensor([1])), aten.q_scale(aten["quantize_per_tensor.default"](tensor([1]), 0.5, 0, "quint8"))]).toEqual([true, 0.5]);
   }));
 
+  test("uint64 beyond int64 as bigint", inScope(() => {
+    const large = tensor([2n ** 64n - 1n], { dtype: "uint64" });
+    expect([aten._local_scalar_dense(large), large.item(), tensor(2n ** 63n, { dtype: "uint64" }).item(), tensor(5, { dtype: "uint64" }).item()]).toEqual([2n ** 64n - 1n, 2n ** 64n - 1n, 2n ** 63n, 5]);
+  }));
+
   test("names for what LibTorch numbers", inScope(() => {
     expect(aten.qscheme(aten["quantize_per_tensor.default"](tensor([1]), 0.5, 0, "quint8"))).toBe("per_tensor_affine");
     expect([aten.result_type(tensor([1]), tensor([1n])), aten.promote_types("int32", "float16")]).toEqual(["float32", "float16"]);
