@@ -175,6 +175,11 @@ describe("round trips", () => {
     expect([tensor([1, -2], { dtype: "float16" }).data(), tensor([1], { dtype: "bfloat16" }).data()]).toEqual([Uint16Array.of(0x3c00, 0xc000), Uint16Array.of(0x3f80)]);
   }));
 
+  test("quantised tensors give their values", inScope(() => {
+    const q = ops.aten["quantize_per_tensor.default"](tensor([[1, 1.3], [-2, 0]]), 0.5, 10, "quint8");
+    expect([q.dtype, q.toArray(), q.data()]).toEqual(["quint8", [[1, 1.5], [-2, 0]], Uint8Array.of(12, 13, 6, 10)]);
+  }));
+
   test("data() and toBytes() are row-major copies of any view", inScope(() => {
     const x = tensor([[1, 2, 3], [4, 5, 6]]);
     expect([

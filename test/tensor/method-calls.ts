@@ -90,7 +90,10 @@ export const METHOD_CALLS: readonly MethodCall[] = [
   ["$a", "topk", 2], ["$a", "topk", 1, 0, false], ["$a", "kthvalue", 2], ["$a", "kthvalue", 1, 0, true],
   ["$counts", "bincount"], ["$counts", "bincount", { minlength: 8 }], ["$a", "histc", 4], ["$a", "histc", 4, -1, 1], ["$i", "unique"],
   ["$i", "unique", { dim: 1 }],
+  ["$a", "cumsum", { dim: 0 }], ["$a", "diff", { n: 1, dim: 0 }],
   // shape
+  ["$a", "roll", { shifts: 1, dims: 0 }], ["$a", "tril", { diagonal: 1 }], ["$a", "rot90", { k: 3 }], ["$row", "diag", { diagonal: 1 }],
+  ["$cube", "movedim", { source: 0, destination: 2 }], ["$a", "unsqueeze", { dim: 1 }],
   ["$cube", "view", [6, 4]], ["$cube", "view", [-1]], ["$a", "view", "int32"], ["$cube", "reshape", [4, -1]], ["$cube", "viewAs", "$cube"],
   ["$a", "reshapeAs", "$wide"], ["$cube", "permute", [2, 0, 1]], ["$cube", "transpose", 0, 2], ["$a", "t"], ["$z", "adjoint"],
   ["$cube", "flatten"], ["$cube", "flatten", 1], ["$cube", "flatten", 0, 1], ["$cube", "unflatten", 2, [2, 2]], ["$cube", "ravel"],
@@ -115,6 +118,9 @@ export const METHOD_CALLS: readonly MethodCall[] = [
   ["$a", "maskedScatter", "$m", "$b"],
   ["$i", "nonzero"], ["$m", "argwhere"], ["$a", "put", "$at3", "$column"], ["$a", "put", "$at3", "$column", true], ["$a", "where", "$m", "$b"],
   ["$a", "where", "$m", 0],
+  ["$a", "gather", { dim: 1, index: "$idx" }], ["$cube", "split", 3, { dim: 2 }], ["$cube", "chunk", 2, { dim: 2 }],
+  ["$cube", "select", { dim: 1, index: 2 }], ["$cube", "narrow", { dim: 2, start: 1, length: 2 }], ["$cube", "unbind", { dim: 1 }],
+  ["$a", "indexPut", ["$at"], "$row", { accumulate: true }], ["$a", "indexSelect", { dim: 1, index: "$at3" }],
   // linear algebra
   ["$a", "matmul", "$row"], ["$batch", "matmul", "$batch2"], ["$a", "mm", "$wide"], ["$batch", "bmm", "$batch2"], ["$a", "mv", "$row"],
   ["$row", "dot", "$row"], ["$row", "vdot", "$row"], ["$a", "inner", "$b"], ["$row", "outer", "$column"],
@@ -131,6 +137,9 @@ export const METHOD_CALLS: readonly MethodCall[] = [
   ["$a", "hardtanh", -0.2, 0.3], ["$a", "softplus", 2, 1], ["$a", "softshrink", 0.1], ["$a", "hardshrink", 0.1], ["$a", "threshold", 0.1, 9],
   ["$cube", "glu"], ["$cube", "glu", 2], ["$a", "softmax", 1], ["$a", "softmax", -2, { dtype: "float64" }], ["$a", "logSoftmax", 1],
   ["$a", "dropout", 0.5, false],
+  ["$a", "softmax", { dim: 1 }], ["$a", "leakyRelu", { negativeSlope: 0.2 }], ["$a", "elu", { alpha: 0.5 }], ["$a", "softplus", { beta: 2 }],
+  ["$a", "hardtanh", { minVal: 0 }], ["$cube", "glu", { dim: 2 }], ["$a", "isclose", "$b", { rtol: 0.5, atol: 0.5 }], ["$a", "allclose", "$b", { rtol: 9, atol: 9 }],
+  ["$u", "logit", { eps: 0.1 }], ["$n", "nanToNum", { posinf: 2 }], ["$a", "countNonzero", { dim: 1 }],
   // conversion
   ["$a", "to", "float64"], ["$a", "to", "cpu"], ["$a", "to", "$half"], ["$a", "type", "int32"], ["$a", "clone"], ["$cube", "contiguous"],
   ["$a", "isContiguous"], ["$a", "isFloatingPoint"], ["$z", "isFloatingPoint"], ["$z", "isComplex"], ["$a", "detach"],

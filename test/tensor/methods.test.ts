@@ -45,7 +45,9 @@ function pythonCall([self, method, ...args]: MethodCall): string {
 function argumentsOf([self, , ...args]: MethodCall, inputs: Inputs): [Tensor, ...unknown[]] {
   const resolve = (argument: Argument): unknown => {
     if (typeof argument === "string" && argument.startsWith("$")) return inputs[argument.slice(1)]!.clone();
-    return Array.isArray(argument) ? argument.map(resolve) : argument;
+    if (Array.isArray(argument)) return argument.map(resolve);
+    if (typeof argument === "object" && argument !== null) return Object.fromEntries(Object.entries(argument).map(([name, value]) => [name, resolve(value as Argument)]));
+    return argument;
   };
   return [resolve(self) as Tensor, ...args.map(resolve)];
 }

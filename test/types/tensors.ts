@@ -1,6 +1,7 @@
 /** What the types of tensors promise; compiled by types.test.ts, never run. */
 import {
-  add, arange, cat, complex, conv2d, double, einsum, fromBytes, full, grad, maxPool2d, ops, randint, randn, scope, scopeAsync, softmax, split, stack, sum, tensor,
+  add, arange, batchNorm, blockDiag, cat, cdist, complex, conv2d, cosineSimilarity, double, dropout, einsum, fromBytes, full, grad, groupNorm,
+  layerNorm, linear, maxPool2d, meshgrid, oneHot, pad, stdMean, tensordot, ops, randint, randn, scope, scopeAsync, softmax, split, stack, sum, tensor,
   where, zeros, zerosLike, type ComplexValue, type DType, type NestedArray, type Tensor,
 } from "dgsam";
 import { expectTypeOf } from "vitest";
@@ -153,6 +154,54 @@ expectTypeOf(ops.aten.add(f32, { other: 1, alpha: 2 })).toEqualTypeOf<Tensor>();
 // Scopes hand results through.
 expectTypeOf(scope(() => ({ loss: f32.sum() }))).toEqualTypeOf<{ loss: Tensor<"float32"> }>();
 expectTypeOf(scopeAsync(async () => 1)).toEqualTypeOf<Promise<number>>();
+
+// Arguments by name, as PyTorch takes them.
+expectTypeOf(f32.softmax({ dim: 1 })).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(f32.softmax({ dim: 1, dtype: "float64" })).toEqualTypeOf<Tensor<"float64">>();
+expectTypeOf(softmax(f32, { dim: 1 })).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(i64.cumsum({ dim: 0 })).toEqualTypeOf<Tensor<"int64">>();
+expectTypeOf(f32.gather({ dim: 0, index: i64 })).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(f32.split(1, { dim: 0 })).toEqualTypeOf<Tensor<"float32">[]>();
+expectTypeOf(f32.chunk(2, { dim: 1 })).toEqualTypeOf<Tensor<"float32">[]>();
+expectTypeOf(f32.isclose(f32, { rtol: 1 })).toEqualTypeOf<Tensor<"bool">>();
+expectTypeOf(f32.allclose(f32, { rtol: 1, atol: 1 })).toEqualTypeOf<boolean>();
+expectTypeOf(f32.roll({ shifts: 1, dims: 0 })).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(f32.diff({ n: 1 })).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(f32.norm({ p: 1 })).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(z.norm("fro", [0, 1])).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(f32.norm(2, 0, { dtype: "float64" })).toEqualTypeOf<Tensor<"float64">>();
+expectTypeOf(f32.std({ unbiased: false })).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(f32.std(0, { unbiased: false })).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(f32.std(0, true, true)).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(stdMean(f64, { dim: 0 })[0]).toEqualTypeOf<Tensor<"float64">>();
+expectTypeOf(f32.countNonzero({ dim: 1 })).toEqualTypeOf<Tensor<"int64">>();
+expectTypeOf(f32.leakyRelu({ negativeSlope: 0.2 })).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(f32.elu({ alpha: 0.5 })).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(f32.hardtanh({ minVal: 0 })).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(f32.softplus({ beta: 2 })).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(f32.logit({ eps: 0.1 })).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(f32.nanToNum({ nan: 0 })).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(f32.tril({ diagonal: 1 })).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(f32.normal_({ mean: 0, std: 1 }).uniform_({ from: 0, to: 1 }).bernoulli_({ p: 0.5 }).fillDiagonal_(1, { wrap: true })).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(f32.indexPut([i64], f32, { accumulate: true })).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(f32.isContiguous({ memoryFormat: "channels_last" })).toEqualTypeOf<boolean>();
+expectTypeOf(f32.dropout({ p: 0.1, train: true })).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(dropout(f32, 0.5, { training: true })).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(cat([f32, f32], { dim: 1 })).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(stack([i64, i64], { dim: 1 })).toEqualTypeOf<Tensor<"int64">>();
+expectTypeOf(layerNorm(f32, [3], { eps: 1 })).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(groupNorm(f32, 1, { eps: 1 })).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(batchNorm(f32, f32, f32, { training: true })).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(pad(f32, [1, 1], { value: 2 })).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(oneHot(i64, { numClasses: 3 })).toEqualTypeOf<Tensor<"int64">>();
+expectTypeOf(cosineSimilarity(f32, f32, { dim: 0 })).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(cdist(f32, f32, { p: 1 })).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(linear(f32, f32, { bias: f32 })).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(tensordot(f32, f32, { dims: 1 })).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(blockDiag(f32, f32)).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(meshgrid(f32, f32, { indexing: "xy" })).toEqualTypeOf<Tensor<"float32">[]>();
+// @ts-expect-error no such argument
+f32.softmax({ axis: 1 });
 
 f32.backward();
 f32.backward({ retainGraph: true, gradient: f32, inputs: f32 });

@@ -47,11 +47,13 @@ declare module "../tensor.js" {
      * @see torch.Tensor.isclose
      */
     isclose(other: Tensor, rtol?: number, atol?: number, equalNan?: boolean): Tensor<"bool">;
+    isclose(other: Tensor, options: { rtol?: number; atol?: number; equalNan?: boolean }): Tensor<"bool">;
     /**
      * Whether `isclose` holds for all elements.
      * @see torch.Tensor.allclose
      */
     allclose(other: Tensor, rtol?: number, atol?: number, equalNan?: boolean): boolean;
+    allclose(other: Tensor, options: { rtol?: number; atol?: number; equalNan?: boolean }): boolean;
     /**
      * Whether both have the same shape and the same elements. NaN equals nothing.
      * @see torch.Tensor.equal
@@ -163,9 +165,15 @@ export const gt: (input: Tensor, other: TensorLike) => Tensor<"bool"> = operator
 /** {@link Tensor.ge} as a function. */
 export const ge: (input: Tensor, other: TensorLike) => Tensor<"bool"> = operator("ge");
 /** {@link Tensor.isclose} as a function. */
-export const isclose: (input: Tensor, other: Tensor, rtol?: number, atol?: number, equalNan?: boolean) => Tensor<"bool"> = operator("isclose");
+export const isclose: {
+  (input: Tensor, other: Tensor, rtol?: number, atol?: number, equalNan?: boolean): Tensor<"bool">;
+  (input: Tensor, other: Tensor, options: { rtol?: number; atol?: number; equalNan?: boolean }): Tensor<"bool">;
+} = operator("isclose");
 /** {@link Tensor.allclose} as a function. */
-export const allclose: (input: Tensor, other: Tensor, rtol?: number, atol?: number, equalNan?: boolean) => boolean = operator("allclose");
+export const allclose: {
+  (input: Tensor, other: Tensor, rtol?: number, atol?: number, equalNan?: boolean): boolean;
+  (input: Tensor, other: Tensor, options: { rtol?: number; atol?: number; equalNan?: boolean }): boolean;
+} = operator("allclose");
 /** {@link Tensor.equal} as a function. */
 export const equal: (input: Tensor, other: Tensor) => boolean = operator("equal");
 /** {@link Tensor.isnan} as a function. */

@@ -73,6 +73,7 @@ declare module "../tensor.js" {
     contiguous(options?: { memoryFormat?: MemoryFormat }): Tensor<D>;
     /** Whether it lies row-major in memory, or in another format. @see torch.Tensor.is_contiguous */
     isContiguous(memoryFormat?: MemoryFormat): boolean;
+    isContiguous(options: { memoryFormat?: MemoryFormat }): boolean;
     /** Whether the dtype is a real one with a fraction. @see torch.Tensor.is_floating_point */
     isFloatingPoint(): boolean;
     /** Whether the dtype is complex. @see torch.Tensor.is_complex */

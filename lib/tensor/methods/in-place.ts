@@ -28,11 +28,13 @@ declare module "../tensor.js" {
      * @see torch.Tensor.copy_
      */
     copy_(src: TensorLike, nonBlocking?: boolean): this;
+    copy_(src: TensorLike, options: { nonBlocking?: boolean }): this;
     /**
      * Fills the main diagonal; with `wrap`, of a tall matrix again and again.
      * @see torch.Tensor.fill_diagonal_
      */
     fillDiagonal_(value: ScalarLike, wrap?: boolean): this;
+    fillDiagonal_(value: ScalarLike, options: { wrap?: boolean }): this;
     /** {@link Tensor.add} in place. */
     add_(other: TensorLike, options?: { alpha?: ScalarLike }): this;
     /** {@link Tensor.sub} in place. */
@@ -155,11 +157,13 @@ declare module "../tensor.js" {
     sigmoid_(): this;
     /** {@link Tensor.logit} in place. */
     logit_(eps?: number | null): this;
+    logit_(options: { eps?: number | null }): this;
     /** {@link Tensor.clamp} in place. */
     clamp_(min?: TensorLike | null, max?: TensorLike | null): this;
     clamp_(options: { min?: TensorLike | null; max?: TensorLike | null }): this;
     /** {@link Tensor.nanToNum} in place. */
     nanToNum_(nan?: number | null, posinf?: number | null, neginf?: number | null): this;
+    nanToNum_(options: { nan?: number | null; posinf?: number | null; neginf?: number | null }): this;
     /** {@link Tensor.bitwiseAnd} in place. */
     bitwiseAnd_(other: TensorLike): this;
     /** {@link Tensor.bitwiseOr} in place. */
@@ -174,20 +178,25 @@ declare module "../tensor.js" {
     bitwiseRightShift_(other: TensorLike): this;
     /** {@link Tensor.cumsum} in place. */
     cumsum_(dim: number, options?: { dtype?: DType }): this;
+    cumsum_(options: { dim: number; dtype?: DType }): this;
     /** {@link Tensor.cumprod} in place. */
     cumprod_(dim: number, options?: { dtype?: DType }): this;
+    cumprod_(options: { dim: number; dtype?: DType }): this;
     /** {@link Tensor.transpose} in place. */
     transpose_(dim0: number, dim1: number): this;
     /** {@link Tensor.t} in place. */
     t_(): this;
     /** {@link Tensor.squeeze} in place. */
     squeeze_(dim?: Dims): this;
+    squeeze_(options: { dim?: Dims }): this;
     /** {@link Tensor.unsqueeze} in place. */
     unsqueeze_(dim: number): this;
     /** {@link Tensor.tril} in place. */
     tril_(diagonal?: number): this;
+    tril_(options: { diagonal?: number }): this;
     /** {@link Tensor.triu} in place. */
     triu_(diagonal?: number): this;
+    triu_(options: { diagonal?: number }): this;
     /** {@link Tensor.scatter} in place. */
     scatter_(dim: number, index: Tensor, src: Tensor | NumberLike, options?: { reduce?: "add" | "multiply" }): this;
     /** {@link Tensor.scatterAdd} in place. */
@@ -202,12 +211,14 @@ declare module "../tensor.js" {
     indexFill_(dim: number, index: Tensor, value: Tensor | ScalarLike): this;
     /** {@link Tensor.indexPut} in place. */
     indexPut_(indices: readonly (Tensor | null)[], values: Tensor, accumulate?: boolean): this;
+    indexPut_(indices: readonly (Tensor | null)[], values: Tensor, options: { accumulate?: boolean }): this;
     /** {@link Tensor.maskedFill} in place. */
     maskedFill_(mask: Tensor, value: Tensor | ScalarLike): this;
     /** {@link Tensor.maskedScatter} in place. */
     maskedScatter_(mask: Tensor, source: Tensor): this;
     /** {@link Tensor.put} in place. */
     put_(index: Tensor, source: Tensor, accumulate?: boolean): this;
+    put_(index: Tensor, source: Tensor, options: { accumulate?: boolean }): this;
     /** {@link Tensor.addmm} in place. */
     addmm_(mat1: Tensor, mat2: Tensor, options?: { beta?: ScalarLike; alpha?: ScalarLike }): this;
     /** {@link Tensor.addmv} in place. */
@@ -236,12 +247,16 @@ declare module "../tensor.js" {
     gelu_(options?: { approximate?: "none" | "tanh" }): this;
     /** {@link Tensor.elu} in place. */
     elu_(alpha?: number, scale?: number, inputScale?: number): this;
+    elu_(options: { alpha?: number; scale?: number; inputScale?: number }): this;
     /** {@link Tensor.celu} in place. */
     celu_(alpha?: number): this;
+    celu_(options: { alpha?: number }): this;
     /** {@link Tensor.leakyRelu} in place. */
     leakyRelu_(negativeSlope?: number): this;
+    leakyRelu_(options: { negativeSlope?: number }): this;
     /** {@link Tensor.hardtanh} in place. */
     hardtanh_(minVal?: number, maxVal?: number): this;
+    hardtanh_(options: { minVal?: number; maxVal?: number }): this;
     /** {@link Tensor.threshold} in place. */
     threshold_(threshold: number, value: number): this;
     /** {@link Tensor.dropout} in place. */

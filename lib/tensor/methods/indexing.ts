@@ -18,38 +18,46 @@ declare module "../tensor.js" {
      * @see torch.Tensor.select
      */
     select(dim: number, index: number): Tensor<D>;
+    select(options: { dim: number; index: number }): Tensor<D>;
     /**
      * The part from `start` to before `end` along `dim` (default 0), every `step`-th; a view, as `x[start:end:step]` in
      * Python.
      * @see torch.Tensor.slice
      */
     slice(dim?: number, start?: number | null, end?: number | null, step?: number): Tensor<D>;
+    slice(options: { dim?: number; start?: number | null; end?: number | null; step?: number }): Tensor<D>;
     /**
      * `length` elements from `start` on along `dim`, as a view. Errors when they are not all there.
      * @see torch.Tensor.narrow
      */
     narrow(dim: number, start: number | Tensor, length: number): Tensor<D>;
+    narrow(options: { dim: number; start: number | Tensor; length: number }): Tensor<D>;
     /**
      * At most so many views of equal size along `dim` (default 0); the last may be smaller.
      * @see torch.Tensor.chunk
      */
     chunk(chunks: number, dim?: number): Tensor<D>[];
+    chunk(chunks: number, options: { dim?: number }): Tensor<D>[];
     /**
      * Views of size `splitSize` along `dim` (default 0), the last maybe smaller; or of the given sizes, which must add up.
      * @see torch.Tensor.split
      */
     split(splitSize: number | readonly number[], dim?: number): Tensor<D>[];
+    split(splitSize: number | readonly number[], options: { dim?: number }): Tensor<D>[];
     /**
      * So many views along `dim` (default 0), sizes differing by one at most; or cut before each index.
      * @see torch.Tensor.tensor_split
      */
     tensorSplit(sections: number, dim?: number): Tensor<D>[];
+    tensorSplit(sections: number, options: { dim?: number }): Tensor<D>[];
     tensorSplit(indices: readonly number[], dim?: number): Tensor<D>[];
+    tensorSplit(indices: readonly number[], options: { dim?: number }): Tensor<D>[];
     /**
      * All parts along `dim` (default 0), which goes, as views.
      * @see torch.Tensor.unbind
      */
     unbind(dim?: number): Tensor<D>[];
+    unbind(options: { dim?: number }): Tensor<D>[];
     /**
      * A copy of the elements at index tensors, one per dimension and broadcast together, as `x[i, j]` in Python; `null`
      * takes a whole dimension, a bool tensor the places where it is true.
@@ -61,6 +69,7 @@ declare module "../tensor.js" {
      * @see torch.Tensor.index_select
      */
     indexSelect(dim: number, index: Tensor): Tensor<D>;
+    indexSelect(options: { dim: number; index: Tensor }): Tensor<D>;
     /**
      * The elements at indices into the flattened tensor, in the shape of `index`.
      * @see torch.Tensor.take
@@ -71,11 +80,13 @@ declare module "../tensor.js" {
      * @see torch.Tensor.take_along_dim
      */
     takeAlongDim(indices: Tensor, dim?: number | null): Tensor<D>;
+    takeAlongDim(indices: Tensor, options: { dim?: number | null }): Tensor<D>;
     /**
      * `out[i][j] = this[index[i][j]][j]` for `dim` 0 and so on: an element per index, in the shape of `index` (int64).
      * @see torch.Tensor.gather
      */
     gather(dim: number, index: Tensor, options?: { sparseGrad?: boolean }): Tensor<D>;
+    gather(options: { dim: number; index: Tensor; sparseGrad?: boolean }): Tensor<D>;
     /**
      * A copy with `src` (of this dtype, or a number) written at `index` along `dim`: the opposite of `gather`. Which of
      * several writes to one place wins is not defined.
@@ -87,6 +98,7 @@ declare module "../tensor.js" {
      * @see torch.Tensor.scatter_add
      */
     scatterAdd(dim: number, index: Tensor, src: Tensor): Tensor<D>;
+    scatterAdd(options: { dim: number; index: Tensor; src: Tensor }): Tensor<D>;
     /**
      * A copy where `src` is combined at `index` along `dim` by `reduce`, together with what was there unless `includeSelf`
      * is false.
@@ -114,6 +126,7 @@ declare module "../tensor.js" {
      * @see torch.Tensor.index_put
      */
     indexPut(indices: readonly (Tensor | null)[], values: Tensor, accumulate?: boolean): Tensor<D>;
+    indexPut(indices: readonly (Tensor | null)[], values: Tensor, options: { accumulate?: boolean }): Tensor<D>;
     /**
      * A copy with `value` where the bool tensor `mask`, broadcast, is true.
      * @see torch.Tensor.masked_fill
@@ -144,38 +157,67 @@ declare module "../tensor.js" {
      * @see torch.Tensor.put
      */
     put(index: Tensor, source: Tensor, accumulate?: boolean): Tensor<D>;
+    put(index: Tensor, source: Tensor, options: { accumulate?: boolean }): Tensor<D>;
   }
 }
 
 /** {@link Tensor.select} as a function. */
-export const select: <D extends DType>(input: Tensor<D>, dim: number, index: number) => Tensor<D> = operator("select.int");
+export const select: {
+  <D extends DType>(input: Tensor<D>, dim: number, index: number): Tensor<D>;
+  <D extends DType>(input: Tensor<D>, options: { dim: number; index: number }): Tensor<D>;
+} = operator("select.int");
 /** {@link Tensor.narrow} as a function. */
-export const narrow: <D extends DType>(input: Tensor<D>, dim: number, start: number | Tensor, length: number) => Tensor<D> = operator("narrow");
+export const narrow: {
+  <D extends DType>(input: Tensor<D>, dim: number, start: number | Tensor, length: number): Tensor<D>;
+  <D extends DType>(input: Tensor<D>, options: { dim: number; start: number | Tensor; length: number }): Tensor<D>;
+} = operator("narrow");
 /** {@link Tensor.chunk} as a function. */
-export const chunk: <D extends DType>(input: Tensor<D>, chunks: number, dim?: number) => Tensor<D>[] = operator("chunk");
+export const chunk: {
+  <D extends DType>(input: Tensor<D>, chunks: number, dim?: number): Tensor<D>[];
+  <D extends DType>(input: Tensor<D>, chunks: number, options: { dim?: number }): Tensor<D>[];
+} = operator("chunk");
 /** {@link Tensor.split} as a function. */
-export const split: <D extends DType>(input: Tensor<D>, splitSize: number | readonly number[], dim?: number) => Tensor<D>[] = operator("split");
+export const split: {
+  <D extends DType>(input: Tensor<D>, splitSize: number | readonly number[], dim?: number): Tensor<D>[];
+  <D extends DType>(input: Tensor<D>, splitSize: number | readonly number[], options: { dim?: number }): Tensor<D>[];
+} = operator("split");
 /** {@link Tensor.tensorSplit} as a function. */
 export const tensorSplit: {
   <D extends DType>(input: Tensor<D>, sections: number, dim?: number): Tensor<D>[];
+  <D extends DType>(input: Tensor<D>, sections: number, options: { dim?: number }): Tensor<D>[];
   <D extends DType>(input: Tensor<D>, indices: readonly number[], dim?: number): Tensor<D>[];
+  <D extends DType>(input: Tensor<D>, indices: readonly number[], options: { dim?: number }): Tensor<D>[];
 } = operator("tensor_split");
 /** {@link Tensor.unbind} as a function. */
-export const unbind: <D extends DType>(input: Tensor<D>, dim?: number) => Tensor<D>[] = operator("unbind");
+export const unbind: {
+  <D extends DType>(input: Tensor<D>, dim?: number): Tensor<D>[];
+  <D extends DType>(input: Tensor<D>, options: { dim?: number }): Tensor<D>[];
+} = operator("unbind");
 /** {@link Tensor.indexSelect} as a function. */
-export const indexSelect: <D extends DType>(input: Tensor<D>, dim: number, index: Tensor) => Tensor<D> = operator("index_select");
+export const indexSelect: {
+  <D extends DType>(input: Tensor<D>, dim: number, index: Tensor): Tensor<D>;
+  <D extends DType>(input: Tensor<D>, options: { dim: number; index: Tensor }): Tensor<D>;
+} = operator("index_select");
 /** {@link Tensor.take} as a function. */
 export const take: <D extends DType>(input: Tensor<D>, index: Tensor) => Tensor<D> = operator("take");
 /** {@link Tensor.takeAlongDim} as a function. */
-export const takeAlongDim: <D extends DType>(input: Tensor<D>, indices: Tensor, dim?: number | null) => Tensor<D> = operator("take_along_dim");
+export const takeAlongDim: {
+  <D extends DType>(input: Tensor<D>, indices: Tensor, dim?: number | null): Tensor<D>;
+  <D extends DType>(input: Tensor<D>, indices: Tensor, options: { dim?: number | null }): Tensor<D>;
+} = operator("take_along_dim");
 /** {@link Tensor.gather} as a function. */
-export const gather: <D extends DType>(input: Tensor<D>, dim: number, index: Tensor, options?: { sparseGrad?: boolean }) => Tensor<D> =
-  operator("gather");
+export const gather: {
+  <D extends DType>(input: Tensor<D>, dim: number, index: Tensor, options?: { sparseGrad?: boolean }): Tensor<D>;
+  <D extends DType>(input: Tensor<D>, options: { dim: number; index: Tensor; sparseGrad?: boolean }): Tensor<D>;
+} = operator("gather");
 /** {@link Tensor.scatter} as a function. */
 export const scatter: <D extends DType>(input: Tensor<D>, dim: number, index: Tensor, src: Tensor | NumberLike, options?: { reduce?: "add" | "multiply" }) => Tensor<D> =
   operator("scatter");
 /** {@link Tensor.scatterAdd} as a function. */
-export const scatterAdd: <D extends DType>(input: Tensor<D>, dim: number, index: Tensor, src: Tensor) => Tensor<D> = operator("scatter_add");
+export const scatterAdd: {
+  <D extends DType>(input: Tensor<D>, dim: number, index: Tensor, src: Tensor): Tensor<D>;
+  <D extends DType>(input: Tensor<D>, options: { dim: number; index: Tensor; src: Tensor }): Tensor<D>;
+} = operator("scatter_add");
 /** {@link Tensor.scatterReduce} as a function. */
 export const scatterReduce: <D extends DType>(input: Tensor<D>, dim: number, index: Tensor, src: Tensor, reduce: ScatterReduction, options?: { includeSelf?: boolean }) => Tensor<D> =
   operator("scatter_reduce");
@@ -188,8 +230,10 @@ export const indexCopy: <D extends DType>(input: Tensor<D>, dim: number, index: 
 export const indexFill: <D extends DType>(input: Tensor<D>, dim: number, index: Tensor, value: Tensor | ScalarLike) => Tensor<D> =
   operator("index_fill");
 /** {@link Tensor.indexPut} as a function. */
-export const indexPut: <D extends DType>(input: Tensor<D>, indices: readonly (Tensor | null)[], values: Tensor, accumulate?: boolean) => Tensor<D> =
-  operator("index_put");
+export const indexPut: {
+  <D extends DType>(input: Tensor<D>, indices: readonly (Tensor | null)[], values: Tensor, accumulate?: boolean): Tensor<D>;
+  <D extends DType>(input: Tensor<D>, indices: readonly (Tensor | null)[], values: Tensor, options: { accumulate?: boolean }): Tensor<D>;
+} = operator("index_put");
 /** {@link Tensor.maskedFill} as a function. */
 export const maskedFill: <D extends DType>(input: Tensor<D>, mask: Tensor, value: Tensor | ScalarLike) => Tensor<D> = operator("masked_fill");
 /** {@link Tensor.maskedSelect} as a function. */

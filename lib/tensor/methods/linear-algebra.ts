@@ -90,6 +90,7 @@ declare module "../tensor.js" {
      * @see torch.Tensor.cross
      */
     cross(other: Tensor, dim?: number | null): Tensor<D>;
+    cross(other: Tensor, options: { dim?: number | null }): Tensor<D>;
     /**
      * The sum of a matrix's diagonal.
      * @see torch.Tensor.trace
@@ -115,11 +116,13 @@ declare module "../tensor.js" {
      * @see torch.Tensor.pinverse
      */
     pinverse(rcond?: number): Tensor<D>;
+    pinverse(options: { rcond?: number }): Tensor<D>;
     /**
      * The Cholesky factor of positive-definite matrices, lower by default. `ERR_NATIVE` when one is not.
      * @see torch.Tensor.cholesky
      */
     cholesky(upper?: boolean): Tensor<D>;
+    cholesky(options: { upper?: boolean }): Tensor<D>;
     /**
      * Square matrices to an integer power; a negative one inverts.
      * @see torch.Tensor.matrix_power
@@ -177,7 +180,10 @@ export const addbmm: <D extends DType>(input: Tensor<D>, batch1: Tensor, batch2:
 /** {@link Tensor.kron} as a function. */
 export const kron: <D extends DType>(input: Tensor<D>, other: Tensor) => Tensor<D> = operator("kron");
 /** {@link Tensor.cross} as a function. */
-export const cross: <D extends DType>(input: Tensor<D>, other: Tensor, dim?: number | null) => Tensor<D> = operator("cross");
+export const cross: {
+  <D extends DType>(input: Tensor<D>, other: Tensor, dim?: number | null): Tensor<D>;
+  <D extends DType>(input: Tensor<D>, other: Tensor, options: { dim?: number | null }): Tensor<D>;
+} = operator("cross");
 /** {@link Tensor.trace} as a function. */
 export const trace: <D extends DType>(input: Tensor<D>) => Tensor<Summed<D>> = operator("trace");
 /** {@link Tensor.det} as a function. */
@@ -187,9 +193,15 @@ export const logdet: <D extends DType>(input: Tensor<D>) => Tensor<D> = operator
 /** {@link Tensor.inverse} as a function. */
 export const inverse: <D extends DType>(input: Tensor<D>) => Tensor<D> = operator("inverse");
 /** {@link Tensor.pinverse} as a function. */
-export const pinverse: <D extends DType>(input: Tensor<D>, rcond?: number) => Tensor<D> = operator("pinverse");
+export const pinverse: {
+  <D extends DType>(input: Tensor<D>, rcond?: number): Tensor<D>;
+  <D extends DType>(input: Tensor<D>, options: { rcond?: number }): Tensor<D>;
+} = operator("pinverse");
 /** {@link Tensor.cholesky} as a function. */
-export const cholesky: <D extends DType>(input: Tensor<D>, upper?: boolean) => Tensor<D> = operator("cholesky");
+export const cholesky: {
+  <D extends DType>(input: Tensor<D>, upper?: boolean): Tensor<D>;
+  <D extends DType>(input: Tensor<D>, options: { upper?: boolean }): Tensor<D>;
+} = operator("cholesky");
 /** {@link Tensor.matrixPower} as a function. */
 export const matrixPower: <D extends DType>(input: Tensor<D>, n: number) => Tensor<D> = operator("matrix_power");
 /** {@link Tensor.matrixExp} as a function. */

@@ -231,6 +231,7 @@ declare module "../tensor.js" {
      * @see torch.Tensor.logit
      */
     logit(eps?: number | null): Tensor<Floated<D>>;
+    logit(options: { eps?: number | null }): Tensor<Floated<D>>;
     /**
      * No less than `min` and no more than `max`: numbers, or tensors that broadcast. One of them may be left out.
      * @see torch.Tensor.clamp
@@ -244,6 +245,7 @@ declare module "../tensor.js" {
      * @see torch.Tensor.nan_to_num
      */
     nanToNum(nan?: number | null, posinf?: number | null, neginf?: number | null): Tensor<D>;
+    nanToNum(options: { nan?: number | null; posinf?: number | null; neginf?: number | null }): Tensor<D>;
     /**
      * The real part: a view of a complex tensor, a real one itself.
      * @see torch.Tensor.real
@@ -354,7 +356,10 @@ export const rad2deg: <D extends DType>(input: Tensor<D>) => Tensor<Floated<D>> 
 /** {@link Tensor.sigmoid} as a function. */
 export const sigmoid: <D extends DType>(input: Tensor<D>) => Tensor<Floated<D>> = operator("sigmoid");
 /** {@link Tensor.logit} as a function. */
-export const logit: <D extends DType>(input: Tensor<D>, eps?: number | null) => Tensor<Floated<D>> = operator("logit");
+export const logit: {
+  <D extends DType>(input: Tensor<D>, eps?: number | null): Tensor<Floated<D>>;
+  <D extends DType>(input: Tensor<D>, options: { eps?: number | null }): Tensor<Floated<D>>;
+} = operator("logit");
 /** {@link Tensor.clamp} as a function. */
 export const clamp: {
   <D extends DType>(input: Tensor<D>, min?: NumberLike | null, max?: NumberLike | null): Tensor<WithNumber<D>>;
@@ -362,8 +367,10 @@ export const clamp: {
   (input: Tensor, options: { min?: TensorLike | null; max?: TensorLike | null }): Tensor;
 } = operator("clamp");
 /** {@link Tensor.nanToNum} as a function. */
-export const nanToNum: <D extends DType>(input: Tensor<D>, nan?: number | null, posinf?: number | null, neginf?: number | null) => Tensor<D> =
-  operator("nan_to_num");
+export const nanToNum: {
+  <D extends DType>(input: Tensor<D>, nan?: number | null, posinf?: number | null, neginf?: number | null): Tensor<D>;
+  <D extends DType>(input: Tensor<D>, options: { nan?: number | null; posinf?: number | null; neginf?: number | null }): Tensor<D>;
+} = operator("nan_to_num");
 /** {@link Tensor.real} as a function. */
 export const real: <D extends DType>(input: Tensor<D>) => Tensor<Real<D>> = operator("real");
 /** {@link Tensor.imag} as a function. */

@@ -17,12 +17,14 @@ declare module "../tensor.js" {
      * @see torch.Tensor.uniform_
      */
     uniform_(from?: number, to?: number, options?: { generator?: Generator | null }): this;
+    uniform_(options: { from?: number; to?: number; generator?: Generator | null }): this;
     /**
      * Fills with normally distributed numbers of the given `mean` (default 0) and `std` (default 1). Floating-point and
      * complex dtypes only.
      * @see torch.Tensor.normal_
      */
     normal_(mean?: number, std?: number, options?: { generator?: Generator | null }): this;
+    normal_(options: { mean?: number; std?: number; generator?: Generator | null }): this;
     /**
      * Fills with integers from `from` (default 0) to below `to` (default what the dtype holds exactly).
      * @see torch.Tensor.random_
@@ -35,21 +37,25 @@ declare module "../tensor.js" {
      * @see torch.Tensor.bernoulli_
      */
     bernoulli_(p?: number | Tensor, options?: { generator?: Generator | null }): this;
+    bernoulli_(options: { p?: number | Tensor; generator?: Generator | null }): this;
     /**
      * Fills with exponentially distributed numbers of rate `lambd` (default 1). Floating-point dtypes only.
      * @see torch.Tensor.exponential_
      */
     exponential_(lambd?: number, options?: { generator?: Generator | null }): this;
+    exponential_(options: { lambd?: number; generator?: Generator | null }): this;
     /**
      * Fills with numbers whose logarithm is normally distributed. Floating-point dtypes only.
      * @see torch.Tensor.log_normal_
      */
     logNormal_(mean?: number, std?: number, options?: { generator?: Generator | null }): this;
+    logNormal_(options: { mean?: number; std?: number; generator?: Generator | null }): this;
     /**
      * Fills with Cauchy-distributed numbers. Floating-point dtypes only.
      * @see torch.Tensor.cauchy_
      */
     cauchy_(median?: number, sigma?: number, options?: { generator?: Generator | null }): this;
+    cauchy_(options: { median?: number; sigma?: number; generator?: Generator | null }): this;
     /**
      * Fills with the number of trials until the first success of probability `p`.
      * @see torch.Tensor.geometric_
@@ -66,14 +72,17 @@ declare module "../tensor.js" {
      * @see torch.Tensor.multinomial
      */
     multinomial(numSamples: number, replacement?: boolean, options?: { generator?: Generator | null }): Tensor<"int64">;
+    multinomial(numSamples: number, options: { replacement?: boolean; generator?: Generator | null }): Tensor<"int64">;
   }
 }
 
 /** {@link Tensor.bernoulli} as a function. */
 export const bernoulli: <D extends DType>(input: Tensor<D>, options?: { generator?: Generator | null }) => Tensor<D> = operator("bernoulli");
 /** {@link Tensor.multinomial} as a function. */
-export const multinomial: (input: Tensor, numSamples: number, replacement?: boolean, options?: { generator?: Generator | null }) => Tensor<"int64"> =
-  operator("multinomial");
+export const multinomial: {
+  (input: Tensor, numSamples: number, replacement?: boolean, options?: { generator?: Generator | null }): Tensor<"int64">;
+  (input: Tensor, numSamples: number, options: { replacement?: boolean; generator?: Generator | null }): Tensor<"int64">;
+} = operator("multinomial");
 
 addMethods({
   uniform_: operator("uniform_"), normal_: operator("normal_"), random_: operator("random_"),

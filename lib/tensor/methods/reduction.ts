@@ -169,6 +169,7 @@ declare module "../tensor.js" {
      * @see torch.Tensor.dist
      */
     dist(other: Tensor, p?: NumberLike): Tensor;
+    dist(other: Tensor, options: { p?: NumberLike }): Tensor;
     /**
      * `log(sum(exp(this)))`, without overflow.
      * @see torch.Tensor.logsumexp
@@ -214,6 +215,7 @@ declare module "../tensor.js" {
      * @see torch.Tensor.count_nonzero
      */
     countNonzero(dim?: Dims | null): Tensor<"int64">;
+    countNonzero(options: { dim?: Dims | null }): Tensor<"int64">;
   }
 }
 
@@ -346,7 +348,10 @@ export const norm: {
   return vectorNorm(input, p === "fro" ? 2 : (p ?? 2), dims, keepdim, { dtype }) as Tensor<never>;
 };
 /** {@link Tensor.dist} as a function. */
-export const dist: (input: Tensor, other: Tensor, p?: NumberLike) => Tensor = operator("dist");
+export const dist: {
+  (input: Tensor, other: Tensor, p?: NumberLike): Tensor;
+  (input: Tensor, other: Tensor, options: { p?: NumberLike }): Tensor;
+} = operator("dist");
 /** {@link Tensor.logsumexp} as a function. */
 export const logsumexp: {
   <D extends DType>(input: Tensor<D>, dim: Dims, keepdim?: boolean): Tensor<Floated<D>>;
@@ -380,7 +385,10 @@ export const nanquantile: {
   <D extends DType>(input: Tensor<D>, q: number | Tensor, options: { dim?: number | null; keepdim?: boolean; interpolation?: Interpolation }): Tensor<D>;
 } = operator("nanquantile");
 /** {@link Tensor.countNonzero} as a function. */
-export const countNonzero: (input: Tensor, dim?: Dims | null) => Tensor<"int64"> = operator("count_nonzero");
+export const countNonzero: {
+  (input: Tensor, dim?: Dims | null): Tensor<"int64">;
+  (input: Tensor, options: { dim?: Dims | null }): Tensor<"int64">;
+} = operator("count_nonzero");
 
 addMethods({
   sum, nansum, mean, nanmean, prod, std, var: operator("var"), max, min, amax, amin, aminmax, argmax, argmin,

@@ -16,33 +16,41 @@ declare module "../tensor.js" {
      * @see torch.Tensor.cumsum
      */
     cumsum(dim: number, options?: { dtype?: undefined }): Tensor<Summed<D>>;
+    cumsum(options: { dim: number; dtype?: undefined }): Tensor<Summed<D>>;
     cumsum<E extends DType>(dim: number, options: { dtype: E }): Tensor<E>;
+    cumsum<E extends DType>(options: { dim: number; dtype: E }): Tensor<E>;
     /**
      * Running products along `dim`; integers and bool give int64. The shape stays.
      * @see torch.Tensor.cumprod
      */
     cumprod(dim: number, options?: { dtype?: undefined }): Tensor<Summed<D>>;
+    cumprod(options: { dim: number; dtype?: undefined }): Tensor<Summed<D>>;
     cumprod<E extends DType>(dim: number, options: { dtype: E }): Tensor<E>;
+    cumprod<E extends DType>(options: { dim: number; dtype: E }): Tensor<E>;
     /**
      * Running maxima along `dim`, and where they are.
      * @see torch.Tensor.cummax
      */
     cummax(dim: number): ValuesAndIndices<D>;
+    cummax(options: { dim: number }): ValuesAndIndices<D>;
     /**
      * Running minima along `dim`, and where they are.
      * @see torch.Tensor.cummin
      */
     cummin(dim: number): ValuesAndIndices<D>;
+    cummin(options: { dim: number }): ValuesAndIndices<D>;
     /**
      * Running `logsumexp` along `dim`. Floating-point and complex dtypes only.
      * @see torch.Tensor.logcumsumexp
      */
     logcumsumexp(dim: number): Tensor<D>;
+    logcumsumexp(options: { dim: number }): Tensor<D>;
     /**
      * Differences of neighbours along `dim` (default the last), `n` (default 1) times; the dimension shrinks by `n`.
      * @see torch.Tensor.diff
      */
     diff(n?: number, dim?: number): Tensor<D>;
+    diff(options: { n?: number; dim?: number }): Tensor<D>;
     /**
      * Sorted along `dim` (default the last), and the indices that sort. NaN counts as largest. `stable` keeps the order of
      * equal elements.
@@ -86,21 +94,37 @@ declare module "../tensor.js" {
 /** {@link Tensor.cumsum} as a function. */
 export const cumsum: {
   <D extends DType>(input: Tensor<D>, dim: number, options?: { dtype?: undefined }): Tensor<Summed<D>>;
+  <D extends DType>(input: Tensor<D>, options: { dim: number; dtype?: undefined }): Tensor<Summed<D>>;
   <E extends DType>(input: Tensor, dim: number, options: { dtype: E }): Tensor<E>;
+  <E extends DType>(input: Tensor, options: { dim: number; dtype: E }): Tensor<E>;
 } = operator("cumsum");
 /** {@link Tensor.cumprod} as a function. */
 export const cumprod: {
   <D extends DType>(input: Tensor<D>, dim: number, options?: { dtype?: undefined }): Tensor<Summed<D>>;
+  <D extends DType>(input: Tensor<D>, options: { dim: number; dtype?: undefined }): Tensor<Summed<D>>;
   <E extends DType>(input: Tensor, dim: number, options: { dtype: E }): Tensor<E>;
+  <E extends DType>(input: Tensor, options: { dim: number; dtype: E }): Tensor<E>;
 } = operator("cumprod");
 /** {@link Tensor.cummax} as a function. */
-export const cummax: <D extends DType>(input: Tensor<D>, dim: number) => ValuesAndIndices<D> = operator("cummax");
+export const cummax: {
+  <D extends DType>(input: Tensor<D>, dim: number): ValuesAndIndices<D>;
+  <D extends DType>(input: Tensor<D>, options: { dim: number }): ValuesAndIndices<D>;
+} = operator("cummax");
 /** {@link Tensor.cummin} as a function. */
-export const cummin: <D extends DType>(input: Tensor<D>, dim: number) => ValuesAndIndices<D> = operator("cummin");
+export const cummin: {
+  <D extends DType>(input: Tensor<D>, dim: number): ValuesAndIndices<D>;
+  <D extends DType>(input: Tensor<D>, options: { dim: number }): ValuesAndIndices<D>;
+} = operator("cummin");
 /** {@link Tensor.logcumsumexp} as a function. */
-export const logcumsumexp: <D extends DType>(input: Tensor<D>, dim: number) => Tensor<D> = operator("logcumsumexp");
+export const logcumsumexp: {
+  <D extends DType>(input: Tensor<D>, dim: number): Tensor<D>;
+  <D extends DType>(input: Tensor<D>, options: { dim: number }): Tensor<D>;
+} = operator("logcumsumexp");
 /** {@link Tensor.diff} as a function. */
-export const diff: <D extends DType>(input: Tensor<D>, n?: number, dim?: number) => Tensor<D> = operator("diff");
+export const diff: {
+  <D extends DType>(input: Tensor<D>, n?: number, dim?: number): Tensor<D>;
+  <D extends DType>(input: Tensor<D>, options: { n?: number; dim?: number }): Tensor<D>;
+} = operator("diff");
 /** {@link Tensor.sort} as a function. */
 export const sort: {
   <D extends DType>(input: Tensor<D>, dim?: number, descending?: boolean): ValuesAndIndices<D>;

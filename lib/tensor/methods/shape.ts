@@ -47,6 +47,7 @@ declare module "../tensor.js" {
      * @see torch.Tensor.transpose
      */
     transpose(dim0: number, dim1: number): Tensor<D>;
+    transpose(options: { dim0: number; dim1: number }): Tensor<D>;
     /**
      * A matrix transposed, as a view; vectors and scalars as they are. Two dimensions at most.
      * @see torch.Tensor.t
@@ -78,11 +79,13 @@ declare module "../tensor.js" {
      * @see torch.Tensor.squeeze
      */
     squeeze(dim?: Dims): Tensor<D>;
+    squeeze(options: { dim?: Dims }): Tensor<D>;
     /**
      * With a new dimension of size 1 before `dim`, as a view.
      * @see torch.Tensor.unsqueeze
      */
     unsqueeze(dim: number): Tensor<D>;
+    unsqueeze(options: { dim: number }): Tensor<D>;
     /**
      * Dimensions of size 1 repeated without memory, as a view; -1 keeps a size. New dimensions come first.
      * @see torch.Tensor.expand
@@ -122,6 +125,7 @@ declare module "../tensor.js" {
      * @see torch.Tensor.movedim
      */
     movedim(source: Dims, destination: Dims): Tensor<D>;
+    movedim(options: { source: Dims; destination: Dims }): Tensor<D>;
     /**
      * As `transpose`.
      * @see torch.Tensor.swapaxes
@@ -148,26 +152,32 @@ declare module "../tensor.js" {
      * @see torch.Tensor.roll
      */
     roll(shifts: Dims, dims?: Dims): Tensor<D>;
+    roll(shifts: Dims, options: { dims?: Dims }): Tensor<D>;
+    roll(options: { shifts: Dims; dims?: Dims }): Tensor<D>;
     /**
      * Turned by `k` (default 1) right angles in the plane of two `dims` (default 0 and 1).
      * @see torch.Tensor.rot90
      */
     rot90(k?: number, dims?: readonly number[]): Tensor<D>;
+    rot90(options: { k?: number; dims?: readonly number[] }): Tensor<D>;
     /**
      * Matrices with 0 above a diagonal (default 0, the main one; positive is above).
      * @see torch.Tensor.tril
      */
     tril(diagonal?: number): Tensor<D>;
+    tril(options: { diagonal?: number }): Tensor<D>;
     /**
      * Matrices with 0 below a diagonal (default 0, the main one; positive is above).
      * @see torch.Tensor.triu
      */
     triu(diagonal?: number): Tensor<D>;
+    triu(options: { diagonal?: number }): Tensor<D>;
     /**
      * A vector's elements as the diagonal of a matrix, or a matrix's diagonal as a vector.
      * @see torch.Tensor.diag
      */
     diag(diagonal?: number): Tensor<D>;
+    diag(options: { diagonal?: number }): Tensor<D>;
     /**
      * The diagonal of two dimensions (default 0 and 1), as a view; it becomes the last dimension.
      * @see torch.Tensor.diagonal
@@ -190,6 +200,7 @@ declare module "../tensor.js" {
      * @see torch.Tensor.as_strided
      */
     asStrided(size: readonly number[], stride: readonly number[], storageOffset?: number | null): Tensor<D>;
+    asStrided(size: readonly number[], stride: readonly number[], options: { storageOffset?: number | null }): Tensor<D>;
   }
 }
 
@@ -198,7 +209,10 @@ export const reshape: <D extends DType>(self: Tensor<D>, shape: readonly number[
 /** {@link Tensor.permute} as a function. */
 export const permute: <D extends DType>(self: Tensor<D>, dims: readonly number[]) => Tensor<D> = variadic("permute");
 /** {@link Tensor.transpose} as a function. */
-export const transpose: <D extends DType>(input: Tensor<D>, dim0: number, dim1: number) => Tensor<D> = operator("transpose.int");
+export const transpose: {
+  <D extends DType>(input: Tensor<D>, dim0: number, dim1: number): Tensor<D>;
+  <D extends DType>(input: Tensor<D>, options: { dim0: number; dim1: number }): Tensor<D>;
+} = operator("transpose.int");
 /** {@link Tensor.t} as a function. */
 export const t: <D extends DType>(input: Tensor<D>) => Tensor<D> = operator("t");
 /** {@link Tensor.adjoint} as a function. */
@@ -213,9 +227,15 @@ export const unflatten: <D extends DType>(input: Tensor<D>, dim: number, sizes: 
 /** {@link Tensor.ravel} as a function. */
 export const ravel: <D extends DType>(input: Tensor<D>) => Tensor<D> = operator("ravel");
 /** {@link Tensor.squeeze} as a function. */
-export const squeeze: <D extends DType>(input: Tensor<D>, dim?: Dims) => Tensor<D> = operator("squeeze");
+export const squeeze: {
+  <D extends DType>(input: Tensor<D>, dim?: Dims): Tensor<D>;
+  <D extends DType>(input: Tensor<D>, options: { dim?: Dims }): Tensor<D>;
+} = operator("squeeze");
 /** {@link Tensor.unsqueeze} as a function. */
-export const unsqueeze: <D extends DType>(input: Tensor<D>, dim: number) => Tensor<D> = operator("unsqueeze");
+export const unsqueeze: {
+  <D extends DType>(input: Tensor<D>, dim: number): Tensor<D>;
+  <D extends DType>(input: Tensor<D>, options: { dim: number }): Tensor<D>;
+} = operator("unsqueeze");
 /** {@link Tensor.broadcastTo} as a function. */
 export const broadcastTo: <D extends DType>(input: Tensor<D>, shape: readonly number[]) => Tensor<D> = operator("broadcast_to");
 /** {@link Tensor.tile} as a function. */
@@ -226,7 +246,10 @@ export const repeatInterleave: {
   <D extends DType>(input: Tensor<D>, repeats: number | Tensor, options: { dim?: number | null; outputSize?: number }): Tensor<D>;
 } = operator("repeat_interleave");
 /** {@link Tensor.movedim} as a function. */
-export const movedim: <D extends DType>(input: Tensor<D>, source: Dims, destination: Dims) => Tensor<D> = operator("movedim");
+export const movedim: {
+  <D extends DType>(input: Tensor<D>, source: Dims, destination: Dims): Tensor<D>;
+  <D extends DType>(input: Tensor<D>, options: { source: Dims; destination: Dims }): Tensor<D>;
+} = operator("movedim");
 /** {@link Tensor.swapaxes} as a function. */
 export const swapaxes: <D extends DType>(input: Tensor<D>, axis0: number, axis1: number) => Tensor<D> = operator("swapaxes");
 /** {@link Tensor.flip} as a function. */
@@ -236,15 +259,31 @@ export const fliplr: <D extends DType>(input: Tensor<D>) => Tensor<D> = operator
 /** {@link Tensor.flipud} as a function. */
 export const flipud: <D extends DType>(input: Tensor<D>) => Tensor<D> = operator("flipud");
 /** {@link Tensor.roll} as a function. */
-export const roll: <D extends DType>(input: Tensor<D>, shifts: Dims, dims?: Dims) => Tensor<D> = operator("roll");
+export const roll: {
+  <D extends DType>(input: Tensor<D>, shifts: Dims, dims?: Dims): Tensor<D>;
+  <D extends DType>(input: Tensor<D>, shifts: Dims, options: { dims?: Dims }): Tensor<D>;
+  <D extends DType>(input: Tensor<D>, options: { shifts: Dims; dims?: Dims }): Tensor<D>;
+} = operator("roll");
 /** {@link Tensor.rot90} as a function. */
-export const rot90: <D extends DType>(input: Tensor<D>, k?: number, dims?: readonly number[]) => Tensor<D> = operator("rot90");
+export const rot90: {
+  <D extends DType>(input: Tensor<D>, k?: number, dims?: readonly number[]): Tensor<D>;
+  <D extends DType>(input: Tensor<D>, options: { k?: number; dims?: readonly number[] }): Tensor<D>;
+} = operator("rot90");
 /** {@link Tensor.tril} as a function. */
-export const tril: <D extends DType>(input: Tensor<D>, diagonal?: number) => Tensor<D> = operator("tril");
+export const tril: {
+  <D extends DType>(input: Tensor<D>, diagonal?: number): Tensor<D>;
+  <D extends DType>(input: Tensor<D>, options: { diagonal?: number }): Tensor<D>;
+} = operator("tril");
 /** {@link Tensor.triu} as a function. */
-export const triu: <D extends DType>(input: Tensor<D>, diagonal?: number) => Tensor<D> = operator("triu");
+export const triu: {
+  <D extends DType>(input: Tensor<D>, diagonal?: number): Tensor<D>;
+  <D extends DType>(input: Tensor<D>, options: { diagonal?: number }): Tensor<D>;
+} = operator("triu");
 /** {@link Tensor.diag} as a function. */
-export const diag: <D extends DType>(input: Tensor<D>, diagonal?: number) => Tensor<D> = operator("diag");
+export const diag: {
+  <D extends DType>(input: Tensor<D>, diagonal?: number): Tensor<D>;
+  <D extends DType>(input: Tensor<D>, options: { diagonal?: number }): Tensor<D>;
+} = operator("diag");
 /** {@link Tensor.diagonal} as a function. */
 export const diagonal: {
   <D extends DType>(input: Tensor<D>, offset?: number, dim1?: number, dim2?: number): Tensor<D>;
@@ -256,8 +295,10 @@ export const diagEmbed: {
   <D extends DType>(input: Tensor<D>, options: { offset?: number; dim1?: number; dim2?: number }): Tensor<D>;
 } = operator("diag_embed");
 /** {@link Tensor.asStrided} as a function. */
-export const asStrided: <D extends DType>(input: Tensor<D>, size: readonly number[], stride: readonly number[], storageOffset?: number | null) => Tensor<D> =
-  operator("as_strided");
+export const asStrided: {
+  <D extends DType>(input: Tensor<D>, size: readonly number[], stride: readonly number[], storageOffset?: number | null): Tensor<D>;
+  <D extends DType>(input: Tensor<D>, size: readonly number[], stride: readonly number[], options: { storageOffset?: number | null }): Tensor<D>;
+} = operator("as_strided");
 
 addMethods({
   view: variadic("view"), reshape, viewAs: operator("view_as"), reshapeAs: operator("reshape_as"), permute, transpose, t,
