@@ -152,7 +152,7 @@ describe("accepted", () => {
   test("the fused optimizers in every form", () => {
     const parameters = [ones([3, 2]), ones([5])];
     const [, ...others] = adamW();
-    ops.aten["_fused_adamw_.default"](parameters, ...(others as Parameters<typeof ops.aten._fused_adamw_> extends [unknown, ...infer Rest] ? Rest : never));
+    (ops.aten["_fused_adamw_.default"] as (...args: unknown[]) => unknown)(parameters, ...others);
     expect(parameters[0]!.toArray()).not.toEqual(ones([3, 2]).toArray());
     expect(() => (ops.aten._fused_adamw_ as (...args: unknown[]) => unknown)(...adamW({ amsgrad: true }, { maxima: [ones([3, 2]), ones([5])] }))).not.toThrow();
     expect(() => (ops.aten._fused_sgd_ as (...args: unknown[]) => unknown)(...sgd([ones([3, 2])], [], 0))).not.toThrow();
