@@ -15,7 +15,7 @@
 import { inspect } from "node:util";
 import { argumentError, DgsamError } from "../errors.js";
 import { dtypeCode, isComplex, isFloatingPoint } from "../tensor/dtype.js";
-import { noGrad, ops, scope, Tensor, zeroGradients, type Device, type DType } from "../tensor/index.js";
+import { empty, noGrad, ops, scope, Tensor, zeroGradients, type Device, type DType } from "../tensor/index.js";
 import { checkBoolean, isPlainObject } from "./checks.js";
 import { membersOf } from "./fields.js";
 import { Buffer, roleOf, type Placement, type Role } from "./parameter.js";
@@ -165,6 +165,8 @@ export abstract class Module {
     };
     noGrad(() =>
       scope(() => {
+        // Refuses a device that there is not for modules without tensors as well.
+        if (device !== undefined) ops.aten["to.device"](empty([0]), device, "float32");
         for (const tensor of [...this.parameters(), ...this.buffers()]) {
           const gradient = tensor.grad;
           convert(tensor);

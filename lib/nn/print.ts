@@ -11,7 +11,7 @@ interface Printable {
 const MODES = new Set(["training", "runningStats"]);
 
 function isSetting(value: unknown): boolean {
-  if (Array.isArray(value)) return value.length > 0 && value.every((each) => typeof each === "number" || typeof each === "string");
+  if (Array.isArray(value)) return value.length > 0 && value.every((each) => typeof each === "number" || typeof each === "string" || each === null);
   return typeof value === "number" || typeof value === "string" || typeof value === "boolean";
 }
 

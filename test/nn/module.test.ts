@@ -1,5 +1,5 @@
 import {
-  Adam, BatchNorm1d, Buffer, DgsamError, Dropout, Linear, manualSeed, memoryStats, Module, noGrad, ones, ops, Parameter, randn, ReLU, scope, Sequential, Tanh, tensor, zeros,
+  Adam, AdaptiveAvgPool2d, BatchNorm1d, Buffer, DgsamError, Dropout, Linear, manualSeed, memoryStats, Module, noGrad, ones, ops, Parameter, randn, ReLU, scope, Sequential, Tanh, tensor, zeros,
   type Layer, type Tensor,
 } from "dgsam";
 import { inspect } from "node:util";
@@ -289,6 +289,7 @@ test("modules print as a tree, with what they were made with", () => {
   (self): Tree(...)
 )`;
   expect(String(new Tree())).toBe(text);
+  expect(String(new AdaptiveAvgPool2d([null, 2]))).toBe("AdaptiveAvgPool2d(outputSize: [ null, 2 ])");
   expect(inspect({ net: new Tanh() })).toBe("{ net: Tanh() }");
 });
 
@@ -353,6 +354,7 @@ describe("errors", () => {
     ["an unknown dtype", () => new ReLU().to({ dtype: "double" as never }), "ERR_ARGUMENT", /^to\(target\): dtype: .* got the string "double"$/],
     ["an unknown key", () => new ReLU().to({ dType: "float64" } as never), "ERR_ARGUMENT", /^to\(target\): expected a dtype, a device or \{ dtype, device \}, got an object with keys \{dType\}$/],
     ["an unknown device", () => new Linear(1, 1).to("float"), "ERR_DEVICE", /float/],
+    ["an unknown device, of a module without tensors", () => new ReLU().to("flot64" as never), "ERR_ARGUMENT", /aten::to.*argument 'device'.*flot64/],
     ["the meta device", () => new Linear(1, 1).to("meta"), "ERR_DEVICE", /^to\(target\): tensors that hold data cannot .* make the module there instead, with the option device: "meta"$/],
     ["a layer that is none", () => new Sequential({} as never), "ERR_ARGUMENT", /^Sequential: layers\[0\]: expected a Module with a forward\(\), got an object/],
   ])("%s", (_, call, code, text) => expectError(call, code, text));
