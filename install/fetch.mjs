@@ -8,13 +8,14 @@ import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { archive as officialArchive } from "./archives.mjs";
-import { assertRoom, cachedLibTorch, diskFull, isDiskFull, makeFolder, writeRecord } from "./cache.mjs";
+import { assertRoom, cachedLibTorch, diskFull, hasNoRoom, isDiskFull, makeFolder, writeRecord } from "./cache.mjs";
 import { InstallError } from "./errors.mjs";
 import { inspectLibTorch } from "./inspect.mjs";
 import { withLock } from "./lock.mjs";
 import { PINNED_LIBTORCH, currentHost } from "./platform.mjs";
 import { findPip, lastLine } from "./python.mjs";
 import { run } from "./run.mjs";
+import { wheelDamage } from "./wheel.mjs";
 
 const PYTORCH_INDEX = "https://download.pytorch.org/whl";
 const DOWNLOAD_SCRIPT = fileURLToPath(new URL("download.cmake", import.meta.url));
@@ -102,7 +103,7 @@ function cpuSources(host, archive) {
     { place: "pip", get: (staging, env) => pipWheel(staging, env, [requirement]) },
     { place: "pip with PyTorch's CPU index", get: (staging, env) => pipWheel(staging, env, ["--index-url", `${PYTORCH_INDEX}/cpu`, requirement]) },
   ];
-  if (archive !== null) sources.push({ place: "official archive", get: (staging) => downloadArchive(staging, archive) });
+  if (archive !== null) sources.push({ place: "official archive", get: (staging, env) => downloadArchive(staging, env, archive) });
   return sources;
 }
 
@@ -170,7 +171,9 @@ async function pipWheel(staging, env, what) {
   await pip(env, staging, ["download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest", wheels, ...what]);
   const [wheel] = existsSync(wheels) ? readdirSync(wheels) : [];
   if (wheel === undefined) throw new Error("pip downloaded nothing");
-  await unpack(path.join(wheels, wheel), staging);
+  await unpack(path.join(wheels, wheel), staging, env);
+  const damage = await wheelDamage(staging);
+  if (damage !== null) throw damaged(wheel, staging, damage);
   rmSync(wheels, { recursive: true });
   return "torch";
 }
@@ -188,14 +191,15 @@ async function pipInstall(staging, env, what) {
 
 /**
  * @param {string} staging
+ * @param {NodeJS.ProcessEnv} env
  * @param {import("./archives.mjs").Archive} archive
  */
-async function downloadArchive(staging, { url, sha256 }) {
+async function downloadArchive(staging, env, { url, sha256 }) {
   const file = path.join(staging, "libtorch.zip");
   // CMake is needed for the build anyway; its download honours proxies and checks the hash.
-  const result = await run("cmake", [`-DURL=${url}`, `-DSHA256=${sha256}`, `-DFILE=${file}`, "-P", DOWNLOAD_SCRIPT]);
+  const result = await run("cmake", [`-DURL=${url}`, `-DSHA256=${sha256}`, `-DFILE=${file}`, "-P", DOWNLOAD_SCRIPT], { env });
   if (!result.ok) throw failure(result, staging);
-  await unpack(file, staging);
+  await unpack(file, staging, env);
   rmSync(file);
   return "libtorch";
 }
@@ -203,13 +207,23 @@ async function downloadArchive(staging, { url, sha256 }) {
 /**
  * @param {string} archive
  * @param {string} folder
+ * @param {NodeJS.ProcessEnv} env
  */
-async function unpack(archive, folder) {
-  const result = await run("cmake", ["-E", "tar", "xf", archive], { cwd: folder });
-  // CMake ends with status 0 even where it unpacked damaged files.
-  if (result.ok && !/error|bad CRC|truncated/i.test(result.stderr)) return;
-  if (isDiskFull(result.stderr)) throw diskFull(folder);
-  throw new Error(`${path.basename(archive)} is damaged: ${result.stderr.trim().split("\n")[0]?.replace(/^cmake -E tar: /, "") || result.reason}`);
+async function unpack(archive, folder, env) {
+  const result = await run("cmake", ["-E", "tar", "xf", archive], { cwd: folder, env });
+  // CMake ends with status 0 also where files are damaged or could not be written; it is silent only where all went well.
+  const [said = ""] = result.stderr.trim().split("\n");
+  if (result.ok && said === "") return;
+  throw isDiskFull(result.stderr) ? diskFull(folder) : damaged(archive, folder, said.replace(/^cmake -E tar: /, "") || result.reason);
+}
+
+/**
+ * @param {string} archive
+ * @param {string} folder where it was unpacked: CMake says nothing of a full disk, and leaves out what finds no room
+ * @param {string} reason
+ */
+function damaged(archive, folder, reason) {
+  return hasNoRoom(folder) ? diskFull(folder) : new Error(`${path.basename(archive)} is damaged: ${reason}`);
 }
 
 /**

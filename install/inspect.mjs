@@ -2,6 +2,7 @@
 
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import path from "node:path";
+import { cacheDamage } from "./cache.mjs";
 import { InstallError } from "./errors.mjs";
 import { OLDEST_LIBTORCH, compareVersions } from "./platform.mjs";
 
@@ -20,6 +21,8 @@ export function inspectLibTorch(root) {
   if (headers === null) throw unusable(root, "no LibTorch headers in include/torch");
   const lib = libraryFolder(root);
   if (lib === null) throw unusable(root, `headers of ${headers}, but no libtorch_cpu${SUFFIX} and libc10${SUFFIX} in lib`);
+  const damage = cacheDamage(root);
+  if (damage !== null) throw unusable(root, damage);
   const version = fullVersion(root) ?? headers;
   if (compareVersions(version, headers) !== 0)
     throw unusable(root, `the headers are of ${headers} but the libraries of ${version}`);

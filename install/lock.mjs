@@ -22,7 +22,7 @@ import path from "node:path";
  * @returns {Promise<T>}
  */
 export async function withLock(name, work, { onWait = () => {}, abstract = process.platform === "linux" } = {}) {
-  const id = `dgsam-${createHash("sha256").update(`${os.userInfo().uid}:${name}`).digest("hex").slice(0, 24)}`;
+  const id = `dgsam-${createHash("sha256").update(`${process.getuid?.() ?? ""}:${name}`).digest("hex").slice(0, 24)}`;
   // Linux has sockets without a file; elsewhere a killed holder leaves its file behind.
   const address = abstract ? `\0${id}` : path.join(os.tmpdir(), `${id}.sock`);
   let server = await listen(address);

@@ -5,13 +5,21 @@ import { homedir, hostname } from "node:os";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { assertRoom, cacheFolder, isDiskFull, makeFolder } from "../../install/cache.mjs";
-import { temporaryFolder } from "./fakes.js";
+import { asUnknownUser, temporaryFolder } from "./fakes.js";
 
 describe("cacheFolder", () => {
   it("is dgsam in XDG_CACHE_HOME, else in ~/.cache", () => {
     expect(cacheFolder({ XDG_CACHE_HOME: "/somewhere", HOME: "/home/a" })).toBe("/somewhere/dgsam");
     expect(cacheFolder({ HOME: "/home/a" })).toBe("/home/a/.cache/dgsam");
     expect(cacheFolder({})).toBe(path.join(homedir(), ".cache/dgsam"));
+  });
+  it("is an error with the remedy for a user without a home folder", () => {
+    const script = `
+      const { cacheFolder } = await import(${JSON.stringify(new URL("../../install/cache.mjs", import.meta.url).href)});
+      try { cacheFolder({}); } catch ({ code, message }) { console.log(JSON.stringify({ code, message })); }`;
+    const stdout = asUnknownUser(script);
+    if (stdout === null) return;
+    expect(JSON.parse(stdout)).toEqual({ code: "ERR_LIBTORCH", message: expect.stringMatching(/^There is no folder for the cache: HOME is not set, and this user has no home folder\.\nWhat helps:\n.*export XDG_CACHE_HOME=/) });
   });
   it("passes over an XDG_CACHE_HOME that is empty or relative, as the specification says", () => {
     for (const XDG_CACHE_HOME of ["", "cache"]) expect(cacheFolder({ XDG_CACHE_HOME, HOME: "/home/a" })).toBe("/home/a/.cache/dgsam");
@@ -64,6 +72,29 @@ describe("makeFolder", () => {
     child.kill(signal);
     const [status] = await once(child, "exit");
     expect(status).toBe(signal === "SIGINT" ? 130 : 143);
+    expect(readdirSync(parent)).toEqual([]);
+  });
+
+  it("ends the commands at work before it clears away, also those that were not signalled", async () => {
+    const parent = temporaryFolder();
+    const module = (name: string) => JSON.stringify(new URL(`../../install/${name}`, import.meta.url).href);
+    // A command and one that it started write on until they are ended.
+    const writing = `i=0; while [ $i -lt 5000 ]; do i=$((i+1)); mkdir -p "$0/$i"; echo x > "$0/$i/file"; done`;
+    const script = `
+      const { makeFolder } = await import(${module("cache.mjs")});
+      const { run } = await import(${module("run.mjs")});
+      await makeFolder(${JSON.stringify(path.join(parent, "folder"))}, async (staging) => {
+        console.log("filling");
+        await run("sh", ["-c", 'sh -c "$1" "$0/inner" & sh -c "$1" "$0/outer"', staging, ${JSON.stringify(writing)}]);
+        console.log("went on");
+      });`;
+    const child = spawn(process.execPath, ["--input-type=module", "--eval", script], { stdio: ["ignore", "pipe", "inherit"] });
+    let output = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));
+    await expect.poll(() => readdirSync(parent, { recursive: true }).length).toBeGreaterThan(100);
+    child.kill("SIGTERM");
+    const [status] = await once(child, "exit");
+    expect([status, output]).toEqual([143, "filling\n"]);
     expect(readdirSync(parent)).toEqual([]);
   });
 

@@ -1,13 +1,15 @@
 /** Stand-ins for LibTorch folders, wheels, commands and machines. */
 import { spawnSync } from "node:child_process";
-import { randomBytes } from "node:crypto";
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { createHash, randomBytes } from "node:crypto";
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 import type { Host } from "../../install/platform.mjs";
 import { which } from "../../install/run.mjs";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
 export const LINUX: Host = { platform: "linux", arch: "x64", libc: "glibc" };
 
@@ -54,11 +56,30 @@ export function makeLibTorch(root: string, options: FakeLibTorch = {}): string {
   return root;
 }
 
-/** A zip file with one LibTorch in the folder `name`, as wheels ("torch") and archives ("libtorch") are. */
-export function makeZip(file: string, name: string, options: FakeLibTorch): string {
+/** An archive as PyTorch publishes them: a zip file of the folder libtorch. */
+export function makeArchive(options: FakeLibTorch): string {
   const folder = temporaryFolder();
-  makeLibTorch(path.join(folder, name), options);
-  const { status, stderr } = spawnSync("cmake", ["-E", "tar", "cf", file, "--format=zip", name], { cwd: folder, encoding: "utf8" });
+  makeLibTorch(path.join(folder, "libtorch"), options);
+  return zip(path.join(temporaryFolder(), "libtorch.zip"), folder);
+}
+
+/** A wheel: a zip file of the folder torch and the list of its files. `spoil` may change them after the list was made. */
+export function makeWheel(options: FakeLibTorch, spoil: (folder: string) => void = () => {}): string {
+  const folder = temporaryFolder();
+  makeLibTorch(path.join(folder, "torch"), options);
+  const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((file) => statSync(path.join(folder, file)).isFile());
+  const lines = files.map((file) => {
+    const content = readFileSync(path.join(folder, file));
+    return `${file},sha256=${createHash("sha256").update(content).digest("base64url")},${content.length}\n`;
+  });
+  mkdirSync(path.join(folder, "torch.dist-info"));
+  writeFileSync(path.join(folder, "torch.dist-info/RECORD"), `${lines.join("")}torch.dist-info/RECORD,,\n`);
+  spoil(folder);
+  return zip(path.join(temporaryFolder(), "torch-2.13.0-cp311-cp311-manylinux_2_28_x86_64.whl"), folder);
+}
+
+function zip(file: string, folder: string): string {
+  const { status, stderr } = spawnSync("cmake", ["-E", "tar", "cf", file, "--format=zip", ...readdirSync(folder)], { cwd: folder, encoding: "utf8" });
   if (status !== 0) throw new Error(stderr);
   return file;
 }
@@ -93,8 +114,6 @@ done
 ${onPip}`;
 }
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-
 /**
  * A copy of the compiled package without its addon, which shares our modules. `clone`: with lib/, as in a clone;
  * `record`: the record of a build.
@@ -109,6 +128,25 @@ export function copyPackage({ clone = false, record = null as object | null } = 
     writeFileSync(path.join(folder, "build/Release/dgsam-build.json"), JSON.stringify(record));
   }
   return folder;
+}
+
+/** What a module prints, run as a user id that the system has no entry for and without HOME; null where we may not. */
+export function asUnknownUser(script: string): string | null {
+  if (process.getuid?.() !== 0 || which("setpriv") === null) return null;
+  const user = ["--reuid=54321", "--regid=54321", "--clear-groups"];
+  // Whether that user may read our files at all is another matter: Node itself is asked first.
+  if (spawnSync("setpriv", [...user, process.execPath, "--eval", `require("fs").readFileSync(${JSON.stringify(path.join(ROOT, "install/lock.mjs"))})`]).status !== 0) return null;
+  const { status, stdout, stderr } = spawnSync("setpriv", [...user, process.execPath, "--input-type=module", "--eval", script], { env: { PATH: process.env["PATH"] }, encoding: "utf8" });
+  if (status !== 0) throw new Error(stderr);
+  return stdout;
+}
+
+/** Makes a folder a file system in memory with mount's options, until the test ends; false where we may not mount one. */
+export function mountSmallDisk(folder: string, options: string): boolean {
+  mkdirSync(folder, { recursive: true });
+  if (spawnSync("mount", ["-t", "tmpfs", "-o", options, "tmpfs", folder]).status !== 0) return false;
+  onTestFinished(() => void spawnSync("umount", [folder]));
+  return true;
 }
 
 /** Arguments for Node that make the process believe in another platform. */

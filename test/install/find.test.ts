@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, truncateSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { cachedLibTorch, writeRecord } from "../../install/cache.mjs";
@@ -79,6 +79,15 @@ it("the same interpreter under two names is asked about once", async () => {
   const script = `echo '{"executable": "/fake/bin/python3", "identity": "fake", "torch": null}'`;
   const { tried } = await machine().find({ PATH: makeCommands({ python3: script, python: script }) });
   expect(tried.filter(({ outcome }) => outcome === "has no torch")).toHaveLength(1);
+});
+
+it("a cache whose library was cut off is passed over, and the reason is noted", async () => {
+  const { at, find } = machine({ without: ["python", "system"] });
+  const root = at("cache/dgsam/libtorch/2.13.0-cpu/torch");
+  truncateSync(path.join(root, "lib/libtorch_cpu.so"), 1000);
+  const { found, tried } = await find();
+  expect(found).toBeNull();
+  expect(tried.at(-1)).toEqual({ place: "cache", outcome: "not usable", detail: `${root}: torch/lib/libtorch_cpu.so is damaged: it has 1000 bytes instead of 4096` });
 });
 
 it("a CPU build in the cache is not used where a CUDA build is wanted", async () => {

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { randomUUID } from "node:crypto";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { withLock } from "../../install/lock.mjs";
+import { asUnknownUser } from "./fakes.js";
 
 const module = new URL("../../install/lock.mjs", import.meta.url).href;
 
@@ -20,6 +21,14 @@ async function holder(name: string, abstract: boolean): Promise<ChildProcess> {
   await once(child.stdout!, "data");
   return child;
 }
+
+it("can be taken by a user without a name, as in docker run --user 12345", async () => {
+  const script = `
+    const { withLock } = await import(${JSON.stringify(module)});
+    console.log(await withLock("name", async () => "done"));`;
+  const stdout = asUnknownUser(script);
+  if (stdout !== null) expect(stdout).toBe("done\n");
+});
 
 describe.each([["Linux's sockets without a file", true], ["sockets in the temporary folder", false]])("with %s", (_, abstract) => {
   it("runs pieces of work one after the other, and each result reaches its caller", async () => {
