@@ -74,7 +74,7 @@ function draw<D extends DType>(name: string, [plain, seeded]: Draws, args: unkno
 }
 
 /** Sizes are the one mistake that PyTorch's own spelling invites: `zeros(2, 3)`. */
-function checkShape(name: string, shape: readonly number[]): readonly number[] {
+export function checkShape(name: string, shape: readonly number[]): readonly number[] {
   if (typeof shape === "number") throw argumentError(`${name}(shape)`, `an array of sizes, as in ${name}([2, 3])`, shape);
   return shape;
 }

@@ -91,7 +91,8 @@ function byteView(name: string, bytes: ArrayBufferView | ArrayBufferLike): Uint8
   return buffer instanceof SharedArrayBuffer ? view.slice() : view;
 }
 
-function elementBytes(dtype: DType): number {
+/** The bytes of one element. */
+export function elementBytes(dtype: DType): number {
   if (dtype === "complex128") return 16;
   if (dtype === "complex64") return 8;
   if (dtype === "complex32") return 4;

@@ -21,7 +21,7 @@ export function makeInputs(): Record<string, Tensor> {
     wide: randn([3, 2]), out22: randn([2, 2]), out222: randn([2, 2, 2]),
     one: randn([1, 3, 1]), cube: randn([2, 3, 4]), sorted: tensor([-1, 0, 1]), counts: tensor([0n, 2n, 2n, 5n]), weights: tensor([0.1, 0.2, 0.7]),
     rows: randn([2, 2]), alone: tensor([3]), half: tensor([0.5], { dtype: "float64" }), pairs: randn([3, 2]),
-    i32: randint(-9, 9, [2, 3], { dtype: "int32" }), scalar: tensor(0.25),
+    i32: randint(-9, 9, [2, 3], { dtype: "int32" }), scalar: tensor(0.25), one1: tensor([2]),
   };
 }
 
@@ -42,6 +42,17 @@ export const METHOD_CALLS: readonly MethodCall[] = [
   ["$n", "fmin", "$a"], ["$a", "atan2", "$b"], ["$a", "hypot", "$b"],
   ["$a", "logaddexp", "$b"], ["$a", "logaddexp2", "$b"], ["$a", "copysign", "$b"], ["$a", "copysign", -1], ["$a", "xlogy", "$c"], ["$c", "xlogy", 2],
   ["$n", "heaviside", "$alone"], ["$i", "gcd", "$j"], ["$i", "lcm", "$j"],
+  // aliases
+  ...unary("$a", "absolute", "negative"), ["$a", "subtract", "$b", { alpha: 2 }], ["$i", "multiply", 3], ["$a", "divide", 0.3, { roundingMode: "trunc" }],
+  ["$i", "trueDivide", 2], ["$a", "clip", -0.5, 0.5], ["$a", "clip", { max: 0 }], ["$cube", "moveaxis", 0, 2], ["$cube", "swapdims", 0, 2],
+  ...["greater", "greaterEqual", "less", "lessEqual", "notEqual"].map((method): MethodCall => ["$a", method, "$b"]),
+  // special
+  ["$a", "clampMin", 0], ["$a", "clampMin", "$row"], ["$i", "clampMax", 2], ["$a", "floatPower", 2], ["$i", "floatPower", "$j"], ["$a", "ldexp", "$j"],
+  ["$a", "frexp"], ["$a", "nextafter", "$b"], ["$c", "polygamma", 1], ["$a", "renorm", 2, 0, 0.5],
+  // storage
+  ["$cube", "dim"], ["$cube", "stride"], ["$cube", "stride", -2], ["$cube", "storageOffset"], ["$z", "elementSize"], ["$one1", "isNonzero"],
+  ["$a", "newZeros", [2]], ["$i", "newOnes", [2, 1]], ["$a", "newFull", [2], 3], ["$a", "newFull", [2], 3, { dtype: "int32" }], ["$m", "newEmpty", [0, 2]],
+  ["$a", "tolist"], ["$i32", "tolist"],
   // pointwise
   ...unary("$a", "neg", "sgn", "sign", "square", "floor", "ceil", "trunc", "frac", "abs", "round", "positive", "reciprocal", "exp", "exp2", "expm1", "sin", "cos", "tan", "atan", "sinh", "cosh", "tanh", "asinh",
     "sinc", "erf", "erfc", "digamma", "lgamma", "i0", "deg2rad", "rad2deg", "sigmoid", "angle", "real"),
@@ -121,6 +132,11 @@ export const METHOD_CALLS: readonly MethodCall[] = [
   ["$a", "gather", { dim: 1, index: "$idx" }], ["$cube", "split", 3, { dim: 2 }], ["$cube", "chunk", 2, { dim: 2 }],
   ["$cube", "select", { dim: 1, index: 2 }], ["$cube", "narrow", { dim: 2, start: 1, length: 2 }], ["$cube", "unbind", { dim: 1 }],
   ["$a", "indexPut", ["$at"], "$row", { accumulate: true }], ["$a", "indexSelect", { dim: 1, index: "$at3" }],
+  ["$a", "hsplit", 3], ["$a", "hsplit", [1]], ["$cube", "vsplit", 2], ["$cube", "dsplit", [1, 3]], ["$cube", "splitWithSizes", [1, 3], 2],
+  ["$cube", "splitWithSizes", [1, 2], { dim: 1 }], ["$a", "selectScatter", "$row", 0, 1], ["$wide", "sliceScatter", "$rows", 0, 1, 3],
+  ["$a", "sliceScatter", "$b", { dim: 1, step: 1 }], ["$a", "indexReduce", 0, "$at", "$b", "amax"],
+  ["$a", "indexReduce", 0, "$at", "$b", "mean", { includeSelf: false }], ["$a", "diagflat"], ["$row", "diagflat", { offset: 1 }],
+  ["$cube", "sumToSize", [3, 1]], ["$counts", "uniqueConsecutive"],
   // linear algebra
   ["$a", "matmul", "$row"], ["$batch", "matmul", "$batch2"], ["$a", "mm", "$wide"], ["$batch", "bmm", "$batch2"], ["$a", "mv", "$row"],
   ["$row", "dot", "$row"], ["$row", "vdot", "$row"], ["$a", "inner", "$b"], ["$row", "outer", "$column"],
@@ -128,7 +144,7 @@ export const METHOD_CALLS: readonly MethodCall[] = [
   ["$wide", "addr", "$row", "$column", { beta: 2 }], ["$out222", "baddbmm", "$batch", "$batch2"],
   ["$out22", "addbmm", "$batch", "$batch2", { alpha: 0.5 }],
   ["$a", "kron", "$wide"], ["$a", "cross", "$b", 1], ["$square", "trace"], ["$i", "trace"], ["$square", "det"], ["$spd", "logdet"],
-  ["$square", "inverse"], ["$a", "pinverse"], ["$spd", "cholesky"], ["$spd", "cholesky", true], ["$square", "matrixPower", 3],
+  ["$square", "slogdet"], ["$a", "svd"], ["$a", "svd", { some: false }], ["$wide", "qr"], ["$wide", "qr", false], ["$square", "inverse"], ["$a", "pinverse"], ["$spd", "cholesky"], ["$spd", "cholesky", true], ["$square", "matrixPower", 3],
   ["$square", "matrixPower", -1],
   ["$square", "matrixExp"], ["$a", "cov"], ["$a", "cov", { correction: 0 }], ["$a", "corrcoef"],
   // activation
@@ -143,12 +159,12 @@ export const METHOD_CALLS: readonly MethodCall[] = [
   // conversion
   ["$a", "to", "float64"], ["$a", "to", "cpu"], ["$a", "to", "$half"], ["$a", "type", "int32"], ["$a", "clone"], ["$cube", "contiguous"],
   ["$a", "isContiguous"], ["$a", "isFloatingPoint"], ["$z", "isFloatingPoint"], ["$z", "isComplex"], ["$a", "detach"],
-  ...unary("$a", "float", "double", "half", "bfloat16", "int", "long", "bool", "cpu"), ...unary("$j", "byte"), ["$pairs", "viewAsComplex"],
+  ...unary("$a", "float", "double", "half", "bfloat16", "int", "long", "bool", "cpu", "short", "char"), ["$a", "typeAs", "$i"], ...unary("$j", "byte"), ["$pairs", "viewAsComplex"],
   ["$z", "viewAsReal"],
 ];
 
 /** In-place methods whose calls differ from those of the plain method with its name. */
 export const IN_PLACE_CALLS: readonly MethodCall[] = [
   ["$a", "fill_", 3], ["$a", "fill_", "$scalar"], ["$a", "zero_"], ["$a", "copy_", "$b"], ["$a", "copy_", "$row"], ["$i", "copy_", "$a"],
-  ["$square", "fillDiagonal_", 4], ["$wide", "fillDiagonal_", 4, true], ["$a", "detach_"], ["$a", "requiresGrad_"],
+  ["$square", "fillDiagonal_", 4], ["$a", "resize_", [2, 2]], ["$wide", "fillDiagonal_", 4, true], ["$a", "detach_"], ["$a", "requiresGrad_"],
 ];

@@ -3,7 +3,7 @@
  * free function the same again.
  */
 import * as dgsam from "dgsam";
-import { manualSeed, memoryStats, rand, randn, scope, Tensor, tensor, type DType } from "dgsam";
+import { manualSeed, memoryStats, rand, randn, scope, Tensor, tensor, zeros, type DType } from "dgsam";
 import { describe, expect, test } from "vitest";
 import { expectError } from "../data/errors.js";
 import { hasTorch } from "../reference/oracle.js";
@@ -104,7 +104,7 @@ describe.skipIf(!hasTorch)("as PyTorch", { timeout: 60_000 }, () => {
       ["$i", "random_", -3, 3], ["$a", "bernoulli_"], ["$a", "bernoulli_", 0.9],
       ["$a", "bernoulli_", "$u"], ["$a", "exponential_"], ["$a", "exponential_", 2], ["$a", "logNormal_"], ["$a", "cauchy_"],
       ["$a", "geometric_", 0.3], ["$u", "bernoulli"], ["$weights", "multinomial", 2], ["$weights", "multinomial", 5, true],
-      ["$a", "dropout", 0.5, true],
+      ["$a", "dropout", 0.5, true], ["$a", "dropout"], ["$u", "bernoulli", 0.3],
     ];
     scope(() => {
       const inputs = makeInputs();
@@ -119,8 +119,8 @@ describe.skipIf(!hasTorch)("as PyTorch", { timeout: 60_000 }, () => {
   });
 });
 
-// torch.where takes the condition first, and double() is about JavaScript numbers.
-const OTHER_FUNCTIONS = new Set(["where", "double"]);
+// torch.where takes the condition first, torch.polygamma the order, and double() is about JavaScript numbers.
+const OTHER_FUNCTIONS = new Set(["where", "polygamma", "double"]);
 
 describe("free functions", () => {
   test("give what the methods of the same name give", () => {
@@ -133,9 +133,33 @@ describe("free functions", () => {
     });
   });
 
-  test("pow and where take numbers first", () => {
+  test.skipIf(!hasTorch)("normal, poisson, bernoulli and multinomial draw as PyTorch's", () => {
+    scope(() => {
+      const inputs = makeInputs();
+      const { a, c, u, weights } = inputs as Record<"a" | "c" | "u" | "weights", Tensor>;
+      const generator = (): dgsam.Generator => new dgsam.Generator().manualSeed(7);
+      const cases: readonly (readonly [python: string, ours: () => Tensor])[] = [
+        ["torch.normal(a, c, generator=g)", () => dgsam.normal(a, c, { generator: generator() })],
+        ["torch.normal(a, 0.5, generator=g)", () => dgsam.normal(a, 0.5, { generator: generator() })],
+        ["torch.normal(2., c, generator=g)", () => dgsam.normal(2, c, { generator: generator() })],
+        ["torch.normal(2., 0.5, (3,), generator=g)", () => dgsam.normal(2, 0.5, [3], { generator: generator() })],
+        ["torch.normal(0., 1., (2, 2), generator=g, dtype=torch.float64)", () => dgsam.normal(0, 1, [2, 2], { generator: generator(), dtype: "float64", requiresGrad: true })],
+        ["torch.poisson(c, generator=g)", () => dgsam.poisson(c, { generator: generator() })],
+        ["torch.bernoulli(u, generator=g)", () => dgsam.bernoulli(u, { generator: generator() })],
+        ["torch.multinomial(weights, 2, generator=g)", () => dgsam.multinomial(weights, 2, { generator: generator() } as never)],
+      ];
+      const theirs = evaluatedByPytorch(cases.map(([python]) => ["g = torch.Generator().manual_seed(7)", python] as const), inputs);
+      expect(cases.map(([title, ours]) => [title, encode(ours())])).toEqual(cases.map(([title], i) => [title, theirs[i]]));
+      expect(dgsam.normal(0, 1, [2], { requiresGrad: true }).requiresGrad).toBe(true);
+      expectError(() => dgsam.normal(0, -1, [2]), "ERR_ARGUMENT", /normal expects std >= 0\.0/);
+      expectError(() => dgsam.normal(0, 1, [2], { gen: 1 } as never), "ERR_ARGUMENT", /there is no argument 'gen'/);
+    });
+  });
+
+  test("pow, polygamma and where take numbers first", () => {
     scope(() => {
       expect(dgsam.pow(2, tensor([1, 2, 3])).toArray()).toEqual([2, 4, 8]);
+      expect(dgsam.polygamma(1, tensor([1])).item()).toBeCloseTo(Math.PI ** 2 / 6, 6);
       expect(dgsam.where(tensor([true, false]), 1.5, 2).toArray()).toEqual([1.5, 2]);
       expect(dgsam.where(tensor([false, true, true])).map((each) => each.toArray())).toEqual([[1, 2]]);
     });
@@ -172,7 +196,7 @@ describe("methods", () => {
   test("about 200 of them, each called in these tests", () => {
     const elsewhere = new Set([
       "constructor", "dispose", "item", "toArray", "data", "toBytes", "backward", "retainGrad", "toString", "get", "slice", "index", "cuda",
-      "toDense",
+      "toDense", "toSparse", "coalesce",
       "uniform_", "normal_", "random_", "bernoulli_", "exponential_", "logNormal_", "cauchy_", "geometric_", "bernoulli", "multinomial",
     ]);
     const inPlace = new Set([...IN_PLACE_CALLS.map(([, method]) => method), ...[...calledMethods].map((method) => `${method}_`)]);
@@ -229,6 +253,26 @@ describe("methods", () => {
       expect([first!.toArray(), second!.toArray(), x.get(-1).toArray()]).toEqual([[1, 2], [3, 4], [3, 4]]);
       expectError(() => [...tensor(1)], "ERR_SHAPE", /scalar tensor has no parts/);
       expectError(() => x.get(2), "ERR_ARGUMENT", /select/);
+    });
+  });
+
+  test("bytes, sparse layouts and new tensors of the same kind", () => {
+    scope(() => {
+      const x = tensor([[0, 2], [3, 0]], { dtype: "float64" });
+      expect([x.itemsize, x.nbytes, x.elementSize(), zeros([3], { dtype: "bool" }).nbytes, x.get(1).storageOffset()]).toEqual([8, 32, 8, 3, 2]);
+      const sparse = x.toSparse();
+      expect([sparse.layout, sparse.coalesce().toDense().toArray(), x.toSparse(1).layout]).toEqual(["sparse_coo", [[0, 2], [3, 0]], "sparse_coo"]);
+      const made = x.newFull([2], 1, { dtype: "float32", requiresGrad: true });
+      expect([made.dtype, made.requiresGrad, x.newEmpty([2]).dtype, x.newZeros([1], { device: "meta" }).device]).toEqual(["float32", true, "float64", "meta"]);
+      expect(tensor([[dgsam.complex(1, 2)]]).mH.toArray()).toEqual([[{ re: 1, im: -2 }]]);
+      expect([x.resize_(1, 2).shape, x.toArray()]).toEqual([[1, 2], [[0, 2]]]);
+      expectError(() => x.newZeros(2 as never), "ERR_ARGUMENT", /^newZeros\(shape\): expected an array of sizes, as in newZeros\(\[2, 3\]\), got the number 2$/);
+      expectError(() => x.newOnes([2], { dtyp: 1 } as never), "ERR_ARGUMENT", /^newOnes: unknown option 'dtyp'; the options are dtype, device, requiresGrad$/);
+      expectError(() => x.stride(2), "ERR_SHAPE", /^stride\(dim\): expected a dimension from -2 to 1 of shape \[1, 2\], got 2$/);
+      expectError(() => x.stride("a" as never), "ERR_ARGUMENT", /^stride\(dim\): expected an integer, got the string "a"$/);
+      expectError(() => x.isNonzero(), "ERR_SHAPE", /Boolean value of Tensor with more than one value is ambiguous/);
+      expectError(() => x.uniqueConsecutive({ returnCounts: true } as never), "ERR_ARGUMENT", /^uniqueConsecutive: unknown option 'returnCounts'; the options are dim$/);
+      expectError(() => rand([2], { requiresGrad: true }).resize_([4]), "ERR_NATIVE", /cannot resize variables that require grad/);
     });
   });
 

@@ -1,7 +1,7 @@
 /** What the types of tensors promise; compiled by types.test.ts, never run. */
 import {
   add, arange, batchNorm, blockDiag, cat, cdist, complex, conv2d, cosineSimilarity, double, dropout, einsum, fromBytes, full, grad, groupNorm,
-  layerNorm, linear, maxPool2d, meshgrid, oneHot, pad, stdMean, tensordot, ops, randint, randn, scope, scopeAsync, softmax, split, stack, sum, tensor,
+  layerNorm, linear, maxPool2d, meshgrid, normal, oneHot, pad, stdMean, tensordot, ops, randint, randn, scope, scopeAsync, softmax, split, stack, sum, tensor,
   where, zeros, zerosLike, type ComplexValue, type DType, type NestedArray, type Tensor,
 } from "dgsam";
 import { expectTypeOf } from "vitest";
@@ -202,6 +202,22 @@ expectTypeOf(blockDiag(f32, f32)).toEqualTypeOf<Tensor<"float32">>();
 expectTypeOf(meshgrid(f32, f32, { indexing: "xy" })).toEqualTypeOf<Tensor<"float32">[]>();
 // @ts-expect-error no such argument
 f32.softmax({ axis: 1 });
+
+// PyTorch's other names, and what fewer programs need.
+expectTypeOf(f32.multiply(2)).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(i64.trueDivide(2)).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(f32.greater(f32)).toEqualTypeOf<Tensor<"bool">>();
+expectTypeOf(f32.eq_(1)).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(f32.short()).toEqualTypeOf<Tensor<"int16">>();
+expectTypeOf(f32.typeAs(i64)).toEqualTypeOf<Tensor<"int64">>();
+expectTypeOf(i64.newZeros([2])).toEqualTypeOf<Tensor<"int64">>();
+expectTypeOf(i64.newFull([2], 1, { dtype: "float64" })).toEqualTypeOf<Tensor<"float64">>();
+expectTypeOf(f32.stride()).toEqualTypeOf<number[]>();
+expectTypeOf(f32.nbytes).toEqualTypeOf<number>();
+expectTypeOf(z.mH).toEqualTypeOf<Tensor<"complex64">>();
+expectTypeOf(f32.svd()).toEqualTypeOf<[U: Tensor<"float32">, S: Tensor<"float32">, V: Tensor<"float32">]>();
+expectTypeOf(normal(f64, 1)).toEqualTypeOf<Tensor<"float64">>();
+expectTypeOf(normal(0, 1, [2])).toEqualTypeOf<Tensor<"float32">>();
 
 f32.backward();
 f32.backward({ retainGraph: true, gradient: f32, inputs: f32 });

@@ -1,6 +1,7 @@
 /** Reaching into a tensor as into an array: sizes, parts, iteration, transposes, choice by a condition. */
 
 import { argumentError, DgsamError } from "../../errors.js";
+import type { Element, NestedArray } from "../data-types.js";
 import type { DType } from "../dtype.js";
 import { ops } from "../operators.js";
 import { checkOptions } from "../options.js";
@@ -40,10 +41,19 @@ declare module "../tensor.js" {
      * @see torch.unique
      */
     unique(options?: UniqueOptions): Tensor<D>;
+    /** {@link Tensor.toArray} by PyTorch's name. @see torch.Tensor.tolist */
+    tolist(): NestedArray | Element;
     /** Dimensions reversed, as a view; for matrices the transpose. @see torch.Tensor.T */
     readonly T: Tensor<D>;
     /** The last two dimensions swapped, as a view. @see torch.Tensor.mT */
     readonly mT: Tensor<D>;
+    /** The last two dimensions swapped and conjugated, as a view. @see torch.Tensor.mH */
+    readonly mH: Tensor<D>;
+    /**
+     * Without repetition of neighbours, in the order they have.
+     * @see torch.unique_consecutive
+     */
+    uniqueConsecutive(options?: { dim?: number }): Tensor<D>;
     /**
      * The parts along the first dimension, as views: `for (const row of matrix)`.
      * @throws DgsamError `ERR_SHAPE` for a scalar
@@ -71,6 +81,12 @@ defineMember("get", {
   },
 });
 
+defineMember("tolist", {
+  value(this: Tensor) {
+    return this.toArray();
+  },
+});
+
 defineMember("where", {
   value(this: Tensor, condition: Tensor, other: TensorLike) {
     return ops.aten.where(condition, this, other);
@@ -82,6 +98,13 @@ export function unique<D extends DType>(input: Tensor<D>, options?: UniqueOption
   const { dim, sorted } = checkOptions("unique", options, ["dim", "sorted"]);
   const made: Tensor[] = dim === undefined ? ops.aten._unique2(input, { sorted }) : ops.aten.unique_dim(input, dim, { sorted });
   const [values, ...rest] = made as [Tensor, ...Tensor[]];
+  for (const each of rest) each.dispose();
+  return values as unknown as Tensor<D>;
+}
+
+/** {@link Tensor.uniqueConsecutive} as a function. */
+export function uniqueConsecutive<D extends DType>(input: Tensor<D>, options?: { dim?: number }): Tensor<D> {
+  const [values, ...rest] = ops.aten.unique_consecutive(input, checkOptions("uniqueConsecutive", options, ["dim"]));
   for (const each of rest) each.dispose();
   return values as unknown as Tensor<D>;
 }
@@ -98,6 +121,12 @@ defineMember("mT", {
   },
 });
 
+defineMember("mH", {
+  get(this: Tensor) {
+    return ops.aten.mH(this);
+  },
+});
+
 defineMember(Symbol.iterator, {
   value(this: Tensor): IterableIterator<Tensor> {
     if (this.ndim === 0) throw new DgsamError("ERR_SHAPE", "a scalar tensor has no parts to iterate over; use item()");
@@ -105,4 +134,4 @@ defineMember(Symbol.iterator, {
   },
 });
 
-addMethods({ unique });
+addMethods({ unique, uniqueConsecutive });

@@ -41,6 +41,8 @@ declare module "../tensor.js" {
      * @see torch.Tensor.type
      */
     type<E extends DType>(dtype: E): Tensor<E>;
+    /** The dtype of `other`. @see torch.Tensor.type_as */
+    typeAs<E extends DType>(other: Tensor<E>): Tensor<E>;
     /** As float32. @see torch.Tensor.float */
     float(): Tensor<"float32">;
     /** As float64. @see torch.Tensor.double */
@@ -51,6 +53,10 @@ declare module "../tensor.js" {
     bfloat16(): Tensor<"bfloat16">;
     /** As uint8. @see torch.Tensor.byte */
     byte(): Tensor<"uint8">;
+    /** As int8. @see torch.Tensor.char */
+    char(): Tensor<"int8">;
+    /** As int16. @see torch.Tensor.short */
+    short(): Tensor<"int16">;
     /** As int32. @see torch.Tensor.int */
     int(): Tensor<"int32">;
     /** As int64. @see torch.Tensor.long */
@@ -146,7 +152,8 @@ defineMember("type", {
 });
 
 const SHORT_NAMES: Readonly<Record<string, DType>> = {
-  float: "float32", double: "float64", half: "float16", bfloat16: "bfloat16", byte: "uint8", int: "int32", long: "int64", bool: "bool",
+  float: "float32", double: "float64", half: "float16", bfloat16: "bfloat16", byte: "uint8", char: "int8", short: "int16",
+  int: "int32", long: "int64", bool: "bool",
 };
 
 for (const [name, dtype] of Object.entries(SHORT_NAMES))
@@ -196,5 +203,6 @@ defineMember("requiresGrad_", {
 addMethods({
   clone: operator("clone"), contiguous: operator("contiguous"), isContiguous: operator("is_contiguous"),
   detach: operator("detach"), detach_: operator("detach_"), toDense: operator("to_dense"),
+  typeAs: operator("type_as"),
   viewAsReal: operator("view_as_real"), viewAsComplex: operator("view_as_complex"),
 });

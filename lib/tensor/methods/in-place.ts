@@ -262,6 +262,67 @@ declare module "../tensor.js" {
     /** {@link Tensor.dropout} in place. */
     dropout_(p?: number, training?: boolean): this;
     dropout_(options: DropoutSettings): this;
+    /** {@link Tensor.absolute} in place. */
+    absolute_(): this;
+    /** {@link Tensor.negative} in place. */
+    negative_(): this;
+    /** {@link Tensor.subtract} in place. */
+    subtract_(other: TensorLike, options?: { alpha?: ScalarLike }): this;
+    /** {@link Tensor.multiply} in place. */
+    multiply_(other: TensorLike): this;
+    /** {@link Tensor.divide} in place. */
+    divide_(other: TensorLike, options?: DivisionOptions): this;
+    /** {@link Tensor.trueDivide} in place. */
+    trueDivide_(other: TensorLike): this;
+    /** {@link Tensor.clip} in place. */
+    clip_(min?: TensorLike | null, max?: TensorLike | null): this;
+    clip_(options: { min?: TensorLike | null; max?: TensorLike | null }): this;
+    /** {@link Tensor.clampMin} in place. */
+    clampMin_(min: TensorLike): this;
+    /** {@link Tensor.clampMax} in place. */
+    clampMax_(max: TensorLike): this;
+    /** {@link Tensor.floatPower} in place. */
+    floatPower_(exponent: TensorLike): this;
+    /** {@link Tensor.ldexp} in place. */
+    ldexp_(other: Tensor): this;
+    /** {@link Tensor.nextafter} in place. */
+    nextafter_(other: Tensor): this;
+    /** {@link Tensor.renorm} in place. */
+    renorm_(p: NumberLike, dim: number, maxnorm: NumberLike): this;
+    /** {@link Tensor.indexReduce} in place. */
+    indexReduce_(dim: number, index: Tensor, source: Tensor, reduce: "prod" | "mean" | "amax" | "amin", options?: { includeSelf?: boolean }): this;
+    /** {@link Tensor.eq} in place: 1 where it holds, else 0, in this dtype. */
+    eq_(other: TensorLike): this;
+    /** {@link Tensor.ne} in place: 1 where it holds, else 0, in this dtype. */
+    ne_(other: TensorLike): this;
+    /** {@link Tensor.lt} in place: 1 where it holds, else 0, in this dtype. */
+    lt_(other: TensorLike): this;
+    /** {@link Tensor.le} in place: 1 where it holds, else 0, in this dtype. */
+    le_(other: TensorLike): this;
+    /** {@link Tensor.gt} in place: 1 where it holds, else 0, in this dtype. */
+    gt_(other: TensorLike): this;
+    /** {@link Tensor.ge} in place: 1 where it holds, else 0, in this dtype. */
+    ge_(other: TensorLike): this;
+    /** {@link Tensor.greater} in place: 1 where it holds, else 0, in this dtype. */
+    greater_(other: TensorLike): this;
+    /** {@link Tensor.greaterEqual} in place: 1 where it holds, else 0, in this dtype. */
+    greaterEqual_(other: TensorLike): this;
+    /** {@link Tensor.less} in place: 1 where it holds, else 0, in this dtype. */
+    less_(other: TensorLike): this;
+    /** {@link Tensor.lessEqual} in place: 1 where it holds, else 0, in this dtype. */
+    lessEqual_(other: TensorLike): this;
+    /** {@link Tensor.notEqual} in place: 1 where it holds, else 0, in this dtype. */
+    notEqual_(other: TensorLike): this;
+    /** {@link Tensor.logicalAnd} in place: 1 where it holds, else 0, in this dtype. */
+    logicalAnd_(other: Tensor): this;
+    /** {@link Tensor.logicalOr} in place: 1 where it holds, else 0, in this dtype. */
+    logicalOr_(other: Tensor): this;
+    /** {@link Tensor.logicalXor} in place: 1 where it holds, else 0, in this dtype. */
+    logicalXor_(other: Tensor): this;
+    /** {@link Tensor.logicalNot} in place: 1 where this is 0, else 0, in this dtype. */
+    logicalNot_(): this;
+    /** {@link Tensor.polygamma} in place. */
+    polygamma_(n: number): this;
   }
 }
 
@@ -297,4 +358,14 @@ addMethods({
   leakyRelu_: operator("leaky_relu_"), hardtanh_: operator("hardtanh_"), threshold_: operator("threshold_"),
   dropout_: dropoutOver("dropout_"), add_: operator("add_.Tensor"), sub_: operator("sub_.Tensor"),
   mul_: operator("mul_.Tensor"),
+  absolute_: operator("absolute_"), negative_: operator("negative_"), subtract_: operator("subtract_"),
+  multiply_: operator("multiply_"), divide_: operator("divide_"), trueDivide_: operator("true_divide_"),
+  clip_: operator("clip_"), clampMin_: operator("clamp_min_"), clampMax_: operator("clamp_max_"),
+  floatPower_: operator("float_power_"), ldexp_: operator("ldexp_"), nextafter_: operator("nextafter_"),
+  renorm_: operator("renorm_"), indexReduce_: operator("index_reduce_"), eq_: operator("eq_"),
+  ne_: operator("ne_"), lt_: operator("lt_"), le_: operator("le_"),
+  gt_: operator("gt_"), ge_: operator("ge_"), greater_: operator("greater_"),
+  greaterEqual_: operator("greater_equal_"), less_: operator("less_"), lessEqual_: operator("less_equal_"),
+  notEqual_: operator("not_equal_"), logicalAnd_: operator("logical_and_"), logicalOr_: operator("logical_or_"),
+  logicalXor_: operator("logical_xor_"), logicalNot_: operator("logical_not_"), polygamma_: operator("polygamma_"),
 });

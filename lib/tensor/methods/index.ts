@@ -4,6 +4,7 @@
  */
 export * from "./access.js";
 export * from "./activation.js";
+export * from "./aliases.js";
 export * from "./arithmetic.js";
 export * from "./comparison.js";
 export * from "./conversion.js";
@@ -15,4 +16,6 @@ export * from "./random.js";
 export * from "./reduction.js";
 export * from "./scan.js";
 export * from "./shape.js";
+export * from "./special.js";
+import "./storage.js";
 export type { Dims, DivisionOptions, Interpolation, NumberLike, ScatterReduction, RoundedDivisionOptions, TensorLike, ValuesAndIndices } from "./types.js";

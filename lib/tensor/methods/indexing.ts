@@ -53,6 +53,27 @@ declare module "../tensor.js" {
     tensorSplit(indices: readonly number[], dim?: number): Tensor<D>[];
     tensorSplit(indices: readonly number[], options: { dim?: number }): Tensor<D>[];
     /**
+     * {@link Tensor.tensorSplit} along the second dimension, or the first of a vector.
+     * @see torch.Tensor.hsplit
+     */
+    hsplit(sectionsOrIndices: number | readonly number[]): Tensor<D>[];
+    /**
+     * {@link Tensor.tensorSplit} along the first dimension of two or more.
+     * @see torch.Tensor.vsplit
+     */
+    vsplit(sectionsOrIndices: number | readonly number[]): Tensor<D>[];
+    /**
+     * {@link Tensor.tensorSplit} along the third dimension.
+     * @see torch.Tensor.dsplit
+     */
+    dsplit(sectionsOrIndices: number | readonly number[]): Tensor<D>[];
+    /**
+     * Views of the given sizes along `dim` (default 0), which must add up.
+     * @see torch.Tensor.split_with_sizes
+     */
+    splitWithSizes(splitSizes: readonly number[], dim?: number): Tensor<D>[];
+    splitWithSizes(splitSizes: readonly number[], options: { dim?: number }): Tensor<D>[];
+    /**
      * All parts along `dim` (default 0), which goes, as views.
      * @see torch.Tensor.unbind
      */
@@ -105,6 +126,24 @@ declare module "../tensor.js" {
      * @see torch.Tensor.scatter_reduce
      */
     scatterReduce(dim: number, index: Tensor, src: Tensor, reduce: ScatterReduction, options?: { includeSelf?: boolean }): Tensor<D>;
+    /**
+     * A copy where `source` is combined with the parts at a vector of indices along `dim`, together with what was there
+     * unless `includeSelf` is false.
+     * @see torch.Tensor.index_reduce
+     */
+    indexReduce(dim: number, index: Tensor, source: Tensor, reduce: "prod" | "mean" | "amax" | "amin", options?: { includeSelf?: boolean }): Tensor<D>;
+    /**
+     * A copy with `src` as the part at one index of `dim`.
+     * @see torch.Tensor.select_scatter
+     */
+    selectScatter(src: Tensor, dim: number, index: number): Tensor<D>;
+    selectScatter(src: Tensor, options: { dim: number; index: number }): Tensor<D>;
+    /**
+     * A copy with `src` as the part from `start` to before `end` along `dim` (default 0), every `step`-th.
+     * @see torch.Tensor.slice_scatter
+     */
+    sliceScatter(src: Tensor, dim?: number, start?: number | null, end?: number | null, step?: number): Tensor<D>;
+    sliceScatter(src: Tensor, options: { dim?: number; start?: number | null; end?: number | null; step?: number }): Tensor<D>;
     /**
      * A copy with `alpha * source` (of this dtype) added to the parts at a vector of indices along `dim`.
      * @see torch.Tensor.index_add
@@ -188,6 +227,13 @@ export const tensorSplit: {
   <D extends DType>(input: Tensor<D>, indices: readonly number[], dim?: number): Tensor<D>[];
   <D extends DType>(input: Tensor<D>, indices: readonly number[], options: { dim?: number }): Tensor<D>[];
 } = operator("tensor_split");
+type SplitAlong = <D extends DType>(input: Tensor<D>, sectionsOrIndices: number | readonly number[]) => Tensor<D>[];
+/** {@link Tensor.hsplit} as a function. */
+export const hsplit: SplitAlong = operator("hsplit");
+/** {@link Tensor.vsplit} as a function. */
+export const vsplit: SplitAlong = operator("vsplit");
+/** {@link Tensor.dsplit} as a function. */
+export const dsplit: SplitAlong = operator("dsplit");
 /** {@link Tensor.unbind} as a function. */
 export const unbind: {
   <D extends DType>(input: Tensor<D>, dim?: number): Tensor<D>[];
@@ -221,6 +267,20 @@ export const scatterAdd: {
 /** {@link Tensor.scatterReduce} as a function. */
 export const scatterReduce: <D extends DType>(input: Tensor<D>, dim: number, index: Tensor, src: Tensor, reduce: ScatterReduction, options?: { includeSelf?: boolean }) => Tensor<D> =
   operator("scatter_reduce");
+/** {@link Tensor.indexReduce} as a function. */
+export const indexReduce: <D extends DType>(
+  input: Tensor<D>, dim: number, index: Tensor, source: Tensor, reduce: "prod" | "mean" | "amax" | "amin", options?: { includeSelf?: boolean },
+) => Tensor<D> = operator("index_reduce");
+/** {@link Tensor.selectScatter} as a function. */
+export const selectScatter: {
+  <D extends DType>(input: Tensor<D>, src: Tensor, dim: number, index: number): Tensor<D>;
+  <D extends DType>(input: Tensor<D>, src: Tensor, options: { dim: number; index: number }): Tensor<D>;
+} = operator("select_scatter");
+/** {@link Tensor.sliceScatter} as a function. */
+export const sliceScatter: {
+  <D extends DType>(input: Tensor<D>, src: Tensor, dim?: number, start?: number | null, end?: number | null, step?: number): Tensor<D>;
+  <D extends DType>(input: Tensor<D>, src: Tensor, options: { dim?: number; start?: number | null; end?: number | null; step?: number }): Tensor<D>;
+} = operator("slice_scatter");
 /** {@link Tensor.indexAdd} as a function. */
 export const indexAdd: <D extends DType>(input: Tensor<D>, dim: number, index: Tensor, source: Tensor, options?: { alpha?: ScalarLike }) => Tensor<D> =
   operator("index_add");
@@ -248,5 +308,6 @@ export const argwhere: (input: Tensor) => Tensor<"int64"> = operator("argwhere")
 addMethods({
   select, slice: operator("slice.Tensor"), narrow, chunk, split, tensorSplit, unbind, index: operator("index.Tensor"),
   indexSelect, take, takeAlongDim, gather, scatter, scatterAdd, scatterReduce, indexAdd, indexCopy, indexFill, indexPut,
+  hsplit, vsplit, dsplit, splitWithSizes: operator("split_with_sizes"), indexReduce, selectScatter, sliceScatter,
   maskedFill, maskedSelect, maskedScatter, nonzero, argwhere, put: operator("put"),
 });

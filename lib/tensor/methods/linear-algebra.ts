@@ -10,7 +10,7 @@ import type { DType } from "../dtype.js";
 import type { ScalarLike } from "../scalars.js";
 import type { Tensor } from "../tensor.js";
 import { addMethods, operator } from "./define.js";
-import type { Summed } from "./types.js";
+import type { Real, Summed } from "./types.js";
 
 declare module "../tensor.js" {
   interface Tensor<D extends DType> {
@@ -107,6 +107,24 @@ declare module "../tensor.js" {
      */
     logdet(): Tensor<D>;
     /**
+     * The sign of the determinant and the logarithm of its magnitude.
+     * @see torch.Tensor.slogdet
+     */
+    slogdet(): [sign: Tensor<D>, logabsdet: Tensor<Real<D>>];
+    /**
+     * The singular value decomposition of matrices `[..., n, m]`: this is `U * diag(S) * V.mH`. `some` false gives all columns
+     * of U and V, `computeUv` false the singular values only.
+     * @see torch.Tensor.svd
+     */
+    svd(some?: boolean, computeUv?: boolean): [U: Tensor<D>, S: Tensor<Real<D>>, V: Tensor<D>];
+    svd(options: { some?: boolean; computeUv?: boolean }): [U: Tensor<D>, S: Tensor<Real<D>>, V: Tensor<D>];
+    /**
+     * Matrices as an orthogonal and an upper triangular one; `some` false gives all columns of Q.
+     * @see torch.Tensor.qr
+     */
+    qr(some?: boolean): [Q: Tensor<D>, R: Tensor<D>];
+    qr(options: { some?: boolean }): [Q: Tensor<D>, R: Tensor<D>];
+    /**
      * The inverse of square matrices `[..., n, n]`. `ERR_NATIVE` when one is singular.
      * @see torch.Tensor.inverse
      */
@@ -190,6 +208,18 @@ export const trace: <D extends DType>(input: Tensor<D>) => Tensor<Summed<D>> = o
 export const det: <D extends DType>(input: Tensor<D>) => Tensor<D> = operator("det");
 /** {@link Tensor.logdet} as a function. */
 export const logdet: <D extends DType>(input: Tensor<D>) => Tensor<D> = operator("logdet");
+/** {@link Tensor.slogdet} as a function. */
+export const slogdet: <D extends DType>(input: Tensor<D>) => [sign: Tensor<D>, logabsdet: Tensor<Real<D>>] = operator("slogdet");
+/** {@link Tensor.svd} as a function. */
+export const svd: {
+  <D extends DType>(input: Tensor<D>, some?: boolean, computeUv?: boolean): [U: Tensor<D>, S: Tensor<Real<D>>, V: Tensor<D>];
+  <D extends DType>(input: Tensor<D>, options: { some?: boolean; computeUv?: boolean }): [U: Tensor<D>, S: Tensor<Real<D>>, V: Tensor<D>];
+} = operator("svd");
+/** {@link Tensor.qr} as a function. */
+export const qr: {
+  <D extends DType>(input: Tensor<D>, some?: boolean): [Q: Tensor<D>, R: Tensor<D>];
+  <D extends DType>(input: Tensor<D>, options: { some?: boolean }): [Q: Tensor<D>, R: Tensor<D>];
+} = operator("qr");
 /** {@link Tensor.inverse} as a function. */
 export const inverse: <D extends DType>(input: Tensor<D>) => Tensor<D> = operator("inverse");
 /** {@link Tensor.pinverse} as a function. */
@@ -213,6 +243,6 @@ export const cov: <D extends DType>(input: Tensor<D>, options?: { correction?: n
 export const corrcoef: <D extends DType>(input: Tensor<D>) => Tensor<D> = operator("corrcoef");
 
 addMethods({
-  matmul, mm, bmm, mv, dot, vdot, inner, outer, addmm, addmv, addr, baddbmm, addbmm, kron, cross, trace, det, logdet,
+  matmul, mm, bmm, mv, dot, vdot, inner, outer, addmm, addmv, addr, baddbmm, addbmm, kron, cross, trace, det, logdet, slogdet, svd, qr,
   inverse, pinverse, cholesky, matrixPower, matrixExp, cov, corrcoef,
 });

@@ -6,8 +6,10 @@
  */
 
 import type { DType } from "../dtype.js";
+import type { RandomOptions } from "../creation.js";
 import type { Generator } from "../generator.js";
-import type { Tensor } from "../tensor.js";
+import { keywordArguments, type OperatorFunction } from "../operators.js";
+import { setRequiresGrad, type Tensor } from "../tensor.js";
 import { addMethods, operator } from "./define.js";
 
 declare module "../tensor.js" {
@@ -66,6 +68,7 @@ declare module "../tensor.js" {
      * @see torch.Tensor.bernoulli
      */
     bernoulli(options?: { generator?: Generator | null }): Tensor<D>;
+    bernoulli(p: number, options?: { generator?: Generator | null }): Tensor<D>;
     /**
      * Indices drawn by the weights in the last dimension: `[n]` gives `[numSamples]`, `[b, n]` gives `[b, numSamples]`.
      * Without replacement no more than there are weights above 0.
@@ -78,6 +81,27 @@ declare module "../tensor.js" {
 
 /** {@link Tensor.bernoulli} as a function. */
 export const bernoulli: <D extends DType>(input: Tensor<D>, options?: { generator?: Generator | null }) => Tensor<D> = operator("bernoulli");
+const drawNormal = operator<OperatorFunction>("normal");
+
+/**
+ * Normally distributed numbers: of the shape of `mean` and `std`, broadcast, where one is a tensor; of a `shape`, float32 by
+ * default, where both are numbers. `torch.normal`
+ *
+ * @throws DgsamError `ERR_ARGUMENT` for a negative `std`, `ERR_SHAPE` where shapes do not broadcast
+ */
+export const normal: {
+  <D extends DType>(mean: Tensor<D>, std?: number | Tensor, options?: { generator?: Generator | null }): Tensor<D>;
+  <D extends DType>(mean: number, std: Tensor<D>, options?: { generator?: Generator | null }): Tensor<D>;
+  <D extends DType = "float32">(mean: number, std: number, shape: readonly number[], options?: RandomOptions<D>): Tensor<D>;
+} = (...args: unknown[]): Tensor<never> => {
+  const { requiresGrad, ...keywords } = (keywordArguments(args) ?? {}) as RandomOptions;
+  if (requiresGrad !== undefined) args[args.length - 1] = keywords;
+  const made = drawNormal(...args) as Tensor<never>;
+  if (requiresGrad !== undefined) setRequiresGrad("normal: requiresGrad", made, requiresGrad);
+  return made;
+};
+/** Poisson-distributed numbers by the rates in `input`, which are at least 0. Floating-point dtypes only. `torch.poisson` */
+export const poisson: <D extends DType>(input: Tensor<D>, options?: { generator?: Generator | null }) => Tensor<D> = operator("poisson");
 /** {@link Tensor.multinomial} as a function. */
 export const multinomial: {
   (input: Tensor, numSamples: number, replacement?: boolean, options?: { generator?: Generator | null }): Tensor<"int64">;

@@ -179,6 +179,18 @@ declare module "../tensor.js" {
     diag(diagonal?: number): Tensor<D>;
     diag(options: { diagonal?: number }): Tensor<D>;
     /**
+     * All elements as a diagonal of a matrix, 0 elsewhere.
+     * @see torch.Tensor.diagflat
+     */
+    diagflat(offset?: number): Tensor<D>;
+    diagflat(options: { offset?: number }): Tensor<D>;
+    /**
+     * Summed over the dimensions that were broadcast from `size`: the opposite of `expand`.
+     * @see torch.Tensor.sum_to_size
+     */
+    sumToSize(size: readonly number[]): Tensor<D>;
+    sumToSize(...size: number[]): Tensor<D>;
+    /**
      * The diagonal of two dimensions (default 0 and 1), as a view; it becomes the last dimension.
      * @see torch.Tensor.diagonal
      */
@@ -284,6 +296,11 @@ export const diag: {
   <D extends DType>(input: Tensor<D>, diagonal?: number): Tensor<D>;
   <D extends DType>(input: Tensor<D>, options: { diagonal?: number }): Tensor<D>;
 } = operator("diag");
+/** {@link Tensor.diagflat} as a function. */
+export const diagflat: {
+  <D extends DType>(input: Tensor<D>, offset?: number): Tensor<D>;
+  <D extends DType>(input: Tensor<D>, options: { offset?: number }): Tensor<D>;
+} = operator("diagflat");
 /** {@link Tensor.diagonal} as a function. */
 export const diagonal: {
   <D extends DType>(input: Tensor<D>, offset?: number, dim1?: number, dim2?: number): Tensor<D>;
@@ -304,5 +321,5 @@ addMethods({
   view: variadic("view"), reshape, viewAs: operator("view_as"), reshapeAs: operator("reshape_as"), permute, transpose, t,
   adjoint, flatten, unflatten, ravel, squeeze, unsqueeze, expand: variadic("expand"), expandAs: operator("expand_as"),
   broadcastTo, repeat: variadic("repeat"), tile, repeatInterleave, movedim, swapaxes, flip, fliplr, flipud, roll, rot90,
-  tril, triu, diag, diagonal, diagEmbed, unfold: operator("unfold"), asStrided,
+  tril, triu, diag, diagflat, sumToSize: variadic("sum_to_size"), diagonal, diagEmbed, unfold: operator("unfold"), asStrided,
 });
