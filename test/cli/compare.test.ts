@@ -1,8 +1,10 @@
 /** The command as a user runs it: the compiled package in a child process. */
-import { spawn, spawnSync } from "node:child_process";
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { runtimeInfo } from "dgsam";
@@ -21,6 +23,13 @@ function run(...args: [Record<string, string>, ...string[]] | string[]) {
   const [env, words] = typeof first === "object" ? [first, rest as string[]] : [{}, args as string[]];
   return spawnSync(process.execPath, [MAIN, ...words], { encoding: "utf8", timeout: 120_000, env: { ...process.env, DGSAM_DEBUG: "", ...env } });
 }
+
+// Loaded before the command: tells when it sets its handlers, and whether LibTorch came earlier.
+const TELL_HANDLERS = `data:text/javascript,${encodeURIComponent(`
+  import { readFileSync, writeSync } from "node:fs";
+  process.on("newListener", (name) => {
+    if (name === "SIGINT") writeSync(3, readFileSync("/proc/self/maps", "utf8").includes("libtorch") ? "LibTorch is loaded" : "nothing is loaded");
+  });`)}`;
 
 interface Results {
   complete: boolean;
@@ -55,12 +64,12 @@ describe("dgsam compare", () => {
   });
 
   /** Starts a long run, sends a signal when `ready` is done, and tells how it ended. */
-  async function interrupt(signal: "SIGINT" | "SIGTERM", out: string, ready: () => Promise<unknown>) {
-    const child = spawn(process.execPath, [MAIN, "compare", ...SMALL, "--algorithms", "ERM,DGSAM", "--steps", "100000", "--out", out], { stdio: ["ignore", "ignore", "pipe"] });
+  async function interrupt(signal: "SIGINT" | "SIGTERM", out: string, ready: (child: ChildProcess) => Promise<unknown>) {
+    const child = spawn(process.execPath, ["--import", TELL_HANDLERS, MAIN, "compare", ...SMALL, "--algorithms", "ERM,DGSAM", "--steps", "100000", "--out", out], { stdio: ["ignore", "ignore", "pipe", "pipe"] });
     let stderr = "";
-    child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+    child.stderr!.setEncoding("utf8").on("data", (text: string) => (stderr += text));
     const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
-    await ready();
+    await ready(child);
     child.kill(signal);
     return { status: await ended, stderr };
   }
@@ -74,10 +83,14 @@ describe("dgsam compare", () => {
     expect(read(out)).toMatchObject({ complete: false, runs: [] });
   });
 
-  // LibTorch is loaded and the data are read in this time. Node itself takes some 40 ms before any handler can be there.
-  test.each([150, 300, 600, 1000])("SIGINT after %i ms, before training: exit status 130, and a valid file", async (milliseconds) => {
+  // LibTorch is loaded and the data are read in this time. Before the handlers are there Node itself starts, and no file can be expected.
+  test.each([0, 100, 300, 600, 1000])("SIGINT %i ms after the handlers are there, before training: exit status 130, and a valid file", async (milliseconds) => {
     const out = path.join(folder, `after-${milliseconds}`);
-    const ended = await interrupt("SIGINT", out, () => sleep(milliseconds));
+    const ended = await interrupt("SIGINT", out, async (child) => {
+      const [told] = (await once(child.stdio[3] as Readable, "data")) as [Buffer];
+      expect(told.toString()).toBe("nothing is loaded");
+      await sleep(milliseconds);
+    });
     expect(ended).toEqual({ status: 130, stderr: interrupted(out) });
     expect(read(out)).toMatchObject({ complete: false, runs: [] });
   });

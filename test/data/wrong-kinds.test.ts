@@ -154,7 +154,7 @@ describe("texts", () => {
     ["no limit of a draw", () => random().uniform(0, "1" as never), /^RandomState\.uniform: high: expected a finite number, got the string "1"$/],
     ["a list that cannot change", () => random().shuffle(Object.freeze([1, 2]) as number[]), /^RandomState\.shuffle\(list\): expected a list that can be changed, got an array of length 2$/],
     ["pixels of no whole image", () => rotateImages(new Uint8Array(5), 2, 10), /^rotateImages: expected a multiple of 2 x 2 pixels, got 5$/],
-  ])("%s", (_title, call, text) => expectError(call, "ERR_ARGUMENT", text));
+  ])("%s", (_title, call, text) => void expectError(call, "ERR_ARGUMENT", text));
 
   test("a state of other kinds of values, which JSON cannot hold, leaves the loader where it is", () => {
     const own = loader();
