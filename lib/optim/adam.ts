@@ -70,15 +70,14 @@ abstract class AdamFamily extends Optimizer<AdamOptions> {
       states.map((state) => state.expAvgSq!),
       group.amsgrad ? states.map((state) => state.maxExpAvgSq!) : [],
       states.map((state) => state.step!),
-      {
-        lr: group.lr,
-        beta1: group.betas[0],
-        beta2: group.betas[1],
-        eps: group.eps,
-        weight_decay: group.weightDecay,
-        maximize: group.maximize,
-        decoupled: this.decoupled,
-      },
+      // By position: keyword arguments are looked up by name in every call.
+      group.lr,
+      group.betas[0],
+      group.betas[1],
+      group.eps,
+      group.weightDecay,
+      group.maximize,
+      this.decoupled,
     );
   }
 }

@@ -113,7 +113,7 @@ export class Climb {
 
   private move(accumulate: boolean, first: boolean): [norm: number, gradients: number | bigint] {
     const sums = accumulate ? this.scratch(this.sums) : NONE;
-    return operators().climb(this.parameters, this.scratch(this.saved), sums, this.rho, { first, adaptive: this.adaptive });
+    return operators().climb(this.parameters, this.scratch(this.saved), sums, this.rho, first, this.adaptive);
   }
 
   /** The first ascent of a step. */
@@ -131,7 +131,7 @@ export class Climb {
 
   /** Adds `grad` to the sum without moving. Returns its norm; throws NonFinite. */
   accumulate(): number {
-    const [norm, gradients] = operators().accumulate(this.parameters, this.scratch(this.sums), { first: !this.summing });
+    const [norm, gradients] = operators().accumulate(this.parameters, this.scratch(this.sums), !this.summing);
     this.note(gradients);
     return finite(norm);
   }

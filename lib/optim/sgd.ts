@@ -60,14 +60,9 @@ export class SGD extends Optimizer<SGDOptions> {
   }
 
   private descend(group: ParamGroup<SGDOptions>, parameters: Tensor[], first: boolean): void {
-    sgd()(parameters, group.momentum === 0 ? [] : parameters.map((parameter) => this.state.get(parameter)!.momentumBuffer!), {
-      lr: group.lr,
-      momentum: group.momentum,
-      dampening: group.dampening,
-      weight_decay: group.weightDecay,
-      nesterov: group.nesterov,
-      maximize: group.maximize,
-      first,
-    });
+    const { lr, momentum, dampening, weightDecay, nesterov, maximize } = group;
+    const buffers = momentum === 0 ? [] : parameters.map((parameter) => this.state.get(parameter)!.momentumBuffer!);
+    // By position: keyword arguments are looked up by name in every call.
+    sgd()(parameters, buffers, lr, momentum, dampening, weightDecay, nesterov, maximize, first);
   }
 }

@@ -61,8 +61,9 @@ function flag(name: string, value: unknown, fallback: boolean): boolean {
   return value;
 }
 
+/** A list of the caller's is copied: reading it may run the caller's code, which must be over when the frame is written. */
 function asList<T>(value: T | readonly T[]): readonly T[] {
-  return Array.isArray(value) ? (value as readonly T[]) : [value as T];
+  return Array.isArray(value) ? [...(value as readonly T[])] : [value as T];
 }
 
 const BACKWARD_OPTIONS = ["gradient", "retainGraph", "createGraph", "inputs"] as const;

@@ -101,6 +101,11 @@ function writeList(at: number, type: ValueType, value: unknown): number {
       frame[at++] = each.handle;
       continue;
     }
+    if (element.kind === Kind.Float && typeof each === "number") {
+      frame[at++] = Tag.Double;
+      frame[at++] = each;
+      continue;
+    }
     // Only a list that admits missing tensors admits numbers for tensors, as in PyTorch.
     if (element.kind === Kind.Tensor && !element.optional) return MISFIT;
     at = write(at, element, each);

@@ -7318,22 +7318,25 @@ export interface AtenOperators extends AtenOverloads {
 
 /** The operators of native/ops: each overload by its name; the unnamed one is `"NAME.default"`. */
 export interface DgsamOverloads {
-  "accumulate_.default"(params: Tensors, sums: Tensors, keywords: { first: boolean }): [number, Int];
+  "accumulate_.default"(params: Tensors, sums: Tensors, first: boolean): [number, Int];
   "accumulate_.default"(params: Tensors, keywords: { sums: Tensors; first: boolean }): [number, Int];
-  "adam_.default"(params: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, max_exp_avg_sqs: Tensors, steps: Tensors, keywords: { lr: Float; beta1: Float; beta2: Float; eps: Float; weight_decay: Float; maximize: boolean; decoupled: boolean }): void;
-  "adam_.default"(params: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, keywords: { max_exp_avg_sqs: Tensors; steps: Tensors; lr: Float; beta1: Float; beta2: Float; eps: Float; weight_decay: Float; maximize: boolean; decoupled: boolean }): void;
-  "adam_.default"(params: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, max_exp_avg_sqs: Tensors, keywords: { steps: Tensors; lr: Float; beta1: Float; beta2: Float; eps: Float; weight_decay: Float; maximize: boolean; decoupled: boolean }): void;
-  "climb_.default"(params: Tensors, saved: Tensors, sums: Tensors, rho: Floats, keywords: { first: boolean; adaptive?: boolean | undefined }): [number, Int];
-  "climb_.default"(params: Tensors, saved: Tensors, keywords: { sums: Tensors; rho: Floats; first: boolean; adaptive?: boolean | undefined }): [number, Int];
+  "accumulate_.default"(params: Tensors, sums: Tensors, keywords: { first: boolean }): [number, Int];
+  "adam_.default"(params: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, max_exp_avg_sqs: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, maximize: boolean, decoupled: boolean): void;
+  "adam_.default"(params: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, max_exp_avg_sqs: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, keywords: { maximize: boolean; decoupled: boolean }): void;
+  "adam_.default"(params: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, max_exp_avg_sqs: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, maximize: boolean, keywords: { decoupled: boolean }): void;
+  "climb_.default"(params: Tensors, saved: Tensors, sums: Tensors, rho: Floats, first: boolean, adaptive?: boolean): [number, Int];
   "climb_.default"(params: Tensors, saved: Tensors, sums: Tensors, keywords: { rho: Floats; first: boolean; adaptive?: boolean | undefined }): [number, Int];
+  "climb_.default"(params: Tensors, saved: Tensors, sums: Tensors, rho: Floats, keywords: { first: boolean; adaptive?: boolean | undefined }): [number, Int];
+  "climb_.default"(params: Tensors, saved: Tensors, sums: Tensors, rho: Floats, first: boolean, keywords: { adaptive?: boolean | undefined }): [number, Int];
   "gather_.default"(params: Tensors, saved: Tensors, sums: Tensors, scale: Float): [number, number, Int];
   "gather_.default"(params: Tensors, saved: Tensors, keywords: { sums: Tensors; scale: Float }): [number, number, Int];
   "gather_.default"(params: Tensors, saved: Tensors, sums: Tensors, keywords: { scale: Float }): [number, number, Int];
   "global_norm.default"(tensors: readonly (TensorLike | null)[]): Tensor;
   "restore_.default"(params: Tensors, saved: Tensors): void;
   "restore_.default"(params: Tensors, keywords: { saved: Tensors }): void;
-  "sgd_.default"(params: Tensors, momentum_buffers: Tensors, keywords: { lr: Float; momentum: Float; dampening: Float; weight_decay: Float; nesterov: boolean; maximize: boolean; first: boolean }): void;
-  "sgd_.default"(params: Tensors, keywords: { momentum_buffers: Tensors; lr: Float; momentum: Float; dampening: Float; weight_decay: Float; nesterov: boolean; maximize: boolean; first: boolean }): void;
+  "sgd_.default"(params: Tensors, momentum_buffers: Tensors, lr: Float, momentum: Float, dampening: Float, weight_decay: Float, nesterov: boolean, maximize: boolean, first: boolean): void;
+  "sgd_.default"(params: Tensors, momentum_buffers: Tensors, lr: Float, momentum: Float, dampening: Float, weight_decay: Float, nesterov: boolean, keywords: { maximize: boolean; first: boolean }): void;
+  "sgd_.default"(params: Tensors, momentum_buffers: Tensors, lr: Float, momentum: Float, dampening: Float, weight_decay: Float, nesterov: boolean, maximize: boolean, keywords: { first: boolean }): void;
 }
 
 /** The operators of native/ops: by name, with the signatures of all overloads, and each overload by its own. */

@@ -10,6 +10,7 @@ import { explainMisfit } from "./explain.js";
 import { callFrame } from "./frame-memory.js";
 import { isComplexValue, MISFIT, readResults, write } from "./frame.js";
 import type { AtenOperators, DgsamOperators } from "./operators.generated.js";
+import { Complex } from "./scalars.js";
 import { Kind, type OperatorSchema } from "./schema.js";
 import { Tag } from "./tags.js";
 import { Tensor } from "./tensor.js";
@@ -49,6 +50,29 @@ export function cutUndefined(args: unknown[], keywords?: Record<string, unknown>
   const before = end;
   while (end > 0 && args[end - 1] === undefined) end--;
   if (end < before) args.splice(end, before - end);
+}
+
+/**
+ * A copy of a list or of a complex number, other values as they are. Reading a list or an object of the caller's may run
+ * the caller's code, a getter's or a Proxy's, and that may call an operator, whose values lie in the same frame. So all of
+ * that is read before the first value of a call is written.
+ */
+function settled(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || value instanceof Tensor) return value;
+  if (Array.isArray(value)) {
+    const copy = new Array<unknown>(value.length);
+    for (let i = 0; i < copy.length; i++) {
+      const element: unknown = value[i];
+      // No schema has lists of lists.
+      copy[i] = Array.isArray(element) ? element : settled(element);
+    }
+    return copy;
+  }
+  return !(value instanceof Complex) && isComplexValue(value) ? new Complex(value.re, value.im) : value;
+}
+
+function settledKeywords(keywords: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(keywords).map(([name, value]) => [name, settled(value)]));
 }
 
 /** Writes the call into the frame; false when the arguments do not fit this overload. */
@@ -130,8 +154,12 @@ function makeFunction(overloads: readonly Overload[], numbersAsTensors: boolean)
       if (args.length === 2 && binary !== undefined && second instanceof Tensor) return runOnTensors(binary, first, second, args);
     }
     if (args[args.length - 1] === undefined) cutUndefined(args);
-    const keywords = keywordArguments(args);
-    if (keywords !== undefined) cutUndefined(args, keywords);
+    let keywords = keywordArguments(args);
+    if (keywords !== undefined) {
+      cutUndefined(args, keywords);
+      keywords = settledKeywords(keywords);
+    }
+    for (let i = keywords === undefined ? args.length : args.length - 1; i-- > 0; ) args[i] = settled(args[i]);
     for (const overload of overloads) if (encode(overload, args, keywords, numbersAsTensors)) return run(overload, args, keywords);
     if (!numbersAsTensors)
       for (const overload of overloads) if (encode(overload, args, keywords, true)) return run(overload, args, keywords);

@@ -10,16 +10,16 @@ namespace {
 TORCH_LIBRARY(dgsam, m) {
   m.def("global_norm(Tensor?[] tensors) -> Tensor");
   m.def(
-      "climb_(Tensor(a!)[] params, Tensor(b!)[] saved, Tensor(c!)[] sums, float[] rho, *, bool first, bool adaptive=False) "
+      "climb_(Tensor(a!)[] params, Tensor(b!)[] saved, Tensor(c!)[] sums, float[] rho, bool first, bool adaptive=False) "
       "-> (float norm, int gradients)");
-  m.def("accumulate_(Tensor[] params, Tensor(a!)[] sums, *, bool first) -> (float norm, int gradients)");
+  m.def("accumulate_(Tensor[] params, Tensor(a!)[] sums, bool first) -> (float norm, int gradients)");
   m.def("gather_(Tensor(a!)[] params, Tensor[] saved, Tensor[] sums, float scale) -> (float norm, float gathered_norm, int gradients)");
   m.def("restore_(Tensor(a!)[] params, Tensor[] saved) -> ()");
   m.def(
-      "sgd_(Tensor(a!)[] params, Tensor(b!)[] momentum_buffers, *, float lr, float momentum, float dampening, float weight_decay, "
+      "sgd_(Tensor(a!)[] params, Tensor(b!)[] momentum_buffers, float lr, float momentum, float dampening, float weight_decay, "
       "bool nesterov, bool maximize, bool first) -> ()");
   m.def(
-      "adam_(Tensor(a!)[] params, Tensor(b!)[] exp_avgs, Tensor(c!)[] exp_avg_sqs, Tensor(d!)[] max_exp_avg_sqs, Tensor(e!)[] steps, *, "
+      "adam_(Tensor(a!)[] params, Tensor(b!)[] exp_avgs, Tensor(c!)[] exp_avg_sqs, Tensor(d!)[] max_exp_avg_sqs, Tensor(e!)[] steps, "
       "float lr, float beta1, float beta2, float eps, float weight_decay, bool maximize, bool decoupled) -> ()");
 }
 
