@@ -1,5 +1,5 @@
 /** What all commands share: help, misspellings, and that none is loaded but the one that is asked for. */
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -41,6 +41,15 @@ test.each([["doctor"], ["compare", "--help"]])("output that cannot be written is
   closeSync(full);
   expect(stderr).toBe("dgsam: cannot write to standard output: ENOSPC: no space left on device, write\n");
   expect(status).toBe(1);
+});
+
+test("a reader of standard output that leaves early is no news", async () => {
+  const child = spawn(process.execPath, [path.join(CLONE, "dist/cli/main.js"), "doctor"], { stdio: ["ignore", "pipe", "pipe"] });
+  child.stdout.destroy();
+  let stderr = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+  expect(await new Promise((resolve) => child.on("close", resolve))).toBe(1);
+  expect(stderr).toBe("");
 });
 
 test("--version is the package's", () => expect(run(CLONE, "--version").stdout).toBe("0.1.0\n"));
