@@ -94,7 +94,7 @@ function packIntegers(flat: readonly Element[], dtype: DType, [min, max]: readon
     // Number(max) is max + 1 for the 64-bit dtypes, and a double above it would not fit.
     const fits = typeof value === "bigint" ? value >= lowest && value <= max
       : typeof value === "boolean" || (Number.isInteger(value) ? value >= lowestNumber : value >= minNumber) && (wide ? value < highestNumber : value <= highestNumber);
-    if (!fits) throw argumentError(`tensor(data): element ${i}`, `a number from ${min} to ${max} for dtype ${dtype}`, value);
+    if (!fits) throw argumentError(`tensor(data): element ${i}`, `an integer from ${min} to ${max} for dtype ${dtype}`, value);
     if (wide) (out as BigInt64Array)[i] = typeof value === "number" ? BigInt(Math.trunc(value)) : BigInt(value);
     else (out as Int32Array)[i] = Number(value);
   });

@@ -110,7 +110,7 @@ describe.skipIf(!hasTorch)("as PyTorch", { timeout: 60_000 }, () => {
       try {
         return encode(tensor([value], { dtype }));
       } catch (error) {
-        expect([(error as DgsamError).code, (error as Error).message]).toEqual(["ERR_ARGUMENT", expect.stringMatching(`^tensor\\(data\\): element 0: expected a number from .* for dtype ${dtype}, got `)]);
+        expect([(error as DgsamError).code, (error as Error).message]).toEqual(["ERR_ARGUMENT", expect.stringMatching(`^tensor\\(data\\): element 0: expected an integer from .* for dtype ${dtype}, got `)]);
         return { error: "RuntimeError" };
       }
     });
@@ -125,7 +125,7 @@ describe.skipIf(!hasTorch)("as PyTorch", { timeout: 60_000 }, () => {
 
 test("uint64 takes numbers from 0 to 2^64-1", inScope(() => {
   expect(tensor([2n ** 64n - 1n, 1.5, true, 2 ** 63], { dtype: "uint64" }).toArray()).toEqual([2n ** 64n - 1n, 1, 1, 2n ** 63n]);
-  for (const value of [-1, 2 ** 64, 2n ** 64n, NaN]) expectError(() => tensor([value], { dtype: "uint64" }), "ERR_ARGUMENT", /expected a number from 0 to 18446744073709551615 for dtype uint64, got /);
+  for (const value of [-1, 2 ** 64, 2n ** 64n, NaN]) expectError(() => tensor([value], { dtype: "uint64" }), "ERR_ARGUMENT", /expected an integer from 0 to 18446744073709551615 for dtype uint64, got /);
   expectError(() => tensor([2 ** 63], { dtype: "int64" }), "ERR_ARGUMENT", /for dtype int64, got the number 9223372036854776000/);
 }));
 
