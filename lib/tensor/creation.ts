@@ -203,39 +203,39 @@ function drawLike<D extends DType>(name: string, [plain, seeded]: Draws, args: u
 }
 
 /** Zeros of another tensor's shape, dtype and device. */
-export function zerosLike<D extends DType>(model: Tensor<D>, options?: LikeOptions<D>): Tensor<D> {
+export function zerosLike<D extends DType, E extends DType = D>(model: Tensor<D>, options?: LikeOptions<E>): Tensor<E> {
   return like("zerosLike", ops.aten["zeros_like.default"], [model], options);
 }
 
 /** Ones of another tensor's shape, dtype and device. */
-export function onesLike<D extends DType>(model: Tensor<D>, options?: LikeOptions<D>): Tensor<D> {
+export function onesLike<D extends DType, E extends DType = D>(model: Tensor<D>, options?: LikeOptions<E>): Tensor<E> {
   return like("onesLike", ops.aten["ones_like.default"], [model], options);
 }
 
 /** `value` in another tensor's shape, dtype and device. */
-export function fullLike<D extends DType>(model: Tensor<D>, value: ScalarLike, options?: LikeOptions<D>): Tensor<D> {
+export function fullLike<D extends DType, E extends DType = D>(model: Tensor<D>, value: ScalarLike, options?: LikeOptions<E>): Tensor<E> {
   return like("fullLike", ops.aten["full_like.default"], [model, value], options);
 }
 
 /** Unwritten memory of another tensor's shape, dtype and device. */
-export function emptyLike<D extends DType>(model: Tensor<D>, options?: LikeOptions<D>): Tensor<D> {
+export function emptyLike<D extends DType, E extends DType = D>(model: Tensor<D>, options?: LikeOptions<E>): Tensor<E> {
   return like("emptyLike", ops.aten["empty_like.default"], [model], options);
 }
 
 /** Uniform in [0, 1), in another tensor's shape, dtype and device. */
-export function randLike<D extends DType>(model: Tensor<D>, options?: RandomLikeOptions<D>): Tensor<D> {
+export function randLike<D extends DType, E extends DType = D>(model: Tensor<D>, options?: RandomLikeOptions<E>): Tensor<E> {
   return drawLike("randLike", [ops.aten["rand_like.default"], ops.aten["rand_like.generator"]], [model], options);
 }
 
 /** Standard normal, in another tensor's shape, dtype and device. */
-export function randnLike<D extends DType>(model: Tensor<D>, options?: RandomLikeOptions<D>): Tensor<D> {
+export function randnLike<D extends DType, E extends DType = D>(model: Tensor<D>, options?: RandomLikeOptions<E>): Tensor<E> {
   return drawLike("randnLike", [ops.aten["randn_like.default"], ops.aten["randn_like.generator"]], [model], options);
 }
 
 /** Integers from `low` (default 0) to below `high`, in another tensor's shape, dtype and device. */
-export function randintLike<D extends DType>(model: Tensor<D>, high: number, options?: RandomLikeOptions<D>): Tensor<D>;
-export function randintLike<D extends DType>(model: Tensor<D>, low: number, high: number, options?: RandomLikeOptions<D>): Tensor<D>;
-export function randintLike<D extends DType>(model: Tensor<D>, first: number, second?: number | RandomLikeOptions<D>, third?: RandomLikeOptions<D>): Tensor<D> {
+export function randintLike<D extends DType, E extends DType = D>(model: Tensor<D>, high: number, options?: RandomLikeOptions<E>): Tensor<E>;
+export function randintLike<D extends DType, E extends DType = D>(model: Tensor<D>, low: number, high: number, options?: RandomLikeOptions<E>): Tensor<E>;
+export function randintLike<D extends DType, E extends DType = D>(model: Tensor<D>, first: number, second?: number | RandomLikeOptions<E>, third?: RandomLikeOptions<E>): Tensor<E> {
   const [low, high, options] = typeof second === "number" ? [first, second, third] : [0, first, second ?? third];
   return drawLike("randintLike", [ops.aten["randint_like.low_dtype"], ops.aten["randint_like.low_generator_dtype"]], [model, low, high], options);
 }

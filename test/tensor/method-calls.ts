@@ -103,7 +103,7 @@ export const METHOD_CALLS: readonly MethodCall[] = [
   ["$i", "unique", { dim: 1 }],
   ["$a", "cumsum", { dim: 0 }], ["$a", "diff", { n: 1, dim: 0 }],
   // shape
-  ["$a", "roll", { shifts: 1, dims: 0 }], ["$a", "tril", { diagonal: 1 }], ["$a", "rot90", { k: 3 }], ["$row", "diag", { diagonal: 1 }],
+  ["$a", "roll", { shifts: 1, dims: 0 }], ["$a", "repeatInterleave", { repeats: 2, dim: 1 }], ["$a", "tril", { diagonal: 1 }], ["$a", "rot90", { k: 3 }], ["$row", "diag", { diagonal: 1 }],
   ["$cube", "movedim", { source: 0, destination: 2 }], ["$a", "unsqueeze", { dim: 1 }],
   ["$cube", "view", [6, 4]], ["$cube", "view", [-1]], ["$a", "view", "int32"], ["$cube", "reshape", [4, -1]], ["$cube", "viewAs", "$cube"],
   ["$a", "reshapeAs", "$wide"], ["$cube", "permute", [2, 0, 1]], ["$cube", "transpose", 0, 2], ["$a", "t"], ["$z", "adjoint"],

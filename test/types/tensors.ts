@@ -21,6 +21,7 @@ expectTypeOf(randint(5, [2])).toEqualTypeOf<Tensor<"int64">>();
 expectTypeOf(tensor([1, 2], { dtype: "bfloat16" })).toEqualTypeOf<Tensor<"bfloat16">>();
 expectTypeOf(fromBytes(new Uint8Array(4))).toEqualTypeOf<Tensor<"uint8">>();
 expectTypeOf(zerosLike(f64)).toEqualTypeOf<Tensor<"float64">>();
+expectTypeOf(zerosLike(f64, { dtype: "int8" })).toEqualTypeOf<Tensor<"int8">>();
 
 // So do the data: numbers, bigints, booleans, complex numbers, typed arrays, nested or not.
 expectTypeOf(tensor(1)).toEqualTypeOf<Tensor<"float32">>();
@@ -166,6 +167,8 @@ expectTypeOf(f32.chunk(2, { dim: 1 })).toEqualTypeOf<Tensor<"float32">[]>();
 expectTypeOf(f32.isclose(f32, { rtol: 1 })).toEqualTypeOf<Tensor<"bool">>();
 expectTypeOf(f32.allclose(f32, { rtol: 1, atol: 1 })).toEqualTypeOf<boolean>();
 expectTypeOf(f32.roll({ shifts: 1, dims: 0 })).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(f32.repeatInterleave({ repeats: 2, dim: 1 })).toEqualTypeOf<Tensor<"float32">>();
+expectTypeOf(f32.clamp({ min: 0 })).toEqualTypeOf<Tensor<"float32">>();
 expectTypeOf(f32.diff({ n: 1 })).toEqualTypeOf<Tensor<"float32">>();
 expectTypeOf(f32.norm({ p: 1 })).toEqualTypeOf<Tensor<"float32">>();
 expectTypeOf(z.norm("fro", [0, 1])).toEqualTypeOf<Tensor<"float32">>();

@@ -81,6 +81,7 @@ declare module "../tensor.js" {
      */
     clip(min?: NumberLike | null, max?: NumberLike | null): Tensor<WithNumber<D>>;
     clip(min?: TensorLike | null, max?: TensorLike | null): Tensor;
+    clip(options: { min?: NumberLike | null; max?: NumberLike | null }): Tensor<WithNumber<D>>;
     clip(options: { min?: TensorLike | null; max?: TensorLike | null }): Tensor;
     /**
      * As {@link Tensor.movedim}.
@@ -141,6 +142,7 @@ export const notEqual: (input: Tensor, other: TensorLike) => Tensor<"bool"> = op
 export const clip: {
   <D extends DType>(input: Tensor<D>, min?: NumberLike | null, max?: NumberLike | null): Tensor<WithNumber<D>>;
   (input: Tensor, min?: TensorLike | null, max?: TensorLike | null): Tensor;
+  <D extends DType>(input: Tensor<D>, options: { min?: NumberLike | null; max?: NumberLike | null }): Tensor<WithNumber<D>>;
   (input: Tensor, options: { min?: TensorLike | null; max?: TensorLike | null }): Tensor;
 } = operator("clip");
 /** {@link Tensor.moveaxis} as a function. */

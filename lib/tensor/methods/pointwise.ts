@@ -238,6 +238,7 @@ declare module "../tensor.js" {
      */
     clamp(min?: NumberLike | null, max?: NumberLike | null): Tensor<WithNumber<D>>;
     clamp(min?: TensorLike | null, max?: TensorLike | null): Tensor;
+    clamp(options: { min?: NumberLike | null; max?: NumberLike | null }): Tensor<WithNumber<D>>;
     clamp(options: { min?: TensorLike | null; max?: TensorLike | null }): Tensor;
     /**
      * `nan` (default 0) in place of NaN, `posinf` and `neginf` (default the dtype's largest and smallest) in place of
@@ -364,6 +365,7 @@ export const logit: {
 export const clamp: {
   <D extends DType>(input: Tensor<D>, min?: NumberLike | null, max?: NumberLike | null): Tensor<WithNumber<D>>;
   (input: Tensor, min?: TensorLike | null, max?: TensorLike | null): Tensor;
+  <D extends DType>(input: Tensor<D>, options: { min?: NumberLike | null; max?: NumberLike | null }): Tensor<WithNumber<D>>;
   (input: Tensor, options: { min?: TensorLike | null; max?: TensorLike | null }): Tensor;
 } = operator("clamp");
 /** {@link Tensor.nanToNum} as a function. */

@@ -120,6 +120,7 @@ declare module "../tensor.js" {
      */
     repeatInterleave(repeats: number | Tensor, dim?: number | null, options?: { outputSize?: number }): Tensor<D>;
     repeatInterleave(repeats: number | Tensor, options: { dim?: number | null; outputSize?: number }): Tensor<D>;
+    repeatInterleave(options: { repeats: number | Tensor; dim?: number | null; outputSize?: number }): Tensor<D>;
     /**
      * Dimensions moved to other places, as a view; the others keep their order.
      * @see torch.Tensor.movedim
@@ -256,6 +257,7 @@ export const tile: <D extends DType>(self: Tensor<D>, dims: readonly number[]) =
 export const repeatInterleave: {
   <D extends DType>(input: Tensor<D>, repeats: number | Tensor, dim?: number | null, options?: { outputSize?: number }): Tensor<D>;
   <D extends DType>(input: Tensor<D>, repeats: number | Tensor, options: { dim?: number | null; outputSize?: number }): Tensor<D>;
+  <D extends DType>(input: Tensor<D>, options: { repeats: number | Tensor; dim?: number | null; outputSize?: number }): Tensor<D>;
 } = operator("repeat_interleave");
 /** {@link Tensor.movedim} as a function. */
 export const movedim: {
