@@ -1,24 +1,22 @@
 /** Builds the addon: finds or fetches LibTorch, runs cmake-js, and notes beside the addon what it was built against. */
 
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { InstallError } from "./errors.mjs";
+import { AGAIN, InstallError } from "./errors.mjs";
 import { fetchLibTorch } from "./fetch.mjs";
 import { LIBTORCH_VARIABLES, findLibTorch } from "./find.mjs";
 import { inspectLibTorch } from "./inspect.mjs";
 import { withLock } from "./lock.mjs";
 import { assertSupportedNode, assertSupportedPlatform, findNvidiaDriver, wantedVariant } from "./platform.mjs";
-import { readRecord, RELEASE, ROOT, writeRecord } from "./record.mjs";
+import { buildDamage, IS_CLONE, readRecord, removeBuild, ROOT, writeRecord } from "./record.mjs";
 import { run, which } from "./run.mjs";
 import { hashInputs, isStamped, stamp } from "./stamp.mjs";
 
-const OUTPUTS = ["dgsam.node", process.platform === "darwin" ? "libdgsam_ops.dylib" : "libdgsam_ops.so"].map((name) => path.join(RELEASE, name));
 // Not build/ itself: node-gyp writes its own Makefile there while binding.gyp runs this build.
 const WORK = path.join(ROOT, "build", "cmake");
-const AGAIN = "Then run the install again: npm rebuild dgsam (in a clone: npm run setup)";
 /** What the compiler needs at most for one file, with LibTorch's headers; measured, rounded up. */
 const BYTES_PER_JOB = 1e9;
 
@@ -34,19 +32,35 @@ export async function buildAddon({ log = (line) => console.error(line), env = pr
   assertSupportedNode();
   assertSupportedPlatform();
   return withLock(path.join(ROOT, "build"), async () => {
+    const modules = findModules();
     const before = readRecord();
     const { libtorch, tried } = (keep ? stillThere(before, env) : null) ?? (await searchOrFetch(env, log));
-    const require = createRequire(import.meta.url);
-    const facts = [libtorch.root, libtorch.version, process.arch, require("node-addon-api/package.json").version];
+    const facts = [libtorch.root, libtorch.version, process.arch, modules.nodeAddonApi];
     const hash = hashInputs(ROOT, ["native", "CMakeLists.txt"], facts);
-    if (before?.hash === hash && OUTPUTS.every((file) => existsSync(file))) return before;
+    if (before?.hash === hash) {
+      const damage = buildDamage(before, { content: true });
+      if (damage === null) return before;
+      log(`The addon is damaged: ${damage}`);
+    }
     log(`Building the addon against LibTorch ${libtorch.version} in ${libtorch.root} (this takes minutes)`);
-    await compile(libtorch, require.resolve("cmake-js/bin/cmake-js"), env);
+    removeBuild();
+    await compile(libtorch, modules.cmakeJs, env);
     const compiler = readFileSync(path.join(WORK, "compiler.txt"), "utf8");
-    const record = { libtorch, tried, compiler, node: process.version, hash };
-    writeRecord(record);
+    const record = writeRecord({ libtorch, tried, compiler, node: process.version, hash });
+    // Hundreds of megabytes, which only a clone builds from again.
+    if (!IS_CLONE) rmSync(WORK, { recursive: true, force: true });
     return record;
   }, { onWait: () => log("Another build of this package is at work: waiting for it") });
+}
+
+/** The npm packages that a build needs. */
+function findModules() {
+  const require = createRequire(import.meta.url);
+  try {
+    return { cmakeJs: require.resolve("cmake-js/bin/cmake-js"), nodeAddonApi: require("node-addon-api/package.json").version };
+  } catch (error) {
+    throw new InstallError("ERR_ADDON", "cmake-js and node-addon-api, which build the addon, are not installed.", { remedies: [IS_CLONE ? "npm run setup" : "npm install"], cause: error });
+  }
 }
 
 /**
@@ -133,7 +147,16 @@ async function runCmakeJs(cmakeJs, args) {
   throw new InstallError("ERR_ADDON", `The addon could not be built (cmake-js ${args[0]}):\n${output}`, { remedies: [...remedies, AGAIN] });
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+/** Whether Node was started with this file, under whatever path. */
+function isMain() {
+  try {
+    return realpathSync(process.argv[1] ?? "") === realpathSync(fileURLToPath(import.meta.url));
+  } catch {
+    return false;
+  }
+}
+
+if (isMain()) {
   try {
     await buildAddon();
   } catch (error) {

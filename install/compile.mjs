@@ -4,7 +4,7 @@ import { existsSync, readdirSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
 import { InstallError } from "./errors.mjs";
-import { ROOT } from "./record.mjs";
+import { IS_CLONE, ROOT } from "./record.mjs";
 import { run } from "./run.mjs";
 import { hashInputs, isStamped, stamp } from "./stamp.mjs";
 
@@ -13,7 +13,7 @@ const DIST = path.join(ROOT, "dist");
 
 /** @param {(line: string) => void} log */
 export async function compileTypeScript(log) {
-  if (!existsSync(LIB)) return;
+  if (!IS_CLONE) return;
   const file = path.join(DIST, ".compiled");
   const hash = hashInputs(ROOT, ["lib", "tsconfig.json", "package-lock.json"]);
   if (isStamped(file, hash)) return;

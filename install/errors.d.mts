@@ -1,5 +1,7 @@
 import type { Attempt } from "./find.mjs";
 
+export const AGAIN: string;
+
 export class InstallError extends Error {
   readonly code: "ERR_PLATFORM" | "ERR_LIBTORCH" | "ERR_ADDON";
   readonly tried: Attempt[];

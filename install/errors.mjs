@@ -1,5 +1,8 @@
 /** The error of the install scripts, and how its text is laid out: what failed, what was tried, what to do. */
 
+/** The last remedy. It was npm or a person that ran us: what to type is what was typed before. */
+export const AGAIN = "Then run the same command again.";
+
 /**
  * @typedef {"ERR_PLATFORM" | "ERR_LIBTORCH" | "ERR_ADDON"} InstallErrorCode codes of DgsamError that installing can raise
  */

@@ -9,7 +9,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { archive as officialArchive } from "./archives.mjs";
 import { assertRoom, cachedLibTorch, diskFull, hasNoRoom, isDiskFull, makeFolder, writeRecord } from "./cache.mjs";
-import { InstallError } from "./errors.mjs";
+import { AGAIN, InstallError } from "./errors.mjs";
 import { inspectLibTorch } from "./inspect.mjs";
 import { withLock } from "./lock.mjs";
 import { PINNED_LIBTORCH, currentHost } from "./platform.mjs";
@@ -66,7 +66,7 @@ export async function fetchLibTorch({ variant, tried, log, env = process.env, ho
         "or unpack a LibTorch of https://pytorch.org and name its folder: export DGSAM_LIBTORCH=/path/to/libtorch",
         "Where only a mirror can be reached, tell pip: python3 -m pip config set global.index-url URL",
         ...(variant === "cpu" ? [] : ["To do without the GPU: export DGSAM_LIBTORCH_VARIANT=cpu"]),
-        "Then run the install again: npm rebuild dgsam (in a clone: npm run setup)",
+        AGAIN,
       ],
     });
   }, { onWait });

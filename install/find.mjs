@@ -4,6 +4,7 @@
  */
 
 import { existsSync } from "node:fs";
+import path from "node:path";
 import { cachedLibTorch } from "./cache.mjs";
 import { InstallError } from "./errors.mjs";
 import { inspectLibTorch } from "./inspect.mjs";
@@ -44,7 +45,8 @@ function fromEnvironment(env, tried) {
     tried.push({ place: LIBTORCH_VARIABLES.join(", "), outcome: "not set", detail: "" });
     return null;
   }
-  const folder = /** @type {string} */ (env[variable]);
+  // npm runs scripts in the package's folder: what a person names is relative to where npm was called.
+  const folder = path.resolve(env["INIT_CWD"] || process.cwd(), /** @type {string} */ (env[variable]));
   const found = inspectPlace(variable, folder, tried);
   if (found !== null) return found;
   const reason = existsSync(folder) ? tried.at(-1)?.detail : `${folder}: no such folder`;

@@ -10,11 +10,19 @@ export interface BuildRecord {
   node: string;
   /** Of the native sources and the LibTorch. */
   hash: string;
+  /** The files of the build, by name. */
+  outputs: Record<string, { size: number; sha256: string }>;
 }
 
 /** The package's folder, and the folder of the addon. */
 export const ROOT: string;
 export const RELEASE: string;
-/** Null when the addon was never built. */
+export const IS_CLONE: boolean;
+/** The command that builds the addon whatever npm's settings. */
+export const BUILD_COMMAND: string;
+/** Null when the addon was never built to the end, and when the record is not readable. */
 export function readRecord(): BuildRecord | null;
-export function writeRecord(record: BuildRecord): void;
+export function writeRecord(build: Omit<BuildRecord, "outputs">): BuildRecord;
+export function removeBuild(): void;
+/** What has happened to the files of a build since, null when nothing has: by their sizes, with `content` by all of them. */
+export function buildDamage(record: BuildRecord, options?: { content?: boolean }): string | null;

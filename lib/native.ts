@@ -1,11 +1,9 @@
 /** Loads the addon. Nothing else in the package touches the native binary. */
 
-import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
-import { fileURLToPath } from "node:url";
 import { inspectLibTorch } from "../install/inspect.mjs";
 import { assertSupportedNode, assertSupportedPlatform } from "../install/platform.mjs";
-import { readRecord } from "../install/record.mjs";
+import { BUILD_COMMAND, buildDamage, IS_CLONE, readRecord, ROOT } from "../install/record.mjs";
 import { DgsamError } from "./errors.js";
 import { nativeError } from "./native-errors.js";
 import { nativeWarning } from "./warnings.js";
@@ -94,12 +92,10 @@ export interface Native {
   setDeterministic(enabled: boolean): void;
 }
 
-const packageRoot = fileURLToPath(new URL("..", import.meta.url));
-
-// In a clone the set-up does everything; an installed package can run its install script again.
-const REMEDY = existsSync(new URL("../lib", import.meta.url))
-  ? "run: npm run setup. What was looked for is shown by: npm run dgsam -- doctor"
-  : "npm may have blocked the install script; run: npm rebuild dgsam --foreground-scripts (with npm 11 and newer, allow it first: npm approve-scripts dgsam). What was looked for is shown by: npx dgsam doctor";
+// In a clone `npx` would run the install script first.
+const REMEDY = IS_CLONE
+  ? `run: ${BUILD_COMMAND}. What was looked for is shown by: npm run dgsam -- doctor`
+  : `run: ${BUILD_COMMAND}. npm may have blocked the install script (npm 11 and newer lets it run after: npm approve-scripts dgsam). What was looked for is shown by: npx dgsam doctor`;
 
 function addonError(code: "ERR_ADDON" | "ERR_LIBTORCH", message: string, cause?: unknown): DgsamError {
   return new DgsamError(code, `${message}; ${REMEDY}`, cause === undefined ? undefined : { cause });
@@ -131,6 +127,9 @@ function checkBuild(): void {
   }
   if (present.version !== version || present.abi !== abi)
     throw addonError("ERR_LIBTORCH", `the addon was built against LibTorch ${version} (${abi}), but ${root} now holds ${present.version} (${present.abi})`);
+  // A file that was cut off would end the process.
+  const damage = buildDamage(record);
+  if (damage !== null) throw addonError("ERR_ADDON", `the native addon is damaged: ${damage}`);
 }
 
 function load(): Native {
@@ -139,7 +138,7 @@ function load(): Native {
   const nodeGypBuild = require("node-gyp-build") as (directory: string) => Addon;
   let addon: Addon;
   try {
-    addon = nodeGypBuild(packageRoot);
+    addon = nodeGypBuild(ROOT);
   } catch (error) {
     throw addonError("ERR_ADDON", `the native addon does not load: ${(error as Error).message}`, error);
   }

@@ -11,7 +11,7 @@ describe("the command", () => {
     const folder = copyPackage();
     const json = doctor(folder, ["--json"]);
     expect(json.status).toBe(1);
-    expect(JSON.parse(json.stdout)).toMatchObject({ ok: false, addon: { loads: false, built: null }, runtime: null, findings: [{ kind: "error", text: expect.stringContaining("npm rebuild dgsam") }] });
+    expect(JSON.parse(json.stdout)).toMatchObject({ ok: false, addon: { loads: false, built: null }, runtime: null, findings: [{ kind: "error", text: expect.stringContaining("install/install.mjs") }] });
     const text = doctor(folder, []);
     expect(text.status).toBe(1);
     expect(text.stdout).toMatch(/^addon +does not load, not built, [^]*^Problem: the native addon of dgsam has not been built; [^]*\nSomething does not work; see above\.\n$/m);

@@ -1,7 +1,7 @@
 /** Stand-ins for LibTorch folders, wheels, commands and machines. */
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -128,6 +128,55 @@ export function copyPackage({ clone = false, record = null as object | null } = 
     writeFileSync(path.join(folder, "build/Release/dgsam-build.json"), JSON.stringify(record));
   }
   return folder;
+}
+
+/** In place of cmake-js: like Ninja it leaves alone what is there. FAKE_BUILD=fail or hang stops it half way. */
+const CMAKE_JS = `
+const { appendFileSync, existsSync, mkdirSync, writeFileSync } = require("node:fs");
+const [step, ...args] = process.argv.slice(2);
+const work = args[args.indexOf("--out") + 1];
+if (step === "configure") writeFileSync(work + "/compiler.txt", "Fake 1.0");
+else {
+  mkdirSync("build/Release", { recursive: true });
+  const make = (name) => existsSync("build/Release/" + name) || writeFileSync("build/Release/" + name, "built: " + name);
+  make("libdgsam_ops.so");
+  appendFileSync("builds.log", "built\\n");
+  if (process.env.FAKE_BUILD === "fail") throw new Error("it does not compile");
+  if (process.env.FAKE_BUILD === "hang") setTimeout(() => {}, 60000);
+  else make("dgsam.node");
+}`;
+
+/** A copy of the package whose builds take a moment and make files that cannot be loaded, with a LibTorch for them. */
+export function makeBuildablePackage({ clone = false, modules = true } = {}) {
+  const folder = path.join(temporaryFolder(), "a folder");
+  cpSync(path.join(ROOT, "install"), path.join(folder, "install"), { recursive: true });
+  const write = (file: string, text: string) => {
+    mkdirSync(path.dirname(path.join(folder, file)), { recursive: true });
+    writeFileSync(path.join(folder, file), text);
+  };
+  write("package.json", '{ "type": "module" }');
+  write("native/addon.cc", "// nothing");
+  if (clone) mkdirSync(path.join(folder, "lib"));
+  if (modules) {
+    write("node_modules/cmake-js/package.json", "{}");
+    write("node_modules/cmake-js/bin/cmake-js", CMAKE_JS);
+    write("node_modules/node-addon-api/package.json", '{ "version": "8.0.0" }');
+  }
+  const env = { ...process.env, DGSAM_LIBTORCH: makeLibTorch(temporaryFolder()) };
+  return {
+    folder,
+    env,
+    release: path.join(folder, "build/Release"),
+    /** How often the compiler was started. */
+    builds: () => (existsSync(path.join(folder, "builds.log")) ? readFileSync(path.join(folder, "builds.log"), "utf8").split("\n").length - 1 : 0),
+    start: (more: NodeJS.ProcessEnv = {}, script = path.join(folder, "install/build.mjs")) => {
+      const child = spawn(process.execPath, [script], { env: { ...env, ...more }, stdio: ["ignore", "pipe", "pipe"] });
+      let output = "";
+      for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text: string) => (output += text));
+      const ended = new Promise<{ status: number | null; output: string }>((resolve) => child.on("close", (status) => resolve({ status, output })));
+      return { child, ended };
+    },
+  };
 }
 
 /** What a module prints, run as a user id that the system has no entry for and without HOME; null where we may not. */

@@ -61,6 +61,13 @@ it.each([
   });
 });
 
+it("a relative DGSAM_LIBTORCH counts from where npm was called, else from the current folder; errors show the whole path", async () => {
+  const { at, find } = machine();
+  expect((await find({ DGSAM_LIBTORCH: "named/", INIT_CWD: at("") })).found).toMatchObject({ root: at("named"), lib: at("named/lib") });
+  expect((await find({ DGSAM_LIBTORCH: path.relative(process.cwd(), at("named")) })).found).toMatchObject({ root: at("named") });
+  await expect(find({ DGSAM_LIBTORCH: "../nowhere", INIT_CWD: at("named") })).rejects.toMatchObject({ code: "ERR_LIBTORCH", message: expect.stringContaining(`${at("nowhere")}: no such folder`) });
+});
+
 it("a Python torch that is too old is passed over, and the reason is noted", async () => {
   const { at, find } = machine({ python: { version: "2.4.1", headers: "2.4.1" } });
   const { found, tried } = await find();
