@@ -1,5 +1,8 @@
 # cmake -DURL=... -DSHA256=... -DFILE=... -P download.cmake
-# Downloads a file and checks its hash; on any failure no file stays.
+# Downloads a file and checks its hash; on any failure no file stays. PATIENCE: after how many seconds without a byte.
+if(NOT DEFINED PATIENCE)
+  set(PATIENCE 60)
+endif()
 function(fail reason)
   file(REMOVE "${FILE}")
   # A notice is not wrapped into lines of 80 columns, as errors are.
@@ -7,7 +10,7 @@ function(fail reason)
   message(FATAL_ERROR "The download failed.")
 endfunction()
 
-file(DOWNLOAD "${URL}" "${FILE}" TLS_VERIFY ON STATUS status)
+file(DOWNLOAD "${URL}" "${FILE}" TLS_VERIFY ON INACTIVITY_TIMEOUT ${PATIENCE} STATUS status)
 list(GET status 0 code)
 if(NOT code EQUAL 0)
   list(GET status 1 reason)

@@ -233,6 +233,9 @@ function damaged(archive, folder, reason) {
 function failure({ stderr, reason }, folder) {
   // A full disk matters more than a command's last words.
   if (isDiskFull(stderr)) return diskFull(folder);
-  const said = stderr.split("\n").filter((line) => /\berror: /i.test(line));
-  return new Error((said.at(-1) ?? (lastLine(stderr) || reason)).trim().replace(/^error: /i, ""));
+  const lines = stderr.split("\n").map((line) => line.trim());
+  const error = (lines.findLast((line) => /\berror: /i.test(line)) ?? (lastLine(stderr) || reason)).replace(/^error: /i, "");
+  // To pip an index that cannot be reached has no matching distribution; its warnings tell what was the matter.
+  const warning = lines.findLast((line) => /^warning: .*\b(connection|could not|timed out|SSL)\b/i.test(line))?.replace(/^warning: (Retrying \(Retry\(.*?\)\) after )?/i, "");
+  return new Error(warning === undefined ? error : `${error} (${warning})`);
 }

@@ -13,7 +13,12 @@ export function modulesInstalled(root) {
   const installedFile = path.join(root, "node_modules", ".package-lock.json");
   if (!existsSync(installedFile)) return false;
   const read = (/** @type {string} */ file) => JSON.parse(readFileSync(file, "utf8"));
-  const installed = read(installedFile).packages;
+  let installed;
+  try {
+    installed = read(installedFile).packages ?? {};
+  } catch {
+    return false;
+  }
   const { "": own, ...wanted } = read(path.join(root, "package-lock.json")).packages;
   const manifest = read(path.join(root, "package.json"));
   for (const kind of ["dependencies", "devDependencies"])
@@ -30,12 +35,14 @@ function sorted(versions = {}) {
 /**
  * @param {string} root
  * @param {(line: string) => void} log
+ * @param {NodeJS.ProcessEnv} [env]
  */
-export async function installModules(root, log) {
+export async function installModules(root, log, env = process.env) {
   if (modulesInstalled(root)) return;
   log("Installing modules");
-  // No scripts: our own install step comes next, from the set-up; the packages we use have none.
-  const result = await run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: root });
+  // No scripts: our own install step comes next, from the set-up; the packages we use have none. A clone needs the compiler
+  // also where NODE_ENV=production or omit=dev would leave it out.
+  const result = await run("npm", ["ci", "--include=dev", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: root, env });
   if (result.ok) return;
   throw new InstallError("ERR_ADDON", `The modules could not be installed (npm ci):\n${result.stderr.trim()}`, {
     remedies: ["Behind a proxy or mirror, tell npm: npm config set registry URL", "Then: npm run setup"],

@@ -2,13 +2,14 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { Archive } from "../../install/archives.mjs";
 import { archive as officialArchive } from "../../install/archives.mjs";
 import { cachedLibTorch } from "../../install/cache.mjs";
 import { fetchLibTorch } from "../../install/fetch.mjs";
 import type { Attempt } from "../../install/find.mjs";
-import { which } from "../../install/run.mjs";
+import { run, which } from "../../install/run.mjs";
 import { LINUX, makeArchive, makeCommands, makeLibTorch, makeWheel, mountSmallDisk, pythonWithPip, temporaryFolder } from "./fakes.js";
 
 /** Answers "no match" as pip does, on what it prints errors. */
@@ -122,6 +123,13 @@ describe("nothing half-made stays in the cache, and the error shows all that was
 
   it("no source has it", () => refused(machine(NO_MATCH), ["No matching distribution found for torch", "No matching distribution found for torch"]));
 
+  it("the index cannot be reached: pip's warning says why", () => {
+    const warning = `WARNING: Retrying (Retry(total=0, connect=None, read=None, redirect=None, status=None)) after connection broken by 'NewConnectionError("HTTPConnection(host=127.0.0.1, port=9): Failed to establish a new connection: [Errno 111] Connection refused")': /simple/torch/`;
+    const reason = /^No matching distribution found for torch \(connection broken by 'NewConnectionError\(.*Connection refused"\)': \/simple\/torch\/\)$/;
+    const pip = `cat >&2 <<'END'\nWARNING: The directory is not writable.\n${warning}\nERROR: Could not find a version that satisfies the requirement torch (from versions: none)\nERROR: No matching distribution found for torch\nEND\nexit 1`;
+    return refused(machine(pip), [reason, reason]);
+  });
+
   it("pip delivers a CUDA build after all", () => {
     const cuda = makeWheel({ version: "2.13.0", cuda: "13.0" });
     return refused(machine(`cp "${cuda}" "$wheels"`), [/^expected 2\.13\.0 \(cpu\), got 2\.13\.0 \(cu130\)$/, /cu130/]);
@@ -171,6 +179,19 @@ describe("nothing half-made stays in the cache, and the error shows all that was
     await refused(machine(null, { archive: { url: `${server}/libtorch.zip`, sha256 } }), [/no python3/, /no python3/, /damaged download, its SHA-256 is [0-9a-f]{64} instead of 0{64}$/]);
     await refused(machine(null, { archive: { url: `${server}/none.zip`, sha256 } }), [/no python3/, /no python3/, /none\.zip: .*HTTP/]);
   });
+});
+
+it("a download that stands still is given up, and no file stays", async () => {
+  const server = createServer((_, response) => void response.writeHead(200, { "content-length": "1000" }).write("some"));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => (server.closeAllConnections(), void server.close()));
+  const file = path.join(temporaryFolder(), "file");
+  const url = `http://127.0.0.1:${(server.address() as { port: number }).port}/file`;
+  const script = fileURLToPath(new URL("../../install/download.cmake", import.meta.url));
+  const { ok, stderr } = await run("cmake", [`-DURL=${url}`, "-DSHA256=0", `-DFILE=${file}`, "-DPATIENCE=2", "-P", script]);
+  expect(ok).toBe(false);
+  expect(stderr).toMatch(/error: http:\S+\/file: .*timeout/i);
+  expect(existsSync(file)).toBe(false);
 });
 
 it("a full disk ends the fetch at once, with its own error and nothing left", async () => {

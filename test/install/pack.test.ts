@@ -1,6 +1,6 @@
 /** The package as users get it: packed, installed in an empty folder, used there. */
 import { spawnSync, type SpawnSyncOptions } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it, onTestFailed } from "vitest";
 import { readRecord, ROOT } from "../../install/record.mjs";
@@ -38,13 +38,24 @@ describe("npm pack", () => {
   it("holds what an install needs and nothing else", () => {
     const { files } = pack(temporaryFolder());
     const top = new Set(files.map((file) => file.split("/")[0]));
-    expect([...top].sort()).toEqual(["CMakeLists.txt", "LICENSE", "README.md", "binding.gyp", "dist", "install", "native", "package.json"]);
+    expect([...top].sort()).toEqual(["CMakeLists.txt", "LICENSE", "README.md", "bench", "binding.gyp", "dist", "docs", "examples", "install", "native", "package.json"]);
     for (const file of ["dist/index.js", "dist/index.d.ts", "dist/cli/main.js", "dist/reference/index.js", "install/install.mjs", "install/download.cmake", "native/addon.cc", "native/ops/library.cc"]) expect(files).toContain(file);
+    expect(files.filter((file) => /^(bench|examples)\//.test(file))).toEqual(["bench/RESULTS.md", "examples/quick-start.ts"]);
     expect(files.filter((file) => /\.map$|\.test\.|(^|\/)\.|^dist\/generate\//.test(file))).toEqual([]);
     // Every compiled file has a source: leftovers of deleted ones would be published.
     const sources = spawnSync("git", ["ls-files", "--cached", "--others", "--exclude-standard", "lib"], { cwd: ROOT, encoding: "utf8" }).stdout.split("\n");
     if (sources.length > 1) for (const file of files.filter((each) => each.startsWith("dist/"))) expect(sources).toContain(file.replace(/^dist/, "lib").replace(/(\.d\.ts|\.js)$/, ".ts"));
   });
+});
+
+it("npm pack holds every file that README.md and docs/ link to", () => {
+  const { files } = pack(temporaryFolder());
+  const links = files.filter((file) => file.endsWith(".md")).flatMap((page) => {
+    const targets = readFileSync(path.join(ROOT, page), "utf8").matchAll(/\]\(([\w./-]+\.\w+)(#[\w-]*)?\)/g);
+    return [...targets].map(([, target]) => path.join(path.dirname(page), target!));
+  });
+  expect(links).toContain("docs/install.md");
+  expect(links.filter((file) => !files.includes(file))).toEqual([]);
 });
 
 it("installed in an empty folder, it builds its addon, trains, and its doctor finds nothing wrong", { timeout: 1_500_000 }, () => {
@@ -63,6 +74,9 @@ it("installed in an empty folder, it builds its addon, trains, and its doctor fi
   writeFileSync(path.join(folder, "train.js"), TRAINING);
   const { first, last } = JSON.parse(output(process.execPath, ["train.js"], { cwd: folder })) as { first: number; last: number };
   expect(last).toBeLessThan(0.1 * first);
+
+  // Hundreds of megabytes of intermediates.
+  expect(existsSync(path.join(installed, "build/cmake"))).toBe(false);
 
   const report = JSON.parse(output(path.join(folder, "node_modules/.bin/dgsam"), ["doctor", "--json"], { cwd: folder })) as object;
   expect(report).toMatchObject({ ok: true, addon: { loads: true } });

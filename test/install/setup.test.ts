@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
-import { mkdirSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { assertTools } from "../../install/build.mjs";
-import { modulesInstalled } from "../../install/modules.mjs";
+import { installModules, modulesInstalled } from "../../install/modules.mjs";
 import { RELEASE, ROOT } from "../../install/record.mjs";
 import { hashInputs } from "../../install/stamp.mjs";
 import { makeCommands, onPlatform, temporaryFolder } from "./fakes.js";
@@ -63,6 +63,25 @@ describe("modulesInstalled", () => {
     ["an optional one has another version", { ...complete, "node_modules/c": { version: "3.0.1" } }],
     ["package.json asks for more than the lockfile", complete, { dependencies: { a: "1.0.0", d: "1.0.0" }, devDependencies: { b: "2.0.0" } }],
   ])("is false when %s", (_, installed, manifest) => expect(modulesInstalled(clone(installed, manifest))).toBe(false));
+});
+
+it("modules of no readable note are not installed", () => {
+  const root = temporaryFolder();
+  mkdirSync(path.join(root, "node_modules"));
+  writeFileSync(path.join(root, "node_modules/.package-lock.json"), "{");
+  expect(modulesInstalled(root)).toBe(false);
+});
+
+it.each([{ NODE_ENV: "production" }, { npm_config_omit: "dev" }])("installModules brings what a clone compiles with, also under %o", async (setting) => {
+  const root = temporaryFolder();
+  const manifest = { name: "clone", version: "1.0.0", devDependencies: { compiler: "file:compiler" } };
+  mkdirSync(path.join(root, "compiler"));
+  writeFileSync(path.join(root, "compiler/package.json"), JSON.stringify({ name: "compiler", version: "1.0.0" }));
+  writeFileSync(path.join(root, "package.json"), JSON.stringify(manifest));
+  const packages = { "": manifest, compiler: { version: "1.0.0", dev: true }, "node_modules/compiler": { resolved: "compiler", link: true } };
+  writeFileSync(path.join(root, "package-lock.json"), JSON.stringify({ name: "clone", version: "1.0.0", lockfileVersion: 3, requires: true, packages }));
+  await installModules(root, () => {}, { ...process.env, ...setting });
+  expect(existsSync(path.join(root, "node_modules/compiler/package.json"))).toBe(true);
 });
 
 describe("assertTools", () => {
