@@ -2,12 +2,12 @@
 
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { findLibTorch, type Attempt, type FoundLibTorch } from "../../install/find.mjs";
+import { findLibTorch, LIBTORCH_VARIABLES, type Attempt, type FoundLibTorch } from "../../install/find.mjs";
 import {
   assertSupportedNode, assertSupportedPlatform, compareVersions, currentHost, findNvidiaDriver, OLDEST_NODE, PINNED_LIBTORCH,
   platformName, wantedVariant, type Host,
 } from "../../install/platform.mjs";
-import { readRecord, RELEASE } from "../../install/record.mjs";
+import { BUILD_COMMAND, readRecord, RELEASE } from "../../install/record.mjs";
 import type { RuntimeInfo } from "../native.js";
 import { packageVersion } from "../version.js";
 
@@ -92,11 +92,15 @@ export async function collectDoctorReport(surroundings: Surroundings = currentSu
 
   const record = readRecord();
   const probe = await probeAddon(nativeModule, env);
-  if ("error" in probe) findings.push({ kind: "error", text: probe.error });
+  // On a machine that is refused the addon says so too.
+  if ("error" in probe && !findings.some(({ text }) => text === probe.error)) findings.push({ kind: "error", text: probe.error });
   const runtime = "runtime" in probe ? probe.runtime : null;
   // Where something is amiss, what a new build would find says more than what the last one found.
-  const { found, tried } =
-    record === null || runtime === null ? await search(driver, env, findings) : { found: record.libtorch, tried: record.tried };
+  const amiss = record === null || runtime === null;
+  // A variable that names no usable LibTorch stops the next build, however good the last one is.
+  const named = LIBTORCH_VARIABLES.some((name) => (env[name] ?? "") !== "");
+  const searched = amiss || named ? await search(driver, env, findings) : null;
+  const { found, tried } = amiss ? searched! : { found: record.libtorch, tried: record.tried };
   const devices = driver === null ? [] : await deviceNames(env);
   findings.push(...cudaFindings(driver !== null, found, runtime));
   if (found !== null && compareVersions(found.version, PINNED_LIBTORCH) > 0)
@@ -137,17 +141,17 @@ async function search(driver: Surroundings["driver"], env: NodeJS.ProcessEnv, fi
 /** Loads the addon in a child: a wrong library may end the process that opens it. */
 async function probeAddon(nativeModule: URL, env: NodeJS.ProcessEnv): Promise<{ runtime: RuntimeInfo } | { error: string }> {
   const script = `
-    const { native } = await import(${JSON.stringify(nativeModule.href)});
-    process.stdout.write(JSON.stringify(native.runtimeInfo()));`;
+    const answer = await import(${JSON.stringify(nativeModule.href)})
+      .then(({ native }) => ({ runtime: native.runtimeInfo() }))
+      .catch((error) => ({ error: error instanceof Error ? error.message : String(error) }));
+    process.stdout.write(JSON.stringify(answer));`;
   try {
     const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "--eval", script], { env });
-    return { runtime: JSON.parse(stdout) as RuntimeInfo };
+    return JSON.parse(stdout) as { runtime: RuntimeInfo } | { error: string };
   } catch (error) {
     const { signal, stderr = "" } = error as { signal?: string | null; stderr?: string };
     if (typeof signal === "string") return { error: `Loading the addon ended the process (${signal}).` };
-    // Node prints the stack; the message alone is for the user.
-    const message = /^\w*Error[^:]*: ([\s\S]*?)(?=\n {4}at |$)/m.exec(stderr)?.[1] ?? stderr;
-    return { error: message.trim() || (error as Error).message };
+    return { error: stderr.trim() || (error as Error).message };
   }
 }
 
@@ -164,7 +168,7 @@ function cudaFindings(hasDriver: boolean, libtorch: FoundLibTorch | null, runtim
   if (libtorch === null) return [];
   const cudaBuild = libtorch.variant.startsWith("cu");
   if (hasDriver && !cudaBuild)
-    return [{ kind: "note", text: "There is an NVIDIA GPU, but this LibTorch is a CPU build. For a CUDA build: DGSAM_LIBTORCH_VARIANT=cu130 npm rebuild dgsam (without a CPU torch in PATH)" }];
+    return [{ kind: "note", text: `There is an NVIDIA GPU, but this LibTorch is a CPU build. For a CUDA build: DGSAM_LIBTORCH_VARIANT=cu130 ${BUILD_COMMAND} (without a CPU torch in PATH)` }];
   if (!hasDriver && cudaBuild) return [{ kind: "note", text: "This LibTorch is a CUDA build, but there is no NVIDIA driver: it runs on the CPU." }];
   if (hasDriver && runtime !== null && runtime.cudaDevices === 0)
     return [{ kind: "error", text: `LibTorch (${libtorch.variant}) sees no GPU. The driver may be too old for it; compare with: nvidia-smi` }];

@@ -75,6 +75,11 @@ it("installed in an empty folder, it builds its addon, trains, and its doctor fi
   const { first, last } = JSON.parse(output(process.execPath, ["train.js"], { cwd: folder })) as { first: number; last: number };
   expect(last).toBeLessThan(0.1 * first);
 
+  // Its declarations need @types/node and nothing else, also where tsc checks them all.
+  writeFileSync(path.join(folder, "use.ts"), 'import { Adam, DGSAM, Linear } from "dgsam";\nexport const optimizer = new DGSAM(new Linear(4, 1).parameters(), Adam, { rho: 0.05 });\n');
+  const options = ["--ignoreConfig", "--noEmit", "--strict", "--module", "nodenext", "--target", "es2023", "--lib", "es2023,esnext.disposable", "--skipLibCheck", "false"];
+  output(process.execPath, [path.join(ROOT, "node_modules/typescript/bin/tsc"), ...options, "--types", "node", "--typeRoots", path.join(ROOT, "node_modules/@types"), "use.ts"], { cwd: folder });
+
   // Hundreds of megabytes of intermediates.
   expect(existsSync(path.join(installed, "build/cmake"))).toBe(false);
 

@@ -4,7 +4,7 @@ import { writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { collectDoctorReport, currentSurroundings, type Surroundings } from "../../lib/report/diagnosis.js";
 import { getNumThreads, runtimeInfo } from "dgsam";
-import { temporaryFolder } from "../install/fakes.js";
+import { makeLibTorch, temporaryFolder } from "../install/fakes.js";
 
 const collect = (changes: Partial<Surroundings> = {}) => collectDoctorReport({ ...currentSurroundings(), driver: null, ...changes });
 
@@ -49,6 +49,15 @@ describe("problems", () => {
     const nativeModule = moduleOf(`throw Object.assign(new Error("the native addon has not been built; run: npm run setup"), { code: "ERR_ADDON" });`);
     expect(await errors({ nativeModule })).toEqual(["the native addon has not been built; run: npm run setup"]);
   });
+  it("an addon that throws several lines: all of them, with the remedy at the end", async () => {
+    const message = "the LibTorch is not usable: no headers\nWhat helps:\n  export A=b; run: npm run setup";
+    expect(await errors({ nativeModule: moduleOf(`throw new Error(${JSON.stringify(message)});`) })).toEqual([message]);
+  });
+  it("a machine that is refused: once, although the addon says it too", async () => {
+    const host = { platform: "linux", arch: "x64", libc: "musl" } as const;
+    const [refusal] = await errors({ host, nativeModule: loading({}) });
+    expect(await errors({ host, nativeModule: moduleOf(`throw new Error(${JSON.stringify(refusal)});`) })).toEqual([refusal]);
+  });
   it("an addon that ends its process: the signal", async () => {
     expect(await errors({ nativeModule: moduleOf(`process.kill(process.pid, "SIGSEGV"); await new Promise(() => {});`) })).toEqual(["Loading the addon ended the process (SIGSEGV)."]);
   });
@@ -59,6 +68,16 @@ describe("problems", () => {
     const env = { ...process.env, DGSAM_LIBTORCH: "/nowhere" };
     expect(await errors({ env, nativeModule: moduleOf("throw new Error('no addon')") })).toEqual(["no addon", expect.stringMatching(/^DGSAM_LIBTORCH names no usable LibTorch\./)]);
   });
+});
+
+describe("a variable that names a LibTorch, beside a build that works", () => {
+  const withVariable = (value: string) => collect({ env: { ...process.env, LIBTORCH: value }, nativeModule: loading({}) });
+  it("is a problem when there is none: the next build would stop there", async () => {
+    const report = await withVariable("/nowhere");
+    expect(report).toMatchObject({ ok: false, addon: { loads: true }, findings: [{ kind: "error", text: expect.stringMatching(/^LIBTORCH names no usable LibTorch\. \/nowhere: no such folder/) }] });
+    expect(report.libtorch).not.toBeNull();
+  });
+  it("is none when there is one", async () => expect((await withVariable(makeLibTorch(temporaryFolder()))).findings).toEqual([]));
 });
 
 describe("GPUs", () => {
