@@ -1,14 +1,7 @@
-// The argument checks of this room.
-import { argumentError, describeValue, DgsamError } from "../errors.js";
+/** Checks of what this room is told, beside those of lib/checks.ts. */
 
-/** Throws ERR_ARGUMENT unless `value` is an integer from `minimum` to `maximum`, both included. */
-export function checkInteger(
-  name: string, value: unknown, minimum: number, maximum = Number.MAX_SAFE_INTEGER,
-): asserts value is number {
-  if (Number.isSafeInteger(value) && (value as number) >= minimum && (value as number) <= maximum) return;
-  const range = maximum === Number.MAX_SAFE_INTEGER ? `of at least ${minimum}` : `from ${minimum} to ${maximum}`;
-  throw argumentError(name, `an integer ${range}`, value);
-}
+import { checkInteger } from "../checks.js";
+import { argumentError, describeValue, DgsamError } from "../errors.js";
 
 /** Throws ERR_ARGUMENT unless `value` is a seed that NumPy's RandomState takes: an integer from 0 to 2^32 - 1. */
 export function checkSeed(name: string, value: unknown): asserts value is number {
@@ -21,23 +14,10 @@ export function checkItem(domain: { readonly name: string; readonly length: numb
   throw argumentError(`domain ${JSON.stringify(domain.name)}: item`, `an integer from 0 to ${domain.length - 1}`, index);
 }
 
-export function checkString(name: string, value: unknown): asserts value is string {
-  if (typeof value !== "string") throw argumentError(name, "a string", value);
-}
-
 /** Throws ERR_ARGUMENT unless `value` is a list, an array or a typed array, say. What is in it is not looked at. */
 export function checkList(name: string, value: unknown): asserts value is ArrayLike<unknown> {
   if (typeof value === "object" && value !== null && isLength((value as { length?: unknown }).length)) return;
   throw argumentError(name, "an array or a typed array", value);
-}
-
-/** Throws ERR_ARGUMENT unless `options` is a plain object with known keys: a misspelt option changes nothing in silence. */
-export function checkOptions(name: string, options: unknown, known: readonly string[]): asserts options is object {
-  if (!isPlainObject(options)) throw argumentError(`${name}: options`, `an object with any of ${known.join(", ")}`, options);
-  const stray = Object.keys(options).find((key) => !known.includes(key));
-  if (stray !== undefined) {
-    throw new DgsamError("ERR_ARGUMENT", `${name}: unknown option '${stray}'; the options are ${known.join(", ")}`);
-  }
 }
 
 /** Throws ERR_ARGUMENT unless `value` is a `Domain`, of whatever class. */
@@ -69,11 +49,4 @@ export function checkDataset(name: string, value: unknown): void {
 
 function isLength(value: unknown): boolean {
   return Number.isSafeInteger(value) && (value as number) >= 0;
-}
-
-/** Whether it is `{ ... }`, of any realm: the fields of an object of some class are no options. */
-function isPlainObject(value: unknown): value is object {
-  if (typeof value !== "object" || value === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }

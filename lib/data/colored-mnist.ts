@@ -4,8 +4,8 @@
  * Source: Arjovsky et al., "Invariant Risk Minimization", arXiv 1907.02893, 2019; as DomainBed builds it (Gulrajani and
  * Lopez-Paz, "In Search of Lost Domain Generalization", ICLR 2021).
  */
+import { checkInteger, checkOptions } from "../checks.js";
 import { argumentError } from "../errors.js";
-import { checkInteger, checkOptions } from "./checks.js";
 import type { DomainDataset } from "./dataset.js";
 import { DIGIT_SIZE, DIGITS_OPTIONS, type Digits, type DigitsOptions, everyNth, loadDigits } from "./digits.js";
 import { InMemoryDomain } from "./in-memory-domain.js";

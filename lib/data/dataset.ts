@@ -1,9 +1,10 @@
 /**
  * What a domain-generalisation data set is here: named domains (hospitals, cameras, angles) over one class list.
  */
+import { checkInteger } from "../checks.js";
 import { argumentError, DgsamError } from "../errors.js";
 import type { Tensor } from "../tensor/index.js";
-import { checkDataset, checkInteger } from "./checks.js";
+import { checkDataset } from "./checks.js";
 
 /** Items of one domain, ready for a network. */
 export interface Batch {

@@ -5,8 +5,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { checkInteger, checkOptions, checkString } from "../checks.js";
 import { describeValue, DgsamError } from "../errors.js";
-import { checkInteger, checkOptions, checkSeed, checkString } from "./checks.js";
+import { checkSeed } from "./checks.js";
 import { readIdxPair } from "./idx.js";
 import { RandomState } from "./random.js";
 

@@ -4,8 +4,8 @@
  */
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
+import { checkString } from "../checks.js";
 import { DgsamError } from "../errors.js";
-import { checkString } from "./checks.js";
 
 const UNSIGNED_BYTE = 0x08;
 

@@ -1,7 +1,8 @@
 /** A domain whose items lie in one block of memory. */
+import { checkInteger, checkOptions, checkString } from "../checks.js";
 import { argumentError, DgsamError } from "../errors.js";
 import { ops, type Tensor, tensor } from "../tensor/index.js";
-import { checkInteger, checkItem, checkList, checkOptions, checkString } from "./checks.js";
+import { checkItem, checkList } from "./checks.js";
 import type { Batch, Domain, Item } from "./dataset.js";
 
 export interface InMemoryDomainOptions {

@@ -1,6 +1,7 @@
 /** Minibatches: one per source domain and step to train on, and a whole domain in order to evaluate on. */
+import { checkInteger, checkOptions } from "../checks.js";
 import { argumentError, describeValue, DgsamError } from "../errors.js";
-import { checkDomain, checkDomains, checkInteger, checkOptions } from "./checks.js";
+import { checkDomain, checkDomains } from "./checks.js";
 import type { Batch, Domain } from "./dataset.js";
 import { DomainSampler, type Sampling } from "./sampler.js";
 

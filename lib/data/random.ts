@@ -5,8 +5,9 @@
  * `numpy.random.RandomState(seedHash(0, 0)).permutation(10)` gives the same ten numbers.
  */
 import { createHash } from "node:crypto";
+import { checkInteger } from "../checks.js";
 import { argumentError } from "../errors.js";
-import { checkInteger, checkList, checkSeed } from "./checks.js";
+import { checkList, checkSeed } from "./checks.js";
 
 const N = 624;
 const M = 397;

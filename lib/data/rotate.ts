@@ -4,8 +4,8 @@
  *
  * Source: Pillow, src/PIL/Image.py (`rotate`) and src/libImaging/Geometry.c (`bilinear_filter8`).
  */
+import { checkInteger } from "../checks.js";
 import { argumentError, DgsamError } from "../errors.js";
-import { checkInteger } from "./checks.js";
 
 /** How one pixel of the rotated image comes from four of the source. */
 interface Sample {

@@ -8,7 +8,7 @@ import type { DomainDataset } from "./dataset.js";
 import { DIGIT_SIZE, DIGITS_OPTIONS, type DigitsOptions, everyNth, loadDigits } from "./digits.js";
 import { InMemoryDomain } from "./in-memory-domain.js";
 import { rotateImages } from "./rotate.js";
-import { checkInteger, checkOptions } from "./checks.js";
+import { checkInteger, checkOptions } from "../checks.js";
 
 const ANGLES = [0, 15, 30, 45, 60, 75];
 

@@ -1,6 +1,7 @@
 /** Which items of a domain each training step sees. */
+import { checkInteger, checkOptions, checkString } from "../checks.js";
 import { argumentError, DgsamError } from "../errors.js";
-import { checkInteger, checkOptions, checkSeed, checkString } from "./checks.js";
+import { checkSeed } from "./checks.js";
 import { RandomState, seedHash } from "./random.js";
 
 /**

@@ -1,6 +1,7 @@
 /** DomainBed's split of every domain into a part to train on and a part to select models with. */
+import { checkInteger, checkOptions } from "../checks.js";
 import { argumentError, DgsamError } from "../errors.js";
-import { checkDataset, checkInteger, checkOptions } from "./checks.js";
+import { checkDataset } from "./checks.js";
 import type { DomainDataset } from "./dataset.js";
 import { RandomState, seedHash } from "./random.js";
 import { Subset } from "./subset.js";

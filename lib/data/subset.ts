@@ -1,5 +1,6 @@
 /** A domain that is a part of another. */
-import { checkDomain, checkItem, checkList, checkString } from "./checks.js";
+import { checkString } from "../checks.js";
+import { checkDomain, checkItem, checkList } from "./checks.js";
 import type { Batch, Domain, Item } from "./dataset.js";
 
 /** The items of `base` at `indices`, in that order, under a name of its own. Nothing is copied but the indices. */

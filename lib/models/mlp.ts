@@ -1,7 +1,7 @@
 /** The multi-layer perceptron. */
 
+import { checkChoice, checkInteger, withDefaults } from "../checks.js";
 import { argumentError } from "../errors.js";
-import { checkChoice, checkSize, withDefaults } from "../nn/checks.js";
 import { GELU, Linear, Module, ReLU, Sigmoid, Tanh, type Layer, type Placement } from "../nn/index.js";
 import type { Tensor } from "../tensor/index.js";
 
@@ -33,10 +33,10 @@ export class MLP extends Module {
   constructor(options: MLPOptions | readonly number[]) {
     super();
     const { inputSize, hiddenSizes, numClasses, activation, ...placement } = withDefaults("MLP", named(options), DEFAULTS);
-    checkSize("MLP: inputSize", inputSize);
+    checkInteger("MLP: inputSize", inputSize, 1);
     if (!Array.isArray(hiddenSizes)) throw argumentError("MLP: hiddenSizes", "an array of integers", hiddenSizes);
-    hiddenSizes.forEach((size, i) => checkSize(`MLP: hiddenSizes[${i}]`, size));
-    checkSize("MLP: numClasses", numClasses);
+    hiddenSizes.forEach((size, i) => checkInteger(`MLP: hiddenSizes[${i}]`, size, 1));
+    checkInteger("MLP: numClasses", numClasses, 1);
     checkChoice("MLP: activation", activation, Object.keys(ACTIVATIONS));
     const sizes = [inputSize, ...hiddenSizes, numClasses];
     this.layers = sizes.slice(1).map((size, i) => new Linear(sizes[i]!, size, placement));

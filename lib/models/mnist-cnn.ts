@@ -3,8 +3,8 @@
  * classifier (Gulrajani and Lopez-Paz, arXiv 2007.01434; facebookresearch/DomainBed, domainbed/networks.py).
  */
 
+import { checkInteger, withDefaults } from "../checks.js";
 import { argumentError } from "../errors.js";
-import { checkSize, withDefaults } from "../nn/checks.js";
 import { Conv2d, GroupNorm, Linear, Module, type Placement } from "../nn/index.js";
 import { ops, type Tensor } from "../tensor/index.js";
 
@@ -43,8 +43,8 @@ export class MnistCnn extends Module {
   constructor(options: MnistCnnOptions = {}) {
     super();
     const { inChannels, numClasses, width, ...placement } = withDefaults("MnistCnn", options, DEFAULTS);
-    checkSize("MnistCnn: inChannels", inChannels);
-    checkSize("MnistCnn: numClasses", numClasses);
+    checkInteger("MnistCnn: inChannels", inChannels, 1);
+    checkInteger("MnistCnn: numClasses", numClasses, 1);
     if (!Number.isSafeInteger(width) || width < GROUPS || width % GROUPS !== 0) throw argumentError("MnistCnn: width", `a multiple of ${GROUPS}`, width);
     this.conv1 = new Conv2d(inChannels, width, 3, { padding: 1, ...placement });
     this.conv2 = new Conv2d(width, 2 * width, 3, { stride: 2, padding: 1, ...placement });

@@ -1,7 +1,7 @@
 /** Elementwise nonlinearities: any shape in, the same out. */
 
 import { ops, type Tensor } from "../tensor/index.js";
-import { checkBoolean, checkChoice, withDefaults } from "./checks.js";
+import { checkBoolean, checkChoice, withDefaults } from "../checks.js";
 import { Module } from "./module.js";
 
 const relu = ops.aten["relu.default"];

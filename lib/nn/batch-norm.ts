@@ -1,8 +1,9 @@
 /** Batch normalisation (arXiv 1502.03167). */
 
+import { checkBoolean, checkInteger, checkNumber, withDefaults } from "../checks.js";
 import { DgsamError } from "../errors.js";
 import { ops, ones, zeros, type Tensor } from "../tensor/index.js";
-import { checkBoolean, checkNumber, checkSize, checkTensor, withDefaults } from "./checks.js";
+import { checkTensor } from "./checks.js";
 import { ones_, zeros_ } from "./init.js";
 import { Module } from "./module.js";
 import { makeBuffer, makeParameter, type Buffer, type Parameter, type Placement } from "./parameter.js";
@@ -53,7 +54,7 @@ export abstract class BatchNorm extends Module {
   protected constructor(numFeatures: number, options: BatchNormOptions, dimensions: readonly number[]) {
     super();
     const name = new.target.name;
-    checkSize(`${name}: numFeatures`, numFeatures, 0);
+    checkInteger(`${name}: numFeatures`, numFeatures, 0);
     const { eps, momentum, affine, bias, trackRunningStats, frozen, ...placement } = withDefaults(name, options, DEFAULTS);
     checkNumber(`${name}: eps`, eps, 0);
     if (momentum !== null) checkNumber(`${name}: momentum`, momentum, 0, 1);

@@ -1,8 +1,9 @@
 /** Convolution over two spatial dimensions. */
 
+import { checkBoolean, checkChoice, checkInteger, withDefaults } from "../checks.js";
 import { argumentError, DgsamError } from "../errors.js";
 import { ops, type Tensor } from "../tensor/index.js";
-import { checkBoolean, checkChoice, checkPair, checkSize, withDefaults, type Pair } from "./checks.js";
+import { checkPair, type Pair } from "./checks.js";
 import { Module } from "./module.js";
 import type { Parameter, Placement } from "./parameter.js";
 import { makeWeightAndBias } from "./weight-and-bias.js";
@@ -51,8 +52,8 @@ export class Conv2d extends Module {
   /** @throws DgsamError `ERR_ARGUMENT` */
   constructor(inChannels: number, outChannels: number, kernelSize: Pair, options: Conv2dOptions = {}) {
     super();
-    checkSize("Conv2d: inChannels", inChannels, 0);
-    checkSize("Conv2d: outChannels", outChannels, 0);
+    checkInteger("Conv2d: inChannels", inChannels, 0);
+    checkInteger("Conv2d: outChannels", outChannels, 0);
     const { stride, padding, dilation, groups, bias, paddingMode, ...placement } = withDefaults("Conv2d", options, DEFAULTS);
     this.inChannels = inChannels;
     this.outChannels = outChannels;
@@ -60,7 +61,7 @@ export class Conv2d extends Module {
     this.stride = checkPair("Conv2d: stride", stride);
     this.dilation = checkPair("Conv2d: dilation", dilation);
     this.padding = checkPadding(padding, this.stride);
-    checkSize("Conv2d: groups", groups);
+    checkInteger("Conv2d: groups", groups, 1);
     if (inChannels % groups !== 0 || outChannels % groups !== 0)
       throw new DgsamError("ERR_ARGUMENT", `Conv2d: groups: expected a divisor of inChannels ${inChannels} and of outChannels ${outChannels}, got ${groups}`);
     this.groups = groups;

@@ -1,7 +1,8 @@
 /** Dropout (arXiv 1207.0580). */
 
 import { ops, type Tensor } from "../tensor/index.js";
-import { checkBoolean, checkNumber, checkTensor, withDefaults } from "./checks.js";
+import { checkBoolean, checkNumber, withDefaults } from "../checks.js";
+import { checkTensor } from "./checks.js";
 import { Module } from "./module.js";
 
 const dropout = ops.aten["dropout.default"];

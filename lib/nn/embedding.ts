@@ -1,8 +1,8 @@
 /** The table of embeddings. */
 
+import { checkBoolean, checkInteger, checkNumber, withDefaults } from "../checks.js";
 import { argumentError, DgsamError } from "../errors.js";
 import { noGrad, ops, scope, type Tensor } from "../tensor/index.js";
-import { checkBoolean, checkNumber, checkSize, withDefaults } from "./checks.js";
 import { normal_ } from "./init.js";
 import { Module } from "./module.js";
 import { makeParameter, type Parameter, type Placement } from "./parameter.js";
@@ -46,8 +46,8 @@ export class Embedding extends Module {
   /** @throws DgsamError `ERR_ARGUMENT` */
   constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingOptions = {}) {
     super();
-    checkSize("Embedding: numEmbeddings", numEmbeddings, 0);
-    checkSize("Embedding: embeddingDim", embeddingDim, 0);
+    checkInteger("Embedding: numEmbeddings", numEmbeddings, 0);
+    checkInteger("Embedding: embeddingDim", embeddingDim, 0);
     const { paddingIdx, maxNorm, normType, scaleGradByFreq, sparse, ...placement } = withDefaults("Embedding", options, DEFAULTS);
     if (paddingIdx !== null && !(Number.isSafeInteger(paddingIdx) && paddingIdx >= -numEmbeddings && paddingIdx < numEmbeddings))
       throw argumentError("Embedding: paddingIdx", `null or an integer from ${-numEmbeddings} to ${numEmbeddings - 1}`, paddingIdx);

@@ -1,7 +1,7 @@
 /** How the fields of a module are found, and how they are called in state dicts. */
 
 import { Tensor } from "../tensor/index.js";
-import { isPlainObject } from "./checks.js";
+import { isPlainObject } from "../checks.js";
 
 // Modules are looked at in every step of training, and have few different names.
 const converted = new Map<string, string>();

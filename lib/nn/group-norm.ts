@@ -1,8 +1,9 @@
 /** Group normalisation (arXiv 1803.08494). */
 
+import { checkBoolean, checkInteger, checkNumber, withDefaults } from "../checks.js";
 import { DgsamError } from "../errors.js";
 import { ops, type Tensor } from "../tensor/index.js";
-import { checkBoolean, checkNumber, checkSize, checkTensor, withDefaults } from "./checks.js";
+import { checkTensor } from "./checks.js";
 import { ones_, zeros_ } from "./init.js";
 import { Module } from "./module.js";
 import { makeParameter, type Parameter, type Placement } from "./parameter.js";
@@ -33,8 +34,8 @@ export class GroupNorm extends Module {
   /** @throws DgsamError `ERR_ARGUMENT` */
   constructor(numGroups: number, numChannels: number, options: GroupNormOptions = {}) {
     super();
-    checkSize("GroupNorm: numGroups", numGroups);
-    checkSize("GroupNorm: numChannels", numChannels, 0);
+    checkInteger("GroupNorm: numGroups", numGroups, 1);
+    checkInteger("GroupNorm: numChannels", numChannels, 0);
     if (numChannels % numGroups !== 0) throw new DgsamError("ERR_ARGUMENT", `GroupNorm: numChannels: expected a multiple of numGroups ${numGroups}, got ${numChannels}`);
     const { eps, affine, bias, ...placement } = withDefaults("GroupNorm", options, DEFAULTS);
     checkNumber("GroupNorm: eps", eps, 0);

@@ -3,9 +3,10 @@
  * recorded for differentiation; each function returns its tensor.
  */
 
+import { checkChoice, checkNumber, withDefaults } from "../checks.js";
 import { argumentError, DgsamError } from "../errors.js";
 import { noGrad, ops, type Generator, type Tensor } from "../tensor/index.js";
-import { checkChoice, checkNumber, checkTensor, withDefaults } from "./checks.js";
+import { checkTensor } from "./checks.js";
 
 export interface DrawOptions {
   /** Where to draw from. Default null: the device's default generator. */

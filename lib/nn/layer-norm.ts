@@ -1,8 +1,8 @@
 /** Layer normalisation (arXiv 1607.06450). */
 
+import { checkBoolean, checkNumber, withDefaults } from "../checks.js";
 import { argumentError } from "../errors.js";
 import { ops, type Tensor } from "../tensor/index.js";
-import { checkBoolean, checkNumber, withDefaults } from "./checks.js";
 import { ones_, zeros_ } from "./init.js";
 import { Module } from "./module.js";
 import { makeParameter, type Parameter, type Placement } from "./parameter.js";

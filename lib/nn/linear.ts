@@ -1,7 +1,7 @@
 /** The fully connected layer. */
 
 import { ops, type Tensor } from "../tensor/index.js";
-import { checkBoolean, checkSize, withDefaults } from "./checks.js";
+import { checkBoolean, checkInteger, withDefaults } from "../checks.js";
 import { Module } from "./module.js";
 import type { Parameter, Placement } from "./parameter.js";
 import { makeWeightAndBias } from "./weight-and-bias.js";
@@ -25,8 +25,8 @@ export class Linear extends Module {
   /** @throws DgsamError `ERR_ARGUMENT` */
   constructor(inFeatures: number, outFeatures: number, options: LinearOptions = {}) {
     super();
-    checkSize("Linear: inFeatures", inFeatures, 0);
-    checkSize("Linear: outFeatures", outFeatures, 0);
+    checkInteger("Linear: inFeatures", inFeatures, 0);
+    checkInteger("Linear: outFeatures", outFeatures, 0);
     const { bias, ...placement } = withDefaults<Required<LinearOptions>>("Linear", options, { bias: true, dtype: "float32", device: "cpu" });
     checkBoolean("Linear: bias", bias);
     this.inFeatures = inFeatures;

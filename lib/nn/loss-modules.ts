@@ -1,8 +1,9 @@
 /** The losses as modules, with torch.nn's names: options are given once and checked then, and weights move with `to()`. */
 
+import { checkNumber, withDefaults } from "../checks.js";
 import { argumentError } from "../errors.js";
 import type { Tensor } from "../tensor/index.js";
-import { checkNumber, checkTensor, withDefaults } from "./checks.js";
+import { checkTensor } from "./checks.js";
 import {
   BINARY_DEFAULTS, binaryCrossEntropyWithLogits, CROSS_ENTROPY_DEFAULTS, crossEntropy, l1Loss, mseLoss, NLL_DEFAULTS, nllLoss, REDUCTION_DEFAULTS,
   reductionCode, SMOOTH_L1_DEFAULTS, smoothL1Loss, type BinaryCrossEntropyOptions, type CrossEntropyOptions, type NllLossOptions, type ReductionOptions,

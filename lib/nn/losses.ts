@@ -1,8 +1,9 @@
 /** Loss functions, as torch.nn.functional: one operator each. */
 
+import { checkNumber, withDefaults } from "../checks.js";
 import { argumentError, DgsamError } from "../errors.js";
 import { ops, type Tensor } from "../tensor/index.js";
-import { checkNumber, checkTensor, withDefaults } from "./checks.js";
+import { checkTensor } from "./checks.js";
 
 const crossEntropyLoss = ops.aten["cross_entropy_loss.default"];
 const nllLossNd = ops.aten["nll_loss_nd.default"];

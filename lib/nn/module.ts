@@ -13,10 +13,10 @@
  */
 
 import { inspect } from "node:util";
+import { checkBoolean, isPlainObject } from "../checks.js";
 import { argumentError, DgsamError } from "../errors.js";
 import { dtypeCode, isComplex, isFloatingPoint } from "../tensor/dtype.js";
 import { empty, noGrad, ops, scope, Tensor, zeroGradients, type Device, type DType } from "../tensor/index.js";
-import { checkBoolean, isPlainObject } from "./checks.js";
 import { membersOf } from "./fields.js";
 import { Buffer, roleOf, type Placement, type Role } from "./parameter.js";
 import { formatModule } from "./print.js";

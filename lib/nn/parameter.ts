@@ -2,7 +2,8 @@
 
 import type { Handle } from "../native.js";
 import { empty, keep, ops, scope, Tensor, type Device, type DType } from "../tensor/index.js";
-import { checkBoolean, checkTensor, withDefaults } from "./checks.js";
+import { checkBoolean, withDefaults } from "../checks.js";
+import { checkTensor } from "./checks.js";
 
 /** Where a layer makes its parameters. */
 export interface Placement {

@@ -1,8 +1,9 @@
 /** Pooling over two spatial dimensions. */
 
+import { checkBoolean, checkInteger, withDefaults } from "../checks.js";
 import { argumentError, DgsamError } from "../errors.js";
 import { ops, type Tensor } from "../tensor/index.js";
-import { checkBoolean, checkPair, checkSize, checkTensor, withDefaults, type Pair } from "./checks.js";
+import { checkPair, checkTensor, type Pair } from "./checks.js";
 import { Module } from "./module.js";
 
 const maxPool2d = ops.aten["max_pool2d.default"];
@@ -92,7 +93,7 @@ export class AvgPool2d extends Pool2d {
     const { countIncludePad, divisorOverride, ...window } = withDefaults<Required<AvgPool2dOptions>>("AvgPool2d", options, defaults);
     super(kernelSize, window);
     checkBoolean("AvgPool2d: countIncludePad", countIncludePad);
-    if (divisorOverride !== null) checkSize("AvgPool2d: divisorOverride", divisorOverride);
+    if (divisorOverride !== null) checkInteger("AvgPool2d: divisorOverride", divisorOverride, 1);
     this.countIncludePad = countIncludePad;
     this.divisorOverride = divisorOverride;
   }

@@ -1,8 +1,8 @@
 /** State dicts: a module's tensors by PyTorch's keys, checked as a whole before anything is copied. */
 
+import { checkBoolean, withDefaults } from "../checks.js";
 import { argumentError, describeValue, DgsamError } from "../errors.js";
 import { noGrad, ops, scope, Tensor } from "../tensor/index.js";
-import { checkBoolean, withDefaults } from "./checks.js";
 
 /** Tensors by PyTorch's keys, in PyTorch's order. */
 export type StateDict = Record<string, Tensor>;

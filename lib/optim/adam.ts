@@ -10,9 +10,9 @@
  * Kingma & Ba 2015; Loshchilov & Hutter 2019; Reddi et al. 2018.
  */
 
+import { checkBoolean, checkNumber } from "../checks.js";
 import { argumentError } from "../errors.js";
 import { keep, ops, zeros } from "../tensor/index.js";
-import { checkBoolean, checkNumber } from "./checks.js";
 import { once } from "./once.js";
 import { Optimizer, type ParamGroup, type ParamsInput } from "./optimizer.js";
 
@@ -39,13 +39,13 @@ abstract class AdamFamily extends Optimizer<AdamOptions> {
 
   protected checkOptions(options: AdamOptions): void {
     const name = this.constructor.name;
-    checkNumber(name, "lr", options.lr, 0);
+    checkNumber(`${name}: lr`, options.lr, 0);
     if (!Array.isArray(options.betas) || options.betas.length !== 2) throw argumentError(`${name}: betas`, "two numbers", options.betas);
-    options.betas.forEach((beta, i) => checkNumber(name, `betas[${i}]`, beta, 0, 1, false));
-    checkNumber(name, "eps", options.eps, 0);
-    checkNumber(name, "weightDecay", options.weightDecay, 0);
-    checkBoolean(name, "amsgrad", options.amsgrad);
-    checkBoolean(name, "maximize", options.maximize);
+    options.betas.forEach((beta, i) => checkNumber(`${name}: betas[${i}]`, beta, 0, 1, false));
+    checkNumber(`${name}: eps`, options.eps, 0);
+    checkNumber(`${name}: weightDecay`, options.weightDecay, 0);
+    checkBoolean(`${name}: amsgrad`, options.amsgrad);
+    checkBoolean(`${name}: maximize`, options.maximize);
   }
 
   protected stateNames({ amsgrad }: AdamOptions): readonly string[] {

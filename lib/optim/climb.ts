@@ -75,7 +75,7 @@ export class Climb {
       }
     }
     const wrong = rho.find((radius) => !(radius >= 0 && radius < Infinity));
-    if (wrong !== undefined) throw argumentError("paramGroups: rho", "a finite number >= 0", wrong);
+    if (wrong !== undefined) throw argumentError("paramGroups: rho", "a finite number of at least 0", wrong);
     if (!changed && count === parameters.length) return;
     parameters.length = count;
     rho.length = count;

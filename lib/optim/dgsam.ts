@@ -18,9 +18,9 @@
  * a factor S in the learning rate: `reduction: "mean"` keeps learning rates comparable.
  */
 
+import { checkBoolean, checkChoice, isPlainObject } from "../checks.js";
 import { argumentError, DgsamError } from "../errors.js";
 import { keep, scope } from "../tensor/index.js";
-import { checkBoolean, checkChoice, isRecord } from "./checks.js";
 import { checkClosure, differentiate, NonFinite, type Closure } from "./closures.js";
 import { DomainOrder, type DomainOrderState } from "./domain-order.js";
 import type { OptimizerLike } from "./optimizer.js";
@@ -75,9 +75,9 @@ export class DGSAM<B extends OptimizerLike = OptimizerLike, O = Record<string, u
   constructor(params: WrapperParams<O>, Base: OptimizerClass<B, O>, options: DGSAMOptions & Partial<O> & { base?: Partial<O> } = {} as DGSAMOptions & Partial<O>) {
     super(params, Base, options, OWN_OPTIONS);
     const { order = "random", reuse = true, reduction = "sum", seed = 0 } = options;
-    checkChoice("DGSAM", "order", order, ["random", "fixed"]);
-    checkBoolean("DGSAM", "reuse", reuse);
-    checkChoice("DGSAM", "reduction", reduction, ["sum", "mean"]);
+    checkChoice("DGSAM: order", order, ["random", "fixed"]);
+    checkBoolean("DGSAM: reuse", reuse);
+    checkChoice("DGSAM: reduction", reduction, ["sum", "mean"]);
     this.reuse = reuse;
     this.reduction = reduction;
     this.visits = new DomainOrder(order, seed);
@@ -245,7 +245,7 @@ export class DGSAM<B extends OptimizerLike = OptimizerLike, O = Record<string, u
   }
 
   loadStateDict(dict: { base: unknown; generator: DomainOrderState }): void {
-    if (!isRecord(dict) || !("generator" in dict)) throw argumentError("DGSAM.loadStateDict(dict)", "{ base, generator } from stateDict()", dict);
+    if (!isPlainObject(dict) || !("generator" in dict)) throw argumentError("DGSAM.loadStateDict(dict)", "{ base, generator } from stateDict()", dict);
     // The order first: it checks its part before anything is changed.
     const before = this.visits.state();
     this.visits.restore(dict.generator);

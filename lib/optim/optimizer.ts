@@ -1,8 +1,9 @@
 /** What every optimizer is: parameter groups with options, state per parameter, `step()`, `zeroGrad()`, state dicts. */
 
+import { checkOptions, isPlainObject } from "../checks.js";
 import { argumentError, DgsamError } from "../errors.js";
 import { gradients, keep, noGrad, ops, scope, Tensor, zeroGradients, zeros } from "../tensor/index.js";
-import { checkKnownOptions, checkOptionsObject, checkParams, isRecord } from "./checks.js";
+import { checkOptionsObject, checkParams } from "./checks.js";
 
 /** One group of parameters with its own options; schedulers write `lr` here. */
 export type ParamGroup<O> = O & { params: Tensor[] };
@@ -30,7 +31,7 @@ export interface OptimizerLike {
 }
 
 function isGroup(value: unknown): value is { params: Iterable<Tensor> } {
-  return isRecord(value) && "params" in value;
+  return isPlainObject(value) && "params" in value;
 }
 
 /** Base of the optimizers over LibTorch's fused kernels. */
@@ -81,7 +82,7 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
   }
 
   private withDefaults(defaults: O, given: Partial<O>): O {
-    checkKnownOptions(this.constructor.name, given, Object.keys(defaults));
+    checkOptions(this.constructor.name, given, Object.keys(defaults));
     const options = { ...defaults };
     for (const [option, value] of Object.entries(given)) if (value !== undefined) options[option as keyof O] = value as O[keyof O];
     this.checkOptions(options);
@@ -145,13 +146,13 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
    */
   loadStateDict(dict: OptimizerStateDict<O>): void {
     const name = `${this.constructor.name}.loadStateDict`;
-    if (!isRecord(dict) || !Array.isArray(dict.paramGroups) || !isRecord(dict.state)) throw argumentError(`${name}(dict)`, "{ state, paramGroups } from stateDict()", dict);
+    if (!isPlainObject(dict) || !Array.isArray(dict.paramGroups) || !isPlainObject(dict.state)) throw argumentError(`${name}(dict)`, "{ state, paramGroups } from stateDict()", dict);
     if (dict.paramGroups.length !== this.paramGroups.length)
       throw new DgsamError("ERR_ARGUMENT", `${name}: expected ${this.paramGroups.length} parameter groups, got ${dict.paramGroups.length}`);
     const places = new Map<number, { parameter: Tensor; options: O }>();
     const groups = dict.paramGroups.map((group, i) => {
       const { params } = this.paramGroups[i]!;
-      if (!isRecord(group) || !Array.isArray(group.params)) throw argumentError(`${name}: group ${i}`, "{ params, ...options } from stateDict()", group);
+      if (!isPlainObject(group) || !Array.isArray(group.params)) throw argumentError(`${name}: group ${i}`, "{ params, ...options } from stateDict()", group);
       if (group.params.length !== params.length)
         throw new DgsamError("ERR_ARGUMENT", `${name}: group ${i}: expected ${params.length} parameters, got ${group.params.length}`);
       const { params: numbers, ...given } = group;
@@ -183,7 +184,7 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
 
   /** Copies of the tensors of one parameter's state, in its dtype and layout. */
   private adopt(what: string, parameter: Tensor, names: readonly string[], state: unknown): ParameterState {
-    if (!isRecord(state)) throw argumentError(what, `the tensors ${names.join(", ")}`, state);
+    if (!isPlainObject(state)) throw argumentError(what, `the tensors ${names.join(", ")}`, state);
     const missing = names.filter((each) => !(each in state));
     if (missing.length > 0)
       throw new DgsamError("ERR_ARGUMENT", `${what}: expected the tensors ${names.join(", ")}, got ${Object.keys(state).join(", ") || "none"}; is it of another optimizer?`);

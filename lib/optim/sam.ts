@@ -9,9 +9,9 @@
  * With `adaptive`, the elementwise form of ASAM: e <- rho * p^2 g / (|| |p| g || + 1e-12).
  */
 
+import { checkBoolean, checkOptions, isPlainObject } from "../checks.js";
 import { argumentError, DgsamError } from "../errors.js";
 import { noGrad, scope } from "../tensor/index.js";
-import { checkBoolean, checkKnownOptions, isRecord } from "./checks.js";
 import { checkClosure, differentiate, NonFinite, type Closure } from "./closures.js";
 import type { OptimizerLike } from "./optimizer.js";
 import { SharpnessAware, type OptimizerClass, type WrapperOptions, type WrapperParams } from "./wrapper.js";
@@ -135,7 +135,7 @@ export class SAM<B extends OptimizerLike = OptimizerLike, O = Record<string, unk
   }
 
   loadStateDict(dict: { base: unknown }): void {
-    if (!isRecord(dict) || !("base" in dict)) throw argumentError("SAM.loadStateDict(dict)", "{ base } from stateDict()", dict);
+    if (!isPlainObject(dict) || !("base" in dict)) throw argumentError("SAM.loadStateDict(dict)", "{ base } from stateDict()", dict);
     this.base.loadStateDict(dict.base as never);
   }
 }
@@ -143,9 +143,9 @@ export class SAM<B extends OptimizerLike = OptimizerLike, O = Record<string, unk
 // SAM's users know the positional form: first_step(zero_grad=True).
 function clears(what: string, options: StepFormOptions | boolean): boolean {
   if (typeof options === "boolean") return options;
-  if (!isRecord(options)) throw argumentError(what, "{ zeroGrad } or a boolean", options);
-  checkKnownOptions(what, options, ["zeroGrad"]);
+  if (!isPlainObject(options)) throw argumentError(what, "{ zeroGrad } or a boolean", options);
+  checkOptions(what, options, ["zeroGrad"]);
   const { zeroGrad = false }: StepFormOptions = options;
-  checkBoolean(what, "zeroGrad", zeroGrad);
+  checkBoolean(`${what}: zeroGrad`, zeroGrad);
   return zeroGrad;
 }

@@ -6,9 +6,9 @@
  *     p  <- p - lr * (nesterov ? g + momentum * b : b)
  */
 
+import { checkBoolean, checkNumber } from "../checks.js";
 import { DgsamError } from "../errors.js";
 import { ops, type Tensor } from "../tensor/index.js";
-import { checkBoolean, checkNumber } from "./checks.js";
 import { once } from "./once.js";
 import { Optimizer, type ParamGroup, type ParamsInput } from "./optimizer.js";
 
@@ -35,12 +35,12 @@ export class SGD extends Optimizer<SGDOptions> {
   }
 
   protected checkOptions(options: SGDOptions): void {
-    checkNumber("SGD", "lr", options.lr, 0);
-    checkNumber("SGD", "momentum", options.momentum, 0);
-    checkNumber("SGD", "dampening", options.dampening, -Infinity);
-    checkNumber("SGD", "weightDecay", options.weightDecay, 0);
-    checkBoolean("SGD", "nesterov", options.nesterov);
-    checkBoolean("SGD", "maximize", options.maximize);
+    checkNumber("SGD: lr", options.lr, 0);
+    checkNumber("SGD: momentum", options.momentum, 0);
+    checkNumber("SGD: dampening", options.dampening, -Infinity);
+    checkNumber("SGD: weightDecay", options.weightDecay, 0);
+    checkBoolean("SGD: nesterov", options.nesterov);
+    checkBoolean("SGD: maximize", options.maximize);
     if (options.nesterov && (options.momentum <= 0 || options.dampening !== 0))
       throw new DgsamError("ERR_ARGUMENT", "SGD: nesterov: expected a momentum > 0 and dampening 0 with it");
   }

@@ -1,8 +1,8 @@
 /** What a step of several passes does to BatchNorm statistics: which passes move them, and how they come back when it fails. */
 
+import { checkChoice } from "../checks.js";
 import { argumentError, DgsamError } from "../errors.js";
 import { noGrad, ops, Tensor } from "../tensor/index.js";
-import { checkChoice } from "./checks.js";
 
 /** What a step needs of a model to keep BatchNorm statistics right; `Module` has it. */
 export interface StatisticsOwner {
@@ -31,7 +31,7 @@ export class Statistics {
    */
   constructor(optimizer: string, private readonly model: StatisticsOwner | undefined, mode: RunningStats | undefined) {
     this.mode = mode ?? "first";
-    checkChoice(optimizer, "runningStats", this.mode, ["first", "all", "frozen"]);
+    checkChoice(`${optimizer}: runningStats`, this.mode, ["first", "all", "frozen"]);
     if (model === undefined) {
       if (mode !== undefined) throw new DgsamError("ERR_ARGUMENT", `${optimizer}: runningStats: expected the option "model" beside it; without the model its BatchNorm layers cannot be told`);
     } else if (typeof (model as unknown) !== "object" || model === null || typeof model.buffers !== "function" || typeof model.setRunningStats !== "function") {

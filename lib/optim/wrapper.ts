@@ -3,9 +3,10 @@
  * behind when a step fails.
  */
 
+import { checkBoolean, checkChoice, checkNumber, isPlainObject } from "../checks.js";
 import { argumentError, DgsamError } from "../errors.js";
 import { scope, type Tensor } from "../tensor/index.js";
-import { checkBoolean, checkChoice, checkNumber, checkOptionsObject, checkParams, isRecord } from "./checks.js";
+import { checkOptionsObject, checkParams } from "./checks.js";
 import { Climb } from "./climb.js";
 import { NonFinite } from "./closures.js";
 import type { OptimizerLike } from "./optimizer.js";
@@ -57,15 +58,15 @@ export abstract class SharpnessAware<B extends OptimizerLike, O> implements Opti
     checkOptionsObject(`new ${name}(params, Base, options)`, options);
     const { rho = 0.05, adaptive = false, policy = "throw", model, runningStats, base = {} } = options;
     checkRadius(name, rho);
-    checkBoolean(name, "adaptive", adaptive);
-    checkChoice(name, "policy", policy, ["throw", "skip"]);
+    checkBoolean(`${name}: adaptive`, adaptive);
+    checkChoice(`${name}: policy`, policy, ["throw", "skip"]);
     checkOptionsObject(`${name}: base`, base);
     this.statistics = new Statistics(name, model, runningStats);
     const own = new Set<string>([...WRAPPER_OPTIONS, ...ownOptions]);
     const forBase = Object.fromEntries(Object.entries(options).filter(([option]) => !own.has(option)));
     const radii: (number | undefined)[] = [];
     const groups = checkParams(`new ${name}(params)`, params, "an array of Tensors or of groups { params, ...options }").map((each) => {
-      if (!isRecord(each)) return each;
+      if (!isPlainObject(each)) return each;
       const { radius, rest } = splitGroup(name, each);
       radii.push(radius);
       return rest;
@@ -94,7 +95,7 @@ export abstract class SharpnessAware<B extends OptimizerLike, O> implements Opti
   addParamGroup(group: { params: Iterable<Tensor>; rho?: number } & Partial<O>): void {
     const name = this.constructor.name;
     this.climb.checkIdle(`${name}.addParamGroup()`);
-    if (!isRecord(group)) throw argumentError(`${name}.addParamGroup(group)`, "{ params, ...options }", group);
+    if (!isPlainObject(group)) throw argumentError(`${name}.addParamGroup(group)`, "{ params, ...options }", group);
     const { radius, rest } = splitGroup(name, group);
     this.base.addParamGroup(rest as never);
     (this.base.paramGroups.at(-1) as WrapperGroup).rho = radius ?? this.rho;
@@ -155,7 +156,7 @@ export abstract class SharpnessAware<B extends OptimizerLike, O> implements Opti
 }
 
 function checkRadius(optimizer: string, rho: unknown): void {
-  checkNumber(optimizer, "rho", rho, 0, Infinity, false);
+  checkNumber(`${optimizer}: rho`, rho, 0, Infinity, false);
 }
 
 /** A group's radius, and what of it is the base optimizer's. */

@@ -1,11 +1,11 @@
 /** Differentiation: `t.backward()` and `grad()`. */
 
+import { optionsOf } from "../checks.js";
 import { argumentError, DgsamError } from "../errors.js";
 import { native } from "../native.js";
 import type { DType } from "./dtype.js";
 import { callFrame } from "./frame-memory.js";
 import { keywordArguments } from "./operators.js";
-import { checkOptions } from "./options.js";
 import { Tag } from "./tags.js";
 import { Tensor, tensorLists } from "./tensor.js";
 
@@ -71,7 +71,7 @@ const BACKWARD_OPTIONS = ["gradient", "retainGraph", "createGraph", "inputs"] as
 Tensor.prototype.backward = function backward(first?: Tensor | BackwardOptions | null, second?: BackwardOptions): void {
   const named = keywordArguments([first]) as BackwardOptions | undefined;
   if (named !== undefined && second !== undefined) throw argumentError("backward(gradient, options): gradient", "a Tensor or null", first);
-  const options = checkOptions("backward", named ?? second, named === undefined ? BACKWARD_OPTIONS.slice(1) : BACKWARD_OPTIONS);
+  const options = optionsOf("backward", named ?? second, named === undefined ? BACKWARD_OPTIONS.slice(1) : BACKWARD_OPTIONS);
   const gradient = (named === undefined ? (first as Tensor | null | undefined) : named.gradient) ?? null;
   const createGraph = flag("backward: createGraph", options.createGraph, false);
   const retainGraph = flag("backward: retainGraph", options.retainGraph, createGraph);
@@ -118,7 +118,7 @@ const GRAD_OPTIONS = ["gradOutputs", "retainGraph", "createGraph", "allowUnused"
  * @throws DgsamError `ERR_ARGUMENT`, `ERR_SHAPE`; `ERR_NATIVE` when an input is unused and `allowUnused` is false
  */
 export function grad(outputs: Tensor | readonly Tensor[], inputs: Tensor | readonly Tensor[], options?: GradOptions): (Tensor | null)[] {
-  const { gradOutputs: weights, ...flags } = checkOptions("grad", options, GRAD_OPTIONS);
+  const { gradOutputs: weights, ...flags } = optionsOf("grad", options, GRAD_OPTIONS);
   const outputList = asList(outputs);
   const inputList = asList(inputs);
   if (inputList.length === 0) throw new DgsamError("ERR_ARGUMENT", "grad(outputs, inputs): inputs is empty");

@@ -6,12 +6,12 @@
  * are int64, as in PyTorch. Draws equal PyTorch's for the same seed.
  */
 
+import { optionsOf } from "../checks.js";
 import { argumentError } from "../errors.js";
 import type { Device, DType, Layout, MemoryFormat } from "./dtype.js";
 import type { Generator } from "./generator.js";
 import type { DTypeOfNumber } from "./data-types.js";
 import { ops, type OperatorFunction } from "./operators.js";
-import { checkOptions } from "./options.js";
 import { Complex, type ScalarLike } from "./scalars.js";
 import { setRequiresGrad, type Tensor } from "./tensor.js";
 
@@ -60,7 +60,7 @@ function make<D extends DType>(name: string, factory: Factory, args: readonly un
 }
 
 function create<D extends DType>(name: string, factory: Factory, args: unknown[], options: CreationOptions<D> | undefined, dtype: DType = "float32"): Tensor<D> {
-  const { requiresGrad, ...given } = checkOptions(name, options, CREATION);
+  const { requiresGrad, ...given } = optionsOf(name, options, CREATION);
   return make(name, factory, args, { ...given, dtype: given.dtype ?? dtype }, requiresGrad);
 }
 
@@ -68,7 +68,7 @@ function create<D extends DType>(name: string, factory: Factory, args: unknown[]
 type Draws = readonly [plain: Factory, seeded: Factory];
 
 function draw<D extends DType>(name: string, [plain, seeded]: Draws, args: unknown[], options: RandomOptions<D> | undefined, dtype: DType = "float32"): Tensor<D> {
-  const { requiresGrad, generator, ...given } = checkOptions(name, options, RANDOM);
+  const { requiresGrad, generator, ...given } = optionsOf(name, options, RANDOM);
   const keywords = { ...given, dtype: given.dtype ?? dtype };
   return generator == null ? make(name, plain, args, keywords, requiresGrad) : make(name, seeded, args, { ...keywords, generator }, requiresGrad);
 }
@@ -103,7 +103,7 @@ export function full<V extends ScalarLike, D extends DType = DTypeOfNumber<V>>(s
 
 /** Whatever the memory held: every element is to be written before it is read. */
 export function empty<D extends DType = "float32">(shape: readonly number[], options?: CreationOptions<D> & { memoryFormat?: MemoryFormat }): Tensor<D> {
-  const { requiresGrad, memoryFormat, ...given } = checkOptions("empty", options, [...CREATION, "memoryFormat"]);
+  const { requiresGrad, memoryFormat, ...given } = optionsOf("empty", options, [...CREATION, "memoryFormat"]);
   const keywords = { ...given, dtype: given.dtype ?? "float32", memory_format: memoryFormat };
   return make("empty", ops.aten["empty.memory_format"], [checkShape("empty", shape)], keywords, requiresGrad);
 }
@@ -135,7 +135,7 @@ export function linspace<D extends DType = "float32">(start: number, end: number
 export function logspace<D extends DType = "float32">(
   start: number, end: number, steps: number, base?: number | (CreationOptions<D> & { base?: number }), options?: CreationOptions<D>,
 ): Tensor<D> {
-  const { base: named, ...others } = typeof base === "object" ? checkOptions("logspace", base, [...CREATION, "base"]) : { base };
+  const { base: named, ...others } = typeof base === "object" ? optionsOf("logspace", base, [...CREATION, "base"]) : { base };
   return create("logspace", ops.aten["logspace.default"], [start, end, steps, named], typeof base === "object" ? others : options);
 }
 
@@ -154,7 +154,7 @@ export interface TriangleOptions<D extends DType = DType> extends CreationOption
 
 function triangle<D extends DType>(name: string, factory: Factory, row: number, col: number, offset: number | TriangleOptions<D> | undefined, options: CreationOptions<D> | undefined): Tensor<D> {
   if (typeof offset === "number" || offset === undefined) return create(name, factory, [row, col, offset ?? 0], options, "int64");
-  const { offset: named = 0, ...others } = checkOptions(name, offset, [...CREATION, "offset"]);
+  const { offset: named = 0, ...others } = optionsOf(name, offset, [...CREATION, "offset"]);
   return create(name, factory, [row, col, named], others as CreationOptions<D>, "int64");
 }
 
@@ -192,12 +192,12 @@ export function randperm<D extends DType = "int64">(n: number, options?: RandomO
 }
 
 function like<D extends DType>(name: string, factory: Factory, args: unknown[], options: LikeOptions<D> | undefined): Tensor<D> {
-  const { requiresGrad, memoryFormat, ...given } = checkOptions(name, options, LIKE);
+  const { requiresGrad, memoryFormat, ...given } = optionsOf(name, options, LIKE);
   return make(name, factory, args, { ...given, memory_format: memoryFormat }, requiresGrad);
 }
 
 function drawLike<D extends DType>(name: string, [plain, seeded]: Draws, args: unknown[], options: RandomLikeOptions<D> | undefined): Tensor<D> {
-  const { requiresGrad, memoryFormat, generator, ...given } = checkOptions(name, options, RANDOM_LIKE);
+  const { requiresGrad, memoryFormat, generator, ...given } = optionsOf(name, options, RANDOM_LIKE);
   const keywords = { ...given, memory_format: memoryFormat };
   return generator == null ? make(name, plain, args, keywords, requiresGrad) : make(name, seeded, args, { ...keywords, generator }, requiresGrad);
 }

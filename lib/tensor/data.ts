@@ -1,6 +1,7 @@
 /** Data in and out of tensors: `tensor()`, `fromBytes()`, `item()`, `toArray()`, `data()`, `toBytes()`. */
 
 import { constants } from "node:buffer";
+import { optionsOf } from "../checks.js";
 import { argumentError, DgsamError } from "../errors.js";
 import { native } from "../native.js";
 import {
@@ -9,7 +10,6 @@ import {
 import { dtypeCode, isComplex, type Device, type DType } from "./dtype.js";
 import { ops } from "./operators.js";
 import type { AtenOperators } from "./operators.generated.js";
-import { checkOptions } from "./options.js";
 import { flatten, inferDtype, ownDtype, pack } from "./pack.js";
 import { setRequiresGrad, Tensor } from "./tensor.js";
 
@@ -57,7 +57,7 @@ function place<D extends DType>(name: string, made: Tensor, options: TensorOptio
  * @throws DgsamError `ERR_SHAPE` when the byte count does not fit dtype and shape; `ERR_ARGUMENT`; `ERR_DTYPE`
  */
 export function fromBytes<D extends DType = "uint8">(bytes: ArrayBufferView | ArrayBufferLike, options?: TensorOptions<D>): Tensor<D> {
-  const checked = checkOptions("fromBytes", options, TENSOR_OPTIONS);
+  const checked = optionsOf("fromBytes", options, TENSOR_OPTIONS);
   if (!ArrayBuffer.isView(bytes) && !(bytes instanceof ArrayBuffer || bytes instanceof SharedArrayBuffer))
     throw argumentError("fromBytes(bytes)", "an ArrayBuffer, Buffer or typed array", bytes);
   const source = byteView("fromBytes(bytes)", bytes);
@@ -113,7 +113,7 @@ export function tensor<T extends Element | NestedArray | NestedArray<TypedArray>
   data: T, options?: TensorOptions<D>,
 ): Tensor<D> {
   if ((data as unknown) instanceof Tensor) throw new DgsamError("ERR_ARGUMENT", "tensor(data): data is a Tensor already; use t.clone() or t.to(...)");
-  const checked = checkOptions("tensor", options, TENSOR_OPTIONS);
+  const checked = optionsOf("tensor", options, TENSOR_OPTIONS);
   if (checked.dtype !== undefined) checkDtype("tensor: dtype", checked.dtype);
   let made: Tensor;
   if (ArrayBuffer.isView(data)) {

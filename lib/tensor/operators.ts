@@ -68,7 +68,7 @@ function settled(value: unknown): unknown {
     }
     return copy;
   }
-  return !(value instanceof Complex) && isComplexValue(value) ? new Complex(value.re, value.im) : value;
+  return !(value instanceof Complex) && isComplexValue(value) ? { re: value.re, im: value.im } : value;
 }
 
 function settledKeywords(keywords: Record<string, unknown>): Record<string, unknown> {

@@ -5,13 +5,13 @@
  * is read, so printing a big one is cheap.
  */
 
+import { optionsOf } from "../checks.js";
 import { argumentError } from "../errors.js";
 import { native } from "../native.js";
 import type { Element } from "./data-types.js";
 import { isComplex, isFloatingPoint, type DType } from "./dtype.js";
 import { noGrad } from "./modes.js";
 import { ops } from "./operators.js";
-import { checkOptions } from "./options.js";
 import { exactFormatter, floatFormatter, pythonFloat, type Formatter, type PrintOptions } from "./print-numbers.js";
 import type { ComplexValue } from "./scalars.js";
 import { scope } from "./scope.js";
@@ -45,7 +45,7 @@ export function setPrintOptions(options: Partial<PrintOptions>): PrintOptions {
   const before = settings;
   const next: Record<string, unknown> = { ...before };
   if (options === undefined) throw argumentError("setPrintOptions(options)", "an object of options", options);
-  for (const [name, value] of Object.entries(checkOptions("setPrintOptions", options, Object.keys(CHECKS) as (keyof PrintOptions)[]))) {
+  for (const [name, value] of Object.entries(optionsOf("setPrintOptions", options, Object.keys(CHECKS)))) {
     if (value === undefined) continue;
     const [expected, fits] = CHECKS[name as keyof PrintOptions];
     if (!fits(value)) throw argumentError(`setPrintOptions: ${name}`, expected, value);

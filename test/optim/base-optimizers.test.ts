@@ -133,7 +133,7 @@ describe("errors", () => {
   });
 
   test("of options", () => {
-    expectError(() => new SGD([param()], { lr: -1 }), "ERR_ARGUMENT", /SGD: lr: expected a number >= 0, got the number -1/);
+    expectError(() => new SGD([param()], { lr: -1 }), "ERR_ARGUMENT", /SGD: lr: expected a number of at least 0, got the number -1/);
     expectError(() => new SGD([param()], { lr: NaN }), "ERR_ARGUMENT", /lr/);
     expectError(() => new SGD([param()], { nesterov: true }), "ERR_ARGUMENT", /momentum > 0/);
     expectError(() => new Adam([param()], { betas: [0.9, 1] }), "ERR_ARGUMENT", /betas\[1\]: expected a number from 0 to below 1/);
@@ -177,7 +177,7 @@ describe("errors", () => {
       [{ ...dict, state: null }, /expected \{ state, paramGroups \} from stateDict\(\)/],
       [{ ...dict, paramGroups: [null] }, /group 0: expected \{ params, \.\.\.options \} from stateDict\(\), got null/],
       [{ ...dict, paramGroups: [{}] }, /group 0: expected \{ params, \.\.\.options \}/],
-      [{ ...dict, paramGroups: [{ ...dict.paramGroups[0], lr: -1 }] }, /lr: expected a number >= 0/],
+      [{ ...dict, paramGroups: [{ ...dict.paramGroups[0], lr: -1 }] }, /lr: expected a number of at least 0/],
       [withState({ 0: null }), /state\[0\]: expected the tensors step, expAvg, expAvgSq, got null/],
       [withState({ 0: lacking }), /state\[0\]: expected the tensors step, expAvg, expAvgSq, got step, expAvgSq; is it of another optimizer\?/],
       [withState({ 0: { ...dict.state[0], step: ones([3]) } }), /state\[0\]\.step: expected one number, got shape \[3\]/],

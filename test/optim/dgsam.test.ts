@@ -129,7 +129,7 @@ describe("DGSAM", () => {
     expect(optimizer.paramGroups[0]).toMatchObject({ lr: 0.01, amsgrad: true, eps: 1e-3, rho: 0.2 });
     expect(optimizer.paramGroups).toBe(optimizer.base.paramGroups);
     expectError(() => new DGSAM(params, Adam, { momentum: 0.9 } as never), "ERR_ARGUMENT", /Adam: unknown option 'momentum'/);
-    expectError(() => new DGSAM(params, Adam, { rho: -1 }), "ERR_ARGUMENT", /DGSAM: rho: expected a finite number >= 0/);
+    expectError(() => new DGSAM(params, Adam, { rho: -1 }), "ERR_ARGUMENT", /DGSAM: rho: expected a finite number of at least 0/);
     expectError(() => new DGSAM(params, Adam, { order: "sorted" } as never), "ERR_ARGUMENT", /order: expected "random" or "fixed"/);
     expectError(() => new DGSAM(params, Adam, { reduction: "max" } as never), "ERR_ARGUMENT", /reduction: expected "sum" or "mean"/);
     expectError(() => new DGSAM(params, {} as never), "ERR_ARGUMENT", /an optimizer class such as Adam/);

@@ -4,12 +4,12 @@
  * Errors: `ERR_ARGUMENT` for an argument of the wrong kind, `ERR_SHAPE` where shapes do not fit together.
  */
 
+import { optionsOf } from "../../checks.js";
 import { argumentError } from "../../errors.js";
 import type { DType } from "../dtype.js";
 import { inOrder, ofTensors, operator } from "../methods/define.js";
 import type { TensorLike } from "../methods/types.js";
 import { keywordArguments, ops, type OperatorFunction } from "../operators.js";
-import { checkOptions } from "../options.js";
 import { Tensor } from "../tensor.js";
 
 interface Join {
@@ -70,7 +70,7 @@ export const meshgrid: {
 } = (...args: unknown[]): Tensor<never>[] => {
   const options = keywordArguments(args);
   const tensors = args.filter((each) => each instanceof Tensor);
-  const { indexing = "ij" } = checkOptions<{ indexing?: unknown }>("meshgrid", options ?? (tensors.length > 0 ? undefined : (args[1] as object | undefined)), ["indexing"]);
+  const { indexing = "ij" } = optionsOf<{ indexing?: unknown }>("meshgrid", options ?? (tensors.length > 0 ? undefined : (args[1] as object | undefined)), ["indexing"]);
   return (ops.aten["meshgrid.indexing"] as OperatorFunction)(tensors.length > 0 ? tensors : args[0], { indexing }) as Tensor<never>[];
 };
 

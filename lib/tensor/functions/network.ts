@@ -9,7 +9,7 @@
 import type { DType } from "../dtype.js";
 import { inOrder, operator } from "../methods/define.js";
 import { ops, type OperatorFunction } from "../operators.js";
-import { checkOptions } from "../options.js";
+import { optionsOf } from "../../checks.js";
 import { Tensor } from "../tensor.js";
 
 /** One number for all dimensions, or one for each. */
@@ -227,7 +227,7 @@ export interface EmbeddingLookupOptions {
 
 /** Rows of `weight` `[rows, width]` by indices of any shape: `[..., width]`. */
 export function embedding<D extends DType>(input: Tensor, weight: Tensor<D>, options?: EmbeddingLookupOptions): Tensor<D> {
-  const { paddingIdx, scaleGradByFreq, sparse } = checkOptions("embedding", options, ["paddingIdx", "scaleGradByFreq", "sparse"]);
+  const { paddingIdx, scaleGradByFreq, sparse } = optionsOf("embedding", options, ["paddingIdx", "scaleGradByFreq", "sparse"]);
   return ops.aten["embedding.default"](weight, input, { padding_idx: paddingIdx, scale_grad_by_freq: scaleGradByFreq, sparse }) as unknown as Tensor<D>;
 }
 

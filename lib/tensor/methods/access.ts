@@ -1,10 +1,10 @@
 /** Reaching into a tensor as into an array: sizes, parts, iteration, transposes, choice by a condition. */
 
+import { optionsOf } from "../../checks.js";
 import { argumentError, DgsamError } from "../../errors.js";
 import type { Element, NestedArray } from "../data-types.js";
 import type { DType } from "../dtype.js";
 import { ops } from "../operators.js";
-import { checkOptions } from "../options.js";
 import { Tensor } from "../tensor.js";
 import { addMethods, defineMember } from "./define.js";
 import type { TensorLike } from "./types.js";
@@ -95,7 +95,7 @@ defineMember("where", {
 
 /** {@link Tensor.unique} as a function. */
 export function unique<D extends DType>(input: Tensor<D>, options?: UniqueOptions): Tensor<D> {
-  const { dim, sorted } = checkOptions("unique", options, ["dim", "sorted"]);
+  const { dim, sorted } = optionsOf("unique", options, ["dim", "sorted"]);
   const made: Tensor[] = dim === undefined ? ops.aten._unique2(input, { sorted }) : ops.aten.unique_dim(input, dim, { sorted });
   const [values, ...rest] = made as [Tensor, ...Tensor[]];
   for (const each of rest) each.dispose();
@@ -104,7 +104,7 @@ export function unique<D extends DType>(input: Tensor<D>, options?: UniqueOption
 
 /** {@link Tensor.uniqueConsecutive} as a function. */
 export function uniqueConsecutive<D extends DType>(input: Tensor<D>, options?: { dim?: number }): Tensor<D> {
-  const [values, ...rest] = ops.aten.unique_consecutive(input, checkOptions("uniqueConsecutive", options, ["dim"]));
+  const [values, ...rest] = ops.aten.unique_consecutive(input, optionsOf("uniqueConsecutive", options, ["dim"]));
   for (const each of rest) each.dispose();
   return values as unknown as Tensor<D>;
 }

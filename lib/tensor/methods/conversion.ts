@@ -4,10 +4,10 @@
  * Errors: `ERR_ARGUMENT` for a dtype, device or memory format that does not exist, `ERR_DEVICE` for one that is not there.
  */
 
+import { optionsOf } from "../../checks.js";
 import { argumentError } from "../../errors.js";
 import { dtypeCode, isComplex, isFloatingPoint, type Device, type DType, type MemoryFormat } from "../dtype.js";
 import { ops } from "../operators.js";
-import { checkOptions } from "../options.js";
 import { Tensor } from "../tensor.js";
 import { addMethods, defineMember, operator } from "./define.js";
 
@@ -135,7 +135,7 @@ function targetOf(args: readonly unknown[]): ToOptions {
     throw argumentError("to(...)", "a dtype, a device, a Tensor or options", first);
   }
   const left = TO_OPTIONS.filter((option) => target[option] === undefined);
-  return { ...target, ...checkOptions("to", args[given] as ToOptions | undefined, left) };
+  return { ...target, ...optionsOf("to", args[given] as ToOptions | undefined, left) };
 }
 
 defineMember("to", {

@@ -5,10 +5,10 @@
  * of a second. Arguments go through as they are, so mistakes get the door's own messages (operators.ts, explain.ts).
  */
 
+import { optionsOf } from "../../checks.js";
 import { DgsamError } from "../../errors.js";
 import { cutUndefined, keywordArguments, operatorSchemas, ops, type OperatorFunction } from "../operators.js";
 import type { AtenOperators } from "../operators.generated.js";
-import { checkOptions } from "../options.js";
 import { Tensor } from "../tensor.js";
 
 /** Any typed function over an operator. */
@@ -62,7 +62,7 @@ export function inOrder(name: string, args: unknown[], parameters: readonly stri
   const given = options === undefined ? args : args.slice(0, -1);
   if (given.length > parameters.length)
     throw new DgsamError("ERR_ARGUMENT", `${name}: expected at most ${parameters.length} arguments (${parameters.join(", ")}), got ${given.length}`);
-  const named = checkOptions<Record<string, unknown>>(name, options, parameters.slice(given.length));
+  const named = optionsOf<Record<string, unknown>>(name, options, parameters.slice(given.length));
   return parameters.map((parameter, i) => (i < given.length ? given[i] : named[parameter]));
 }
 

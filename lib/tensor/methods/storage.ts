@@ -1,11 +1,11 @@
 /** How a tensor lies in memory: steps, bytes, sparse layouts; and new tensors of the same kind. */
 
+import { optionsOf } from "../../checks.js";
 import { argumentError, DgsamError } from "../../errors.js";
 import { checkShape, type CreationOptions } from "../creation.js";
 import { elementBytes } from "../data.js";
 import type { DType, MemoryFormat } from "../dtype.js";
 import { ops, type OperatorFunction } from "../operators.js";
-import { checkOptions } from "../options.js";
 import type { ScalarLike } from "../scalars.js";
 import { setRequiresGrad, Tensor } from "../tensor.js";
 import { addMethods, defineMember, operator, variadic } from "./define.js";
@@ -99,7 +99,7 @@ defineMember("nbytes", {
 function defineNew(name: string, operatorName: "new_zeros.default" | "new_ones.default" | "new_full.default" | "new_empty.default", values: 0 | 1): void {
   defineMember(name, {
     value(this: Tensor, shape: readonly number[], ...rest: unknown[]): Tensor {
-      const { requiresGrad, ...keywords } = checkOptions(name, rest[values] as CreationOptions | undefined, ["dtype", "device", "requiresGrad"]);
+      const { requiresGrad, ...keywords } = optionsOf(name, rest[values] as CreationOptions | undefined, ["dtype", "device", "requiresGrad"]);
       const made = (ops.aten[operatorName] as OperatorFunction)(this, checkShape(name, shape), ...rest.slice(0, values), keywords) as Tensor;
       if (requiresGrad !== undefined) setRequiresGrad(`${name}: requiresGrad`, made, requiresGrad);
       return made;
