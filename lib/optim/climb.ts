@@ -7,7 +7,8 @@
  */
 
 import { argumentError, DgsamError } from "../errors.js";
-import { gradients as readGradients, keep, noGrad, ops, setGradients, type Tensor } from "../tensor/index.js";
+import { gradients as readGradients, setGradients } from "../tensor/internal.js";
+import { keep, noGrad, ops, type Tensor } from "../tensor/index.js";
 import { NonFinite } from "./closures.js";
 import { once } from "./once.js";
 

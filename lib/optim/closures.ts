@@ -1,7 +1,8 @@
 /** Closures: how a step gets losses. It differentiates them itself, at parameters of its own choice. */
 
 import { argumentError, DgsamError } from "../errors.js";
-import { countGradients, differentiateLoss, enableGrad, scope, Tensor, zeroGradients } from "../tensor/index.js";
+import { countGradients, differentiateLoss } from "../tensor/internal.js";
+import { enableGrad, scope, Tensor, zeroGradients } from "../tensor/index.js";
 
 /** Computes one loss, a tensor of one element, from the current parameters. It must not call `backward()`. */
 export type Closure = () => Tensor;

@@ -1,5 +1,5 @@
 /** The tensor room's public list. */
-export { Tensor, countGradients, gradients, setGradients, zeroGradients } from "./tensor.js";
+export { Tensor, zeroGradients } from "./tensor.js";
 export type { Device, DType, Layout, MemoryFormat, QScheme } from "./dtype.js";
 export { operatorNames, operatorSchemas, ops, type OperatorFunction, type OperatorName, type Operators } from "./operators.js";
 export type { OperatorSchema, SchemaArgument, SchemaReturn, ValueType } from "./schema.js";
@@ -8,7 +8,7 @@ export { complex, double, type ComplexValue, type ScalarLike } from "./scalars.j
 export { Generator, defaultGenerator, manualSeed } from "./generator.js";
 export { keep, memoryStats, scope, scopeAsync, type MemoryStats } from "./scope.js";
 export { enableGrad, inferenceMode, isGradEnabled, noGrad } from "./modes.js";
-export { differentiateLoss, grad, type BackwardOptions, type GradOptions } from "./autograd.js";
+export { grad, type BackwardOptions, type GradOptions } from "./autograd.js";
 export { fromBytes, tensor, type TensorOptions } from "./data.js";
 export type { DataOf, DTypeOfData, DTypeOfNumber, Element, ItemOf, NestedArray, TypedArray } from "./data-types.js";
 export {

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import {
-  DgsamError, empty, fromBytes, full, Generator, grad, keep, noGrad, ones, ops, scope, scopeAsync, setGradients, Tensor, tensor, zeros,
+  DgsamError, empty, fromBytes, full, Generator, grad, keep, noGrad, ones, ops, scope, scopeAsync, Tensor, tensor, zeros,
   zeroGradients, type DgsamErrorCode,
 } from "dgsam";
+import { setGradients } from "../../lib/tensor/internal.js";
 
 function caught(fn: () => unknown): DgsamError {
   try {

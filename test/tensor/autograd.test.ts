@@ -1,10 +1,10 @@
 import {
-  countGradients, enableGrad, grad, gradients, inferenceMode, isGradEnabled, manualSeed, memoryStats, noGrad, ones, ops, randn, scope, setGradients,
-  tensor,
+  enableGrad, grad, inferenceMode, isGradEnabled, manualSeed, memoryStats, noGrad, ones, ops, randn, scope, tensor,
   zeroGradients, zeros, type Tensor,
 } from "dgsam";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { countGradients, gradients, setGradients } from "../../lib/tensor/internal.js";
 import { expectError } from "../data/errors.js";
 import { hasTorch } from "../reference/oracle.js";
 import { encode, evaluatedByPytorch } from "./pytorch.js";
