@@ -62,6 +62,13 @@ bool Arguments::flag(Name name) const {
   return value != nullptr && value->isBool() && value->toBool();
 }
 
+at::Tensor Arguments::numbers(Name name) const {
+  const at::Tensor value = tensor(name);
+  if (!value.defined() || !isReadable(value) || value.is_complex() || value.is_quantized()) return at::Tensor();
+  if (value._is_zerotensor()) return at::zeros(value.sizes(), at::kLong);
+  return value.detach().to(at::kLong).contiguous().resolve_neg();
+}
+
 void Arguments::refuse(const char* code, Name name, const std::string& expectedAndGot) const {
   throw UsageError(code, c10::str("argument '", name, "': ", expectedAndGot));
 }
@@ -118,6 +125,12 @@ void Arguments::strided(Name name) const {
   if (value.layout() != at::kStrided) refuse("ERR_ARGUMENT", name, c10::str("expected a dense tensor, got one of layout ", value.layout()));
 }
 
+void Arguments::contiguous(Name name) const {
+  const at::Tensor value = tensor(name);
+  if (value.defined() && (!value.is_contiguous() || value._is_zerotensor()))
+    refuse("ERR_ARGUMENT", name, "expected a contiguous tensor, got " + describe(value) + " that is not: contiguous() makes one");
+}
+
 void Arguments::dtype(Name name, at::ScalarType expected) const {
   const at::Tensor value = tensor(name);
   if (value.defined() && value.scalar_type() != expected)
@@ -158,6 +171,16 @@ void Arguments::values(Name name, int64_t low, int64_t high) const {
   const int64_t top = greatest.item<int64_t>();
   if (bottom < low || top > high)
     refuse("ERR_ARGUMENT", name, c10::str("expected values from ", low, " to ", high, ", got ", bottom < low ? bottom : top));
+}
+
+void Arguments::nonDecreasing(Name name) const {
+  const at::Tensor value = numbers(name);
+  if (!value.defined() || value.dim() == 0) return;
+  const int64_t* const data = value.const_data_ptr<int64_t>();
+  const int64_t length = value.size(-1);
+  for (int64_t i = 1; i < value.numel(); ++i)
+    if (i % length != 0 && data[i] < data[i - 1])
+      refuse("ERR_ARGUMENT", name, c10::str("expected values that do not decrease, got ", data[i], " after ", data[i - 1]));
 }
 
 }  // namespace dgsam

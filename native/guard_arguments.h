@@ -28,6 +28,8 @@ class Arguments {
   std::vector<int64_t> integers(Name name) const;
   int64_t integer(Name name) const;
   bool flag(Name name) const;
+  // The values of a tensor as int64, in order and in one piece; undefined where they cannot be read.
+  at::Tensor numbers(Name name) const;
   bool has(Name name) const { return find(name) != nullptr; }
 
   // ---- checking
@@ -41,6 +43,8 @@ class Arguments {
   void sizes(Name tensor, at::IntArrayRef expected) const;
   void numel(Name tensor, int64_t count) const;
   void strided(Name tensor) const;
+  // In one piece in memory, which zero tensors of autograd's are not.
+  void contiguous(Name tensor) const;
   void dtype(Name tensor, at::ScalarType expected) const;
   // All defined tensors among these have the sizes (the dtype) of the first.
   void sameSizes(Names names) const;
@@ -50,6 +54,8 @@ class Arguments {
   void dimension(Name name, int64_t ndim, bool wraps = true) const;
   // Every value of an integer tensor lies in [low, high].
   void values(Name tensor, int64_t low, int64_t high) const;
+  // No value of an integer tensor is less than the one before it in the last dimension.
+  void nonDecreasing(Name tensor) const;
 
  private:
   const BoundOperator& bound_;

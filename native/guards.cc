@@ -10,7 +10,8 @@ namespace dgsam {
 const std::vector<Guard>& guards() {
   static const std::vector<Guard> all = [] {
     std::vector<Guard> result;
-    for (const auto& room : {optimizerGuards(), layerGuards(), recurrentGuards(), poolingGuards(), algebraGuards(), internalGuards()})
+    for (const auto& room : {optimizerGuards(), layerGuards(), embeddingGuards(), lossGuards(), recurrentGuards(), poolingGuards(),
+                             algebraGuards(), sparseGuards(), internalGuards()})
       result.insert(result.end(), room.begin(), room.end());
     return result;
   }();

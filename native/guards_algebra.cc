@@ -4,6 +4,7 @@
 #include <c10/util/StringUtil.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <optional>
 #include <set>
@@ -74,23 +75,42 @@ void cumulative(const Arguments& arguments) {
   arguments.sizes("values", self.sizes());
   arguments.sizes("indices", self.sizes());
   arguments.dtype("indices", at::kLong);
+  // Slices without elements are read too, unless they lie in the dimension itself.
+  const int64_t dim = arguments.integer("dim");
+  arguments.expect(!arguments.has("values") || self.numel() > 0 || self.dim() == 0 || self.size(dim) == 0, "ERR_SHAPE", "self",
+                   "at least one element, got " + describe(self));
 }
 
-void cooToCsr(const Arguments& arguments) {
-  arguments.dims("self", 1);
-  const int64_t size = arguments.integer("size");
-  arguments.between("size", 0, std::numeric_limits<int64_t>::max() - 1);
-  arguments.values("self", 0, size - 1);
+// Distances between rows are read of a matrix, whatever dimensions follow.
+void rows(const Arguments& arguments) {
+  const at::Tensor self = arguments.tensor("self");
+  if (self.dim() > 2 && self.numel() < self.size(0) * self.size(1))
+    arguments.refuse("ERR_SHAPE", "self", "expected as many elements as the first two sizes say, got " + describe(self));
 }
 
-void csrToCoo(const Arguments& arguments) {
-  const at::Tensor rows = arguments.tensor("crow_indices");
-  const at::Tensor columns = arguments.tensor("col_indices");
-  arguments.sameDtype({"crow_indices", "col_indices"});
-  if (rows.dim() < 1 || rows.dim() != columns.dim() || rows.size(-1) < 1 ||
-      rows.sizes().slice(0, rows.dim() - 1) != columns.sizes().slice(0, columns.dim() - 1))
-    arguments.refuse("ERR_SHAPE", "crow_indices", c10::str("expected the batch of 'col_indices', ", columns.sizes(), ", and at least one element, got ", describe(rows)));
-  arguments.values("crow_indices", 0, columns.size(-1));
+// A number as the integer kernels see it; none where that is an error of its own.
+std::optional<int64_t> truncated(const c10::IValue* value) {
+  if (value == nullptr) return std::nullopt;
+  if (value->isInt()) return value->toInt();
+  if (value->isBool()) return value->toBool() ? 1 : 0;
+  if (!value->isDouble() || !(std::abs(value->toDouble()) < 0x1p63)) return std::nullopt;
+  return static_cast<int64_t>(value->toDouble());
+}
+
+// The number of steps is worked out by integer division, before the step is looked at.
+void integerRange(const Arguments& arguments) {
+  const at::Tensor out = arguments.tensor("out");
+  const c10::IValue* dtype = arguments.find("dtype");
+  if (!out.defined() && (dtype == nullptr || !dtype->isInt())) return;
+  if (!c10::isIntegralType(out.defined() ? out.scalar_type() : static_cast<at::ScalarType>(dtype->toInt()), false)) return;
+  const std::optional<int64_t> step = arguments.has("step") ? truncated(arguments.find("step")) : 1;
+  if (!step) return;
+  if (*step == 0) arguments.refuse("ERR_ARGUMENT", "step", "expected a step that is not 0 as an integer, got one that is");
+  const std::optional<int64_t> start = truncated(arguments.find("start"));
+  const std::optional<int64_t> end = truncated(arguments.find("end"));
+  int64_t span = 0;
+  if (*step == -1 && start && end && (__builtin_sub_overflow(*end, *start, &span) || span == std::numeric_limits<int64_t>::min()))
+    arguments.refuse("ERR_ARGUMENT", "end", c10::str("expected a span of 64 bits, got ", *start, " to ", *end));
 }
 
 void pairwiseDistances(const Arguments& arguments) {
@@ -109,13 +129,6 @@ void distancesBackward(const Arguments& arguments) {
   expected.push_back(first.size(-2));
   expected.push_back(second.size(-2));
   for (const char* name : {"grad", "cdist"}) arguments.sizes(name, expected);
-}
-
-// oneDNN's layout passes for a dense one here.
-void notMkldnn(const Arguments& arguments) {
-  for (const char* name : {"sparse", "dense"})
-    if (arguments.tensor(name).layout() == at::kMkldnn)
-      arguments.refuse("ERR_ARGUMENT", name, "expected a sparse or a dense tensor, got one of layout Mkldnn");
 }
 
 void squareGradient(const Arguments& arguments) {
@@ -179,6 +192,22 @@ void notNegativeShape(const Arguments& arguments) {
     if (each < 0) arguments.refuse("ERR_SHAPE", "shape", c10::str("expected sizes of 0 or more, got ", each));
 }
 
+// How many segments there are along the axis, which lie within the data; none where neither lengths nor offsets are given.
+std::optional<int64_t> segmentCount(const Arguments& arguments, int64_t axis) {
+  const at::Tensor data = arguments.tensor("data");
+  const bool byOffset = arguments.tensor("offsets").defined();
+  const char* const name = byOffset ? "offsets" : "lengths";
+  const at::Tensor marks = arguments.tensor(name);
+  if (!marks.defined()) return std::nullopt;  // the operator says so itself
+  const int64_t count = marks.dim() == axis + 1 ? marks.size(axis) - (byOffset ? 1 : 0) : -1;
+  if (count < 0 || marks.sizes().slice(0, axis) != data.sizes().slice(0, axis))
+    arguments.refuse("ERR_SHAPE", name, c10::str("expected the first ", axis, " sizes of 'data' and one more dimension, got ", describe(marks)));
+  arguments.values(name, 0, data.size(axis));
+  if (!byOffset && marks.numel() > 0 && marks.device().is_cpu() && marks.sum(-1).max().item<int64_t>() > data.size(axis))
+    arguments.refuse("ERR_ARGUMENT", name, c10::str("expected lengths that add up to at most ", data.size(axis)));
+  return count;
+}
+
 void segments(const Arguments& arguments) {
   arguments.sameSizes({"output", "grad"});
   const at::Tensor data = arguments.tensor("data");
@@ -186,20 +215,17 @@ void segments(const Arguments& arguments) {
   arguments.dimension("axis", data.dim(), false);
   arguments.expect(data.dim() > 0, "ERR_SHAPE", "data", "at least one dimension, got " + describe(data));
   const at::Tensor output = arguments.tensor("output");
-  const at::Tensor lengths = arguments.tensor("lengths");
-  const at::Tensor offsets = arguments.tensor("offsets");
-  const at::Tensor marks = lengths.defined() ? lengths : offsets;
-  if (!marks.defined()) return;  // the operator says so itself
-  const char* name = lengths.defined() ? "lengths" : "offsets";
-  const int64_t count = marks.dim() == axis + 1 ? marks.size(axis) - (lengths.defined() ? 0 : 1) : -1;
-  if (count < 0 || marks.sizes().slice(0, axis) != data.sizes().slice(0, axis))
-    arguments.refuse("ERR_SHAPE", name, c10::str("expected the first ", axis, " sizes of 'data' and one more dimension, got ", describe(marks)));
-  std::vector<int64_t> expected = data.sizes().vec();
-  expected[axis] = count;
-  arguments.sizes("output", expected);
-  arguments.values(name, 0, data.size(axis));
-  if (lengths.defined() && lengths.numel() > 0 && lengths.sum(-1).max().item<int64_t>() > data.size(axis))
-    arguments.refuse("ERR_ARGUMENT", name, c10::str("expected lengths that add up to at most ", data.size(axis)));
+  if (const std::optional<int64_t> count = segmentCount(arguments, axis)) {
+    std::vector<int64_t> expected = data.sizes().vec();
+    expected[axis] = *count;
+    arguments.sizes("output", expected);
+  }
+}
+
+void segmentsForward(const Arguments& arguments) {
+  const int64_t ndim = arguments.tensor("data").dim();
+  const int64_t axis = arguments.integer("axis") + (arguments.integer("axis") < 0 ? ndim : 0);
+  if (axis >= 0 && axis < ndim) segmentCount(arguments, axis);  // the operator says so itself
 }
 
 }  // namespace
@@ -211,11 +237,10 @@ std::vector<Guard> algebraGuards() {
       {"linalg_eigvals _linalg_eigvals", "finite values", finite},
       {"_cholesky_solve_helper", "square factors; right-hand sides of the same batch and dtype", choleskySolve},
       {"matrix_power linalg_matrix_power", "an exponent whose negative is an integer of 64 bits too", matrixPower},
+      {"range", "for integers, a step that is not 0 as one and a span that fits", integerRange},
       {"_cummax_helper _cummin_helper _logcumsumexp", "results of the input's shape and dtype, int64 indices", cumulative},
-      {"_convert_indices_from_coo_to_csr", "row indices from 0 to size - 1", cooToCsr},
-      {"_convert_indices_from_csr_to_coo", "row pointers within the columns, one dtype", csrToCoo},
+      {"_pdist_forward", "the elements of a matrix", rows},
       {"_pdist_backward", "a gradient for each pair of rows", pairwiseDistances},
-      {"_sparse_mm", "sparse and dense tensors, none of layout Mkldnn", notMkldnn},
       {"matrix_exp_backward", "a dense gradient of the input's shape and dtype", squareGradient},
       {"unfold_backward", "a dense gradient of the windows' shape", unfoldBackward},
       {"_cdist_backward", "a gradient for each pair of rows", distancesBackward},
@@ -224,6 +249,7 @@ std::vector<Guard> algebraGuards() {
        "truncated integer quotients that fit the dtype", truncatedDivision},
       {"lcm lcm_ gcd gcd_", "integers whose magnitude fits the dtype", noLeast},
       {"_spdiags", "a shape of two sizes, none negative", notNegativeShape},
+      {"segment_reduce", "segments within the data", segmentsForward},
       {"_segment_reduce_backward", "segments within the data, a gradient for each", segments},
   };
 }

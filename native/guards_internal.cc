@@ -1,3 +1,5 @@
+#include <ATen/Functions.h>
+#include <ATen/core/grad_mode.h>
 #include <c10/util/StringUtil.h>
 
 #include <algorithm>
@@ -98,47 +100,6 @@ void sobol(const Arguments& arguments) {
   for (const char* name : {"self", "quasi", "sobolstate", "ltm"}) arguments.dtype(name, at::kLong);
 }
 
-// log_alpha is [batch, time, 2 * longest target + 1], or shares its layout with what _ctc_loss gave.
-void ctcBackward(const Arguments& arguments) {
-  arguments.dims("log_probs", 3);
-  const at::Tensor logProbs = arguments.tensor("log_probs");
-  const int64_t time = logProbs.size(0);
-  const int64_t batch = logProbs.size(1);
-  const at::Tensor targets = arguments.tensor("targets");
-  arguments.between("blank", 0, logProbs.size(2) - 1);
-  arguments.values("targets", 0, logProbs.size(2) - 1);
-  for (const char* name : {"grad", "neg_log_likelihood"}) arguments.numel(name, batch);
-  arguments.sameDtype({"log_probs", "neg_log_likelihood", "log_alpha", "grad"});
-  const auto lengths = [&](const char* name, int64_t longest) {
-    std::vector<int64_t> values = arguments.integers(name);
-    if (const at::Tensor tensor = arguments.tensor(name); tensor.defined()) {
-      arguments.values(name, 0, longest);
-      const at::Tensor flat = tensor.to(at::kCPU, at::kLong).reshape({-1}).contiguous();
-      values.assign(flat.const_data_ptr<int64_t>(), flat.const_data_ptr<int64_t>() + flat.numel());
-    }
-    if (static_cast<int64_t>(values.size()) != batch)
-      arguments.refuse("ERR_SHAPE", name, c10::str("expected ", batch, " lengths, got ", values.size()));
-    for (const int64_t each : values)
-      if (each < 0 || each > longest) arguments.refuse("ERR_ARGUMENT", name, c10::str("expected lengths from 0 to ", longest, ", got ", each));
-    return values;
-  };
-  lengths("input_lengths", time);
-  const bool flat = targets.dim() == 1;
-  arguments.expect(flat || (targets.dim() == 2 && targets.size(0) == batch), "ERR_SHAPE", "targets",
-                   c10::str("one dimension, or shape [", batch, ", longest target], got ", describe(targets)));
-  const std::vector<int64_t> targetLengths = lengths("target_lengths", flat ? targets.numel() : targets.size(1));
-  int64_t total = 0;
-  int64_t longest = 0;
-  for (const int64_t each : targetLengths) {
-    total += each;
-    longest = std::max(longest, each);
-  }
-  if (flat) arguments.numel("targets", total);
-  const at::Tensor alpha = arguments.tensor("log_alpha");
-  if (alpha.dim() != 3 || alpha.size(0) != batch || alpha.size(1) < time || alpha.size(2) < 2 * longest + 1)
-    arguments.refuse("ERR_SHAPE", "log_alpha", c10::str("expected shape [", batch, ", ", time, ", ", 2 * longest + 1, "], got ", describe(alpha)));
-}
-
 void sameLayout(const Arguments& arguments) {
   const at::Tensor self = arguments.tensor("self");
   const at::Tensor source = arguments.tensor("src");
@@ -149,6 +110,37 @@ void sameLayout(const Arguments& arguments) {
 void notQuantized(const Arguments& arguments) {
   const at::Tensor self = arguments.tensor("self");
   if (self.is_quantized()) arguments.refuse("ERR_DTYPE", "self", "expected a tensor that is not quantised, got " + describe(self));
+}
+
+// A quantised result is cut from the first tensor's sizes.
+void notEmptyForQuantized(const Arguments& arguments) {
+  if (const at::Tensor out = arguments.tensor("out"); out.defined() && out.is_quantized()) arguments.notEmpty("tensors");
+}
+
+void nestedStrides(const Arguments& arguments) {
+  const at::Tensor sizes = arguments.tensor("nested_size");
+  arguments.contiguous("nested_size");
+  arguments.expect(sizes.dim() != 2 || sizes.size(0) > 0 || sizes.size(1) == 0, "ERR_SHAPE", "nested_size", "at least one row, got " + describe(sizes));
+}
+
+// LibTorch gives zero tensors of autograd's memory before a call, but overlooks them in lists that may hold null.
+void indicesWithMemory(const Arguments& arguments) {
+  for (const c10::IValue& each : arguments.find("indices")->toListRef())
+    if (each.isTensor() && each.toTensor().defined() && each.toTensor()._is_zerotensor())
+      arguments.refuse("ERR_ARGUMENT", "indices", "a zero tensor has no memory to read: clone() it first");
+}
+
+// Draws of these counts are repeated for ever.
+void finiteCounts(const Arguments& arguments) {
+  const at::Tensor count = arguments.tensor("count");
+  const at::Tensor probability = arguments.tensor("prob");
+  for (const at::Tensor& each : {count, probability})
+    if (each.numel() == 0 || !each.device().is_cpu() || each.layout() != at::kStrided || !each.is_floating_point()) return;
+  const at::NoGradGuard noGrad;
+  const at::Tensor endless = at::logical_not(at::isfinite(count)).logical_and(count.ne(-std::numeric_limits<double>::infinity()));
+  if (!endless.any().item<bool>()) return;
+  if (endless.logical_and(probability.gt(0)).logical_and(probability.lt(1)).any().item<bool>())
+    arguments.refuse("ERR_ARGUMENT", "count", "expected finite counts where the probability lies between 0 and 1, got infinity or NaN");
 }
 
 void dense(const Arguments& arguments) {
@@ -192,8 +184,12 @@ std::vector<Guard> internalGuards() {
       {"_new_zeros_with_same_feature_meta", "batch dimensions that the tensor has", featureMeta},
       {"_sobol_engine_ff_ _sobol_engine_draw _sobol_engine_initialize_state_ _sobol_engine_scramble_",
        "int64 states of 30 bits for each dimension", sobol},
-      {"_ctc_loss_backward", "lengths, targets and states as _ctc_loss took and gave them", ctcBackward},
-      {"_neg_view _neg_view_copy", "a tensor that is not quantised", notQuantized},
+      {"cat.out concat.out concatenate.out", "at least one tensor for a quantised result", notEmptyForQuantized},
+      {"_nested_compute_contiguous_strides_offsets", "contiguous sizes of at least one tensor", nestedStrides},
+      {"index _unsafe_index index_put index_put_ _unsafe_index_put _index_put_impl _index_put_impl_",
+       "indices that are not zero tensors of autograd's", indicesWithMemory},
+      {"binomial", "finite counts", finiteCounts},
+      {"_neg_view _neg_view_copy _lazy_clone", "a tensor that is not quantised", notQuantized},
       {"view.dtype view_copy.dtype view_copy.dtype_out", "a tensor that is not quantised", notQuantized},
       {"zero_ zero zeros_like _foreach_zero_ _foreach_zero diag_embed diagonal_backward select_backward slice_backward trapz trapezoid",
        "float32 where a tensor has layout Mkldnn", fillable},

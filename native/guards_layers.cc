@@ -1,5 +1,8 @@
+#include <ATen/core/grad_mode.h>
 #include <c10/util/StringUtil.h>
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "guard_rooms.h"
@@ -18,6 +21,10 @@ void batchNorm(const Arguments& arguments) {
   arguments.expect(hasChannels(input), "ERR_SHAPE", "input", "at least 2 dimensions, got " + describe(input));
   perChannel(arguments, input, {"weight", "bias", "running_mean", "running_var"});
   if (arguments.flag("training")) return;
+  // The gradient divides by the number of elements; batch_norm leaves empty inputs to another operator.
+  const auto wantsGradient = [&](const char* name) { return arguments.tensor(name).defined() && arguments.tensor(name).requires_grad(); };
+  if (input.numel() == 0 && at::GradMode::is_enabled() && (wantsGradient("input") || wantsGradient("weight") || wantsGradient("bias")))
+    arguments.refuse("ERR_SHAPE", "input", "expected at least one element where a gradient is wanted, got " + describe(input));
   if (arguments.has("training") && !arguments.has("running_mean"))
     arguments.refuse("ERR_ARGUMENT", "training", "expected true, since this overload has no running statistics, got false");
   arguments.defined("running_mean", "since it is used where 'training' is false");
@@ -36,6 +43,8 @@ void batchNormUpdate(const Arguments& arguments) {
 void batchNormBackward(const Arguments& arguments) {
   const at::Tensor input = arguments.tensor("input");
   arguments.expect(hasChannels(input), "ERR_SHAPE", "input", "at least 2 dimensions, got " + describe(input));
+  const bool emptiesAreApart = arguments.has("impl_index");
+  arguments.expect(input.numel() > 0 || emptiesAreApart, "ERR_SHAPE", "input", "at least one element, got " + describe(input));
   arguments.sameSizes({"input", "grad_out", "grad_output"});
   perChannel(arguments, input, {"weight", "running_mean", "running_var"});
   if (arguments.flag("train") || arguments.flag("update")) {
@@ -98,10 +107,66 @@ void fourBitWeights(const Arguments& arguments) {
   for (const char* name : {"block_size", "in_features", "out_features"}) arguments.between(name, 1, std::numeric_limits<int32_t>::max());
 }
 
+// These read a matrix of the first two sizes, whatever follows.
+void matrix(const Arguments& arguments) {
+  for (const char* name : {"input", "weight"}) {
+    const at::Tensor value = arguments.tensor(name);
+    if (value.defined() && value.dim() > 2 && value.numel() < value.size(0) * value.size(1))
+      arguments.refuse("ERR_SHAPE", name, "expected as many elements as the first two sizes say, got " + describe(value));
+  }
+}
+
 void toHalf(const Arguments& arguments) {
   arguments.strided("weight");
   arguments.dtype("weight", at::kFloat);
+  matrix(arguments);
 }
+
+// In training, noise is written as if it lay in one piece.
+void noise(const Arguments& arguments) {
+  const at::Tensor value = arguments.tensor("noise");
+  if (!arguments.flag("training") || !value.defined() || value.layout() != at::kStrided) return;
+  if (!value.is_non_overlapping_and_dense())
+    arguments.refuse("ERR_ARGUMENT", "noise", "expected a tensor that fills its memory, got " + describe(value) + " with gaps or overlaps");
+}
+
+// For batches, oneDNN counts channels * width * stride of the larger side in 32 bits: transposed going forward, otherwise in the
+// gradient. In the other dimensions it ends likewise somewhat later.
+void strides(const Arguments& arguments, bool transposed, bool backward) {
+  const std::vector<int64_t> strides = arguments.integers("stride");
+  if (std::none_of(strides.begin(), strides.end(), [](int64_t each) { return each > 1; })) return;
+  const at::Tensor input = arguments.tensor("input");
+  const at::Tensor weight = arguments.tensor("weight");
+  if (!input.defined() || !weight.defined() || !input.device().is_cpu() || input.dim() < 3 || input.dim() > 5 || weight.dim() != input.dim()) return;
+  if (input.size(0) < 2 || (input.scalar_type() != at::kFloat && input.scalar_type() != at::kBFloat16 && input.scalar_type() != at::kHalf)) return;
+  if (!transposed && !backward && !(at::GradMode::is_enabled() && input.requires_grad())) return;
+  constexpr double kMost = std::numeric_limits<int32_t>::max();
+  constexpr double kMostOfOuter = 0x1p29;
+  const int64_t spatial = input.dim() - 2;
+  // A list of one number counts for all dimensions.
+  const auto numberAt = [](const std::vector<int64_t>& list, int64_t i, int64_t otherwise) {
+    const auto count = static_cast<int64_t>(list.size());
+    return static_cast<double>(count == 1 ? list[0] : i < count ? list[i] : otherwise);
+  };
+  const std::vector<int64_t> padding = arguments.integers("padding");
+  const std::vector<int64_t> outputPadding = arguments.integers("output_padding");
+  const std::vector<int64_t> dilation = arguments.integers("dilation");
+  for (int64_t i = 0; i < spatial; ++i) {
+    const double stride = numberAt(strides, i, 1);
+    double width = static_cast<double>(input.size(i + 2));
+    // The larger side of a transposed convolution is its output's.
+    if (transposed)
+      width = (width - 1) * stride - 2 * numberAt(padding, i, 0) + numberAt(dilation, i, 1) * static_cast<double>(weight.size(i + 2) - 1) + 1 + numberAt(outputPadding, i, 0);
+    const bool last = i == spatial - 1;
+    const double channels = last ? static_cast<double>(weight.size(1)) : 1;
+    if (std::ceil(width / stride) * stride * stride * channels > (last ? kMost : kMostOfOuter))
+      arguments.refuse("ERR_ARGUMENT", "stride", c10::str("expected one that oneDNN's 32 bits can count for a batch, got ", stride));
+  }
+}
+
+void convolutionStrides(const Arguments& arguments) { strides(arguments, arguments.flag("transposed"), arguments.has("grad_output")); }
+
+void transposedStrides(const Arguments& arguments) { strides(arguments, true, false); }
 
 // Grouped queries repeat the heads of key and value: their number divides.
 void groupedHeads(const Arguments& arguments) {
@@ -109,66 +174,6 @@ void groupedHeads(const Arguments& arguments) {
   for (const char* name : {"key", "value"}) {
     const at::Tensor each = arguments.tensor(name);
     arguments.expect(each.dim() >= 3 && each.size(-3) > 0, "ERR_SHAPE", name, "at least one head, got " + describe(each));
-  }
-}
-
-void embeddingBackward(const Arguments& arguments) {
-  const at::Tensor indices = arguments.tensor("indices");
-  const at::Tensor grad = arguments.tensor("grad_output");
-  const auto indexDims = indices.sizes();
-  if (grad.dim() != indices.dim() + 1 || grad.sizes().slice(0, indices.dim()) != indexDims)
-    arguments.refuse("ERR_SHAPE", "grad_output", c10::str("expected the shape of 'indices', ", indexDims, ", and one more dimension, got ", describe(grad)));
-  // Other indices are passed over, unless their frequencies are counted.
-  if (arguments.flag("scale_grad_by_freq")) arguments.values("indices", 0, arguments.integer("num_weights") - 1);
-}
-
-void embeddingBagBackward(const Arguments& arguments) {
-  const at::Tensor grad = arguments.tensor("grad");
-  const at::Tensor indices = arguments.tensor("indices");
-  arguments.dims("grad", 2);
-  arguments.dims("indices", 1);
-  arguments.values("indices", 0, arguments.integer("num_weights") - 1);
-  const at::Tensor bags = arguments.tensor("offset2bag");
-  // Where it is empty it is worked out from the offsets.
-  if (bags.defined() && !(bags.numel() == 0 && arguments.has("offsets"))) {
-    arguments.numel("offset2bag", indices.numel());
-    arguments.values("offset2bag", 0, grad.size(0) - 1);
-  }
-  arguments.values("offsets", 0, indices.numel());
-  arguments.numel("per_sample_weights", indices.numel());
-  constexpr int64_t kMean = 1;
-  constexpr int64_t kMax = 2;
-  const int64_t mode = arguments.integer("mode");
-  if (mode == kMean) {
-    const at::Tensor sizes = arguments.tensor("bag_size");
-    if (sizes.defined() && sizes.numel() < grad.size(0)) arguments.numel("bag_size", grad.size(0));
-  }
-  if (mode == kMax && arguments.has("maximum_indices")) {
-    arguments.sizes("maximum_indices", grad.sizes());
-    arguments.values("maximum_indices", -1, arguments.integer("num_weights") - 1);
-  }
-}
-
-void bagWeightsBackward(const Arguments& arguments) {
-  const at::Tensor grad = arguments.tensor("grad");
-  const at::Tensor weight = arguments.tensor("weight");
-  const at::Tensor indices = arguments.tensor("indices");
-  arguments.dims("grad", 2);
-  arguments.dims("weight", 2);
-  arguments.dims("indices", 1);
-  arguments.sameDtype({"indices", "offsets"});
-  const int64_t rows = weight.size(0);
-  arguments.values("indices", 0, rows - 1);
-  const at::Tensor bags = arguments.tensor("offset2bag");
-  // Where it is empty it is worked out from the offsets.
-  if (bags.defined() && bags.numel() > 0) {
-    arguments.numel("offset2bag", indices.numel());
-    arguments.values("offset2bag", 0, grad.size(0) - 1);
-  } else {
-    arguments.dims("offsets", 1);
-    arguments.values("offsets", 0, indices.numel());
-    const at::Tensor offsets = arguments.tensor("offsets");
-    arguments.expect(offsets.numel() <= grad.size(0), "ERR_SHAPE", "offsets", c10::str("at most ", grad.size(0), " bags, got ", describe(offsets)));
   }
 }
 
@@ -210,17 +215,6 @@ void maskedSoftmaxBackward(const Arguments& arguments) {
   arguments.dtype("mask", at::kBool);
 }
 
-// Integers are divided by `beta` as integers, where it may be 0.
-void floatingLoss(const Arguments& arguments) {
-  const at::Tensor self = arguments.tensor("self");
-  arguments.expect(self.is_floating_point() || self.is_complex(), "ERR_DTYPE", "self", "a floating-point dtype, got " + describe(self));
-}
-
-void logSoftmaxBackward(const Arguments& arguments) {
-  arguments.sameSizes({"grad_output", "output"});
-  arguments.dimension("dim", arguments.tensor("output").dim());
-}
-
 void weightNorm(const Arguments& arguments) {
   const at::Tensor v = arguments.firstOf({"v", "saved_v"});
   const int64_t dim = arguments.integer("dim");
@@ -230,34 +224,6 @@ void weightNorm(const Arguments& arguments) {
   arguments.expect(v.dim() > 0 && v.numel() > 0, "ERR_SHAPE", name, "at least one element and one dimension, got " + describe(v));
   for (const char* each : {"g", "saved_g", "saved_norms"}) arguments.numel(each, v.size(dim));
   arguments.sizes("grad_w", v.sizes());
-}
-
-// The gradient of a loss: one number, or one for each row where they were not reduced.
-void lossGradient(const Arguments& arguments, int64_t rows) {
-  if (arguments.integer("reduction") == 0) return arguments.numel("grad_output", rows);
-  const at::Tensor grad = arguments.tensor("grad_output");
-  arguments.expect(grad.numel() > 0, "ERR_SHAPE", "grad_output", "one element, got " + describe(grad));
-}
-
-void crossEntropyTarget(const Arguments& arguments) {
-  const at::Tensor self = arguments.tensor("self");
-  const int64_t classes = self.dim() == 0 ? 1 : self.size(-1);
-  arguments.expect(self.dim() <= 2 && classes > 0, "ERR_SHAPE", "self", "one row or more of at least one class, got " + describe(self));
-  const int64_t rows = self.numel() / classes;
-  arguments.numel("target", rows);
-  arguments.numel("weight", classes);
-  arguments.values("target", 0, classes - 1);
-  lossGradient(arguments, rows);
-}
-
-void multilabelBackward(const Arguments& arguments) {
-  const at::Tensor self = arguments.tensor("self");
-  arguments.expect(self.dim() <= 2 && self.numel() > 0, "ERR_SHAPE", "self", "one row or more of at least one class, got " + describe(self));
-  const int64_t classes = self.dim() == 0 ? 1 : self.size(-1);
-  for (const char* name : {"target", "is_target"}) arguments.numel(name, self.numel());
-  arguments.dtype("target", at::kLong);
-  arguments.values("target", -1, classes - 1);
-  lossGradient(arguments, self.numel() / classes);
 }
 
 void observer(const Arguments& arguments) {
@@ -283,7 +249,7 @@ std::vector<Guard> layerGuards() {
        "one weight, bias and statistic for each channel; running statistics outside training", batchNorm},
       {"batch_norm_update_stats", "a statistic for each channel", batchNormUpdate},
       {"native_batch_norm_backward batch_norm_backward _batch_norm_impl_index_backward",
-       "a gradient of the input's shape; saved statistics in training, running ones outside", batchNormBackward},
+       "a gradient of the shape of an input that is not empty; saved statistics in training, running ones outside", batchNormBackward},
       {"native_layer_norm_backward", "a gradient of the input's shape, a mean and a deviation for each row", layerNormBackward},
       {"native_group_norm native_group_norm_backward", "N * C * HxW elements in groups that divide the channels", groupNorm},
       {"_slow_conv2d_forward _slow_conv2d_backward slow_conv_transpose2d thnn_conv2d",
@@ -291,24 +257,20 @@ std::vector<Guard> layerGuards() {
       {"slow_conv3d slow_conv3d_forward slow_conv_transpose3d",
        "three numbers for each of kernel_size, stride, padding; the weight has this kernel size", convolution<3>},
       {"_nnpack_spatial_convolution", "4 dimensions, two paddings, two positive strides, a bias for each output channel", nnpackConvolution},
-      {"embedding_dense_backward", "a gradient of the indices' shape and one dimension more; counted indices within the table",
-       embeddingBackward},
-      {"_embedding_bag_backward _embedding_bag_dense_backward _embedding_bag_sparse_backward",
-       "indices within the table, bags within the gradient", embeddingBagBackward},
-      {"_embedding_bag_per_sample_weights_backward", "indices within the table, bags within the gradient", bagWeightsBackward},
       {"_dyn_quant_pack_4bit_weight _dyn_quant_matmul_4bit", "positive block and feature sizes", fourBitWeights},
-      {"_saturate_weight_to_fp16", "a dense float32 weight", toHalf},
+      {"conv_transpose1d conv_transpose2d conv_transpose3d", "for batches, strides and widths that oneDNN can count in 32 bits", transposedStrides},
+      {"conv1d conv2d conv3d convolution _convolution mkldnn_convolution convolution_backward",
+       "for batches, strides and widths that oneDNN can count in 32 bits", convolutionStrides},
+      {"rrelu_with_noise rrelu_with_noise_ rrelu_with_noise_functional", "in training, noise without gaps in memory", noise},
+      {"fbgemm_linear_quantize_weight fbgemm_pack_gemm_matrix_fp16 fbgemm_pack_quantized_matrix", "the elements of a matrix", matrix},
+      {"_saturate_weight_to_fp16", "a dense float32 weight with the elements of a matrix", toHalf},
       {"_scaled_dot_product_attention_math scaled_dot_product_attention", "heads to repeat, where queries are grouped", groupedHeads},
       {"_transform_bias_rescale_qkv _native_multi_head_attention _transformer_encoder_layer_fwd",
        "a width that the heads divide, biases and norms of it", heads},
       {"_scaled_dot_product_flash_attention_for_cpu_backward", "output and gradient of the queries' shape", flashAttentionBackward},
       {"_masked_softmax_backward", "a gradient and a bool mask for each element of the output", maskedSoftmaxBackward},
-      {"smooth_l1_loss_backward", "a floating-point input", floatingLoss},
-      {"_log_softmax_backward_data", "a gradient of the output's shape", logSoftmaxBackward},
       {"_weight_norm _weight_norm_interface _weight_norm_interface_backward", "a norm for each slice of a weight that is not empty",
        weightNorm},
-      {"multi_margin_loss_backward", "a target for each row, within the classes", crossEntropyTarget},
-      {"multilabel_margin_loss_backward", "targets of the input's shape, within the classes or -1", multilabelBackward},
       {"_fused_moving_avg_obs_fq_helper _fused_moving_avg_obs_fq_helper_functional fused_moving_avg_obs_fake_quant",
        "float32 statistics and int32 zero points, one each or one a channel", observer},
   };

@@ -19,6 +19,33 @@ void sameLeadingSizes(const Arguments& arguments) {
     arguments.refuse("ERR_SHAPE", "grad_output", c10::str("expected the leading sizes of 'self', ", self.sizes(), ", got ", describe(grad)));
 }
 
+// A gradient is shared out among the elements of its window: there are some.
+template <int N>
+void averagePoolingBackward(const Arguments& arguments) {
+  sameLeadingSizes<N>(arguments);
+  const at::Tensor self = arguments.tensor("self");
+  if (arguments.tensor("grad_output").numel() == 0) return;
+  arguments.expect(self.numel() > 0, "ERR_SHAPE", "self", "at least one element for each gradient, got " + describe(self));
+}
+
+// Rows without columns are counted one by one.
+void boundedOutput(const Arguments& arguments) {
+  for (const int64_t each : arguments.integers("output_size"))
+    if (each > std::numeric_limits<int32_t>::max())
+      arguments.refuse("ERR_ARGUMENT", "output_size", c10::str("expected numbers up to ", std::numeric_limits<int32_t>::max(), ", got ", each));
+}
+
+void boundedQuantizedOutput(const Arguments& arguments) {
+  if (arguments.tensor("self").is_quantized()) boundedOutput(arguments);
+}
+
+// The public operators look at the length of the output size before they call these.
+template <int N>
+void averagePooling(const Arguments& arguments) {
+  arguments.length("output_size", N);
+  boundedQuantizedOutput(arguments);
+}
+
 // A gradient for each index, and indices within the last N dimensions of the input.
 template <int N>
 void indexedPooling(const Arguments& arguments) {
@@ -79,12 +106,38 @@ void antialiasing(const Arguments& arguments) {
   }
 }
 
+// Where an output pixel lies in the input is its position divided by the scale, as an integer of 64 bits.
+template <bool Nearest>
+void interpolation(const Arguments& arguments) {
+  if (arguments.flag("align_corners")) return;  // scales are not used
+  const std::vector<int64_t> outputs = arguments.integers("output_size");
+  const at::Tensor self = arguments.tensor("self");
+  const std::vector<int64_t> inputs = arguments.has("input_size") ? arguments.integers("input_size") : (self.defined() ? self.sizes().vec() : std::vector<int64_t>());
+  const char* const byDimension[] = {"scales_d", "scales_h", "scales_w"};
+  for (size_t i = 0; i < outputs.size() && outputs.size() <= 3 && inputs.size() == outputs.size() + 2; ++i) {
+    const char* const name = arguments.has("scales") ? "scales" : byDimension[3 - outputs.size() + i];
+    const c10::IValue* value = arguments.find(name);
+    if (value == nullptr || !value->isDouble() || !(value->toDouble() > 0)) continue;  // worked out from the sizes
+    // The plain kernels do not ask for the scale where sizes are equal or double; the one of uint8 in one dimension does.
+    if (Nearest && !(outputs.size() == 1 && self.defined() && self.scalar_type() == at::kByte) &&
+        (outputs[i] == inputs[i + 2] || outputs[i] == 2 * inputs[i + 2])) continue;
+    const float last = static_cast<float>(Nearest ? outputs[i] - 1 : outputs[i]) * static_cast<float>(1 / value->toDouble());
+    if (!(last < 0x1p63F))
+      arguments.refuse("ERR_ARGUMENT", name, c10::str("expected a scale that leaves positions of 64 bits, got ", value->toDouble()));
+  }
+}
+
 }  // namespace
 
 std::vector<Guard> poolingGuards() {
   return {
-      {"_adaptive_avg_pool2d_backward", "a gradient with the input's leading sizes", sameLeadingSizes<2>},
-      {"_adaptive_avg_pool3d_backward adaptive_avg_pool3d_backward", "a gradient with the input's leading sizes", sameLeadingSizes<3>},
+      {"adaptive_avg_pool2d adaptive_avg_pool3d", "output sizes of 32 bits for quantised tensors", boundedQuantizedOutput},
+      {"_adaptive_avg_pool2d", "an output size of two numbers, of 32 bits for quantised tensors", averagePooling<2>},
+      {"_adaptive_avg_pool3d", "an output size of three numbers, of 32 bits for quantised tensors", averagePooling<3>},
+      {"adaptive_max_pool2d adaptive_max_pool3d", "output sizes of 32 bits", boundedOutput},
+      {"_adaptive_avg_pool2d_backward", "a gradient with the leading sizes of an input that is not empty", averagePoolingBackward<2>},
+      {"_adaptive_avg_pool3d_backward adaptive_avg_pool3d_backward", "a gradient with the leading sizes of an input that is not empty",
+       averagePoolingBackward<3>},
       {"max_pool2d_with_indices_backward adaptive_max_pool2d_backward fractional_max_pool2d_backward",
        "an index within the input's plane for each gradient", indexedPooling<2>},
       {"max_pool3d_with_indices_backward adaptive_max_pool3d_backward fractional_max_pool3d_backward",
@@ -100,6 +153,13 @@ std::vector<Guard> poolingGuards() {
       {"_upsample_bilinear2d_aa _upsample_bilinear2d_aa_backward _upsample_bicubic2d_aa _upsample_bicubic2d_aa_backward "
        "_upsample_lanczos2d_aa _upsample_lanczos2d_aa_backward",
        "scales that leave at least a pixel", antialiasing},
+      {"upsample_nearest1d upsample_nearest1d_backward upsample_nearest2d upsample_nearest2d_backward upsample_nearest3d "
+       "upsample_nearest3d_backward",
+       "scales that leave positions of 64 bits", interpolation<true>},
+      {"_upsample_nearest_exact1d _upsample_nearest_exact1d_backward _upsample_nearest_exact2d _upsample_nearest_exact2d_backward "
+       "_upsample_nearest_exact3d _upsample_nearest_exact3d_backward upsample_linear1d upsample_linear1d_backward upsample_bilinear2d "
+       "upsample_bilinear2d_backward upsample_bicubic2d upsample_bicubic2d_backward upsample_trilinear3d upsample_trilinear3d_backward",
+       "scales that leave positions of 64 bits", interpolation<false>},
   };
 }
 

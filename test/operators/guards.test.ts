@@ -19,6 +19,8 @@ function refusal(operator: string, args: unknown[]): DgsamError {
 }
 
 const index = (...values: number[]) => tensor(values.map(BigInt), { dtype: "int64" });
+const double64 = (batch: number) => ones([batch, 5, 5], { dtype: "float64" });
+const quantized = (shape: number[]) => ops.aten.quantize_per_tensor(rand(shape), 0.1, 0, "qint8");
 const steps = (count: number) => Array.from({ length: count }, () => tensor(1));
 
 /** What `_fused_adamw_` takes for two parameters, with some of it replaced. */
@@ -133,6 +135,54 @@ const refused: readonly (readonly [title: string, operator: string, code: Code, 
   ["a ratio that no range reaches", "choose_qparams_optimized", "ERR_ARGUMENT", /'ratio'/, () => [rand([3]), 3, 2, Infinity, 8]],
   ["a zero tensor to write to", "kron.out", "ERR_ARGUMENT", /'out': a zero tensor has no memory to write to/, () => [rand([3, 3]), rand([3, 3]), { out: ops.aten._efficientzerotensor([3, 3]) }]],
   ["a zero tensor among those to write to", "_foreach_zero_", "ERR_ARGUMENT", /'self': a zero tensor/, () => [[ops.aten._efficientzerotensor([3, 3])]]],
+  ["an index outside a sparse tensor", "sparse_coo_tensor.indices_size", "ERR_ARGUMENT", /'indices': expected values from 0 to 2 in row 0, got 5/, () => [index(5).view([1, 1]), ones([1]), [3]]],
+  ["an index outside a sparse tensor in row 1", "_sparse_coo_tensor_with_dims_and_tensors", "ERR_ARGUMENT", /'indices': expected values from 0 to 1 in row 1, got -1/, () => [2, 0, [3, 2], index(0, -1).view([2, 1]), ones([1]), { dtype: "float32", layout: "sparse_coo", device: "cpu" }]],
+  ["row pointers that decrease", "sparse_csr_tensor.crow_col_value_size", "ERR_ARGUMENT", /'crow_indices': expected values that do not decrease, got 1 after 3/, () => [index(0, 3, 1, 4), index(0, 1, 1, 2), ones([4]), [3, 3]]],
+  ["columns outside the size", "sparse_csr_tensor.crow_col_value_size", "ERR_ARGUMENT", /'col_indices': expected values from 0 to 2, got 7/, () => [index(0, 1, 1, 2), index(0, 7), ones([2]), [3, 3]]],
+  ["rows outside the size", "sparse_csc_tensor.ccol_row_value_size", "ERR_ARGUMENT", /'row_indices': expected values from 0 to 1, got 2/, () => [index(0, 1, 1, 2), index(0, 2), ones([2]), [2, 3]]],
+  ["pointers that do not end at the last element", "_sparse_csr_tensor_unsafe", "ERR_ARGUMENT", /'crow_indices': expected values from 0 to 2, got 0 to 1/, () => [index(0, 1), index(0, 1), ones([2]), [1, 3]]],
+  ["a pointer too few", "_sparse_compressed_tensor_unsafe", "ERR_SHAPE", /'compressed_indices': expected size 4/, () => [index(0, 1), index(0), ones([1]), [3, 3], { layout: "sparse_csr" }]],
+  ["blocks outside the size", "sparse_bsr_tensor.crow_col_value_size", "ERR_ARGUMENT", /'col_indices': expected values from 0 to 1, got 2/, () => [index(0, 1), index(2), ones([1, 2, 2]), [2, 4]]],
+  ["blocks that the size is no multiple of", "sparse_bsc_tensor.ccol_row_value_size", "ERR_SHAPE", /'size'/, () => [index(0, 1), index(0), ones([1, 2, 2]), [3, 2]]],
+  ["a sparse gradient outside the table", "embedding_sparse_backward", "ERR_ARGUMENT", /'indices': expected values from 0 to 2, got 9/, () => [ones([1, 3]), index(9), 3, -1, false]],
+  ["a sparse gradient outside the table, asked for by a flag", "embedding_backward", "ERR_ARGUMENT", /'indices': expected values from 0 to 2, got 9/, () => [ones([1, 3]), index(9), 3, -1, false, true]],
+  ["a target that is no class", "ctc_loss.Tensor", "ERR_ARGUMENT", /'targets': expected values from 0 to 2, got 7/, () => [rand([5, 1, 3]), index(7, 2), index(5), index(2)]],
+  ["a target that is no class, in rows", "_ctc_loss", "ERR_ARGUMENT", /'targets': expected values from 0 to 2, got -1/, () => [rand([5, 2, 3]), tensor([[1, -1], [2, 1]], { dtype: "int64" }), [5, 5], [2, 2]]],
+  ["offsets that decrease", "embedding_bag", "ERR_ARGUMENT", /'offsets': expected values that do not decrease, got 0 after 3/, () => [rand([3, 3]), index(0, 1, 2), index(0, 3, 0)]],
+  ["offsets before the indices", "_embedding_bag_forward_only", "ERR_ARGUMENT", /'offsets': expected values from 0 to 2, got -9/, () => [rand([3, 3]), index(0, 1), index(0, -9)]],
+  ["offsets that are one element", "_embedding_bag", "ERR_ARGUMENT", /'offsets': expected a contiguous tensor/, () => [rand([3, 3]), index(0, 1), ops.aten.expand(index(0), [99])]],
+  ["offsets without memory", "embedding_bag", "ERR_ARGUMENT", /'offsets': expected a contiguous tensor/, () => [rand([3, 3]), index(0, 1), ops.aten._efficientzerotensor([9], { dtype: "int64" })]],
+  ["segments beyond the data", "segment_reduce", "ERR_ARGUMENT", /'offsets': expected values from 0 to 3, got 99/, () => [rand([3]), "sum", { offsets: index(0, 99) }]],
+  ["lengths of fewer rows than the data's", "segment_reduce", "ERR_SHAPE", /'lengths'/, () => [rand([3, 3]), "sum", { lengths: tensor([[3]], { dtype: "int64" }), axis: 1 }]],
+  ["offsets beyond the data beside lengths", "_segment_reduce_backward", "ERR_ARGUMENT", /'offsets': expected values from 0 to 3/, () => [rand([1]), rand([1]), rand([3]), "sum", { lengths: index(3), offsets: index(0, 99) }]],
+  ["a step that is 0 as an integer", "range.step", "ERR_ARGUMENT", /'step'/, () => [0, 2, 0.5, { dtype: "int64" }]],
+  ["a span beyond int64", "range.out", "ERR_ARGUMENT", /'end'/, () => [0, -(2n ** 63n), -1, { out: zeros([1], { dtype: "int64" }) }]],
+  ["a stride that oneDNN cannot count", "conv_transpose1d", "ERR_ARGUMENT", /'stride': expected one that oneDNN's 32 bits can count for a batch, got 65536/, () => [rand([2, 5, 5]), rand([5, 5, 5]), null, [65536]]],
+  ["a height that oneDNN cannot count", "convolution", "ERR_ARGUMENT", /'stride'/, () => [rand([5, 5, 5, 5]), rand([5, 5, 5, 5]), null, [20000, 1], [0, 0], [1, 1], true, [0, 0], 1]],
+  ["a stride whose gradient oneDNN cannot count", "conv1d", "ERR_ARGUMENT", /'stride'/, () => [zeros([2, 5, 65541], { requiresGrad: true }), rand([5, 5, 5]), null, [16384]]],
+  ["a scale that leaves no position", "upsample_nearest1d", "ERR_ARGUMENT", /'scales'/, () => [zeros([2, 4, 4], { dtype: "uint8" }), [3], 5e-324]],
+  ["a scale that leaves no position in one of two dimensions", "_upsample_nearest_exact2d", "ERR_ARGUMENT", /'scales_w'/, () => [rand([1, 1, 5, 5]), [4, 1], null, 5e-324]],
+  ["a scale that leaves no position to interpolate", "upsample_bicubic2d", "ERR_ARGUMENT", /'scales_h'/, () => [zeros([1, 1, 50, 51], { dtype: "uint8" }), [4, 4], false, 5e-324, 1e-30]],
+  ["an index without memory", "index", "ERR_ARGUMENT", /'indices': a zero tensor has no memory/, () => [rand([3, 3]), [ops.aten._efficientzerotensor([2], { dtype: "int64" })]]],
+  ["row indices that are one element", "_convert_indices_from_coo_to_csr", "ERR_ARGUMENT", /'self': expected a contiguous tensor/, () => [ops.aten.expand(index(0), [8]), 1]],
+  ["row pointers that decrease on the way to coordinates", "_convert_indices_from_csr_to_coo", "ERR_ARGUMENT", /'crow_indices': expected values that do not decrease/, () => [index(0, 2, 1, 2), index(0, 1)]],
+  ["a gradient of nothing", "native_batch_norm_backward", "ERR_SHAPE", /'input': expected at least one element/, () => [zeros([0, 3]), zeros([0, 3]), ones([3]), zeros([3]), zeros([3]), zeros([3]), zeros([3]), true, 1e-5, [true, true, true]]],
+  ["nothing to norm, with a gradient to come", "native_batch_norm", "ERR_SHAPE", /'input': expected at least one element where a gradient is wanted/, () => [zeros([2, 0, 3], { requiresGrad: true }), null, null, zeros([0]), ones([0]), false, 0.1, 1e-5]],
+  ["slices without elements", "_cummax_helper", "ERR_SHAPE", /'self': expected at least one element/, () => [zeros([1, 2, 0]), zeros([1, 2, 0]), zeros([1, 2, 0], { dtype: "int64" }), 0]],
+  ["distances of rows without elements", "_pdist_forward", "ERR_SHAPE", /'self'/, () => [zeros([6, 6, 0])]],
+  ["strides of no tensors", "_nested_compute_contiguous_strides_offsets", "ERR_SHAPE", /'nested_size': expected at least one row/, () => [zeros([0, 2], { dtype: "int64" })]],
+  ["an average of nothing", "_adaptive_avg_pool3d_backward", "ERR_SHAPE", /'self': expected at least one element/, () => [ones([4, 4, 4, 4, 4]), zeros([4, 4, 0, 4, 4])]],
+  ["an average of nothing in two dimensions", "_adaptive_avg_pool2d_backward", "ERR_SHAPE", /'self': expected at least one element/, () => [ones([4, 4, 4, 4]), zeros([4, 4, 0, 4])]],
+  ["a matrix without elements", "fbgemm_pack_gemm_matrix_fp16", "ERR_SHAPE", /'input'/, () => [zeros([3, 3, 0])]],
+  ["a weight without elements", "_saturate_weight_to_fp16", "ERR_SHAPE", /'weight'/, () => [zeros([4, 2, 5, 0])]],
+  ["no tensor for a quantised result", "cat.out", "ERR_ARGUMENT", /'tensors': expected at least one/, () => [[], 0, { out: quantized([1, 2]) }]],
+  ["an output size of one number", "_adaptive_avg_pool2d", "ERR_ARGUMENT", /'output_size': expected a list of length 2/, () => [quantized([1, 3, 4, 4]), [4000]]],
+  ["an output size of two numbers of three", "_adaptive_avg_pool3d", "ERR_ARGUMENT", /'output_size': expected a list of length 3/, () => [quantized([1, 3, 4, 4, 4]), [40, 2]]],
+  ["rows without columns that never end", "adaptive_max_pool2d", "ERR_ARGUMENT", /'output_size'/, () => [ones([1, 1, 1, 1]), [2n ** 62n, 0]]],
+  ["quantised rows without columns that never end", "adaptive_avg_pool3d", "ERR_ARGUMENT", /'output_size'/, () => [quantized([1, 1, 1, 1, 1]), [2n ** 62n, 0, 0]]],
+  ["a lazy clone of a quantised tensor", "_lazy_clone", "ERR_DTYPE", /'self': .*not quantised/, () => [quantized([3])]],
+  ["noise that is one element", "rrelu_with_noise", "ERR_ARGUMENT", /'noise': expected a tensor that fills its memory/, () => [ones([9, 9]), ops.aten.expand(zeros([1, 1]), [9, 9]), 0.1, 0.3, true]],
+  ["draws that never end", "binomial", "ERR_ARGUMENT", /'count': expected finite counts/, () => [tensor([NaN]), tensor([0.5])]],
   ["a dense source for a sparse target", "copy", "ERR_ARGUMENT", /'src': expected the layout of 'self'/, () => [ops.aten.to_sparse_csr(rand([2, 2])), rand([2, 2])]],
 ];
 
@@ -180,6 +230,65 @@ describe("accepted", () => {
     expect(ops.aten.div(tensor([-(2n ** 63n)]), tensor([1n]), { rounding_mode: "trunc" }).toArray()).toEqual([-(2n ** 63n)]);
     expect(ops.aten.div(tensor([-7n]), -1, { rounding_mode: "trunc" }).toArray()).toEqual([7]);
     expect(ops.aten.div(tensor([7]), tensor([-2]), { rounding_mode: "trunc" }).toArray()).toEqual([-3]);
+  });
+
+  test("sparse tensors of every layout, compressed indices that are unsorted or repeated, and those without a size", () => {
+    const dense = (sparse: Tensor) => ops.aten.to_dense(sparse).toArray();
+    const matrix = [[1, 0, 1], [0, 1, 0]];
+    const ends = index(0, 2, 3);
+    expect(dense(ops.aten.sparse_coo_tensor(tensor([[0, 0, 1], [2, 0, 1]], { dtype: "int64" }), ones([3]), [2, 3]))).toEqual(matrix);
+    expect(dense(ops.aten.sparse_coo_tensor(index(2).view([1, 1]), ones([1])))).toEqual([0, 0, 1]);
+    expect(dense(ops.aten.sparse_csr_tensor(ends, index(2, 0, 1), ones([3]), [2, 3]))).toEqual(matrix);
+    expect(dense(ops.aten.sparse_csr_tensor(ends, index(2, 0, 1), ones([3])))).toEqual(matrix);
+    expect(dense(ops.aten.sparse_csr_tensor(ends, index(2, 2, 1), ones([3]), [2, 3]))).toEqual([[0, 0, 2], [0, 1, 0]]);
+    expect(dense(ops.aten.sparse_csc_tensor(index(0, 1, 2, 3), index(0, 1, 0), ones([3]), [2, 3]))).toEqual(matrix);
+    expect(dense(ops.aten.sparse_bsr_tensor(index(0, 1), index(1), ones([1, 2, 2]), [2, 4]))).toEqual([[0, 0, 1, 1], [0, 0, 1, 1]]);
+    expect(dense(ops.aten.sparse_bsc_tensor(index(0, 0, 1), index(0), ones([1, 2, 2]), [2, 4]))).toEqual([[0, 0, 1, 1], [0, 0, 1, 1]]);
+    const batched = ops.aten.sparse_csr_tensor(ops.aten.stack([ends, ends]), ops.aten.stack([index(0, 1, 2), index(0, 1, 2)]), ones([2, 3]), [2, 2, 3]);
+    expect(dense(batched)).toEqual([[[1, 1, 0], [0, 0, 1]], [[1, 1, 0], [0, 0, 1]]]);
+    expect(dense(ops.aten._sparse_compressed_tensor_unsafe(ends, index(2, 0, 1), ones([3]), [2, 3], { layout: "sparse_csr" }))).toEqual(matrix);
+    expect(dense(ops.aten.embedding_sparse_backward(ones([2, 3]), index(1, 9), 2, 9, false))).toEqual([[0, 0, 0], [1, 1, 1]]);
+    expect(ops.aten._convert_indices_from_csr_to_coo(ends, index(2, 0, 1)).toArray()).toEqual([[0, 0, 1], [2, 0, 1]]);
+    expect(ops.aten._convert_indices_from_coo_to_csr(index(0, 0, 1), 2).toArray()).toEqual([0, 2, 3]);
+  });
+
+  test("targets beyond their lengths, bags without indices, segments with gaps", () => {
+    const padded = tensor([[1, -1], [2, 1]], { dtype: "int64" });
+    expect(ops.aten["ctc_loss.IntList"](rand([5, 2, 3]), padded, [5, 5], [1, 2]).shape).toEqual([]);
+    expect(ops.aten["ctc_loss.Tensor"](rand([5, 2, 3]), ones([3]), index(5, 5), index(1, 2)).shape).toEqual([]);
+    expect(ops.aten.embedding_bag(ones([3, 2]), index(0, 1, 2), index(0, 0, 3))[0].toArray()).toEqual([[0, 0], [3, 3], [0, 0]]);
+    expect(ops.aten.embedding_bag(ones([3, 2]), index(0, 1, 2), index(0, 2), false, 0, false, null, true)[0].shape).toEqual([1, 2]);
+    expect(ops.aten.segment_reduce(ones([3]), "sum", { offsets: index(1, 2) }).toArray()).toEqual([1]);
+    expect(ops.aten.segment_reduce(ones([3]), "sum", { lengths: index(1, 1), unsafe: true }).toArray()).toEqual([1, 1]);
+    expect(ops.aten.segment_reduce(ones([2, 3]), "sum", { lengths: tensor([[3], [3]], { dtype: "int64" }), axis: -1 }).toArray()).toEqual([[3], [3]]);
+  });
+
+  test("integer ranges, strides of one sample, of float64 and of usual sizes, scales that are not used", () => {
+    expect(ops.aten["range.step"](0, 2, 1, { dtype: "int64" }).toArray()).toEqual([0, 1, 2]);
+    expect(ops.aten["range.step"](0, 1, 0.5).toArray()).toEqual([0, 0.5, 1]);
+    expect(ops.aten.conv_transpose1d(ones([1, 5, 5]), ones([5, 5, 5]), null, [65536]).shape).toEqual([1, 5, 262149]);
+    expect(ops.aten.conv_transpose1d(double64(2), double64(5), null, [16384]).shape).toEqual([2, 5, 65541]);
+    expect(ops.aten.conv_transpose2d(ones([2, 5, 5, 5]), ones([5, 5, 5, 5]), null, [100, 3]).shape).toEqual([2, 5, 405, 17]);
+    expect(ops.aten.upsample_nearest2d(ones([1, 1, 4, 4]), [8, 4], double(1e-30), null).shape).toEqual([1, 1, 8, 4]);
+    expect(ops.aten.upsample_bilinear2d(ones([1, 1, 4, 4]), [3, 3], true, double(1e-300), null).shape).toEqual([1, 1, 3, 3]);
+    expect(ops.aten.upsample_nearest1d(ones([1, 1, 4]), [3], double(0.75)).shape).toEqual([1, 1, 3]);
+    expect(ops.aten.index(ones([3, 3]), [null, index(0, 1)]).shape).toEqual([3, 2]);
+  });
+
+  test("empty inputs where nothing is read, transposed noise, counts without chance", () => {
+    const empty = zeros([2, 0, 3], { requiresGrad: true });
+    ops.aten.batch_norm(empty, null, null, null, null, true, 0.1, 1e-5, false).sum().backward();
+    expect(ops.aten.native_batch_norm(zeros([2, 0, 3]), null, null, zeros([0]), ones([0]), false, 0.1, 1e-5)[0].shape).toEqual([2, 0, 3]);
+    expect(() => ops.aten._cummax_helper(zeros([1, 2, 0]), zeros([1, 2, 0]), zeros([1, 2, 0], { dtype: "int64" }), 2)).not.toThrow();
+    expect(ops.aten._pdist_forward(zeros([3, 0])).toArray()).toEqual([0, 0, 0]);
+    expect(ops.aten._nested_compute_contiguous_strides_offsets(ones([2, 2], { dtype: "int64" }))[1].toArray()).toEqual([0, 1]);
+    expect(ops.aten._saturate_weight_to_fp16(zeros([2, 0])).shape).toEqual([2, 0]);
+    expect(ops.aten._adaptive_avg_pool2d(quantized([1, 3, 4, 4]), [2, 2]).shape).toEqual([1, 3, 2, 2]);
+    expect(ops.aten.adaptive_max_pool2d(ones([1, 1, 1, 1]), [1000, 0])[0].shape).toEqual([1, 1, 1000, 0]);
+    expect(ops.aten["cat.out"]([quantized([1, 2])], 0, { out: quantized([1, 2]) }).shape).toEqual([1, 2]);
+    expect(ops.aten._lazy_clone(ones([3])).toArray()).toEqual([1, 1, 1]);
+    expect(ops.aten.rrelu_with_noise(ones([3, 3]), zeros([3, 3]).t(), 0.1, 0.3, true).shape).toEqual([3, 3]);
+    expect(ops.aten.binomial(tensor([Infinity, 5]), tensor([2, 1])).toArray()).toEqual([Infinity, 5]);
   });
 
   test("batch norm without statistics in training, recurrent nets, Fourier transforms", () => {
