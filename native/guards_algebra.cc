@@ -27,6 +27,9 @@ void fourier(const Arguments& arguments) {
   if (arguments.has("last_dim_size") && !dims.empty()) {
     const int64_t half = arguments.integer("last_dim_size") / 2 + 1;
     arguments.expect(self.size(dims.back()) >= half, "ERR_SHAPE", "self", c10::str("at least ", half, " elements in the last transformed dimension, got ", describe(self)));
+    // With more, the result is taken for the shorter side of a transform of the input's size.
+    const int64_t whole = arguments.integer("last_dim_size");
+    arguments.expect(self.size(dims.back()) <= std::max(half, whole), "ERR_SHAPE", "self", c10::str("at most ", whole, " elements in the last transformed dimension, got ", describe(self)));
   }
 }
 
@@ -41,9 +44,34 @@ void pivots(const Arguments& arguments) {
     const int64_t expected = std::min(rows, factors.size(-1));
     if (arguments.has("LU_data") && (!arguments.has("unpack_pivots") || arguments.flag("unpack_pivots")) && (value.dim() < 1 || value.size(-1) != expected))
       arguments.refuse("ERR_SHAPE", name, c10::str("expected ", expected, " pivots in the last dimension, got ", describe(value)));
+    if (arguments.flag("unpack_pivots") && value.sizes().slice(0, value.dim() - 1) != factors.sizes().slice(0, factors.dim() - 2))
+      arguments.refuse("ERR_SHAPE", name, c10::str("expected the batch of 'LU_data', ", factors.sizes(), ", got ", describe(value)));
     const bool symmetric = arguments.has("LD");
     arguments.values(name, symmetric ? -rows : 1, rows);
   }
+}
+
+// Matrices of a batch are written one after the other, at the distance of the first two.
+void triangle(const Arguments& arguments) {
+  const at::Tensor self = arguments.tensor("self");
+  const at::Tensor out = arguments.tensor("out");
+  if (!out.defined() || out.layout() != at::kStrided || out.dim() < 4 || out.sizes() != self.sizes() || out.numel() == 0) return;
+  int64_t distance = out.stride(-3);
+  for (int64_t i = out.dim() - 3; i >= 0; --i) {
+    if (out.size(i) != 1 && out.stride(i) != distance)
+      arguments.refuse("ERR_ARGUMENT", "out", c10::str("expected matrices at equal distances in memory, got ", describe(out), " with strides ", out.strides()));
+    distance *= out.size(i);
+  }
+}
+
+// The sum, of float32, is written over an element of bfloat16.
+void powerSum(const Arguments& arguments) {
+  const c10::IValue* dtype = arguments.find("dtype");
+  if (dtype == nullptr || !dtype->isInt() || static_cast<at::ScalarType>(dtype->toInt()) != at::kBFloat16) return;
+  std::vector<at::Tensor> all = arguments.tensors("self");
+  if (const at::Tensor self = arguments.tensor("self"); self.defined()) all.push_back(self);
+  for (const at::Tensor& each : all)
+    if (each.is_complex()) arguments.refuse("ERR_DTYPE", "dtype", "expected one other than bfloat16 for complex numbers, got " + describe(each));
 }
 
 void finite(const Arguments& arguments) {
@@ -232,8 +260,10 @@ void segmentsForward(const Arguments& arguments) {
 
 std::vector<Guard> algebraGuards() {
   return {
-      {"_fft_c2c _fft_r2c _fft_c2r", "dimensions from 0 to ndim - 1, each once; enough input for the output", fourier},
-      {"lu_unpack lu_solve linalg_lu_solve linalg_ldl_solve", "pivots within the rows", pivots},
+      {"_fft_c2c _fft_r2c _fft_c2r", "dimensions from 0 to ndim - 1, each once; as much input as the output takes", fourier},
+      {"lu_unpack lu_solve linalg_lu_solve linalg_ldl_solve", "pivots within the rows, of the batch of the matrices", pivots},
+      {"tril.out triu.out", "a result whose matrices lie at equal distances in memory", triangle},
+      {"_foreach_powsum linalg__powsum", "a dtype other than bfloat16 for complex numbers", powerSum},
       {"linalg_eigvals _linalg_eigvals", "finite values", finite},
       {"_cholesky_solve_helper", "square factors; right-hand sides of the same batch and dtype", choleskySolve},
       {"matrix_power linalg_matrix_power", "an exponent whose negative is an integer of 64 bits too", matrixPower},

@@ -120,7 +120,15 @@ void notEmptyForQuantized(const Arguments& arguments) {
 void nestedStrides(const Arguments& arguments) {
   const at::Tensor sizes = arguments.tensor("nested_size");
   arguments.contiguous("nested_size");
-  arguments.expect(sizes.dim() != 2 || sizes.size(0) > 0 || sizes.size(1) == 0, "ERR_SHAPE", "nested_size", "at least one row, got " + describe(sizes));
+  arguments.dims("nested_size", 2);
+  arguments.expect( sizes.size(0) > 0 || sizes.size(1) == 0, "ERR_SHAPE", "nested_size", "at least one row, got " + describe(sizes));
+}
+
+// For nested tensors, dimensions that are counted from the end are also used as they are.
+void nestedDimension(const Arguments& arguments) {
+  const at::Tensor self = arguments.tensor("self");
+  if (self.is_nested() && arguments.integer("dim") < 0 && arguments.integer("dim") != -self.dim())
+    arguments.refuse("ERR_ARGUMENT", "dim", c10::str("expected one from 0 to ", self.dim() - 1, " for a nested tensor, got ", arguments.integer("dim")));
 }
 
 // LibTorch gives zero tensors of autograd's memory before a call, but overlooks them in lists that may hold null.
@@ -185,9 +193,10 @@ std::vector<Guard> internalGuards() {
       {"_sobol_engine_ff_ _sobol_engine_draw _sobol_engine_initialize_state_ _sobol_engine_scramble_",
        "int64 states of 30 bits for each dimension", sobol},
       {"cat.out concat.out concatenate.out", "at least one tensor for a quantised result", notEmptyForQuantized},
-      {"_nested_compute_contiguous_strides_offsets", "contiguous sizes of at least one tensor", nestedStrides},
+      {"_nested_compute_contiguous_strides_offsets", "a contiguous matrix of the sizes of at least one tensor", nestedStrides},
       {"index _unsafe_index index_put index_put_ _unsafe_index_put _index_put_impl _index_put_impl_",
        "indices that are not zero tensors of autograd's", indicesWithMemory},
+      {"select.int", "a dimension from 0 for nested tensors", nestedDimension},
       {"binomial", "finite counts", finiteCounts},
       {"_neg_view _neg_view_copy _lazy_clone", "a tensor that is not quantised", notQuantized},
       {"view.dtype view_copy.dtype view_copy.dtype_out", "a tensor that is not quantised", notQuantized},

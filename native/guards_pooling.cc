@@ -35,15 +35,11 @@ void boundedOutput(const Arguments& arguments) {
       arguments.refuse("ERR_ARGUMENT", "output_size", c10::str("expected numbers up to ", std::numeric_limits<int32_t>::max(), ", got ", each));
 }
 
-void boundedQuantizedOutput(const Arguments& arguments) {
-  if (arguments.tensor("self").is_quantized()) boundedOutput(arguments);
-}
-
-// The public operators look at the length of the output size before they call these.
+// Quantised kernels do not look at the length of the output size.
 template <int N>
 void averagePooling(const Arguments& arguments) {
   arguments.length("output_size", N);
-  boundedQuantizedOutput(arguments);
+  if (arguments.tensor("self").is_quantized()) boundedOutput(arguments);
 }
 
 // A gradient for each index, and indices within the last N dimensions of the input.
@@ -106,6 +102,17 @@ void antialiasing(const Arguments& arguments) {
   }
 }
 
+// A gradient for each channel at each position of the grid.
+void gridBackward(const Arguments& arguments) {
+  const at::Tensor input = arguments.tensor("input");
+  const at::Tensor grid = arguments.tensor("grid");
+  if (input.dim() < 2 || grid.dim() != input.dim()) return;  // the operator says so itself
+  std::vector<int64_t> expected = grid.sizes().vec();
+  expected.pop_back();
+  expected.insert(expected.begin() + 1, input.size(1));
+  arguments.sizes("grad_output", expected);
+}
+
 // Where an output pixel lies in the input is its position divided by the scale, as an integer of 64 bits.
 template <bool Nearest>
 void interpolation(const Arguments& arguments) {
@@ -131,9 +138,8 @@ void interpolation(const Arguments& arguments) {
 
 std::vector<Guard> poolingGuards() {
   return {
-      {"adaptive_avg_pool2d adaptive_avg_pool3d", "output sizes of 32 bits for quantised tensors", boundedQuantizedOutput},
-      {"_adaptive_avg_pool2d", "an output size of two numbers, of 32 bits for quantised tensors", averagePooling<2>},
-      {"_adaptive_avg_pool3d", "an output size of three numbers, of 32 bits for quantised tensors", averagePooling<3>},
+      {"adaptive_avg_pool2d _adaptive_avg_pool2d", "an output size of two numbers, of 32 bits for quantised tensors", averagePooling<2>},
+      {"adaptive_avg_pool3d _adaptive_avg_pool3d", "an output size of three numbers, of 32 bits for quantised tensors", averagePooling<3>},
       {"adaptive_max_pool2d adaptive_max_pool3d", "output sizes of 32 bits", boundedOutput},
       {"_adaptive_avg_pool2d_backward", "a gradient with the leading sizes of an input that is not empty", averagePoolingBackward<2>},
       {"_adaptive_avg_pool3d_backward adaptive_avg_pool3d_backward", "a gradient with the leading sizes of an input that is not empty",
@@ -150,6 +156,8 @@ std::vector<Guard> poolingGuards() {
       {"replication_pad1d_backward", "a gradient of the padded shape", paddingBackward<1, false>},
       {"replication_pad2d_backward", "a gradient of the padded shape", paddingBackward<2, false>},
       {"replication_pad3d_backward", "a gradient of the padded shape", paddingBackward<3, false>},
+      {"grid_sampler_2d_backward _grid_sampler_2d_cpu_fallback_backward grid_sampler_3d_backward",
+       "a gradient for each channel and position of the grid", gridBackward},
       {"_upsample_bilinear2d_aa _upsample_bilinear2d_aa_backward _upsample_bicubic2d_aa _upsample_bicubic2d_aa_backward "
        "_upsample_lanczos2d_aa _upsample_lanczos2d_aa_backward",
        "scales that leave at least a pixel", antialiasing},

@@ -183,6 +183,15 @@ const refused: readonly (readonly [title: string, operator: string, code: Code, 
   ["a lazy clone of a quantised tensor", "_lazy_clone", "ERR_DTYPE", /'self': .*not quantised/, () => [quantized([3])]],
   ["noise that is one element", "rrelu_with_noise", "ERR_ARGUMENT", /'noise': expected a tensor that fills its memory/, () => [ones([9, 9]), ops.aten.expand(zeros([1, 1]), [9, 9]), 0.1, 0.3, true]],
   ["draws that never end", "binomial", "ERR_ARGUMENT", /'count': expected finite counts/, () => [tensor([NaN]), tensor([0.5])]],
+  ["more input than output", "_fft_c2r", "ERR_SHAPE", /'self': expected at most 2 elements/, () => [zeros([3], { dtype: "complex64" }), [0], 1, 2]],
+  ["pivots of another batch", "lu_unpack", "ERR_SHAPE", /'LU_pivots': expected the batch of 'LU_data'/, () => [rand([2, 2, 2]), ones([2, 2, 2], { dtype: "int32" }), false, true]],
+  ["matrices at unequal distances", "tril.out", "ERR_ARGUMENT", /'out': expected matrices at equal distances/, () => [ones([2, 3, 4, 4]), 0, { out: ops.aten.contiguous(ones([2, 3, 4, 4]), { memory_format: "channels_last" }) }]],
+  ["a sum wider than its place", "linalg__powsum", "ERR_DTYPE", /'dtype': expected one other than bfloat16/, () => [zeros([3], { dtype: "complex64" }), 2, null, false, { dtype: "bfloat16" }]],
+  ["sums wider than their places", "_foreach_powsum", "ERR_DTYPE", /'dtype'/, () => [[zeros([3], { dtype: "complex64" })], 2, { dtype: "bfloat16" }]],
+  ["a short output size for a quantised result", "adaptive_avg_pool3d.out", "ERR_ARGUMENT", /'output_size': expected a list of length 3/, () => [quantized([2, 3, 2, 2, 2]), [2, 2], { out: quantized([2, 3, 2, 2, 2]) }]],
+  ["a gradient of another grid", "grid_sampler_3d_backward", "ERR_SHAPE", /'grad_output': expected shape \[1, 2, 3, 4, 5\]/, () => [ones([0, 2, 3, 4, 5]), rand([1, 2, 3, 2, 3]), rand([1, 3, 4, 5, 3]), 0, 0, false, [true, true]]],
+  ["a dimension of a nested tensor from the end", "select", "ERR_ARGUMENT", /'dim': expected one from 0 to 2 for a nested tensor, got -1/, () => [ops.aten._nested_tensor_from_tensor_list([ones([2, 5]), ones([2, 5])]), -1, 0]],
+  ["strides of tensors of many dimensions", "_nested_compute_contiguous_strides_offsets", "ERR_SHAPE", /'nested_size': expected 2 dimensions/, () => [zeros([16, 8, 0], { dtype: "int64" })]],
   ["a dense source for a sparse target", "copy", "ERR_ARGUMENT", /'src': expected the layout of 'self'/, () => [ops.aten.to_sparse_csr(rand([2, 2])), rand([2, 2])]],
 ];
 
@@ -286,6 +295,17 @@ describe("accepted", () => {
     expect(ops.aten._adaptive_avg_pool2d(quantized([1, 3, 4, 4]), [2, 2]).shape).toEqual([1, 3, 2, 2]);
     expect(ops.aten.adaptive_max_pool2d(ones([1, 1, 1, 1]), [1000, 0])[0].shape).toEqual([1, 1, 1000, 0]);
     expect(ops.aten["cat.out"]([quantized([1, 2])], 0, { out: quantized([1, 2]) }).shape).toEqual([1, 2]);
+    expect(ops.aten["tril.out"](ones([1, 2, 2]), 0, { out: ops.aten.transpose(zeros([1, 2, 2]), 1, 2) }).toArray()).toEqual([[[1, 0], [1, 1]]]);
+    expect(ops.aten["triu.out"](ones([2, 1, 2, 2]), 0, { out: zeros([2, 1, 2, 2]) }).shape).toEqual([2, 1, 2, 2]);
+    expect(ops.aten._fft_c2r(zeros([3], { dtype: "complex64" }), [0], 1, 4).shape).toEqual([4]);
+    expect(ops.aten._fft_c2r(zeros([1], { dtype: "complex64" }), [0], 1, 1).shape).toEqual([1]);
+    expect(ops.aten.linalg__powsum(ones([3], { dtype: "complex64" }), 2, null, false, { dtype: "float32" }).toArray()).toBe(3);
+    expect(ops.aten["lu_unpack"](rand([2, 3, 3]), tensor([[1, 2, 3], [1, 2, 3]], { dtype: "int32" }))[0].shape).toEqual([2, 3, 3]);
+    const nested = ops.aten._nested_tensor_from_tensor_list([ones([2, 5]), ones([2, 5])]);
+    expect(() => ops.aten["select.int"](nested, 1, 0)).not.toThrow();
+    expect(ops.aten["select.int"](nested, -3, 1).shape).toEqual([2, 5]);
+    const [grad] = ops.aten.grid_sampler_2d_backward(ones([1, 2, 3, 4]), rand([1, 2, 5, 5]), rand([1, 3, 4, 2]), 0, 0, false, [true, true]);
+    expect(grad.shape).toEqual([1, 2, 5, 5]);
     expect(ops.aten._lazy_clone(ones([3])).toArray()).toEqual([1, 1, 1]);
     expect(ops.aten.rrelu_with_noise(ones([3, 3]), zeros([3, 3]).t(), 0.1, 0.3, true).shape).toEqual([3, 3]);
     expect(ops.aten.binomial(tensor([Infinity, 5]), tensor([2, 1])).toArray()).toEqual([Infinity, 5]);
