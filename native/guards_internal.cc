@@ -138,6 +138,10 @@ void indicesWithMemory(const Arguments& arguments) {
       arguments.refuse("ERR_ARGUMENT", "indices", "a zero tensor has no memory to read: clone() it first");
 }
 
+void sourceWithMemory(const Arguments& arguments) {
+  if (arguments.tensor("source")._is_zerotensor()) arguments.refuse("ERR_ARGUMENT", "source", "a zero tensor has no memory to share: clone() it first");
+}
+
 // Draws of these counts are repeated for ever.
 void finiteCounts(const Arguments& arguments) {
   const at::Tensor count = arguments.tensor("count");
@@ -196,6 +200,7 @@ std::vector<Guard> internalGuards() {
       {"_nested_compute_contiguous_strides_offsets", "a contiguous matrix of the sizes of at least one tensor", nestedStrides},
       {"index _unsafe_index index_put index_put_ _unsafe_index_put _index_put_impl _index_put_impl_",
        "indices that are not zero tensors of autograd's", indicesWithMemory},
+      {"set_.source_Tensor_storage_offset", "a source that is not a zero tensor of autograd's", sourceWithMemory},
       {"select.int", "a dimension from 0 for nested tensors", nestedDimension},
       {"binomial", "finite counts", finiteCounts},
       {"_neg_view _neg_view_copy _lazy_clone", "a tensor that is not quantised", notQuantized},

@@ -105,6 +105,20 @@ void nnpackConvolution(const Arguments& arguments) {
 // 4-bit weights in blocks along the input features.
 void fourBitWeights(const Arguments& arguments) {
   for (const char* name : {"block_size", "in_features", "out_features"}) arguments.between(name, 1, std::numeric_limits<int32_t>::max());
+  const at::Tensor input = arguments.tensor("inp");
+  const at::Tensor packed = arguments.tensor("packed_weights");
+  if (!input.defined() || !packed.defined()) return;
+  const int64_t inner = arguments.integer("in_features");
+  arguments.contiguous("packed_weights");
+  arguments.expect(input.dim() > 0 && input.numel() >= input.size(0) * inner, "ERR_SHAPE", "inp", c10::str(inner, " features in each row, got ", describe(input)));
+#ifndef __aarch64__
+  // Two weights an element and a scale a block, as _dyn_quant_pack_4bit_weight gives them; ARM's own kernels pack otherwise.
+  const int64_t outer = arguments.integer("out_features");
+  const int64_t block = arguments.integer("block_size");
+  const int64_t count = (outer * inner + 1) / 2 + outer * ((inner + block - 1) / block);
+  arguments.dtype("packed_weights", at::kFloat);
+  arguments.expect(packed.numel() >= count, "ERR_SHAPE", "packed_weights", c10::str("at least ", count, " elements, got ", describe(packed)));
+#endif
 }
 
 // These read a matrix of the first two sizes, whatever follows.
@@ -257,7 +271,7 @@ std::vector<Guard> layerGuards() {
       {"slow_conv3d slow_conv3d_forward slow_conv_transpose3d",
        "three numbers for each of kernel_size, stride, padding; the weight has this kernel size", convolution<3>},
       {"_nnpack_spatial_convolution", "4 dimensions, two paddings, two positive strides, a bias for each output channel", nnpackConvolution},
-      {"_dyn_quant_pack_4bit_weight _dyn_quant_matmul_4bit", "positive block and feature sizes", fourBitWeights},
+      {"_dyn_quant_pack_4bit_weight _dyn_quant_matmul_4bit", "positive block and feature sizes; packed weights of them", fourBitWeights},
       {"conv_transpose1d conv_transpose2d conv_transpose3d", "for batches, strides and widths that oneDNN can count in 32 bits", transposedStrides},
       {"conv1d conv2d conv3d convolution _convolution mkldnn_convolution convolution_backward",
        "for batches, strides and widths that oneDNN can count in 32 bits", convolutionStrides},

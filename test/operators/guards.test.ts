@@ -192,6 +192,9 @@ const refused: readonly (readonly [title: string, operator: string, code: Code, 
   ["a gradient of another grid", "grid_sampler_3d_backward", "ERR_SHAPE", /'grad_output': expected shape \[1, 2, 3, 4, 5\]/, () => [ones([0, 2, 3, 4, 5]), rand([1, 2, 3, 2, 3]), rand([1, 3, 4, 5, 3]), 0, 0, false, [true, true]]],
   ["a dimension of a nested tensor from the end", "select", "ERR_ARGUMENT", /'dim': expected one from 0 to 2 for a nested tensor, got -1/, () => [ops.aten._nested_tensor_from_tensor_list([ones([2, 5]), ones([2, 5])]), -1, 0]],
   ["strides of tensors of many dimensions", "_nested_compute_contiguous_strides_offsets", "ERR_SHAPE", /'nested_size': expected 2 dimensions/, () => [zeros([16, 8, 0], { dtype: "int64" })]],
+  ["a source without memory", "set_.source_Tensor_storage_offset", "ERR_ARGUMENT", /'source': a zero tensor has no memory to share/, () => [ones([1]), ops.aten._efficientzerotensor([1]), 0, [1]]],
+  ["weights that nobody packed", "_dyn_quant_matmul_4bit", "ERR_SHAPE", /'packed_weights': expected at least 2 elements/, () => [ones([1, 1]), ones([1]), 1, 1, 1]],
+  ["features too few", "_dyn_quant_matmul_4bit", "ERR_SHAPE", /'inp': expected 64 features/, () => [ones([2, 32]), ones([272]), 32, 64, 8]],
   ["a dense source for a sparse target", "copy", "ERR_ARGUMENT", /'src': expected the layout of 'self'/, () => [ops.aten.to_sparse_csr(rand([2, 2])), rand([2, 2])]],
 ];
 
@@ -306,6 +309,9 @@ describe("accepted", () => {
     expect(ops.aten["select.int"](nested, -3, 1).shape).toEqual([2, 5]);
     const [grad] = ops.aten.grid_sampler_2d_backward(ones([1, 2, 3, 4]), rand([1, 2, 5, 5]), rand([1, 3, 4, 2]), 0, 0, false, [true, true]);
     expect(grad.shape).toEqual([1, 2, 5, 5]);
+    const packed = ops.aten._dyn_quant_pack_4bit_weight(zeros([8, 32], { dtype: "uint8" }), ones([8]), null, 64, 64, 8);
+    expect(ops.aten._dyn_quant_matmul_4bit(ones([2, 64]), packed, 64, 64, 8).shape).toEqual([2, 8]);
+    expect(ops.aten["set_.source_Tensor_storage_offset"](ones([1]), ones([3]), 1, [2], [1]).toArray()).toEqual([1, 1]);
     expect(ops.aten._lazy_clone(ones([3])).toArray()).toEqual([1, 1, 1]);
     expect(ops.aten.rrelu_with_noise(ones([3, 3]), zeros([3, 3]).t(), 0.1, 0.3, true).shape).toEqual([3, 3]);
     expect(ops.aten.binomial(tensor([Infinity, 5]), tensor([2, 1])).toArray()).toEqual([Infinity, 5]);

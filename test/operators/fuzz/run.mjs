@@ -10,7 +10,7 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -21,6 +21,9 @@ const SECONDS_PER_CALL = 10;
 // A process that asks for all memory is ended by the system, not by the operator: it is to get an error instead.
 const MEMORY_KILOBYTES = 4 * 2 ** 20;
 const CRASHES_PER_OVERLOAD = 3;
+// glibc's own check of the heap: a write beyond a block ends the process soon after the call, not somewhere later.
+const HEAP_CHECK = ["/lib/x86_64-linux-gnu/libc_malloc_debug.so.0", "/lib/aarch64-linux-gnu/libc_malloc_debug.so.0", "/lib64/libc_malloc_debug.so.0"].find(existsSync);
+const CHECKED_HEAP = HEAP_CHECK === undefined ? {} : { LD_PRELOAD: HEAP_CHECK, GLIBC_TUNABLES: "glibc.malloc.check=3" };
 
 /** Runs the child to its end; kills it when what it notes in `progress` stands still. */
 async function runChild(task) {
@@ -29,7 +32,7 @@ async function runChild(task) {
   const child = spawn("sh", ["-c", limits, process.execPath, CHILD, JSON.stringify(task)], {
     cwd: path.dirname(task.progress), // some operators write files
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, DGSAM_MALLOC: "system" },
+    env: { ...process.env, DGSAM_MALLOC: "system", ...CHECKED_HEAP },
   });
   let stdout = "";
   let stderr = "";

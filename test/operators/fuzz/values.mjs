@@ -40,9 +40,9 @@ const SHAPES = [
 ];
 const DTYPES = ["float32", "float32", "float32", "float64", "int64", "int64", "int32", "bool", "uint8", "int8", "int16", "float16", "bfloat16", "complex64", "complex128"];
 const OTHER_DTYPES = ["qint8", "quint8", "qint32", "complex32", "uint16", "uint32", "uint64", "float8_e5m2", "float8_e4m3fn", "quint4x2", "bits8"];
-const INTEGERS = [0, 1, 2, 3, 4, -1, -2, 5, 7, 16, 100, -100, 2 ** 31, -(2 ** 31), 2 ** 40, 2n ** 62n, -(2n ** 63n), 2n ** 63n - 1n];
+const INTEGERS = [0, 1, 2, 3, 4, -1, -2, 5, 7, 16, 100, -100, 40000, 65536, 2 ** 31, -(2 ** 31), 2 ** 40, 2n ** 62n, -(2n ** 63n), 2n ** 63n - 1n];
 const SMALL_INTEGERS = [0, 1, 1, 2, 2, 3, -1, -2, 4, 5];
-const FLOATS = [0, 1, 0.5, -1, 1e-8, 1e30, -1e30, NaN, Infinity, -Infinity];
+const FLOATS = [0, 1, 0.5, -1, 1e-8, 5e-324, 1e30, -1e30, NaN, Infinity, -Infinity];
 const STRINGS = ["", "mean", "sum", "none", "reduced", "same", "valid", "ij", "L", "fro", "nuc", "reflect", "constant", "bilinear", "amax", "prod", "trunc", "floor", "tanh", "ij,jk->ik", "i...->...", "xyz", "\u00e9\u{1f600}"];
 const LAYOUTS = ["strided", "strided", "sparse_coo", "sparse_csr", "sparse_csc", "sparse_bsr", "sparse_bsc", "_mkldnn", "jagged"];
 const MEMORY_FORMATS = ["contiguous_format", "preserve_format", "channels_last", "channels_last_3d"];
