@@ -112,6 +112,15 @@ void notQuantized(const Arguments& arguments) {
   if (self.is_quantized()) arguments.refuse("ERR_DTYPE", "self", "expected a tensor that is not quantised, got " + describe(self));
 }
 
+// oneDNN tensors are filled as float32 whatever their dtype, beyond the end of a narrower one.
+void fillable(const Arguments& arguments) {
+  std::vector<at::Tensor> all = arguments.tensors("self");
+  for (const char* name : {"self", "grad_output", "y"}) all.push_back(arguments.tensor(name));
+  for (const at::Tensor& each : all)
+    if (each.defined() && each.layout() == at::kMkldnn && each.scalar_type() != at::kFloat)
+      throw UsageError("ERR_DTYPE", "expected float32, the one dtype that a tensor of layout Mkldnn can be filled in, got " + describe(each));
+}
+
 // A quantised result is cut from the first tensor's sizes.
 void notEmptyForQuantized(const Arguments& arguments) {
   if (const at::Tensor out = arguments.tensor("out"); out.defined() && out.is_quantized()) arguments.notEmpty("tensors");
@@ -126,9 +135,14 @@ void nestedStrides(const Arguments& arguments) {
 
 // For nested tensors, dimensions that are counted from the end are also used as they are.
 void nestedDimension(const Arguments& arguments) {
-  const at::Tensor self = arguments.tensor("self");
+  const at::Tensor self = arguments.firstOf({"self", "y"});
   if (self.is_nested() && arguments.integer("dim") < 0 && arguments.integer("dim") != -self.dim())
     arguments.refuse("ERR_ARGUMENT", "dim", c10::str("expected one from 0 to ", self.dim() - 1, " for a nested tensor, got ", arguments.integer("dim")));
+}
+
+void trapezoids(const Arguments& arguments) {
+  fillable(arguments);
+  nestedDimension(arguments);
 }
 
 // LibTorch gives zero tensors of autograd's memory before a call, but overlooks them in lists that may hold null.
@@ -159,15 +173,6 @@ void dense(const Arguments& arguments) {
   for (const char* name : {"grad", "input", "indices"})
     if (const at::Tensor value = arguments.tensor(name); value.defined() && value.layout() != at::kStrided)
       arguments.refuse("ERR_ARGUMENT", name, c10::str("expected a dense tensor, got one of layout ", value.layout()));
-}
-
-// oneDNN tensors are filled as float32 whatever their dtype, beyond the end of a narrower one.
-void fillable(const Arguments& arguments) {
-  std::vector<at::Tensor> all = arguments.tensors("self");
-  for (const char* name : {"self", "grad_output", "y"}) all.push_back(arguments.tensor(name));
-  for (const at::Tensor& each : all)
-    if (each.defined() && each.layout() == at::kMkldnn && each.scalar_type() != at::kFloat)
-      throw UsageError("ERR_DTYPE", "expected float32, the one dtype that a tensor of layout Mkldnn can be filled in, got " + describe(each));
 }
 
 // The search for the end of a range that floating-point numbers cannot hold never ends.
@@ -205,8 +210,9 @@ std::vector<Guard> internalGuards() {
       {"binomial", "finite counts", finiteCounts},
       {"_neg_view _neg_view_copy _lazy_clone", "a tensor that is not quantised", notQuantized},
       {"view.dtype view_copy.dtype view_copy.dtype_out", "a tensor that is not quantised", notQuantized},
-      {"zero_ zero zeros_like _foreach_zero_ _foreach_zero diag_embed diagonal_backward select_backward slice_backward trapz trapezoid",
+      {"zero_ zero zeros_like _foreach_zero_ _foreach_zero diag_embed diagonal_backward select_backward slice_backward",
        "float32 where a tensor has layout Mkldnn", fillable},
+      {"trapz trapezoid", "float32 where a tensor has layout Mkldnn; a dimension from 0 for nested tensors", trapezoids},
       {"random.from random.from_out random_.from", "a bound of at most 53 bits for floating-point numbers", representable},
       {"cummaxmin_backward", "dense tensors", dense},
       {"choose_qparams_optimized", "at least one bin, a ratio from 0 to 1", quantisationRange},
