@@ -142,7 +142,12 @@ function load(): Native {
   } catch (error) {
     throw addonError("ERR_ADDON", `the native addon does not load: ${(error as Error).message}`, error);
   }
-  return addon.open(nativeError, nativeWarning);
+  try {
+    return addon.open(nativeError, nativeWarning);
+  } catch (error) {
+    if ((error as DgsamError).code === "ERR_LIBTORCH") throw addonError("ERR_LIBTORCH", (error as Error).message, error);
+    throw error;
+  }
 }
 
 export const native: Native = load();

@@ -56,8 +56,7 @@ Napi::Value setDeterministic(Environment&, const Napi::CallbackInfo& info) {
 void checkLibTorchVersion() {
   const std::string version = runtimeVersion();
   if (version != TORCH_VERSION)
-    throw UsageError("ERR_LIBTORCH", "the addon was built against LibTorch " TORCH_VERSION " but " + version +
-                                         " was loaded; rebuild it with: npm rebuild dgsam");
+    throw UsageError("ERR_LIBTORCH", "the addon was built against LibTorch " TORCH_VERSION " but " + version + " was loaded");
 }
 
 void registerRuntime(Napi::Object exports, Environment& environment) {
