@@ -26,6 +26,15 @@ void backward(Environment& environment, FrameReader& reader, FrameWriter&) {
   torch::autograd::backward(outputs, gradOutputs, retainGraph, createGraph, inputs);
 }
 
+// The value of a real scalar, without the dispatcher where it lies in memory as it is.
+double valueOf(const at::Tensor& scalar) {
+  if (scalar.is_cpu() && !scalar.is_neg() && !scalar._is_zerotensor()) {
+    if (scalar.scalar_type() == at::kFloat) return *scalar.const_data_ptr<float>();
+    if (scalar.scalar_type() == at::kDouble) return *scalar.const_data_ptr<double>();
+  }
+  return scalar.item<double>();
+}
+
 // Frame: a loss, parameters -> whether it was differentiated, and its value. It is when it is a finite real scalar that
 // requires a gradient and no parameter has one yet. One call, since steps make it several times.
 void differentiate(Environment&, FrameReader& reader, FrameWriter& writer) {
@@ -34,7 +43,7 @@ void differentiate(Environment&, FrameReader& reader, FrameWriter& writer) {
   const auto hasGradient = [](const at::Tensor& parameter) { return parameter.grad().defined(); };
   const bool differentiable = loss.layout() == at::kStrided && loss.is_floating_point() && loss.numel() == 1 && loss.requires_grad() &&
                               std::none_of(parameters.begin(), parameters.end(), hasGradient);
-  const double value = differentiable ? loss.item<double>() : 0;
+  const double value = differentiable ? valueOf(loss) : 0;
   const bool finite = std::isfinite(value);
   if (differentiable && finite) torch::autograd::backward({loss}, {at::Tensor()}, false, false, {});
   writer.number(differentiable && finite ? 1 : 0);

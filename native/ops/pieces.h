@@ -64,8 +64,8 @@ class Pieces {
 
  private:
   // Sums are formed piece by piece, so this size is part of a norm's last bit. Below it a second thread costs more than
-  // it saves.
-  static constexpr int64_t kSize = 32768;
+  // it saves. Above it a second thread also keeps half of the parameters in the cache of the core that computes with them.
+  static constexpr int64_t kSize = 8192;
 
   c10::SmallVector<Piece, 32> pieces_;
   int64_t elements_ = 0;
