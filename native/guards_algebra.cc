@@ -145,7 +145,8 @@ void pairwiseDistances(const Arguments& arguments) {
   arguments.dims("self", 2);
   const int64_t count = arguments.tensor("self").size(0);
   arguments.expect(count > 0, "ERR_SHAPE", "self", "at least one row, got " + describe(arguments.tensor("self")));
-  for (const char* name : {"grad", "pdist"}) arguments.numel(name, count * (count - 1) / 2);
+  // The gradient was renamed in 2.14.
+  for (const char* name : {"grad", "grad_output", "pdist"}) arguments.numel(name, count * (count - 1) / 2);
 }
 
 void distancesBackward(const Arguments& arguments) {
@@ -156,7 +157,7 @@ void distancesBackward(const Arguments& arguments) {
   std::vector<int64_t> expected = at::infer_size(first.sizes().slice(0, first.dim() - 2), second.sizes().slice(0, second.dim() - 2));
   expected.push_back(first.size(-2));
   expected.push_back(second.size(-2));
-  for (const char* name : {"grad", "cdist"}) arguments.sizes(name, expected);
+  for (const char* name : {"grad", "grad_output", "cdist"}) arguments.sizes(name, expected);
 }
 
 void squareGradient(const Arguments& arguments) {
