@@ -9,6 +9,7 @@ import {
 import { describe, expect, test } from "vitest";
 import { counting, countingDataset } from "./domains.js";
 import { expectError } from "./errors.js";
+import { refusedKinds } from "../refused-kinds.js";
 
 const KINDS: Record<string, () => unknown> = {
   null: () => null,
@@ -86,23 +87,10 @@ const OPTIONS: [name: string, call: (options: never) => unknown, keys: string[],
   ["InMemoryDomain", (options) => new InMemoryDomain(options), ["name", "x", "labels", "shape"], inMemory],
 ];
 
-/** Kinds for which the call throws, each with a DgsamError. */
-function refusedKinds(call: (value: unknown) => unknown): string[] {
-  return Object.keys(KINDS).filter((kind) => {
-    try {
-      call(KINDS[kind]!());
-      return false;
-    } catch (error) {
-      expect(error, `${kind}: ${String((error as Error).stack)}`).toBeInstanceOf(DgsamError);
-      return true;
-    }
-  });
-}
-
 describe("arguments of wrong kinds are DgsamErrors", () => {
   test.each(ROWS)("%s", (_name, call, good) => {
     for (const i of good.keys()) {
-      const refused = refusedKinds((value) => (call as (...args: unknown[]) => unknown)(...good.map((each, j) => (j === i ? value : each))));
+      const refused = refusedKinds(KINDS, (value) => (call as (...args: unknown[]) => unknown)(...good.map((each, j) => (j === i ? value : each))));
       expect(refused, `argument ${i}`).toEqual(expect.arrayContaining(["a symbol", "a function", "a Tensor"]));
     }
   });
@@ -118,7 +106,7 @@ describe("arguments of wrong kinds are DgsamErrors", () => {
 
 describe("options of wrong kinds are DgsamErrors", () => {
   test.each(OPTIONS)("%s", (_name, call, keys, needed = {}) => {
-    for (const key of keys) expect(refusedKinds((value) => call({ ...needed, [key]: value } as never)), key).toEqual(expect.arrayContaining(["null", "a symbol", "a function", "a Tensor"]));
+    for (const key of keys) expect(refusedKinds(KINDS, (value) => call({ ...needed, [key]: value } as never)), key).toEqual(expect.arrayContaining(["null", "a symbol", "a function", "a Tensor"]));
   });
 });
 

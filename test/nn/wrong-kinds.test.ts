@@ -6,6 +6,7 @@ import * as dgsam from "dgsam";
 import { DgsamError, init, Linear, Module, ones, Sequential, tensor, type Tensor } from "dgsam";
 import { describe, expect, test } from "vitest";
 import { expectError } from "../optim/support.js";
+import { refusedKinds } from "../refused-kinds.js";
 
 const KINDS: Record<string, () => unknown> = {
   null: () => null,
@@ -116,24 +117,11 @@ const OPTIONS: Record<string, [call: (options: never) => unknown, keys: string[]
   to: [(options) => net().to(options), ["dtype", "device"]],
 };
 
-/** Kinds for which the call throws, each with a DgsamError. */
-function refusedKinds(call: (value: unknown) => unknown): string[] {
-  return Object.keys(KINDS).filter((kind) => {
-    try {
-      call(KINDS[kind]!());
-      return false;
-    } catch (error) {
-      expect(error, `${kind}: ${String((error as Error).stack)}`).toBeInstanceOf(DgsamError);
-      return true;
-    }
-  });
-}
-
 describe("arguments of wrong kinds are DgsamErrors", () => {
   test.each(ROWS)("%s", (_, call, good) => {
     const count = good().length;
     for (let i = 0; i < count; i++) {
-      const refused = refusedKinds((value) => (call as (...args: unknown[]) => unknown)(...good().map((each, j) => (j === i ? value : each))));
+      const refused = refusedKinds(KINDS, (value) => (call as (...args: unknown[]) => unknown)(...good().map((each, j) => (j === i ? value : each))));
       expect(refused, `argument ${i}`).toContain("a symbol");
     }
   });
@@ -149,8 +137,8 @@ describe("arguments of wrong kinds are DgsamErrors", () => {
 
 describe("options of wrong kinds are DgsamErrors, and so are keys that there are not", () => {
   test.each(Object.entries(OPTIONS))("%s", (_name, [call, keys]) => {
-    for (const key of keys) expect(refusedKinds((value) => call({ [key]: value } as never)), key).toContain("a symbol");
-    expect(refusedKinds((value) => call(value as never))).toEqual(expect.arrayContaining([
+    for (const key of keys) expect(refusedKinds(KINDS, (value) => call({ [key]: value } as never)), key).toContain("a symbol");
+    expect(refusedKinds(KINDS, (value) => call(value as never))).toEqual(expect.arrayContaining([
       "null", "a number", "a bigint", "a boolean", "an empty array", "an array", "an object with an unknown key", "an object without a prototype", "a Map",
       "a symbol", "a function", "a Tensor", "a Module",
     ]));
