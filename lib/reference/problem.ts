@@ -15,7 +15,7 @@
  * Constants: Press et al., Numerical Recipes, 2nd edition, section 7.1 (suggested there by Knuth).
  */
 import { Mlp, parameterShapes, type Batch } from "./mlp.js";
-import type { Closure } from "./perturbation.js";
+import type { Closure } from "./sharpness/perturbation.js";
 
 export const PROBLEM_SIZES: readonly number[] = [8, 16, 16, 4];
 export const PROBLEM_DOMAINS = 3;

@@ -1,10 +1,10 @@
 /** What every optimizer is: parameter groups with options, state per parameter, `step()`, `zeroGrad()`, state dicts. */
 
-import { checkOptions, isPlainObject } from "../checks.js";
-import { argumentError, DgsamError } from "../errors.js";
-import { gradients } from "../tensor/internal.js";
-import { keep, noGrad, ops, scope, Tensor, zeroGradients, zeros } from "../tensor/index.js";
-import { checkOptionsObject, checkParams } from "./checks.js";
+import { checkOptions, isPlainObject } from "../../checks.js";
+import { argumentError, DgsamError } from "../../errors.js";
+import { gradients } from "../../tensor/internal.js";
+import { keep, noGrad, ops, scope, Tensor, zeroGradients, zeros } from "../../tensor/index.js";
+import { checkOptionsObject, checkParams } from "../checks.js";
 
 /** One group of parameters with its own options; schedulers write `lr` here. */
 export type ParamGroup<O> = O & { params: Tensor[] };

@@ -1,6 +1,6 @@
 import { Adam, noGrad, ops, SAM, SGD, tensor, type Tensor } from "dgsam";
 import { describe, expect, test } from "vitest";
-import { bits, EPS, expectError, linearLoss, quadraticDomains, statisticsModel, values, worstError } from "./support.js";
+import { bits, EPS, expectError, linearLoss, quadraticDomains, statisticsModel, values, worstError } from "../support.js";
 
 describe("SAM", () => {
   test("descends along the gradient at the perturbed parameters", () => {

@@ -10,10 +10,10 @@
  * Kingma & Ba 2015; Loshchilov & Hutter 2019; Reddi et al. 2018.
  */
 
-import { checkBoolean, checkNumber } from "../checks.js";
-import { argumentError } from "../errors.js";
-import { keep, ops, zeros } from "../tensor/index.js";
-import { once } from "./once.js";
+import { checkBoolean, checkNumber } from "../../checks.js";
+import { argumentError } from "../../errors.js";
+import { keep, ops, zeros } from "../../tensor/index.js";
+import { once } from "../once.js";
 import { Optimizer, type ParamGroup, type ParamsInput } from "./optimizer.js";
 
 export interface AdamOptions {

@@ -1,6 +1,6 @@
 import { Adam, AdamW, DGSAM, memoryStats, noGrad, ones, ops, SAM, SGD, tensor, zeros, type Tensor } from "dgsam";
 import { describe, expect, test } from "vitest";
-import { bits, EPS, expectError, linearLoss, quadraticDomains, statisticsModel, values, worstError } from "./support.js";
+import { bits, EPS, expectError, linearLoss, quadraticDomains, statisticsModel, values, worstError } from "../support.js";
 
 describe("DGSAM", () => {
   test("G is S/(S+1) times the sum of the gradients along the path, the first domain twice", () => {

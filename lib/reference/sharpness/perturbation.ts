@@ -7,8 +7,8 @@
  * The norm is one number over all parameters of all groups; rho is the group's own. A missing gradient counts as zero in
  * the norm and its parameter stays where it is. A zero gradient gives a zero ascent.
  */
-import { checkNumber, TwinError } from "./errors.js";
-import { checkGradients, toGroups, type Gradients, type Optimizer, type ParamGroup, type ParamGroupInput, type ParamsInput } from "./optimizer.js";
+import { checkNumber, TwinError } from "../errors.js";
+import { checkGradients, toGroups, type Gradients, type Optimizer, type ParamGroup, type ParamGroupInput, type ParamsInput } from "../descent/optimizer.js";
 
 /** Added to every norm that divides. */
 const NORM_EPS = 1e-12;

@@ -6,7 +6,7 @@
  *
  * Source: Foret et al., arXiv 2010.01412; with `adaptive` Kwon et al., arXiv 2102.11600 (ASAM, elementwise form).
  */
-import type { ParamsInput } from "./optimizer.js";
+import type { ParamsInput } from "../descent/optimizer.js";
 import {
   PerturbationOptimizer,
   type BaseOptimizer, type Closure, type PerturbationGroupOptions, type PerturbationOptions, type StepResult,

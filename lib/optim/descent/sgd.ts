@@ -6,10 +6,10 @@
  *     p  <- p - lr * (nesterov ? g + momentum * b : b)
  */
 
-import { checkBoolean, checkNumber } from "../checks.js";
-import { DgsamError } from "../errors.js";
-import { ops, type Tensor } from "../tensor/index.js";
-import { once } from "./once.js";
+import { checkBoolean, checkNumber } from "../../checks.js";
+import { DgsamError } from "../../errors.js";
+import { ops, type Tensor } from "../../tensor/index.js";
+import { once } from "../once.js";
 import { Optimizer, type ParamGroup, type ParamsInput } from "./optimizer.js";
 
 const sgd = once(() => ops.dgsam["sgd_.default"]);

@@ -2,7 +2,7 @@
 
 import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { xoroshiro128plus, xoroshiro128plusFromState } from "pure-rand/generator/xoroshiro128plus";
-import { argumentError } from "../errors.js";
+import { argumentError } from "../../errors.js";
 
 /** State of the generator, plain numbers that any format can hold. */
 export type DomainOrderState = readonly number[];

@@ -1,7 +1,7 @@
 import { Adam, AdamW, memoryStats, noGrad, ones, ops, SGD, tensor, zeros, type Tensor } from "dgsam";
 import * as reference from "dgsam/reference";
 import { describe, expect, test } from "vitest";
-import { bits, expectError, values, worstError } from "./support.js";
+import { bits, expectError, values, worstError } from "../support.js";
 
 /** Deterministic gradients: parameter `p` at step `t`; null where it has none. Some appear late, some vanish. */
 function gradientAt(step: number, param: number, size: number): number[] | null {

@@ -6,11 +6,11 @@
  * that gather, one sum of gradients; both are made once and are not state.
  */
 
-import { argumentError, DgsamError } from "../errors.js";
-import { gradients as readGradients, setGradients } from "../tensor/internal.js";
-import { keep, noGrad, ops, type Tensor } from "../tensor/index.js";
-import { NonFinite } from "./closures.js";
-import { once } from "./once.js";
+import { argumentError, DgsamError } from "../../errors.js";
+import { gradients as readGradients, setGradients } from "../../tensor/internal.js";
+import { keep, noGrad, ops, type Tensor } from "../../tensor/index.js";
+import { NonFinite } from "../closures.js";
+import { once } from "../once.js";
 
 // Looking an operator up by name costs as much as a small one takes.
 const operators = once(() => ({

@@ -1,8 +1,8 @@
 /** What a step of several passes does to BatchNorm statistics: which passes move them, and how they come back when it fails. */
 
-import { checkChoice } from "../checks.js";
-import { argumentError, DgsamError } from "../errors.js";
-import { noGrad, ops, Tensor } from "../tensor/index.js";
+import { checkChoice } from "../../checks.js";
+import { argumentError, DgsamError } from "../../errors.js";
+import { noGrad, ops, Tensor } from "../../tensor/index.js";
 
 /** What a step needs of a model to keep BatchNorm statistics right; `Module` has it. */
 export interface StatisticsOwner {

@@ -9,11 +9,11 @@
  * With `adaptive`, the elementwise form of ASAM: e <- rho * p^2 g / (|| |p| g || + 1e-12).
  */
 
-import { checkBoolean, checkOptions, isPlainObject } from "../checks.js";
-import { argumentError, DgsamError } from "../errors.js";
-import { noGrad, scope } from "../tensor/index.js";
-import { checkClosure, differentiate, NonFinite, type Closure } from "./closures.js";
-import type { OptimizerLike } from "./optimizer.js";
+import { checkBoolean, checkOptions, isPlainObject } from "../../checks.js";
+import { argumentError, DgsamError } from "../../errors.js";
+import { noGrad, scope } from "../../tensor/index.js";
+import { checkClosure, differentiate, NonFinite, type Closure } from "../closures.js";
+import type { OptimizerLike } from "../descent/optimizer.js";
 import { SharpnessAware, type OptimizerClass, type WrapperOptions, type WrapperParams } from "./wrapper.js";
 
 export type SAMOptions = WrapperOptions;

@@ -3,13 +3,13 @@
  * behind when a step fails.
  */
 
-import { checkBoolean, checkChoice, checkNumber, isPlainObject } from "../checks.js";
-import { argumentError, DgsamError } from "../errors.js";
-import { scope, type Tensor } from "../tensor/index.js";
-import { checkOptionsObject, checkParams } from "./checks.js";
+import { checkBoolean, checkChoice, checkNumber, isPlainObject } from "../../checks.js";
+import { argumentError, DgsamError } from "../../errors.js";
+import { scope, type Tensor } from "../../tensor/index.js";
+import { checkOptionsObject, checkParams } from "../checks.js";
 import { Climb } from "./climb.js";
-import { NonFinite } from "./closures.js";
-import type { OptimizerLike } from "./optimizer.js";
+import { NonFinite } from "../closures.js";
+import type { OptimizerLike } from "../descent/optimizer.js";
 import { Statistics, type BufferCopies, type RunningStats, type StatisticsOwner } from "./statistics.js";
 
 export interface WrapperOptions {

@@ -9,7 +9,7 @@
  * Source: torch/optim/sgd.py, `_single_tensor_sgd`; Sutskever et al., "On the importance of initialization and momentum
  * in deep learning", ICML 2013.
  */
-import { checkNumber, TwinError } from "./errors.js";
+import { checkNumber, TwinError } from "../errors.js";
 import { Optimizer, type ParamGroup, type ParamsInput } from "./optimizer.js";
 
 export interface SGDOptions {

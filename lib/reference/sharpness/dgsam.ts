@@ -13,8 +13,8 @@
  *
  * Source: arXiv 2503.23430.
  */
-import { TwinError } from "./errors.js";
-import type { Gradients, ParamsInput } from "./optimizer.js";
+import { TwinError } from "../errors.js";
+import type { Gradients, ParamsInput } from "../descent/optimizer.js";
 import {
   PerturbationOptimizer,
   type BaseOptimizer, type Closure, type PerturbationGroupOptions, type PerturbationOptions, type StepResult,

@@ -18,12 +18,12 @@
  * a factor S in the learning rate: `reduction: "mean"` keeps learning rates comparable.
  */
 
-import { checkBoolean, checkChoice, isPlainObject } from "../checks.js";
-import { argumentError, DgsamError } from "../errors.js";
-import { keep, scope } from "../tensor/index.js";
-import { checkClosure, differentiate, NonFinite, type Closure } from "./closures.js";
+import { checkBoolean, checkChoice, isPlainObject } from "../../checks.js";
+import { argumentError, DgsamError } from "../../errors.js";
+import { keep, scope } from "../../tensor/index.js";
+import { checkClosure, differentiate, NonFinite, type Closure } from "../closures.js";
 import { DomainOrder, type DomainOrderState } from "./domain-order.js";
-import type { OptimizerLike } from "./optimizer.js";
+import type { OptimizerLike } from "../descent/optimizer.js";
 import type { BufferCopies } from "./statistics.js";
 import { SharpnessAware, type OptimizerClass, type WrapperOptions, type WrapperParams } from "./wrapper.js";
 

@@ -10,7 +10,7 @@
  *
  * Source: torch/optim/adam.py, `_single_tensor_adam`; Kingma and Ba, arXiv 1412.6980; AMSGrad: Reddi et al., ICLR 2018.
  */
-import { checkNumber } from "./errors.js";
+import { checkNumber } from "../errors.js";
 import { Optimizer, type ParamGroup, type ParamsInput } from "./optimizer.js";
 
 export interface AdamOptions {

@@ -3,7 +3,7 @@
  *
  * Parameters are plain `Float64Array`s, changed in place. Their shapes do not matter to any rule here.
  */
-import { TwinError } from "./errors.js";
+import { TwinError } from "../errors.js";
 
 /** One gradient per parameter, in the order of the parameter groups; `null` where there is none. */
 export type Gradients = readonly (Float64Array | null)[];

@@ -1,6 +1,6 @@
 import { Adam, DGSAM, memoryStats, noGrad, ones, ops, SAM, SGD, tensor, zeros, type Tensor } from "dgsam";
 import { describe, expect, test } from "vitest";
-import { bits, EPS, expectError, linearLoss, quadraticDomains, values } from "./support.js";
+import { bits, EPS, expectError, linearLoss, quadraticDomains, values } from "../support.js";
 
 /** One step of each algorithm over the domains' closures: SAM takes their mean. */
 const ALGORITHMS = [
