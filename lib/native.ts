@@ -62,7 +62,7 @@ export interface Native {
   grad: FrameFunction;
   differentiate: FrameFunction;
   grads: FrameFunction;
-  countGrads: FrameFunction;
+  gradientStamp: FrameFunction;
   setGrads: FrameFunction;
   zeroGrads: FrameFunction;
   requiresGrad(tensor: Handle): boolean;

@@ -35,19 +35,35 @@ double valueOf(const at::Tensor& scalar) {
   return scalar.item<double>();
 }
 
-// Frame: a loss, parameters -> whether it was differentiated, and its value. It is when it is a finite real scalar that
-// requires a gradient and no parameter has one yet. One call, since steps make it several times.
+// A number that changes whenever something is summed into a gradient; 0 while there is none.
+double stampOf(const std::vector<at::Tensor>& tensors) {
+  double stamp = 0;
+  for (const at::Tensor& each : tensors) {
+    const at::Tensor& gradient = each.grad();
+    if (gradient.defined()) stamp += gradient.is_inference() ? 1 : 1 + gradient._version();
+  }
+  return stamp;
+}
+
+// Frame: a loss, parameters, a weight, the stamp of the gradients before the loss was computed -> whether it was
+// differentiated, its value, the stamp now. It is when it is a finite real scalar that requires a gradient and nothing else
+// was differentiated since. One call, since steps make it several times.
 void differentiate(Environment&, FrameReader& reader, FrameWriter& writer) {
   const at::Tensor loss = reader.tensor();
   const std::vector<at::Tensor> parameters = reader.tensors();
-  const auto hasGradient = [](const at::Tensor& parameter) { return parameter.grad().defined(); };
+  const double weight = reader.number();
+  const double stamp = reader.number();
   const bool differentiable = loss.layout() == at::kStrided && loss.is_floating_point() && loss.numel() == 1 && loss.requires_grad() &&
-                              std::none_of(parameters.begin(), parameters.end(), hasGradient);
+                              stampOf(parameters) == stamp;
   const double value = differentiable ? valueOf(loss) : 0;
   const bool finite = std::isfinite(value);
-  if (differentiable && finite) torch::autograd::backward({loss}, {at::Tensor()}, false, false, {});
+  if (differentiable && finite) {
+    const at::Tensor seed = weight == 1 ? at::Tensor() : at::full_like(loss, weight);
+    torch::autograd::backward({loss}, {seed}, false, false, {});
+  }
   writer.number(differentiable && finite ? 1 : 0);
   writer.number(value);
+  writer.number(differentiable && finite ? stampOf(parameters) : stamp);
 }
 
 // Frame: outputs, inputs, gradOutputs, retainGraph, createGraph, allowUnused -> gradients, None where unused.
@@ -70,12 +86,8 @@ void grads(Environment&, FrameReader& reader, FrameWriter& writer) {
   writer.tensors(result);
 }
 
-// Frame: tensors -> how many have a gradient.
-void countGrads(Environment&, FrameReader& reader, FrameWriter& writer) {
-  double count = 0;
-  for (const at::Tensor& each : reader.tensors()) count += each.grad().defined() ? 1 : 0;
-  writer.number(count);
-}
+// Frame: tensors -> the stamp of their gradients.
+void gradientStamp(Environment&, FrameReader& reader, FrameWriter& writer) { writer.number(stampOf(reader.tensors())); }
 
 // Frame: tensors, gradients (None clears). All are checked before one is set.
 void setGrads(Environment&, FrameReader& reader, FrameWriter&) {
@@ -200,7 +212,7 @@ void registerAutograd(Napi::Object exports, Environment& environment) {
   addEntry(exports, environment, "differentiate", guardedFrameEntry<differentiate>);
   addEntry(exports, environment, "grad", guardedFrameEntry<grad>);
   addEntry(exports, environment, "grads", guardedFrameEntry<grads>);
-  addEntry(exports, environment, "countGrads", guardedFrameEntry<countGrads>);
+  addEntry(exports, environment, "gradientStamp", guardedFrameEntry<gradientStamp>);
   addEntry(exports, environment, "setGrads", guardedFrameEntry<setGrads>);
   addEntry(exports, environment, "zeroGrads", guardedFrameEntry<zeroGrads>);
   addEntry(exports, environment, "requiresGrad", guardedEntry<requiresGrad>);

@@ -1,11 +1,14 @@
 /** Closures: how a step gets losses. It differentiates them itself, at parameters of its own choice. */
 
 import { argumentError, DgsamError } from "../errors.js";
-import { countGradients, differentiateLoss } from "../tensor/internal.js";
+import { differentiateLoss, gradientStamp } from "../tensor/internal.js";
 import { enableGrad, scope, Tensor, zeroGradients } from "../tensor/index.js";
 
 /** Computes one loss, a tensor of one element, from the current parameters. It must not call `backward()`. */
 export type Closure = () => Tensor;
+
+/** The loss of one domain: a closure, or one for each of its micro-batches, whose mean is then the domain's loss. */
+export type DomainClosure = Closure | readonly Closure[];
 
 /** A loss or gradient that was NaN or infinite. Steps turn it into an error or a skipped step, by their `policy`. */
 export class NonFinite extends Error {
@@ -23,24 +26,45 @@ export class NonFinite extends Error {
  * @throws NonFinite when the loss is; DgsamError `ERR_ARGUMENT`, `ERR_DTYPE`, `ERR_SHAPE`, `ERR_STATE` when the closure breaks its contract
  */
 export function differentiate(closure: Closure, parameters: readonly Tensor[], name: string): number {
-  return scope(() => pass(closure, parameters, name));
+  zeroGradients(parameters);
+  return differentiateMore(closure, parameters, name, 1, 0).loss;
 }
 
-function pass(closure: Closure, parameters: readonly Tensor[], name: string): number {
-  zeroGradients(parameters);
+/**
+ * Adds the gradients of `weight` times a closure's loss to the parameters' `grad`; otherwise as {@link differentiate}.
+ *
+ * @param stamp of the gradients as they are: 0 for none, else what the last call gave
+ * @returns the loss without the weight, and the new stamp
+ */
+export function differentiateMore(closure: Closure, parameters: readonly Tensor[], name: string, weight: number, stamp: number): { loss: number; stamp: number } {
+  return scope(() => backward(evaluate(closure, name), parameters, name, weight, stamp));
+}
+
+/** What the closure returns, if that is a tensor. */
+export function evaluate(closure: Closure, name: string): Tensor {
   const loss: unknown = enableGrad(closure);
   if (!(loss instanceof Tensor)) throw argumentError(`${name}: result`, "the loss as a Tensor of one element", loss);
-  const value = differentiateLoss(loss, parameters);
-  if (value === null) throw contractError(loss, parameters, name);
+  return loss;
+}
+
+/** The second half of {@link differentiateMore}: differentiates a loss that was evaluated. */
+export function backward(loss: Tensor, parameters: readonly Tensor[], name: string, weight: number, stamp: number): { loss: number; stamp: number } {
+  const { value, stamp: next } = differentiateLoss(loss, parameters, weight, stamp);
+  if (value === null) throw contractError(loss, parameters, name, stamp);
+  return { loss: finiteLoss(value), stamp: next };
+}
+
+/** The loss itself; throws NonFinite. */
+export function finiteLoss(value: number): number {
   if (!Number.isFinite(value)) throw new NonFinite("loss", value);
   return value;
 }
 
 /** Which part of its contract a closure broke whose loss could not be differentiated. */
-function contractError(loss: Tensor, parameters: readonly Tensor[], name: string): DgsamError {
+function contractError(loss: Tensor, parameters: readonly Tensor[], name: string, stamp: number): DgsamError {
   const { shape } = loss;
   if (shape.some((size) => size !== 1)) return new DgsamError("ERR_SHAPE", `${name}: expected a loss of one element, got shape [${shape.join(", ")}]; reduce it with mean() or sum()`);
-  if (countGradients(parameters) > 0)
+  if (gradientStamp(parameters) !== stamp)
     return new DgsamError("ERR_STATE", `${name} called backward(); return the loss instead: step() differentiates it, at several points`);
   if (!loss.requiresGrad)
     return new DgsamError("ERR_ARGUMENT", `${name}: the loss does not depend on any parameter that requires a gradient (was it made in noGrad(), or detached?)`);

@@ -2,8 +2,20 @@
 export { Optimizer, type OptimizerLike, type OptimizerStateDict, type ParameterState, type ParamGroup, type ParamsInput } from "./descent/optimizer.js";
 export { SGD, type SGDOptions } from "./descent/sgd.js";
 export { Adam, AdamW, type AdamOptions } from "./descent/adam.js";
-export { SAM, type SAMOptions, type SAMResult, type StepFormOptions } from "./sharpness/sam.js";
-export { DGSAM, type DGSAMOptions, type DGSAMResult } from "./sharpness/dgsam.js";
-export { SharpnessAware, type OptimizerClass, type WrapperGroup, type WrapperOptions, type WrapperParams } from "./sharpness/wrapper.js";
+export { ERM } from "./sharpness/erm.js";
+export { SAM, type SAMOptions } from "./sharpness/sam.js";
+export { ASAM, type ASAMOptions } from "./sharpness/asam.js";
+export { GSAM, type GSAMOptions } from "./sharpness/gsam.js";
+export { SAGM, type SAGMOptions } from "./sharpness/sagm.js";
+export { DISAM, type DISAMOptions } from "./sharpness/disam.js";
+export { LookSAM, type LookSAMOptions, type LookSAMStateDict } from "./sharpness/looksam.js";
+export { DGSAM, type DGSAMOptions, type DGSAMResult, type DGSAMStateDict } from "./sharpness/dgsam.js";
+export { TwoStep, type FirstStepOptions, type SAMResult, type StepFormOptions } from "./sharpness/two-step.js";
+export {
+  SharpnessAware,
+  type AlgorithmTraits, type OptimizerClass, type OptionsFor, type StepResult, type WrapperGroup, type WrapperOptions, type WrapperParams, type WrapperStateDict,
+} from "./sharpness/wrapper.js";
+export type { AscendOptions, Climb, GatherOptions, GradientProducts } from "./sharpness/climb.js";
+export type { Passes, StepClosures } from "./sharpness/passes.js";
 export type { RunningStats, StatisticsOwner } from "./sharpness/statistics.js";
-export type { Closure } from "./closures.js";
+export type { Closure, DomainClosure } from "./closures.js";

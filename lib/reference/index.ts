@@ -5,7 +5,13 @@
  */
 export { Adam, type AdamOptions } from "./descent/adam.js";
 export { AdamW } from "./descent/adamw.js";
+export { ASAM, type ASAMOptions } from "./sharpness/asam.js";
 export { DGSAM, type DGSAMOptions } from "./sharpness/dgsam.js";
+export { DISAM, type DISAMOptions } from "./sharpness/disam.js";
+export { ERM } from "./sharpness/erm.js";
+export { GSAM, type GSAMOptions } from "./sharpness/gsam.js";
+export { LookSAM, type LookSAMOptions } from "./sharpness/looksam.js";
+export { SAGM, type SAGMOptions } from "./sharpness/sagm.js";
 export { TwinError, type TwinErrorCode } from "./errors.js";
 export { Mlp, parameterShapes, type Activation, type Batch } from "./mlp.js";
 export { Optimizer, type Gradients, type ParamGroup, type ParamGroupInput, type ParamsInput } from "./descent/optimizer.js";

@@ -86,20 +86,31 @@ Tensor.prototype.backward = function backward(first?: Tensor | BackwardOptions |
 };
 
 /**
- * What a training step does with a loss, in one native call: `backward()` when it is a finite real scalar that requires a
- * gradient, and none of the parameters has a gradient yet.
+ * What a training step does with a loss, in one native call: `backward()` of `weight * loss` when it is a finite real scalar
+ * that requires a gradient, and nothing was summed into the parameters' gradients since {@link gradientStamp} was `stamp`.
  *
- * @returns the loss; NaN or infinite when it is; null when one of the other conditions does not hold. Then nothing happened
+ * @returns the loss, NaN or infinite when it is, null when one of the other conditions does not hold: then nothing
+ *   happened; and the stamp after it
  */
-export function differentiateLoss(loss: Tensor, parameters: readonly Tensor[]): number | null {
+export function differentiateLoss(loss: Tensor, parameters: readonly Tensor[], weight: number, stamp: number): { value: number | null; stamp: number } {
   let frame = callFrame();
   frame[0] = Tag.Tensor;
   frame[1] = loss.handle;
-  tensorLists.write(parameters, "parameters", 2);
+  const at = tensorLists.write(parameters, "parameters", 2);
+  frame = callFrame();
+  frame[at] = weight;
+  frame[at + 1] = stamp;
   native.differentiate();
   frame = callFrame();
   const value = frame[1]!;
-  return frame[0] === 1 || !Number.isFinite(value) ? value : null;
+  return { value: frame[0] === 1 || !Number.isFinite(value) ? value : null, stamp: frame[2]! };
+}
+
+/** A number that changes whenever something is summed into one of the tensors' gradients; 0 while none has any. */
+export function gradientStamp(tensors: readonly Tensor[]): number {
+  tensorLists.write(tensors, "gradientStamp(tensors)", 0);
+  native.gradientStamp();
+  return callFrame()[0]!;
 }
 
 Tensor.prototype.retainGrad = function retainGrad(): void {

@@ -7324,14 +7324,18 @@ export interface DgsamOverloads {
   "adam_.default"(params: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, max_exp_avg_sqs: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, maximize: boolean, decoupled: boolean): void;
   "adam_.default"(params: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, max_exp_avg_sqs: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, keywords: { maximize: boolean; decoupled: boolean }): void;
   "adam_.default"(params: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, max_exp_avg_sqs: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, maximize: boolean, keywords: { decoupled: boolean }): void;
-  "climb_.default"(params: Tensors, saved: Tensors, sums: Tensors, rho: Floats, first: boolean, adaptive?: boolean): [number, Int];
-  "climb_.default"(params: Tensors, saved: Tensors, sums: Tensors, keywords: { rho: Floats; first: boolean; adaptive?: boolean | undefined }): [number, Int];
-  "climb_.default"(params: Tensors, saved: Tensors, sums: Tensors, rho: Floats, keywords: { first: boolean; adaptive?: boolean | undefined }): [number, Int];
-  "climb_.default"(params: Tensors, saved: Tensors, sums: Tensors, rho: Floats, first: boolean, keywords: { adaptive?: boolean | undefined }): [number, Int];
-  "gather_.default"(params: Tensors, saved: Tensors, sums: Tensors, scale: Float): [number, number, Int];
-  "gather_.default"(params: Tensors, saved: Tensors, keywords: { sums: Tensors; scale: Float }): [number, number, Int];
-  "gather_.default"(params: Tensors, saved: Tensors, sums: Tensors, keywords: { scale: Float }): [number, number, Int];
+  "climb_.default"(params: Tensors, saved: Tensors, sums: Tensors, rho: Floats, first: boolean, adaptive?: boolean, eta?: Float | null, shift?: Float): [number, Int];
+  "climb_.default"(params: Tensors, saved: Tensors, sums: Tensors, keywords: { rho: Floats; first: boolean; adaptive?: boolean | undefined; eta?: Float | null | undefined; shift?: Float | undefined }): [number, Int];
+  "climb_.default"(params: Tensors, saved: Tensors, sums: Tensors, rho: Floats, keywords: { first: boolean; adaptive?: boolean | undefined; eta?: Float | null | undefined; shift?: Float | undefined }): [number, Int];
+  "climb_.default"(params: Tensors, saved: Tensors, sums: Tensors, rho: Floats, first: boolean, keywords: { adaptive?: boolean | undefined; eta?: Float | null | undefined; shift?: Float | undefined }): [number, Int];
+  "climb_.default"(params: Tensors, saved: Tensors, sums: Tensors, rho: Floats, first: boolean, adaptive: boolean, keywords: { eta?: Float | null | undefined; shift?: Float | undefined }): [number, Int];
+  "climb_.default"(params: Tensors, saved: Tensors, sums: Tensors, rho: Floats, first: boolean, adaptive: boolean, eta: Float | null, keywords: { shift?: Float | undefined }): [number, Int];
+  "gather_.default"(params: Tensors, saved: Tensors, sums: Tensors, sum_scale: Float, grad_scale: Float): [number, number, Int];
+  "gather_.default"(params: Tensors, saved: Tensors, sums: Tensors, keywords: { sum_scale: Float; grad_scale: Float }): [number, number, Int];
+  "gather_.default"(params: Tensors, saved: Tensors, sums: Tensors, sum_scale: Float, keywords: { grad_scale: Float }): [number, number, Int];
   "global_norm.default"(tensors: readonly (TensorLike | null)[]): Tensor;
+  "products.default"(params: Tensors, sums: Tensors): [number, number, number];
+  "products.default"(params: Tensors, keywords: { sums: Tensors }): [number, number, number];
   "restore_.default"(params: Tensors, saved: Tensors): void;
   "restore_.default"(params: Tensors, keywords: { saved: Tensors }): void;
   "sgd_.default"(params: Tensors, momentum_buffers: Tensors, lr: Float, momentum: Float, dampening: Float, weight_decay: Float, nesterov: boolean, maximize: boolean, first: boolean): void;
@@ -7346,6 +7350,7 @@ export interface DgsamOperators extends DgsamOverloads {
   readonly climb_: DgsamOverloads["climb_.default"];
   readonly gather_: DgsamOverloads["gather_.default"];
   readonly global_norm: DgsamOverloads["global_norm.default"];
+  readonly products: DgsamOverloads["products.default"];
   readonly restore_: DgsamOverloads["restore_.default"];
   readonly sgd_: DgsamOverloads["sgd_.default"];
 }

@@ -180,13 +180,6 @@ export function gradients(tensors: readonly Tensor[]): (Tensor | null)[] {
   return readTensors(native.grads() ?? callFrame());
 }
 
-/** How many of the tensors have a gradient. */
-export function countGradients(tensors: readonly Tensor[]): number {
-  writeTensors(tensors, "countGradients(tensors)", 0);
-  native.countGrads();
-  return callFrame()[0]!;
-}
-
 /** Sets the gradients of many tensors in one native call; `null` clears. Shapes, dtypes and devices must agree. */
 export function setGradients(tensors: readonly Tensor[], values: readonly (Tensor | null)[]): void {
   const at = writeTensors(tensors, "setGradients(tensors)", 0);

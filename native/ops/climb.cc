@@ -31,7 +31,7 @@ double normOf(const Rows& rows) {
 
 struct Norms {
   double plain;
-  // || |p| g ||
+  // ||T g||
   double weighted;
 };
 
@@ -44,12 +44,14 @@ Norms weightedNormsOf(const Rows& rows) {
       pieces.add(row);
     } else {
       plain.add(*row.grad);
-      weighted.add(composite::weighted(row));
+      weighted.add(row.weighted ? composite::weighted(row) : *row.grad);
     }
   }
   const Squares squares = pieces.sum([](const Piece& piece) {
     const Row& row = *piece.row;
-    return row.kernels->weightedSumOfSquares(piece.in(row.gradData), piece.in(row.paramData), piece.size);
+    if (row.weighted) return row.kernels->weightedSumOfSquares(piece.in(row.gradData), piece.in(row.paramData), row.eta, piece.size);
+    const double plain = row.kernels->sumOfSquares(piece.in(row.gradData), piece.size);
+    return Squares{plain, plain};
   });
   return {plain.norm(squares.plain), weighted.norm(squares.made)};
 }
@@ -82,11 +84,11 @@ void bringBack(const Rows& rows) {
 
 // LibTorch's operators may fail for want of memory. So all rows that go through them are saved before anything moves, and
 // the first ascent of a step, when it fails later, brings everything back: then nothing has to be undone outside.
-void ascend(Rows& rows, double norm, at::ArrayRef<double> rho, bool first, bool adaptive) {
+void ascend(Rows& rows, double norm, at::ArrayRef<double> rho, double shift, bool first) {
   Pieces pieces;
   for (size_t i = 0; i < rows.size(); ++i) {
     Row& row = rows[i];
-    row.scale = rho[i] / (norm + kNormEpsilon);
+    row.scale = rho[i] / (norm + kNormEpsilon) + shift;
     if (row.kernels != nullptr)
       pieces.add(row);
     else
@@ -96,11 +98,11 @@ void ascend(Rows& rows, double norm, at::ArrayRef<double> rho, bool first, bool 
     const Row& row = *piece.row;
     if (row.gradData == nullptr) return saveOnly(piece, first);
     row.kernels->ascend(piece.in(row.paramData), piece.in(row.gradData), first ? piece.in(row.savedData) : nullptr,
-                        piece.in(row.sumData), modeOf(row, first), row.scale, adaptive, piece.size);
+                        piece.in(row.sumData), modeOf(row, first), row.scale, row.weighted, row.eta, piece.size);
   });
   try {
     for (const Row& row : rows)
-      if (row.kernels == nullptr) composite::move(row, adaptive);
+      if (row.kernels == nullptr) composite::move(row);
   } catch (...) {
     if (first && rows.front().saved != nullptr) bringBack(rows);
     throw;
@@ -126,18 +128,22 @@ at::Tensor globalNorm(const OptionalTensors& tensors) {
 }
 
 std::tuple<double, int64_t> climb(at::TensorList params, at::TensorList saved, at::TensorList sums, at::ArrayRef<double> rho,
-                                  bool first, bool adaptive) {
+                                  bool first, bool adaptive, std::optional<double> eta, double shift) {
   const at::NoGradGuard noGrad;
   TORCH_CHECK(rho.size() == params.size(), "dgsam::climb_: expected ", params.size(), " radii in 'rho', one per parameter, got ",
               rho.size());
   Rows rows = makeRows("climb_", params, saved, sums,
                        {.param = Access::Write, .grad = Access::Read, .saved = first ? Access::Write : Access::Read, .sum = Access::Write});
+  for (Row& row : rows) {
+    row.weighted = adaptive && (!eta.has_value() || row.param->dim() >= 2);
+    row.eta = eta.value_or(0);
+  }
   const int64_t gradients = countGradients(rows);
   const double norm = adaptive ? 0 : normOf(rows);
   const Norms norms = adaptive ? weightedNormsOf(rows) : Norms{norm, norm};
   if (!std::isfinite(norms.plain)) return {norms.plain, gradients};
   if (!std::isfinite(norms.weighted)) return {norms.weighted, gradients};
-  ascend(rows, norms.weighted, rho, first, adaptive);
+  ascend(rows, norms.weighted, rho, shift, first);
   for (const Row& row : rows) {
     if (row.grad != nullptr) bump(*row.param);
     if (first && row.saved != nullptr) bump(*row.saved);
@@ -169,13 +175,41 @@ std::tuple<double, int64_t> accumulate(at::TensorList params, at::TensorList sum
   return {others.norm(squares), countGradients(rows)};
 }
 
-std::tuple<double, double, int64_t> gather(at::TensorList params, at::TensorList saved, at::TensorList sums, double scale) {
+std::tuple<double, double, double> products(at::TensorList params, at::TensorList sums) {
   const at::NoGradGuard noGrad;
-  // Empty lists mean "none" to makeRows; here both are needed.
-  checkLength("gather_", "saved", saved.size(), params.size());
-  checkLength("gather_", "sums", sums.size(), params.size());
+  checkLength("products", "sums", sums.size(), params.size());
+  const Rows rows = makeRows("products", params, {}, sums,
+                             {.param = Access::Read, .grad = Access::Read, .saved = Access::None, .sum = Access::Read});
+  Pieces pieces;
+  composite::SquareSum sumSquares, gradSquares;
+  double product = 0;
+  for (const Row& row : rows) {
+    if (row.kernels != nullptr) {
+      pieces.add(row);
+      continue;
+    }
+    sumSquares.add(*row.sum);
+    if (row.grad == nullptr) continue;
+    gradSquares.add(*row.grad);
+    product += composite::product(*row.sum, *row.grad).item<double>();
+  }
+  const Products flat = pieces.sum([](const Piece& piece) {
+    const Row& row = *piece.row;
+    if (row.gradData == nullptr) return Products{0, row.kernels->sumOfSquares(piece.in(row.sumData), piece.size), 0};
+    return row.kernels->products(piece.in(row.gradData), piece.in(row.sumData), piece.size);
+  });
+  return {product + flat.product, sumSquares.norm(flat.sumSquares), gradSquares.norm(flat.gradSquares)};
+}
+
+std::tuple<double, double, int64_t> gather(at::TensorList params, at::TensorList saved, at::TensorList sums, double sumScale,
+                                           double gradScale) {
+  const at::NoGradGuard noGrad;
+  const bool restores = !saved.empty();
+  // A gradient that stays as it is is only read.
+  const bool writes = !sums.empty() || gradScale != 1;
   const Rows rows = makeRows("gather_", params, saved, sums,
-                             {.param = Access::Write, .grad = Access::Write, .saved = Access::Read, .sum = Access::Read});
+                             {.param = restores ? Access::Write : Access::Read, .grad = writes ? Access::Write : Access::Read,
+                              .saved = Access::Read, .sum = Access::Read});
   Pieces pieces;
   composite::SquareSum plain, made;
   for (const Row& row : rows) {
@@ -183,21 +217,23 @@ std::tuple<double, double, int64_t> gather(at::TensorList params, at::TensorList
       pieces.add(row);
       continue;
     }
-    if (row.grad != nullptr) plain.add(*row.grad);
-    composite::gather(row, scale);
-    if (row.grad != nullptr) made.add(*row.grad);
+    if (restores) row.param->copy_(*row.saved);
+    if (row.grad == nullptr) continue;
+    plain.add(*row.grad);
+    if (writes) composite::gather(row, sumScale, gradScale);
+    made.add(*row.grad);
   }
   const Squares squares = pieces.sum([&](const Piece& piece) {
     const Row& row = *piece.row;
-    if (row.gradData != nullptr)
-      return row.kernels->gather(piece.in(row.paramData), piece.in(row.savedData), piece.in(row.gradData), piece.in(row.sumData),
-                                 scale, piece.size);
-    std::memcpy(piece.in(row.paramData), piece.in(row.savedData), piece.bytes());
-    return Squares{};
+    if (restores) std::memcpy(piece.in(row.paramData), piece.in(row.savedData), piece.bytes());
+    if (row.gradData == nullptr) return Squares{};
+    if (writes) return row.kernels->gather(piece.in(row.gradData), piece.in(row.sumData), sumScale, gradScale, piece.size);
+    const double squares = row.kernels->sumOfSquares(piece.in(row.gradData), piece.size);
+    return Squares{squares, squares};
   });
   for (const Row& row : rows) {
-    bump(*row.param);
-    if (row.grad != nullptr) bump(*row.grad);
+    if (restores) bump(*row.param);
+    if (writes && row.grad != nullptr) bump(*row.grad);
   }
   return {plain.norm(squares.plain), made.norm(squares.made), countGradients(rows)};
 }

@@ -23,17 +23,22 @@ using OptionalTensors = c10::List<std::optional<at::Tensor>>;
 at::Tensor globalNorm(const OptionalTensors& tensors);
 
 // When `first`: saved <- p, sums <- g; else sums <- sums + g. Empty `saved` or `sums` leave that out. Then
-// p <- p + rho * g / (||g|| + 1e-12), or rho * p^2 g / (|| |p| g || + 1e-12) when adaptive. Returns ||g||; unless
-// that is finite, nothing is moved, saved or summed. When the first ascent throws, nothing has moved either.
+// p <- p + g (rho / (||g|| + 1e-12) + shift), or p + T^2 g (rho / (||T g|| + 1e-12) + shift) when adaptive: T = |p| without
+// `eta`; with it T = |p| + eta, but 1 for parameters of fewer than two dimensions, which are biases and norms. Returns
+// ||g||; unless that is finite, nothing is moved, saved or summed. When the first ascent throws, nothing has moved either.
 std::tuple<double, int64_t> climb(at::TensorList params, at::TensorList saved, at::TensorList sums,
-                                  at::ArrayRef<double> rho, bool first, bool adaptive);
+                                  at::ArrayRef<double> rho, bool first, bool adaptive, std::optional<double> eta, double shift);
 
 // sums <- g, or sums + g unless `first`. Returns ||g||.
 std::tuple<double, int64_t> accumulate(at::TensorList params, at::TensorList sums, bool first);
 
-// p <- saved;  g <- scale * (sums + g) where there is a gradient. Returns ||g|| as it came and as it was stored: a sum may
-// overflow where no summand does.
-std::tuple<double, double, int64_t> gather(at::TensorList params, at::TensorList saved, at::TensorList sums, double scale);
+// <sums, g>, ||sums|| and ||g||.
+std::tuple<double, double, double> products(at::TensorList params, at::TensorList sums);
+
+// p <- saved;  g <- sum_scale * sums + grad_scale * g where there is a gradient. Empty `saved` or `sums` leave that out.
+// Returns ||g|| as it came and as it was stored: a sum may overflow where no summand does.
+std::tuple<double, double, int64_t> gather(at::TensorList params, at::TensorList saved, at::TensorList sums, double sumScale,
+                                           double gradScale);
 
 // p <- saved, bit for bit.
 void restore(at::TensorList params, at::TensorList saved);

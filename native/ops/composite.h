@@ -19,18 +19,21 @@ class SquareSum {
   at::Tensor sum_;
 };
 
-// The gradient times its parameter.
+// T g with T = |p| + eta.
 at::Tensor weighted(const Row& row);
+
+// The real part of the inner product, a 0-dim float64 tensor.
+at::Tensor product(const at::Tensor& left, const at::Tensor& right);
 
 // The first half of an ascent: saves and sums as the arguments of the operator climb_ say.
 void note(const Row& row, bool first);
 
-// The second half: p <- p + scale * g, or p + scale * |p|^2 g when adaptive. Rows without a gradient stay.
-void move(const Row& row, bool adaptive);
+// The second half: p <- p + scale * g, or p + scale * T^2 g where the row is weighted. Rows without a gradient stay.
+void move(const Row& row);
 
 void accumulate(const Row& row, bool first);
 
-// p <- saved, g <- scale * (sum + g).
-void gather(const Row& row, double scale);
+// g <- sumScale * sum + gradScale * g.
+void gather(const Row& row, double sumScale, double gradScale);
 
 }  // namespace dgsam::ops::composite

@@ -10,10 +10,13 @@ namespace {
 TORCH_LIBRARY(dgsam, m) {
   m.def("global_norm(Tensor?[] tensors) -> Tensor");
   m.def(
-      "climb_(Tensor(a!)[] params, Tensor(b!)[] saved, Tensor(c!)[] sums, float[] rho, bool first, bool adaptive=False) "
+      "climb_(Tensor(a!)[] params, Tensor(b!)[] saved, Tensor(c!)[] sums, float[] rho, bool first, bool adaptive=False, float? eta=None, float shift=0) "
       "-> (float norm, int gradients)");
   m.def("accumulate_(Tensor[] params, Tensor(a!)[] sums, bool first) -> (float norm, int gradients)");
-  m.def("gather_(Tensor(a!)[] params, Tensor[] saved, Tensor[] sums, float scale) -> (float norm, float gathered_norm, int gradients)");
+  m.def("products(Tensor[] params, Tensor[] sums) -> (float product, float sum_norm, float grad_norm)");
+  m.def(
+      "gather_(Tensor(a!)[] params, Tensor[] saved, Tensor[] sums, float sum_scale, float grad_scale) "
+      "-> (float norm, float gathered_norm, int gradients)");
   m.def("restore_(Tensor(a!)[] params, Tensor[] saved) -> ()");
   m.def(
       "sgd_(Tensor(a!)[] params, Tensor(b!)[] momentum_buffers, float lr, float momentum, float dampening, float weight_decay, "
@@ -28,6 +31,7 @@ TORCH_LIBRARY_IMPL(dgsam, CompositeExplicitAutograd, m) {
   m.impl("global_norm", TORCH_FN(dgsam::ops::globalNorm));
   m.impl("climb_", TORCH_FN(dgsam::ops::climb));
   m.impl("accumulate_", TORCH_FN(dgsam::ops::accumulate));
+  m.impl("products", TORCH_FN(dgsam::ops::products));
   m.impl("gather_", TORCH_FN(dgsam::ops::gather));
   m.impl("restore_", TORCH_FN(dgsam::ops::restore));
   m.impl("sgd_", TORCH_FN(dgsam::ops::sgd));
@@ -36,7 +40,7 @@ TORCH_LIBRARY_IMPL(dgsam, CompositeExplicitAutograd, m) {
 
 // Parameters require gradients, but neither climb nor descent is ever differentiated: autograd lets them through.
 TORCH_LIBRARY_IMPL(dgsam, Autograd, m) {
-  for (const char* name : {"global_norm", "climb_", "accumulate_", "gather_", "restore_", "sgd_", "adam_"})
+  for (const char* name : {"global_norm", "climb_", "accumulate_", "products", "gather_", "restore_", "sgd_", "adam_"})
     m.impl(name, torch::CppFunction::makeFallthrough());
 }
 

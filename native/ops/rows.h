@@ -27,8 +27,10 @@ struct Row {
   char* gradData = nullptr;
   char* savedData = nullptr;
   char* sumData = nullptr;
-  // What the gradient is multiplied by in an ascent.
+  // What the gradient is multiplied by in an ascent, beside the square of T = |p| + eta where it is weighted.
   double scale = 0;
+  bool weighted = false;
+  double eta = 0;
 };
 
 using Rows = c10::SmallVector<Row, 16>;

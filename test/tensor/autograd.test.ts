@@ -4,7 +4,7 @@ import {
 } from "dgsam";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { countGradients, gradients, setGradients } from "../../lib/tensor/internal.js";
+import { gradients, gradientStamp, setGradients } from "../../lib/tensor/internal.js";
 import { expectError } from "../data/errors.js";
 import { hasTorch } from "../reference/oracle.js";
 import { encode, evaluatedByPytorch } from "./pytorch.js";
@@ -181,14 +181,28 @@ describe("requiresGrad and grad", () => {
   test("of many tensors in one call", inScope(() => {
     const many = Array.from({ length: 5000 }, () => ones([1], { requiresGrad: true }));
     ops.aten.stack(many.slice(0, 2500)).sum().backward();
-    expect([countGradients(many), gradients(many).filter((each) => each !== null).length]).toEqual([2500, 2500]);
+    const count = () => gradients(many).filter((each) => each !== null).length;
+    expect(count()).toBe(2500);
     zeroGradients(many, false);
-    expect([countGradients(many), many[0]!.grad!.item()]).toEqual([2500, 0]);
+    expect([count(), many[0]!.grad!.item()]).toEqual([2500, 0]);
     zeroGradients(many);
-    expect(countGradients(many)).toBe(0);
+    expect(count()).toBe(0);
     setGradients(many, many.map((_, i) => (i % 2 === 0 ? zeros([1]) : null)));
-    expect(countGradients(many)).toBe(2500);
+    expect(count()).toBe(2500);
     expectError(() => setGradients(many, [null]), "ERR_ARGUMENT", /expected as many gradients as tensors/);
+  }));
+
+  test("their stamp changes when something is summed into one of them, and is 0 without any", inScope(() => {
+    const [a, b] = [leaf([1, 2]), leaf([3])];
+    const stamps = [gradientStamp([a, b])];
+    for (const each of [a, b, b]) {
+      each.sum().backward();
+      stamps.push(gradientStamp([a, b]));
+    }
+    expect(stamps[0]).toBe(0);
+    expect(new Set(stamps).size).toBe(4);
+    zeroGradients([a, b]);
+    expect(gradientStamp([a, b])).toBe(0);
   }));
 
   test("detach leaves the graph and shares memory", inScope(() => {

@@ -24,7 +24,7 @@ export interface OptimizerStateDict<O> {
 /** What any optimizer can be asked for, whatever its options: what wrappers such as SAM and schedulers rely on. */
 export interface OptimizerLike {
   readonly paramGroups: ({ params: Tensor[]; lr: number })[];
-  step(): void;
+  step(...args: never[]): unknown;
   zeroGrad(setToNone?: boolean): void;
   addParamGroup(group: never): void;
   stateDict(): unknown;

@@ -1,14 +1,17 @@
 /**
- * The climb over an optimizer's parameters: norm, ascent, gathering, way back. Every sharpness-aware optimizer is made of
- * these; nothing else touches perturbed parameters.
+ * The engine of the sharpness-aware optimizers: norm, ascent, gathering, way back, over an optimizer's parameters. Every
+ * one of them is made of these; nothing else touches perturbed parameters.
  *
  * The work is the dispatcher library `dgsam::` (native/ops). Scratch is one copy of the parameters and, for optimizers
  * that gather, one sum of gradients; both are made once and are not state.
+ *
+ * Losses may be scaled, as in 16-bit training. Directions do not depend on the scale; whatever does is given and taken
+ * here as if there were none.
  */
 
 import { argumentError, DgsamError } from "../../errors.js";
 import { gradients as readGradients, setGradients } from "../../tensor/internal.js";
-import { keep, noGrad, ops, type Tensor } from "../../tensor/index.js";
+import { keep, noGrad, ops, scope, type Tensor } from "../../tensor/index.js";
 import { NonFinite } from "../closures.js";
 import { once } from "../once.js";
 
@@ -16,6 +19,7 @@ import { once } from "../once.js";
 const operators = once(() => ({
   climb: ops.dgsam["climb_.default"],
   accumulate: ops.dgsam["accumulate_.default"],
+  products: ops.dgsam["products.default"],
   gather: ops.dgsam["gather_.default"],
   restore: ops.dgsam["restore_.default"],
   globalNorm: ops.dgsam["global_norm.default"],
@@ -28,14 +32,45 @@ interface Group {
   rho: number;
 }
 
+/** How an ascent follows the scale of the parameters, `T` in `e = rho T^2 g / ||T g||`. */
+export interface Weighting {
+  /** Whether T is anything but 1. */
+  adaptive: boolean;
+  /** `undefined`: T = |p|. A number: T = |p| + eta, but 1 for parameters of fewer than two dimensions, biases and norms. */
+  eta?: number | undefined;
+}
+
 export interface AscendOptions {
-  /** Add the gradients to the sum that {@link Climb.gather} hands out. */
-  accumulate: boolean;
+  /** Add the gradients to the sum that {@link Climb.gather} hands out. Default false. */
+  accumulate?: boolean;
+  /** Added to rho / (||g|| + 1e-12), what the gradient is multiplied by. Default 0. */
+  shift?: number;
+}
+
+export interface GatherOptions {
+  /** What the sum of the gradients that were accumulated is multiplied by. Default 0. */
+  sum?: number;
+  /** What the present gradient is multiplied by. Default 1. */
+  grad?: number;
+  /** Tensors of the parameters' shapes that take the place of the sum. */
+  along?: Tensor[];
+}
+
+/** The sum of the accumulated gradients, s, against the present gradient, g. */
+export interface GradientProducts {
+  /** <s, g> */
+  product: number;
+  /** ||s|| */
+  sumNorm: number;
+  /** ||g|| */
+  gradNorm: number;
 }
 
 export class Climb {
   /** All parameters, over all groups. */
   readonly parameters: Tensor[] = [];
+  /** The norms of this step's gradients, in the order in which they were taken. */
+  norms: number[] = [];
   private readonly rho: number[] = [];
   private saved: Tensor[] = [];
   private sums: Tensor[] = [];
@@ -44,12 +79,14 @@ export class Climb {
   private allSeen = false;
   private summing = false;
   private climbing = false;
+  private gathered = false;
+  private lossScale = 1;
 
   /**
    * @param groups the parameter groups as they stand at each step
-   * @param adaptive ascend by p^2 g instead of g
+   * @param weighting of the ascents
    */
-  constructor(private readonly groups: () => readonly Group[], private readonly adaptive: boolean) {
+  constructor(private readonly groups: () => readonly Group[], private readonly weighting: Weighting) {
     this.collect();
   }
 
@@ -58,10 +95,32 @@ export class Climb {
     return this.climbing;
   }
 
-  /** Throws `ERR_STATE` in the middle of a climb, and takes up the groups as they now are otherwise. */
+  /** Whether {@link gather} ended this step's climb. */
+  get settled(): boolean {
+    return this.gathered;
+  }
+
+  /** Throws `ERR_STATE` in the middle of a climb. */
   checkIdle(what: string): void {
     if (this.climbing) throw new DgsamError("ERR_STATE", `${what}: the parameters are perturbed; finish the step that was begun first`);
+  }
+
+  /**
+   * Begins a step, with the groups as they now are.
+   *
+   * @param what the caller, for errors
+   * @param lossScale what the losses are multiplied by
+   * @throws DgsamError `ERR_STATE` in the middle of a climb
+   */
+  begin(what: string, lossScale = 1): void {
+    this.checkIdle(what);
     this.collect();
+    this.norms = [];
+    this.lossScale = lossScale;
+    this.gathered = false;
+    this.summing = false;
+    this.allSeen = false;
+    this.seen.fill(false);
   }
 
   private collect(): void {
@@ -102,31 +161,30 @@ export class Climb {
    * @returns the norm of the gradient
    * @throws NonFinite when it is not finite; nothing has moved then, nor when a first ascent throws anything else
    */
-  ascend({ accumulate }: AscendOptions): number {
-    const first = !this.climbing;
-    if (first) this.beginSum();
-    const [norm, gradients] = first ? this.leave(accumulate) : this.move(accumulate, false);
-    const value = finite(norm);
+  ascend({ accumulate = false, shift = 0 }: AscendOptions = {}): number {
+    const [norm, gradients] = this.climbing ? this.move(accumulate, shift, false) : this.leave(accumulate, shift);
+    finite(norm);
     this.climbing = true;
     if (accumulate) this.note(gradients);
-    return value;
+    return this.record(norm);
   }
 
-  private move(accumulate: boolean, first: boolean): [norm: number, gradients: number | bigint] {
+  private move(accumulate: boolean, shift: number, first: boolean): [norm: number, gradients: number | bigint] {
+    const { adaptive, eta } = this.weighting;
     const sums = accumulate ? this.scratch(this.sums) : NONE;
-    return operators().climb(this.parameters, this.scratch(this.saved), sums, this.rho, first, this.adaptive);
+    return operators().climb(this.parameters, this.scratch(this.saved), sums, this.rho, first, adaptive, eta ?? null, shift / this.lossScale);
   }
 
   /** The first ascent of a step. */
-  private leave(accumulate: boolean): [norm: number, gradients: number | bigint] {
+  private leave(accumulate: boolean, shift: number): [norm: number, gradients: number | bigint] {
     const hadScratch = this.saved.length > 0;
     try {
-      return this.move(accumulate, true);
+      return this.move(accumulate, shift, true);
     } catch (error) {
       // The scratch may be of another dtype or device than the parameters, if they were converted since the last step.
-      if (!hadScratch || !(error instanceof DgsamError) || (error.code !== "ERR_DTYPE" && error.code !== "ERR_DEVICE" && error.code !== "ERR_SHAPE")) throw error;
+      if (!hadScratch || !isMismatch(error)) throw error;
       this.dropScratch();
-      return this.move(accumulate, true);
+      return this.move(accumulate, shift, true);
     }
   }
 
@@ -134,13 +192,7 @@ export class Climb {
   accumulate(): number {
     const [norm, gradients] = operators().accumulate(this.parameters, this.scratch(this.sums), !this.summing);
     this.note(gradients);
-    return finite(norm);
-  }
-
-  private beginSum(): void {
-    this.summing = false;
-    this.allSeen = false;
-    this.seen.fill(false);
+    return this.record(finite(norm));
   }
 
   // Nearly always every parameter has a gradient in every pass; who is missing is asked only when somebody is.
@@ -151,22 +203,65 @@ export class Climb {
     readGradients(this.parameters).forEach((gradient, i) => (this.seen[i] ||= gradient !== null));
   }
 
+  private record(norm: number): number {
+    const value = norm / this.lossScale;
+    this.norms.push(value);
+    return value;
+  }
+
+  /** The present gradient against the sum of the accumulated ones. Throws NonFinite when one of them is not finite. */
+  products(): GradientProducts {
+    const [product, sumNorm, gradNorm] = operators().products(this.parameters, this.sums);
+    const scale = this.lossScale;
+    return { product: finite(product) / scale / scale, sumNorm: finite(sumNorm) / scale, gradNorm: finite(gradNorm) / scale };
+  }
+
   /**
-   * Ends the climb: restores the parameters and leaves in `grad` the sum of all gradients, the present one included,
-   * times `scale`. A parameter that never had a gradient has none.
+   * sum <- `sum` times itself plus `grad` times the present gradient, where one that is missing counts as zero.
+   *
+   * @returns the norm of the new sum
+   * @throws NonFinite when that is not finite
+   */
+  combine(sum: number, grad: number): number {
+    return noGrad(() =>
+      scope(() => {
+        ops.aten["_foreach_mul_.Scalar"](this.sums, sum / this.lossScale);
+        readGradients(this.parameters).forEach((gradient, i) => {
+          if (gradient !== null) ops.aten["add_.Tensor"](this.sums[i]!, gradient, { alpha: grad / this.lossScale });
+        });
+        return finite(operators().globalNorm(this.sums).item() as number, "sum of gradients with that");
+      }),
+    );
+  }
+
+  /** Hands out the tensors of the sum, which are the caller's from now on; `replacement` is scratch from now on, if it fits. */
+  exchangeSum(replacement: Tensor[]): Tensor[] {
+    const { sums } = this;
+    const fits = replacement.length === sums.length;
+    if (!fits) for (const each of replacement) each.dispose();
+    this.sums = fits ? replacement : [];
+    this.summing = false;
+    return sums;
+  }
+
+  /**
+   * Ends the climb: restores the parameters if they were moved, and leaves in `grad` what the base optimizer descends
+   * along: `sum` times the sum of the accumulated gradients plus `grad` times the present one. A parameter that never had
+   * a gradient has none.
    *
    * @returns the norm of the present gradient
    * @throws NonFinite when it is not finite, or the sum is not; the parameters are restored then
    */
-  gather(scale: number): number {
-    const { parameters } = this;
-    const sums = this.scratch(this.sums);
-    if (!this.summing) ops.aten["_foreach_zero_.default"](sums);
-    const [norm, gathered, gradients] = operators().gather(parameters, this.saved, sums, scale);
+  gather({ sum = 0, grad = 1, along }: GatherOptions = {}): number {
+    const { parameters, lossScale } = this;
+    const sums = along ?? (this.summing ? this.sums : NONE);
+    const sumScale = along === undefined ? sum / lossScale : sum;
+    const [norm, made, gradients] = operators().gather(parameters, this.climbing ? this.saved : NONE, sums, sumScale, grad / lossScale);
     this.climbing = false;
-    const value = finite(norm);
-    if (!Number.isFinite(gathered)) throw new NonFinite("sum of gradients with that", gathered);
-    if (gradients !== parameters.length) this.setMissing(scale);
+    const value = this.record(finite(norm));
+    if (!Number.isFinite(made)) throw new NonFinite("sum of gradients with that", made);
+    if (along === undefined && this.summing && gradients !== parameters.length) this.setMissing(sumScale);
+    this.gathered = true;
     return value;
   }
 
@@ -175,7 +270,7 @@ export class Climb {
     const gradients = readGradients(this.parameters);
     const complete = gradients.map((gradient, i) => gradient ?? (this.allSeen || this.seen[i] ? ops.aten["mul.Scalar"](this.sums[i]!, scale) : null));
     setGradients(this.parameters, complete);
-    this.checkGradients();
+    this.gradientNorm();
   }
 
   /** Ends the climb, also after a failure: restores the parameters if they were moved. `grad` stays. */
@@ -186,14 +281,20 @@ export class Climb {
     operators().restore(this.parameters, this.saved);
   }
 
-  /** Throws NonFinite when `grad` is not finite. */
-  checkGradients(): void {
-    finite(operators().globalNorm(readGradients(this.parameters)).item() as number);
+  /** The norm of `grad` as it is. Throws NonFinite when it is not finite. */
+  gradientNorm(): number {
+    // Without anything to gather it only reads.
+    return finite(operators().gather(this.parameters, NONE, NONE, 0, 1)[0]) / this.lossScale;
   }
 }
 
+/** Whether tensors that belong to the parameters no longer fit them. */
+export function isMismatch(error: unknown): boolean {
+  return error instanceof DgsamError && (error.code === "ERR_DTYPE" || error.code === "ERR_DEVICE" || error.code === "ERR_SHAPE");
+}
+
 /** The norm itself; throws NonFinite. */
-function finite(norm: number): number {
-  if (!Number.isFinite(norm)) throw new NonFinite("gradient", norm);
+function finite(norm: number, what: NonFinite["what"] = "gradient"): number {
+  if (!Number.isFinite(norm)) throw new NonFinite(what, norm);
   return norm;
 }

@@ -18,14 +18,15 @@
  * a factor S in the learning rate: `reduction: "mean"` keeps learning rates comparable.
  */
 
-import { checkBoolean, checkChoice, isPlainObject } from "../../checks.js";
+import { checkBoolean, checkChoice, checkNumber, checkOptions, isPlainObject } from "../../checks.js";
 import { argumentError, DgsamError } from "../../errors.js";
 import { keep, scope } from "../../tensor/index.js";
-import { checkClosure, differentiate, NonFinite, type Closure } from "../closures.js";
-import { DomainOrder, type DomainOrderState } from "./domain-order.js";
+import { NonFinite } from "../closures.js";
 import type { OptimizerLike } from "../descent/optimizer.js";
+import { DomainOrder, type DomainOrderState } from "./domain-order.js";
+import type { Passes } from "./passes.js";
 import type { BufferCopies } from "./statistics.js";
-import { SharpnessAware, type OptimizerClass, type WrapperOptions, type WrapperParams } from "./wrapper.js";
+import { SharpnessAware, type OptimizerClass, type OptionsFor, type StepResult, type WrapperOptions, type WrapperParams, type WrapperStateDict } from "./wrapper.js";
 
 export interface DGSAMOptions extends WrapperOptions {
   /** The domains' order in a step: drawn anew each time (default), or as the closures come. */
@@ -38,42 +39,39 @@ export interface DGSAMOptions extends WrapperOptions {
   seed?: number;
 }
 
-export interface DGSAMResult {
-  /** Each closure's loss when it was first evaluated, by closure; NaN where the step was skipped before. */
-  losses: number[];
-  /** The domains in the order in which the gradients were taken: S + 1 indices, or 2S without `reuse`. */
+export interface DGSAMResult extends StepResult {
+  /** The domains in the order in which their gradients are due: S + 1 indices, or 2S without `reuse`. */
   order: number[];
-  /** The norms of those gradients. */
-  gradNorms: number[];
-  /** Whether a pass was not finite and nothing was applied (`policy: "skip"`). */
-  skipped: boolean;
 }
 
-const OWN_OPTIONS = ["order", "reuse", "reduction", "seed"] as const;
+export interface DGSAMStateDict<B extends OptimizerLike = OptimizerLike> extends WrapperStateDict<B> {
+  /** State of the generator that draws the order. */
+  generator: DomainOrderState;
+}
 
 /** Where the open form stands: the order it gave, how many ascents were made, whether a pass was not finite; and what was before. */
 interface OpenStep {
   readonly order: number[];
+  readonly lossScale: number;
   ascents: number;
   skipping: boolean;
   readonly generator: DomainOrderState;
   readonly buffers: BufferCopies;
 }
 
-export class DGSAM<B extends OptimizerLike = OptimizerLike, O = Record<string, unknown>> extends SharpnessAware<B, O> {
+export class DGSAM<B extends OptimizerLike = OptimizerLike, O = Record<string, unknown>> extends SharpnessAware<B, O, DGSAMResult> {
   readonly reuse: boolean;
   readonly reduction: "sum" | "mean";
   private readonly visits: DomainOrder;
   private open: OpenStep | null = null;
   private domains = 0;
+  /** The order of the present step. */
+  private planned: number[] = [];
+  /** What the generator was before the present step; null between steps. */
+  private before: DomainOrderState | null = null;
 
-  /**
-   * @param params tensors, or groups `{ params, rho?, ...options }`
-   * @param Base class of the optimizer that descends, such as `Adam`
-   * @param options `rho`, `order` and the other {@link DGSAMOptions}; the rest goes to `Base`, and so does all of `base: {...}`
-   */
-  constructor(params: WrapperParams<O>, Base: OptimizerClass<B, O>, options: DGSAMOptions & Partial<O> & { base?: Partial<O> } = {} as DGSAMOptions & Partial<O>) {
-    super(params, Base, options, OWN_OPTIONS);
+  constructor(params: WrapperParams<O>, Base: OptimizerClass<B, O>, options: OptionsFor<DGSAMOptions, O> = {} as OptionsFor<DGSAMOptions, O>) {
+    super(params, Base, options, { options: ["order", "reuse", "reduction", "seed"] });
     const { order = "random", reuse = true, reduction = "sum", seed = 0 } = options;
     checkChoice("DGSAM: order", order, ["random", "fixed"]);
     checkBoolean("DGSAM: reuse", reuse);
@@ -83,55 +81,42 @@ export class DGSAM<B extends OptimizerLike = OptimizerLike, O = Record<string, u
     this.visits = new DomainOrder(order, seed);
   }
 
-  /**
-   * One step over one minibatch per domain. Each closure returns its domain's loss and does not call `backward()`; the
-   * first in the order is called twice. Afterwards `grad` holds G.
-   *
-   * @throws DgsamError `ERR_NON_FINITE` naming the domain (see `policy`), `ERR_STATE` when a closure called `backward()`,
-   *   `ERR_ARGUMENT`; then parameters, buffers and state, that of the order's generator included, are as before
-   */
-  step(closures: readonly Closure[]): DGSAMResult {
-    if (!Array.isArray(closures) || closures.length === 0) throw argumentError("DGSAM.step(closures)", "an array of at least one closure, one per domain", closures);
-    closures.forEach((closure, i) => checkClosure(`DGSAM.step: closure ${i}`, closure));
-    this.climb.checkIdle("DGSAM.step()");
-    this.closeOpenStep();
-    const before = this.visits.state();
-    const visits = this.visits.next(closures.length);
-    const order = this.reuse ? [...visits, visits[0]!] : visits.flatMap((domain) => [domain, domain]);
-    const losses = closures.map(() => NaN);
-    const gradNorms: number[] = [];
-    let pass = 0;
-    let done = false;
-    try {
-      this.transaction(
-        () => {
-          const { climb } = this;
-          for (; pass < order.length; pass++) {
-            const domain = order[pass]!;
-            const first = Number.isNaN(losses[domain]);
-            this.statistics.announcePass(first);
-            const loss = differentiate(closures[domain]!, climb.parameters, `DGSAM.step: closure ${domain}`);
-            if (first) losses[domain] = loss;
-            gradNorms.push(this.takeGradient(pass, order.length));
-          }
-          this.base.step();
-          done = true;
-        },
-        () => `domain ${order[pass]!} (pass ${pass + 1} of ${order.length})`,
-      );
-    } finally {
-      if (!done) this.visits.restore(before);
+  protected run(passes: Passes): void {
+    this.before = this.visits.state();
+    const visits = this.visits.next(passes.domains);
+    this.planned = this.reuse ? [...visits, visits[0]!] : visits.flatMap((domain) => [domain, domain]);
+    for (const [pass, domain] of this.planned.entries()) {
+      passes.differentiate(domain);
+      this.takeGradient(pass, this.planned.length);
     }
-    return { losses, order, gradNorms, skipped: !done };
   }
 
-  /** What happens with the gradient of one pass; returns its norm. */
-  private takeGradient(pass: number, passes: number): number {
+  /** What happens with the gradient of one pass. */
+  private takeGradient(pass: number, passes: number): void {
     const { climb } = this;
-    if (pass === passes - 1) return climb.gather(this.scale(passes));
-    if (this.reuse) return climb.ascend({ accumulate: true });
+    if (pass === passes - 1) this.gather(passes);
+    else if (this.reuse) climb.ascend({ accumulate: true });
     // Without reuse even passes climb and odd ones gather.
-    return pass % 2 === 0 ? climb.ascend({ accumulate: false }) : climb.accumulate();
+    else if (pass % 2 === 0) climb.ascend();
+    else climb.accumulate();
+  }
+
+  private gather(passes: number): number {
+    const scale = this.scale(passes);
+    return this.climb.gather({ sum: scale, grad: scale });
+  }
+
+  protected override applied(): void {
+    this.before = null;
+  }
+
+  protected override undone(): void {
+    if (this.before !== null) this.visits.restore(this.before);
+    this.before = null;
+  }
+
+  protected override report(result: StepResult): DGSAMResult {
+    return { ...result, order: this.planned };
   }
 
   /** What the sum of gradients is multiplied by. */
@@ -147,18 +132,24 @@ export class DGSAM<B extends OptimizerLike = OptimizerLike, O = Record<string, u
    * `backward()`, {@link descend}. A step that cannot be finished is given up by {@link abort}.
    *
    * @param domains S, the number of source domains; later calls may leave it out
+   * @param options `lossScale`: what a `GradScaler` multiplies the losses by, `scaler.getScale()`; the step is then ended by
+   *   `scaler.step(optimizer)`
    */
-  order(domains: number = this.domains): number[] {
+  order(domains: number = this.domains, options: { lossScale?: number } = {}): number[] {
+    checkOptions("DGSAM.order(domains, options)", options, ["lossScale"]);
+    const { lossScale = 1 } = options;
+    checkNumber("DGSAM.order: lossScale", lossScale, Number.MIN_VALUE, Infinity, false);
     if (!Number.isSafeInteger(domains) || domains < 1) throw argumentError("DGSAM.order(domains)", "the number of source domains, an integer >= 1", domains);
     if (!this.reuse) throw new DgsamError("ERR_STATE", "DGSAM.order(): the open form is for reuse: true; use step(closures) without reuse");
     this.climb.checkIdle("DGSAM.order()");
-    this.closeOpenStep();
+    this.abort();
+    this.climb.begin("DGSAM.order()", lossScale);
     this.domains = domains;
     const generator = this.visits.state();
     const visits = this.visits.next(domains);
     const buffers = this.statistics.copyBuffers();
     buffers.values.forEach(keep);
-    this.open = { order: [...visits, visits[0]!], ascents: 0, skipping: false, generator, buffers };
+    this.open = { order: [...visits, visits[0]!], lossScale, ascents: 0, skipping: false, generator, buffers };
     this.statistics.announcePass(true);
     this.zeroGrad();
     return [...this.open.order];
@@ -187,17 +178,35 @@ export class DGSAM<B extends OptimizerLike = OptimizerLike, O = Record<string, u
    * @throws DgsamError as {@link ascend}
    */
   descend(): void {
-    const open = this.openStep("descend()");
+    const { lossScale } = this.openStep("descend()");
+    if (lossScale !== 1) throw new DgsamError("ERR_STATE", `DGSAM.descend(): the losses were scaled by ${lossScale}; end the step by scaler.step(optimizer), which unscales the gradients`);
+    this.finish("descend()");
+  }
+
+  /** {@link descend} for a `GradScaler`, which calls it in its own `step(optimizer)`. Tells whether the step was left out. */
+  finishScaled(scale: number): { skipped: boolean } {
+    const { lossScale } = this.openStep("finishScaled()");
+    if (lossScale !== scale) throw new DgsamError("ERR_STATE", `DGSAM: the step was begun with a loss scale of ${lossScale}, but the scaler's is ${scale}; call order(domains, { lossScale: scaler.getScale() })`);
+    return { skipped: !this.finish("finishScaled()") };
+  }
+
+  /** Returns whether the step was applied. */
+  private finish(what: string): boolean {
+    const open = this.openStep(what);
     const due = open.order.length - 1 - open.ascents;
-    if (due > 0) throw new DgsamError("ERR_STATE", `DGSAM.descend(): ${due} more ${due === 1 ? "ascent is" : "ascents are"} due in this step`);
-    this.guarded(open, () => this.climb.gather(this.scale(open.order.length)));
-    if (open.skipping) return this.abort();
+    if (due > 0) throw new DgsamError("ERR_STATE", `DGSAM.${what}: ${due} more ${due === 1 ? "ascent is" : "ascents are"} due in this step`);
+    this.guarded(open, () => this.gather(open.order.length));
+    if (open.skipping) {
+      this.abort();
+      return false;
+    }
     this.closeOpenStep();
-    this.base.step();
+    this.descendBase();
+    return true;
   }
 
   /** As {@link SharpnessAware.abort}; buffers and the order's generator are what they were before {@link order}, too. */
-  abort(): void {
+  override abort(): void {
     const { open } = this;
     if (open === null) return;
     try {
@@ -227,7 +236,7 @@ export class DGSAM<B extends OptimizerLike = OptimizerLike, O = Record<string, u
     try {
       return scope(take);
     } catch (error) {
-      if (error instanceof NonFinite && this.policy === "skip") {
+      if (error instanceof NonFinite && (this.policy === "skip" || open.lossScale !== 1)) {
         this.climb.restore();
         this.zeroGrad();
         open.skipping = true;
@@ -235,22 +244,20 @@ export class DGSAM<B extends OptimizerLike = OptimizerLike, O = Record<string, u
       }
       this.abort();
       if (!(error instanceof NonFinite)) throw error;
-      throw this.nonFiniteError(error, `domain ${open.order[open.ascents]!} (pass ${open.ascents + 1} of ${open.order.length})`);
+      throw this.nonFiniteError(error, `domain ${open.order[open.ascents]!} (pass ${open.ascents + 1})`);
     }
   }
 
-  /** State of the base optimizer and of the generator that draws the order. */
-  stateDict(): { base: ReturnType<B["stateDict"]>; generator: DomainOrderState } {
-    return { base: this.base.stateDict() as ReturnType<B["stateDict"]>, generator: this.visits.state() };
+  override stateDict(): DGSAMStateDict<B> {
+    return { ...super.stateDict(), generator: this.visits.state() };
   }
 
-  loadStateDict(dict: { base: unknown; generator: DomainOrderState }): void {
-    if (!isPlainObject(dict) || !("generator" in dict)) throw argumentError("DGSAM.loadStateDict(dict)", "{ base, generator } from stateDict()", dict);
+  override loadStateDict(dict: { base: unknown; steps: number; generator: DomainOrderState }): void {
     // The order first: it checks its part before anything is changed.
     const before = this.visits.state();
-    this.visits.restore(dict.generator);
     try {
-      this.base.loadStateDict(dict.base as never);
+      if (isPlainObject(dict) && "generator" in dict) this.visits.restore(dict.generator);
+      super.loadStateDict(dict);
     } catch (error) {
       this.visits.restore(before);
       throw error;

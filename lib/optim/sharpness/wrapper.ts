@@ -1,19 +1,23 @@
 /**
- * What SAM, DGSAM and their kin share: they wrap a base optimizer, climb before it descends, and must leave nothing
+ * What the sharpness-aware optimizers share: they wrap a base optimizer, climb before it descends, and must leave nothing
  * behind when a step fails.
+ *
+ * An algorithm is a subclass with one method, {@link SharpnessAware.run}: which gradients it takes (`passes`) and what it
+ * does with them (`climb`).
  */
 
-import { checkBoolean, checkChoice, checkNumber, isPlainObject } from "../../checks.js";
+import { checkBoolean, checkChoice, checkInteger, checkNumber, isPlainObject } from "../../checks.js";
 import { argumentError, DgsamError } from "../../errors.js";
 import { scope, type Tensor } from "../../tensor/index.js";
 import { checkOptionsObject, checkParams } from "../checks.js";
-import { Climb } from "./climb.js";
 import { NonFinite } from "../closures.js";
 import type { OptimizerLike } from "../descent/optimizer.js";
+import { Climb } from "./climb.js";
+import { Passes, type StepClosures } from "./passes.js";
 import { Statistics, type BufferCopies, type RunningStats, type StatisticsOwner } from "./statistics.js";
 
 export interface WrapperOptions {
-  /** Radius of the climb. Default 0.05. A parameter group may name its own. */
+  /** Radius of the climb. Default 0.05 unless the algorithm says otherwise. A parameter group may name its own. */
   rho?: number;
   /** Scale each element's ascent by the parameter's square, as ASAM (elementwise form) does. Default false. */
   adaptive?: boolean;
@@ -35,34 +39,67 @@ export type OptimizerClass<B extends OptimizerLike, O> = new (params: never, opt
 export type WrapperGroup = { params: Tensor[]; lr: number; rho: number };
 export type WrapperParams<O> = Iterable<Tensor> | Iterable<{ params: Iterable<Tensor>; rho?: number } & Partial<O>>;
 
+/** What a constructor takes beside `params` and `Base`: the algorithm's options `A` and the base optimizer's. */
+export type OptionsFor<A, O> = A & Partial<O> & { base?: Partial<O> };
+
+/** What every step tells. */
+export interface StepResult {
+  /** The domains' losses when they were first evaluated in the step; NaN where the step was skipped before. */
+  losses: number[];
+  /** The norms of the gradients that were taken, in their order. */
+  gradNorms: number[];
+  /** Whether a pass was not finite and nothing was applied (`policy: "skip"`). */
+  skipped: boolean;
+}
+
+/** State of the base optimizer, and how many steps were applied. */
+export interface WrapperStateDict<B extends OptimizerLike = OptimizerLike> {
+  base: ReturnType<B["stateDict"]>;
+  steps: number;
+}
+
+/** What a subclass says about itself. */
+export interface AlgorithmTraits {
+  /** Names of options that are its own, so that they do not go to the base optimizer. */
+  options?: readonly string[];
+  /** The radius where nobody names one. Default 0.05. */
+  rho?: number;
+  /** ASAM's normalized form: {@link Weighting.eta}. */
+  eta?: number | undefined;
+}
+
 const WRAPPER_OPTIONS = ["rho", "adaptive", "policy", "model", "runningStats", "base"] as const;
 
-/** Base of the sharpness-aware optimizers. */
-export abstract class SharpnessAware<B extends OptimizerLike, O> implements OptimizerLike {
+/** Base of the sharpness-aware optimizers. `R` is what a step tells. */
+export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O = Record<string, unknown>, R extends StepResult = StepResult> implements OptimizerLike {
   /** The optimizer that descends. Its groups are this optimizer's groups; schedulers may work on either. */
   readonly base: B;
   readonly adaptive: boolean;
   readonly policy: "throw" | "skip";
   protected readonly climb: Climb;
   protected readonly statistics: Statistics;
+  /** How many steps were applied. */
+  protected steps = 0;
   /** The radius of groups that name none. */
   private readonly rho: number;
 
   /**
-   * @param ownOptions names of options that belong to the subclass
+   * @param params tensors, or groups `{ params, rho?, ...options }`
+   * @param Base class of the optimizer that descends, such as `Adam`
    * @param options the wrapper's own options; all others go to the base optimizer, and so does all of `options.base`
+   * @param traits what the subclass adds to them
    */
-  protected constructor(params: WrapperParams<O>, Base: OptimizerClass<B, O>, options: WrapperOptions & { base?: Partial<O> }, ownOptions: readonly string[]) {
+  constructor(params: WrapperParams<O>, Base: OptimizerClass<B, O>, options: OptionsFor<WrapperOptions, O> = {} as OptionsFor<WrapperOptions, O>, traits: AlgorithmTraits = {}) {
     const name = this.constructor.name;
     if (typeof Base !== "function") throw argumentError(`new ${name}(params, Base)`, "an optimizer class such as Adam", Base);
     checkOptionsObject(`new ${name}(params, Base, options)`, options);
-    const { rho = 0.05, adaptive = false, policy = "throw", model, runningStats, base = {} } = options;
+    const { rho = traits.rho ?? 0.05, adaptive = false, policy = "throw", model, runningStats, base = {} } = options;
     checkRadius(name, rho);
     checkBoolean(`${name}: adaptive`, adaptive);
     checkChoice(`${name}: policy`, policy, ["throw", "skip"]);
     checkOptionsObject(`${name}: base`, base);
     this.statistics = new Statistics(name, model, runningStats);
-    const own = new Set<string>([...WRAPPER_OPTIONS, ...ownOptions]);
+    const own = new Set<string>([...WRAPPER_OPTIONS, ...(traits.options ?? [])]);
     const forBase = Object.fromEntries(Object.entries(options).filter(([option]) => !own.has(option)));
     const radii: (number | undefined)[] = [];
     const groups = checkParams(`new ${name}(params)`, params, "an array of Tensors or of groups { params, ...options }").map((each) => {
@@ -76,7 +113,7 @@ export abstract class SharpnessAware<B extends OptimizerLike, O> implements Opti
     this.base.paramGroups.forEach((group, i) => ((group as WrapperGroup).rho = radii[i] ?? rho));
     this.adaptive = adaptive;
     this.policy = policy;
-    this.climb = new Climb(() => this.paramGroups, adaptive);
+    this.climb = new Climb(() => this.paramGroups, { adaptive, eta: traits.eta });
   }
 
   /** The base optimizer's groups, each with its radius `rho`. */
@@ -101,42 +138,99 @@ export abstract class SharpnessAware<B extends OptimizerLike, O> implements Opti
     (this.base.paramGroups.at(-1) as WrapperGroup).rho = radius ?? this.rho;
   }
 
-  abstract step(...args: never[]): unknown;
+  /**
+   * The algorithm: takes gradients by `passes`, climbs by `this.climb`, and ends with `this.climb.gather()`, which restores
+   * the parameters and leaves in `grad` what the base optimizer then descends along. Runs within a scope and without
+   * gradients of its own; whatever it throws undoes the step.
+   */
+  protected abstract run(passes: Passes): void;
+
+  /** What the step tells beside what all do. */
+  protected report(result: StepResult, _passes: Passes): R {
+    return result as R;
+  }
+
+  /** Called when a step was undone: what it changed of the subclass's own state is to be changed back. */
+  protected undone(): void {}
+
+  /** Called when a step was applied. */
+  protected applied(): void {}
+
+  /**
+   * One step. A closure returns its loss and does not call `backward()`; it is called once for every gradient that the
+   * algorithm takes. Afterwards `grad` holds what the base optimizer descended along.
+   *
+   * @param closures one loss, or an array of one per domain; a domain's may be an array again, one per micro-batch
+   * @throws DgsamError `ERR_NON_FINITE` naming the domain (see `policy`), `ERR_STATE` when a closure called `backward()`,
+   *   `ERR_ARGUMENT`; then parameters, buffers and all state are as before
+   */
+  step(closures: StepClosures): R {
+    return this.take(closures, 1, this.policy);
+  }
+
+  /**
+   * As {@link step}, with every loss multiplied by `scale` before it is differentiated, as a `GradScaler` wants it: what
+   * the base optimizer gets is unscaled, and a step with a pass that is not finite is left out, whatever the policy.
+   */
+  stepScaled(scale: number, closures: StepClosures): R {
+    checkNumber(`${this.constructor.name}.stepScaled(scale)`, scale, Number.MIN_VALUE, Infinity, false);
+    return this.take(closures, scale, "skip");
+  }
+
+  private take(closures: StepClosures, lossScale: number, policy: "throw" | "skip"): R {
+    const name = `${this.constructor.name}.step`;
+    this.climb.checkIdle(`${name}()`);
+    const passes = new Passes(name, closures, this.climb, this.statistics, lossScale);
+    this.abort();
+    this.climb.begin(`${name}()`, lossScale);
+    let done = false;
+    try {
+      this.transaction(() => this.run(passes), () => passes.where(), policy);
+      done = this.climb.settled;
+    } finally {
+      if (!done) this.undone();
+    }
+    return this.report({ losses: passes.losses, gradNorms: this.climb.norms, skipped: !done }, passes);
+  }
 
   zeroGrad(setToNone = true): void {
     this.base.zeroGrad(setToNone);
   }
 
-  abstract stateDict(): unknown;
-  abstract loadStateDict(dict: never): void;
-
   /**
    * Gives up a step that was begun by hand and cannot be finished, say because `backward()` threw between its halves: the
    * parameters are what they were before it, the gradients are cleared. Does nothing when no step was begun.
    */
-  abstract abort(): void;
+  abort(): void {}
 
   /**
-   * Runs one step so that it happens wholly or not at all: when `body` throws, parameters and buffers are what they
-   * were. Tensors that closures make are freed.
+   * Runs the climb of one step and the descent after it so that they happen wholly or not at all: when one of them throws,
+   * parameters and buffers are what they were. Tensors that closures make are freed.
    *
    * @param describe names the pass that was not finite
-   * @returns what `body` returns, or null when the step was skipped
    */
-  protected transaction<R>(body: () => R, describe: () => string): R | null {
-    return scope(() => {
+  private transaction(climb: () => void, describe: () => string, policy: "throw" | "skip"): void {
+    scope(() => {
       const before = this.statistics.copyBuffers();
       try {
-        return body();
+        climb();
+        this.descendBase();
       } catch (error) {
         this.undo(before);
         if (!(error instanceof NonFinite)) throw error;
-        if (this.policy === "throw") throw this.nonFiniteError(error, describe());
-        return null;
+        if (policy === "throw") throw this.nonFiniteError(error, describe());
       } finally {
         this.statistics.endPasses();
       }
     });
+  }
+
+  /** Lets the base optimizer descend along what was gathered. */
+  protected descendBase(): void {
+    if (!this.climb.settled) throw new DgsamError("ERR_STATE", `${this.constructor.name}.run(): expected climb.gather() at its end; it forms what the base optimizer descends along`);
+    this.base.step();
+    this.steps++;
+    this.applied();
   }
 
   /** Sets parameters and buffers to what they were before the step and clears the gradients. */
@@ -152,6 +246,25 @@ export abstract class SharpnessAware<B extends OptimizerLike, O> implements Opti
   /** @param where the pass that was not finite */
   protected nonFiniteError({ what, value }: NonFinite, where: string): DgsamError {
     return new DgsamError("ERR_NON_FINITE", `${this.constructor.name}: the ${what} of ${where} is ${value}; nothing of the step was applied (policy: "skip" leaves such steps out)`);
+  }
+
+  /** All that is needed to go on: the base optimizer's state, the number of steps, and what the algorithm remembers. */
+  stateDict(): WrapperStateDict<B> {
+    return { base: this.base.stateDict() as ReturnType<B["stateDict"]>, steps: this.steps };
+  }
+
+  /**
+   * Takes over a state dict.
+   *
+   * @throws DgsamError `ERR_ARGUMENT` when it is not one, or does not fit; then nothing is changed
+   */
+  loadStateDict(dict: { base: unknown; steps: number }): void {
+    const name = `${this.constructor.name}.loadStateDict`;
+    const expected = `{ ${Object.keys(this.stateDict()).join(", ")} } from stateDict()`;
+    if (!isPlainObject(dict) || !Object.keys(this.stateDict()).every((key) => key in dict)) throw argumentError(`${name}(dict)`, expected, dict);
+    checkInteger(`${name}: steps`, dict.steps, 0);
+    this.base.loadStateDict(dict.base as never);
+    this.steps = dict.steps;
   }
 }
 

@@ -16,7 +16,7 @@
 import { TwinError } from "../errors.js";
 import type { Gradients, ParamsInput } from "../descent/optimizer.js";
 import {
-  PerturbationOptimizer,
+  checkClosures, combine, copy, PerturbationOptimizer,
   type BaseOptimizer, type Closure, type PerturbationGroupOptions, type PerturbationOptions, type StepResult,
 } from "./perturbation.js";
 
@@ -51,6 +51,7 @@ export class DGSAM<Options extends object> extends PerturbationOptimizer<Options
    * @throws TwinError ERR_ARGUMENT without closures or for an order that is not a permutation of them.
    */
   step(closures: readonly Closure[], order: readonly number[] = [...closures.keys()]): StepResult {
+    checkClosures("DGSAM", closures);
     checkOrder(closures.length, order);
     return this.run((evaluate) => {
       const visit = (domain: number) => evaluate(closures[domain]!, domain);
@@ -65,10 +66,10 @@ export class DGSAM<Options extends object> extends PerturbationOptimizer<Options
     let sum: Gradients | null = null;
     for (const domain of order) {
       const grads = visit(domain);
-      sum = sum ? add(sum, grads) : copy(grads);
+      sum = sum ? combine(1, sum, 1, grads) : copy(grads);
       this.climb(grads);
     }
-    return add(sum!, visit(order[0]!));
+    return combine(1, sum!, 1, visit(order[0]!));
   }
 
   #gatherWithoutReuse(order: readonly number[], visit: (domain: number) => Gradients): Gradients {
@@ -76,28 +77,13 @@ export class DGSAM<Options extends object> extends PerturbationOptimizer<Options
     for (const domain of order) {
       this.climb(visit(domain));
       const grads = visit(domain);
-      sum = sum ? add(sum, grads) : copy(grads);
+      sum = sum ? combine(1, sum, 1, grads) : copy(grads);
     }
     return sum!;
   }
 }
 
-/** Copies, because a closure may hand out the same arrays at every call. */
-function copy(grads: Gradients): Gradients {
-  return grads.map((grad) => grad && grad.slice());
-}
-
-/** A gradient that is missing on one side only is the other side's; missing on both it stays missing. */
-function add(sum: Gradients, grads: Gradients): Gradients {
-  return sum.map((total, index) => {
-    const grad = grads[index]!;
-    if (!total || !grad) return total ?? (grad && grad.slice());
-    return total.map((value, i) => value + grad[i]!);
-  });
-}
-
 function checkOrder(domains: number, order: readonly number[]): void {
-  if (domains === 0) throw new TwinError("ERR_ARGUMENT", "DGSAM: closures: expected at least one, got none");
   const visited = new Set(order);
   if (order.length === domains && visited.size === domains && [...Array(domains).keys()].every((index) => visited.has(index))) return;
   throw new TwinError("ERR_ARGUMENT", `DGSAM: order: expected a permutation of 0 .. ${domains - 1}, got [${order.join(", ")}]`);

@@ -1,8 +1,8 @@
 /**
- * What SAM and DGSAM share: the ascent, the exact way back, and a step that is applied whole or not at all.
+ * What the twins of the family share: the ascent, the exact way back, and a step that is applied whole or not at all.
  *
- *     ascent:            p <- p + rho * g / (||g|| + 1e-12)
- *     adaptive (ASAM):   p <- p + rho * p^2 g / (|| |p| g || + 1e-12)
+ *     ascent:            p <- p + g (rho / (||g|| + 1e-12) + shift)
+ *     adaptive (ASAM):   p <- p + T^2 g (rho / (||T g|| + 1e-12) + shift),  T = |p|
  *
  * The norm is one number over all parameters of all groups; rho is the group's own. A missing gradient counts as zero in
  * the norm and its parameter stays where it is. A zero gradient gives a zero ascent.
@@ -52,6 +52,12 @@ export interface StepResult {
   readonly nonFiniteDomain: number | null;
 }
 
+/** Makes one pass, for the domain with that index. */
+export type Evaluate = (closure: Closure, domain: number) => Gradients;
+
+/** T of the adaptive ascents, for one element of the parameter with that index. */
+export type ScaleOf = (value: number, index: number) => number;
+
 /** Thrown inside a step to leave it; never seen outside. */
 class NonFinitePass {
   readonly domain: number;
@@ -66,7 +72,7 @@ export abstract class PerturbationOptimizer<Options extends object> {
   /** The base optimizer's groups, with `rho` added: options changed here count from the next step on. */
   readonly paramGroups: readonly ParamGroup<Options & PerturbationGroupOptions>[];
   readonly params: readonly Float64Array[];
-  readonly #adaptive: boolean;
+  readonly #scaleOf: ScaleOf;
   readonly #policy: "throw" | "skip";
 
   protected constructor(
@@ -74,6 +80,7 @@ export abstract class PerturbationOptimizer<Options extends object> {
     base: BaseOptimizer<Options>,
     { rho = 0.05, adaptive = false, policy = "throw" }: PerturbationOptions,
     baseOptions: Options,
+    scaleOf: ScaleOf = (value) => (adaptive ? Math.abs(value) : 1),
   ) {
     const groups = toGroups(params);
     const radii = groups.map((group) => group.rho ?? rho);
@@ -81,18 +88,19 @@ export abstract class PerturbationOptimizer<Options extends object> {
     this.base = new base(groups.map(withoutRho), baseOptions);
     this.paramGroups = this.base.paramGroups.map((group, index) => Object.assign(group, { rho: radii[index]! })) as never;
     this.params = this.base.params;
-    this.#adaptive = adaptive;
+    this.#scaleOf = scaleOf;
     this.#policy = policy;
   }
 
   /**
    * One whole step: runs `gather` from the current parameters, puts these back bit for bit, and hands what was gathered
-   * to the base optimizer. Whatever is thrown on the way leaves the parameters as they were.
+   * to the base optimizer. Whatever is thrown on the way leaves the parameters as they were. `gather` also gets the losses
+   * of the passes so far.
    */
-  protected run(gather: (evaluate: (closure: Closure, domain: number) => Gradients) => Gradients): StepResult {
+  protected run(gather: (evaluate: Evaluate, passLosses: readonly number[]) => Gradients): StepResult {
     const saved = this.params.map((param) => param.slice());
     const passLosses: number[] = [];
-    const evaluate = (closure: Closure, domain: number): Gradients => {
+    const evaluate: Evaluate = (closure, domain) => {
       const { loss, grads } = closure();
       checkGradients(this.params, grads);
       passLosses.push(loss);
@@ -103,7 +111,7 @@ export abstract class PerturbationOptimizer<Options extends object> {
     };
     let gathered: Gradients;
     try {
-      gathered = gather(evaluate);
+      gathered = gather(evaluate, passLosses);
     } catch (error) {
       if (!(error instanceof NonFinitePass)) throw error;
       if (this.#policy === "skip") return { skipped: true, passLosses, gathered: null, nonFiniteDomain: error.domain };
@@ -116,18 +124,16 @@ export abstract class PerturbationOptimizer<Options extends object> {
     return { skipped: false, passLosses, gathered, nonFiniteDomain: null };
   }
 
-  /** Moves the parameters by one ascent along `grads`. */
-  protected climb(grads: Gradients): void {
+  /** Moves the parameters by one ascent along `grads`. `shift` is added to what `grads` are multiplied by. */
+  protected climb(grads: Gradients, shift = 0): void {
     const norm = Math.sqrt(this.#sumOfSquares(grads));
     let index = 0;
     for (const group of this.paramGroups) {
-      const scale = group.rho! / (norm + NORM_EPS);
+      const factor = group.rho! / (norm + NORM_EPS) + shift;
       for (const param of group.params) {
-        const grad = grads[index++];
-        if (!grad) continue;
-        for (let i = 0; i < param.length; i++) {
-          param[i]! += scale * (this.#adaptive ? param[i]! * param[i]! * grad[i]! : grad[i]!);
-        }
+        const grad = grads[index];
+        for (let i = 0; grad && i < param.length; i++) param[i]! += factor * this.#scaleOf(param[i]!, index) ** 2 * grad[i]!;
+        index++;
       }
     }
   }
@@ -138,8 +144,7 @@ export abstract class PerturbationOptimizer<Options extends object> {
       const grad = grads[index];
       if (!grad) continue;
       for (let i = 0; i < param.length; i++) {
-        const component = this.#adaptive ? Math.abs(param[i]!) * grad[i]! : grad[i]!;
-        sum += component * component;
+        sum += (this.#scaleOf(param[i]!, index) * grad[i]!) ** 2;
       }
     }
     return sum;
@@ -149,4 +154,41 @@ export abstract class PerturbationOptimizer<Options extends object> {
 function withoutRho<Options extends object>(group: ParamGroupInput<Options & PerturbationGroupOptions>): ParamGroupInput<Options> {
   const { rho: _, ...rest } = group;
   return rest as unknown as ParamGroupInput<Options>;
+}
+
+/** The inner product over all parameters; a missing gradient counts as zero. */
+export function dot(left: Gradients, right: Gradients): number {
+  let sum = 0;
+  for (const [index, grad] of left.entries()) {
+    const other = right[index];
+    for (let i = 0; grad && other && i < grad.length; i++) sum += grad[i]! * other[i]!;
+  }
+  return sum;
+}
+
+/** `a * left + b * right`; a gradient that is missing on one side counts as zero, on both it stays missing. */
+export function combine(a: number, left: Gradients, b: number, right: Gradients): Gradients {
+  return left.map((grad, index) => {
+    const other = right[index]!;
+    if (grad === null && other === null) return null;
+    return (grad ?? other!).map((_, i) => a * (grad?.[i] ?? 0) + b * (other?.[i] ?? 0));
+  });
+}
+
+/** @throws TwinError ERR_ARGUMENT without closures. */
+export function checkClosures(name: string, closures: readonly Closure[]): void {
+  if (closures.length === 0) throw new TwinError("ERR_ARGUMENT", `${name}: closures: expected at least one, got none`);
+}
+
+/** The mean of the domains' gradients. */
+export function meanGradient(closures: readonly Closure[], evaluate: Evaluate): Gradients {
+  return closures
+    .map((closure, domain) => copy(evaluate(closure, domain)))
+    .map((grads) => combine(1 / closures.length, grads, 0, grads))
+    .reduce((sum, grads) => combine(1, sum, 1, grads));
+}
+
+/** Copies, because a closure may hand out the same arrays at every call. */
+export function copy(grads: Gradients): Gradients {
+  return grads.map((grad) => grad && grad.slice());
 }

@@ -15,7 +15,7 @@ def digest():
         rho = [0.05] * len(params)
         norms = [run_climb(params, saved, sums, rho, first, adaptive) for first in (True, False)]
         moved = [p.detach().clone() for p in params]
-        norms += [ops.accumulate_(params, sums, first=False)[0], ops.gather_(params, saved, sums, 0.75)[0]]
+        norms += [ops.accumulate_(params, sums, first=False)[0], ops.products(params, sums)[0], ops.gather_(params, saved, sums, 0.75, 0.5)[0]]
         total.update(numpy.array(norms).tobytes())
         for t in itertools.chain(moved, sums, (p.grad for p in params if p.grad is not None)):
             total.update(t.double().numpy().tobytes())

@@ -54,7 +54,11 @@ def versions_count_every_write():
         grown(lambda: ops.climb_(params, saved, sums, rho, first=False), "params", "sums")
         grown(lambda: ops.climb_(params, saved, [], rho, first=False), "params")
         grown(lambda: ops.accumulate_(params, sums, first=False), "sums")
-        grown(lambda: ops.gather_(params, saved, sums, 0.5), "params", "grads")
+        grown(lambda: ops.gather_(params, saved, sums, 0.5, 0.5), "params", "grads")
+        grown(lambda: ops.gather_(params, [], sums, 0.5, 1.0), "grads")
+        grown(lambda: ops.gather_(params, saved, [], 0.0, 1.0), "params")
+        grown(lambda: ops.gather_(params, [], [], 0.0, 0.5), "grads")
+        grown(lambda: ops.products(params, sums))
         grown(lambda: ops.restore_(params, saved), "params")
         grown(lambda: ops.global_norm(grads))
 
@@ -78,7 +82,7 @@ def autograd_says_nothing():
         assert p.is_leaf and p.requires_grad and p.grad_fn is None
         p.grad = None
         (p * p).sum().backward()
-        ops.gather_([p], [torch.ones(3)], [torch.ones(3)], 1.0)
+        ops.gather_([p], [torch.ones(3)], [torch.ones(3)], 1.0, 1.0)
         assert not p.grad.requires_grad
         assert not ops.global_norm([p]).requires_grad
     with torch.inference_mode():
@@ -95,7 +99,7 @@ def gradients_that_cannot_be_written_are_replaced():
         value = p.grad + torch.zeros(2, 3)
         saved, sums = [torch.empty(2, 3)], [torch.empty(2, 3)]
         close(run_climb([p], saved, sums, [0.05], True), float(value.double().norm()), 1e-14, "norm")
-        ops.gather_([p], saved, sums, 0.5)
+        ops.gather_([p], saved, sums, 0.5, 0.5)
         same(p, torch.zeros(2, 3), "restored")
         same(p.grad + torch.zeros(2, 3), value, "G")
 
@@ -109,7 +113,7 @@ def lazily_shared_memory_stays_apart():
     gradient = p.grad.clone()
     saved, sums = [torch.empty(50)], [torch.empty(50)]
     run_climb([p], saved, sums, [0.05], True)
-    ops.gather_([p], saved, sums, 0.25)
+    ops.gather_([p], saved, sums, 0.25, 0.25)
     same(shared, before, "clone of the parameter")
     same(shared_grad, gradient, "clone of the gradient")
 
@@ -186,14 +190,19 @@ def mismatches_name_operator_list_and_index():
         lambda p, s, a, r: ops.accumulate_(p, a, first=True),
     )
     broken(
-        "dgsam::gather_: expected 2 tensors in 'saved', one per parameter, got 0",
-        lambda p, s, a, r: (p, [], a, r),
-        lambda p, s, a, r: ops.gather_(p, s, a, 1.0),
+        "dgsam::gather_: expected 2 tensors in 'saved', one per parameter, got 1",
+        lambda p, s, a, r: (p, s[:1], a, r),
+        lambda p, s, a, r: ops.gather_(p, s, a, 1.0, 1.0),
     )
     broken(
-        "dgsam::gather_: expected 2 tensors in 'sums', one per parameter, got 0",
+        "dgsam::gather_: expected 2 tensors in 'sums', one per parameter, got 3",
+        lambda p, s, a, r: (p, s, a + a[:1], r),
+        lambda p, s, a, r: ops.gather_(p, s, a, 1.0, 1.0),
+    )
+    broken(
+        "dgsam::products: expected 2 tensors in 'sums', one per parameter, got 0",
         lambda p, s, a, r: (p, s, [], r),
-        lambda p, s, a, r: ops.gather_(p, s, a, 1.0),
+        lambda p, s, a, r: ops.products(p, a),
     )
     broken(
         "dgsam::restore_: expected 2 tensors in 'saved', one per parameter, got 3",

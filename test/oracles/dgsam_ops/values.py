@@ -59,7 +59,7 @@ def every_16_bit_number_is_read_and_written_as_pytorch_does():
         for scale in (1.0, 0.5, 2.0**-10, 3.0, 1 / 3):
             p = finite.clone().requires_grad_()
             p.grad = finite.clone()
-            ops.gather_([p], [finite], [torch.zeros_like(finite)], scale)
+            ops.gather_([p], [finite], [torch.zeros_like(finite)], 0.0, scale)
             same(p.grad, (torch.tensor(scale, dtype=torch.float32) * finite.float()).to(dtype), f"{dtype} gather by {scale}")
 
 
@@ -109,8 +109,10 @@ def layouts_do_not_change_a_result():
             kept_norm = run_climb(kept, kept_saved, kept_sums, rho, first, adaptive)
             norm = run_climb(params, saved, sums, rho, first, adaptive)
             close(norm, kept_norm, 1e-14, name)
+        for a, b in zip(ops.products(params, sums), ops.products(kept, kept_sums)):
+            close(a, b, 1e-13, name)
         close(ops.accumulate_(params, sums, first=False)[0], ops.accumulate_(kept, kept_sums, first=False)[0], 1e-14, name)
-        close(ops.gather_(params, saved, sums, 0.3)[0], ops.gather_(kept, kept_saved, kept_sums, 0.3)[0], 1e-14, name)
+        close(ops.gather_(params, saved, sums, 0.3, -0.7)[0], ops.gather_(kept, kept_saved, kept_sums, 0.3, -0.7)[0], 1e-14, name)
         # The norms' sums run in another order where layouts differ: a scale may differ in its last bit.
         for a, b in zip(params, kept):
             same(a, b, f"restored, {name}")
@@ -139,25 +141,73 @@ def accumulate_equals_pytorch_bit_for_bit():
 
 @check
 def gather_restores_exactly_and_forms_the_gradient():
-    for dtype in REAL:
+    scales = ((0.75, 0.75), (-0.4, 1.3), (0.5, 1.0), (0.0, 1.0), (0.0, 0.25))
+    for dtype, restoring, summing, (sum_scale, grad_scale) in itertools.product(REAL, (True, False), (True, False), scales):
         params, saved, sums = problem(dtype, missing=(2, 8))
         for i, (p, s, total) in enumerate(zip(params, saved, sums)):
             s.copy_(numbers(p.shape, 700 + i, dtype))
             total.copy_(numbers(p.shape, 800 + i, dtype))
         if saved[3].numel():
             saved[3].view(-1)[0] = -0.0
+        before = [p.detach().clone() for p in params]
         grads = [None if p.grad is None else p.grad.clone() for p in params]
         expected = norm_of(params)
-        norm, gathered, count = ops.gather_(params, saved, sums, 0.75)
+        norm, gathered, count = ops.gather_(params, saved if restoring else [], sums if summing else [], sum_scale, grad_scale)
         close(norm, expected, 1e-14, dtype)
+        close(gathered, norm_of(params), 1e-14, dtype)
         assert count == len(params) - 2
-        for p, s, total, g in zip(params, saved, sums, grads):
-            same(bits(p), bits(s), "restored")
+        for p, s, b, total, g in zip(params, saved, before, sums, grads):
+            same(bits(p), bits(s if restoring else b), "restored")
             if g is None:
                 assert p.grad is None
             else:
                 w = wide(dtype)
-                same(p.grad, (torch.tensor(0.75, dtype=w) * (total.to(w) + g.to(w))).to(dtype), "G")
+                made = torch.tensor(grad_scale, dtype=w) * g.to(w)
+                if summing:
+                    made = torch.tensor(sum_scale, dtype=w) * total.to(w) + made
+                same(p.grad, made.to(dtype), "G")
+
+
+@check
+def products_match_float64():
+    for dtype in (*REAL, torch.complex64, torch.complex128):
+        params, _, sums = problem(dtype, missing=(1, 4))
+        for i, total in enumerate(sums):
+            total.copy_(numbers(total.shape, 900 + i, dtype))
+        double = torch.complex128 if dtype.is_complex else torch.float64
+        pairs = [(total.to(double), p.grad.to(double)) for p, total in zip(params, sums) if p.grad is not None]
+        product, sum_norm, grad_norm = ops.products(params, sums)
+        close(product, sum(float(torch.vdot(a.flatten(), b.flatten()).real) for a, b in pairs), 1e-12, f"product, {dtype}")
+        close(sum_norm, sum(float(total.to(double).abs().square().sum()) for total in sums) ** 0.5, 1e-13, f"sum, {dtype}")
+        close(grad_norm, norm_of(params), 1e-13, f"gradient, {dtype}")
+
+
+@check
+def the_normalized_form_weighs_matrices_alone():
+    for dtype, eta in itertools.product((*REAL, torch.complex128), (0.0, 0.01)):
+        for layout in (plain, LAYOUTS["with gaps"]):
+            params, saved, sums = problem(dtype, missing=(3,), layout=layout)
+            before = [p.detach().clone() for p in params]
+            w = torch.complex128 if dtype.is_complex else torch.float64
+            weights = [(p.detach().to(w).abs() + eta) if p.dim() >= 2 else torch.ones_like(p, dtype=torch.float64) for p in params]
+            norm = sum(float((weight * p.grad.to(w)).abs().square().sum()) for weight, p in zip(weights, params) if p.grad is not None) ** 0.5
+            ops.climb_(params, saved, sums, [0.5] * len(params), first=True, adaptive=True, eta=eta)
+            for p, b, weight in zip(params, before, weights):
+                expected = b if p.grad is None else (b.to(w) + 0.5 / norm * weight**2 * p.grad.to(w)).to(dtype)
+                tolerance = {torch.bfloat16: 1e-2, torch.float16: 2e-3, torch.float32: 1e-6}.get(dtype, 1e-14)
+                assert torch.allclose(p.to(w), expected.to(w), rtol=tolerance, atol=tolerance), f"{dtype} {tuple(p.shape)}"
+
+
+@check
+def a_shift_is_added_to_the_scale():
+    for dtype, adaptive in itertools.product((torch.float64, torch.complex128), (False, True)):
+        params, saved, sums = problem(dtype, missing=(3,))
+        before = [p.detach().clone() for p in params]
+        factor = 0.05 / (norm_of(params, weighted=adaptive) + 1e-12) - 0.25
+        ops.climb_(params, saved, sums, [0.05] * len(params), first=True, adaptive=adaptive, shift=-0.25)
+        for p, b in zip(params, before):
+            if p.grad is not None:
+                assert torch.allclose(p, b + factor * (b.abs() ** 2 if adaptive else 1) * p.grad, rtol=1e-13, atol=1e-13)
 
 
 @check
@@ -209,7 +259,7 @@ def non_finite_gradients_move_nothing():
         assert not numpy.isfinite(ops.accumulate_(params, sums, first=True)[0])
         for s, b in zip(saved, before):
             s.copy_(b)
-        assert not numpy.isfinite(ops.gather_(params, saved, sums, 1.0)[0])
+        assert not numpy.isfinite(ops.gather_(params, saved, sums, 1.0, 1.0)[0])
         assert all(torch.equal(p, b) for p, b in zip(params, before))
 
 
@@ -219,7 +269,7 @@ def a_sum_that_overflows_is_told():
         p = torch.ones(20, dtype=dtype, requires_grad=True)
         p.grad = torch.full((20,), large, dtype=dtype)
         saved, sums = [p.detach().clone()], [p.grad.clone()]
-        given, gathered, _ = ops.gather_([p], saved, sums, 1.0)
+        given, gathered, _ = ops.gather_([p], saved, sums, 1.0, 1.0)
         assert numpy.isfinite(given)
         if large == 1.0:
             close(gathered, float(p.grad.double().norm()), 1e-12, "norm of what was stored")
@@ -240,7 +290,7 @@ def complex_parameters_count_by_modulus():
         close(run_climb([p, q], saved, sums, [0.05, 0.05], True, adaptive), norm_of([p, q]), 1e-6, "norm")
         step = (before.abs() ** 2 * grad if adaptive else grad) * (0.05 / divisor)
         near(p, before + step, f"{dtype} adaptive={adaptive}")
-        ops.gather_([p, q], saved, sums, 0.5)
+        ops.gather_([p, q], saved, sums, 0.5, 0.5)
         same(p, before, "restored")
         near(p.grad, grad, "G")
 
@@ -255,7 +305,7 @@ def threads_do_not_change_a_bit():
             params, saved, sums = problem(torch.float32, ((300000,), (5,), (70001,), (16, 3, 3, 3)))
             norms = [run_climb(params, saved, sums, [0.05] * 4, first, adaptive) for first, adaptive in ((True, False), (False, True))]
             norms.append(ops.accumulate_(params, sums, first=False)[0])
-            norms.append(ops.gather_(params, saved, sums, 0.5)[0])
+            norms.append(ops.gather_(params, saved, sums, 0.5, 0.5)[0])
             results.append((norms, [p.grad for p in params], sums))
     finally:
         torch.set_num_threads(threads)

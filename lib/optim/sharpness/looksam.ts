@@ -1,0 +1,126 @@
+/**
+ * LookSAM, SAM whose second gradient is taken every k-th step only (Liu et al., CVPR 2022, arXiv 2203.02714).
+ *
+ *     step 0, k, 2k, ...:   G <- gp as SAM's, and v <- gp - <g, gp> / ||g||^2 * g   (the part of gp orthogonal to g)
+ *     between:              G <- g + alpha * ||g|| * v / (||v|| + 1e-12)
+ *     p  <- baseOptimizer(p, G)
+ *
+ * v changes slowly: it is what bends the descent towards flat regions. It is state, one buffer of the parameters' size.
+ */
+
+import { checkInteger, checkNumber, isPlainObject } from "../../checks.js";
+import { argumentError, DgsamError } from "../../errors.js";
+import { keep, noGrad, ops, scope, Tensor } from "../../tensor/index.js";
+import type { OptimizerLike } from "../descent/optimizer.js";
+import { isMismatch } from "./climb.js";
+import type { Passes } from "./passes.js";
+import { SharpnessAware, type OptimizerClass, type OptionsFor, type WrapperOptions, type WrapperParams, type WrapperStateDict } from "./wrapper.js";
+
+export interface LookSAMOptions extends WrapperOptions {
+  /** Every how many steps the second gradient is taken. Default 5; 1 is SAM. */
+  k?: number;
+  /** Weight of the stored direction between these steps. Default 0.7. */
+  alpha?: number;
+}
+
+export interface LookSAMStateDict<B extends OptimizerLike = OptimizerLike> extends WrapperStateDict<B> {
+  /** v by parameter, over all groups; null before the first step. */
+  direction: Tensor[] | null;
+}
+
+const NORM_EPSILON = 1e-12;
+
+export class LookSAM<B extends OptimizerLike = OptimizerLike, O = Record<string, unknown>> extends SharpnessAware<B, O> {
+  readonly k: number;
+  readonly alpha: number;
+  /** v, for the parameters that it was made of. */
+  private direction: Tensor[] = [];
+  private directionNorm = 0;
+  private directionOf: Tensor[] = [];
+  /** The norm of the direction that this step forms in the climb's sum; null in steps that form none. */
+  private formed: number | null = null;
+
+  constructor(params: WrapperParams<O>, Base: OptimizerClass<B, O>, options: OptionsFor<LookSAMOptions, O> = {} as OptionsFor<LookSAMOptions, O>) {
+    super(params, Base, options, { options: ["k", "alpha"] });
+    const { k = 5, alpha = 0.7 } = options;
+    checkInteger("LookSAM: k", k, 1);
+    checkNumber("LookSAM: alpha", alpha, 0, Infinity, false);
+    this.k = k;
+    this.alpha = alpha;
+  }
+
+  protected run(passes: Passes): void {
+    this.formed = null;
+    passes.differentiateMean();
+    if (this.steps % this.k !== 0 && this.bend()) return;
+    this.climb.ascend({ accumulate: true });
+    passes.differentiateMean();
+    const { product, sumNorm } = this.climb.products();
+    this.formed = this.climb.combine(sumNorm === 0 ? 0 : -product / sumNorm / sumNorm, 1);
+    this.climb.gather();
+  }
+
+  /** Descends along the gradient and the stored direction. Returns false where there is none that fits the parameters. */
+  private bend(): boolean {
+    const { climb, direction } = this;
+    const { parameters } = climb;
+    if (direction.length !== parameters.length || parameters.some((parameter, i) => parameter !== this.directionOf[i])) return false;
+    try {
+      climb.gather({ sum: (this.alpha * climb.gradientNorm()) / (this.directionNorm + NORM_EPSILON), along: direction });
+      return true;
+    } catch (error) {
+      // The parameters were converted since.
+      if (isMismatch(error)) return false;
+      throw error;
+    }
+  }
+
+  protected override applied(): void {
+    if (this.formed === null) return;
+    // What was v is scratch from now on, so that there is no third buffer beside v.
+    this.direction = this.climb.exchangeSum(this.direction);
+    this.directionOf = [...this.climb.parameters];
+    this.directionNorm = this.formed;
+  }
+
+  override stateDict(): LookSAMStateDict<B> {
+    return { ...super.stateDict(), direction: this.direction.length === 0 ? null : [...this.direction] };
+  }
+
+  override loadStateDict(dict: { base: unknown; steps: number; direction: Tensor[] | null }): void {
+    const copies = isPlainObject(dict) && "direction" in dict ? this.copyDirection(dict.direction) : [];
+    try {
+      super.loadStateDict(dict);
+    } catch (error) {
+      for (const each of copies) each.dispose();
+      throw error;
+    }
+    for (const each of this.direction) each.dispose();
+    this.direction = copies;
+    this.directionOf = this.paramGroups.flatMap(({ params }) => params);
+    this.directionNorm = copies.length === 0 ? 0 : normOf(copies);
+  }
+
+  private copyDirection(direction: unknown): Tensor[] {
+    if (direction === null) return [];
+    const name = "LookSAM.loadStateDict: direction";
+    const parameters = this.paramGroups.flatMap(({ params }) => params);
+    if (!Array.isArray(direction) || direction.length !== parameters.length) throw argumentError(name, `null or ${parameters.length} tensors, one per parameter`, direction);
+    return noGrad(() =>
+      scope(() => {
+        const copies = direction.map((each: unknown, i) => {
+          const parameter = parameters[i]!;
+          if (!(each instanceof Tensor)) throw argumentError(`${name}[${i}]`, "a Tensor", each);
+          const shape = parameter.shape.join(", ");
+          if (each.shape.join(", ") !== shape) throw new DgsamError("ERR_ARGUMENT", `${name}[${i}]: expected shape [${shape}], got [${each.shape.join(", ")}]`);
+          return ops.aten["copy_.default"](ops.aten["empty_like.default"](parameter), each);
+        });
+        return copies.map((each) => keep(each));
+      }),
+    );
+  }
+}
+
+function normOf(tensors: Tensor[]): number {
+  return scope(() => ops.dgsam["global_norm.default"](tensors).item() as number);
+}

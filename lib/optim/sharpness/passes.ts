@@ -1,0 +1,141 @@
+/** The passes of one step: whose losses are differentiated, which of them move BatchNorm statistics, and what they gave. */
+
+import { argumentError } from "../../errors.js";
+import { scope, zeroGradients } from "../../tensor/index.js";
+import { backward, checkClosure, differentiateMore, evaluate, finiteLoss, type Closure, type DomainClosure } from "../closures.js";
+import type { Climb } from "./climb.js";
+import type { Statistics } from "./statistics.js";
+
+/** What a step takes: one loss, or one per domain. */
+export type StepClosures = Closure | readonly DomainClosure[];
+
+/** The closures of every domain, one or one per micro-batch. Throws `ERR_ARGUMENT`. */
+function domainsOf(name: string, closures: StepClosures): (readonly Closure[])[] {
+  if (typeof closures === "function") return [[closures]];
+  if (!Array.isArray(closures) || closures.length === 0) throw argumentError(`${name}(closures)`, "a closure, or an array of at least one closure, one per domain", closures);
+  return closures.map((each: DomainClosure, domain) => {
+    const list: readonly Closure[] = typeof each === "function" ? [each] : each;
+    if (!Array.isArray(list) || list.length === 0) checkClosure(`${name}: closure ${domain}`, list);
+    else list.forEach((closure, batch) => checkClosure(`${name}: closure ${domain}${list.length === 1 ? "" : `, micro-batch ${batch}`}`, closure));
+    return list;
+  });
+}
+
+export class Passes {
+  /** Each domain's loss when it was first evaluated; NaN until then. */
+  readonly losses: number[];
+  private readonly closures: (readonly Closure[])[];
+  /** Whether the caller gave one closure and speaks of no domains. */
+  private readonly single: boolean;
+  private pass = 0;
+  private subject = "";
+
+  /**
+   * @param name of the method that takes the step, for errors
+   * @param lossScale what the losses are multiplied by before they are differentiated
+   */
+  constructor(
+    private readonly name: string, closures: StepClosures, private readonly climb: Climb, private readonly statistics: Statistics, private readonly lossScale: number,
+  ) {
+    this.closures = domainsOf(name, closures);
+    this.single = typeof closures === "function";
+    this.losses = this.closures.map(() => NaN);
+  }
+
+  /** The number of domains, S. */
+  get domains(): number {
+    return this.closures.length;
+  }
+
+  /** Which pass it is that is being made, or was made last. */
+  where(): string {
+    return `${this.subject} (pass ${this.pass})`;
+  }
+
+  /** Leaves in `grad` the gradient of one domain's loss at the parameters as they are, and returns that loss. */
+  differentiate(domain: number): number {
+    this.begin();
+    return this.add(domain, 1, 0).loss;
+  }
+
+  /** Leaves in `grad` the gradient of the mean of the domains' losses, and returns these losses. */
+  differentiateMean(): number[] {
+    this.begin();
+    let stamp = 0;
+    return this.closures.map((_, domain) => {
+      const added = this.add(domain, 1 / this.domains, stamp);
+      stamp = added.stamp;
+      // What follows looks at the whole gradient and could not tell whose fault it was.
+      if (this.domains > 1) this.climb.gradientNorm();
+      return added.loss;
+    });
+  }
+
+  /**
+   * Leaves in `grad` the gradient of the domains' losses, each times a weight that may depend on all of them, and returns
+   * the losses. All graphs are alive at once, those of micro-batches too.
+   */
+  differentiateWeighted(weigh: (losses: readonly number[]) => readonly number[]): number[] {
+    this.begin();
+    return scope(() => {
+      const losses = this.closures.map((closures, domain) => {
+        const first = this.announce(domain);
+        const parts = closures.map((closure, batch) => evaluate(closure, this.closureName(domain, batch)));
+        const loss = parts.length === 1 ? parts[0]! : parts.reduce((sum, part) => sum.add(part)).div(parts.length);
+        const item = loss.numel === 1 ? loss.item() : undefined;
+        // What is no real number is told below, when it cannot be differentiated.
+        const value = typeof item === "number" ? finiteLoss(item) : 0;
+        if (first) this.losses[domain] = value;
+        return { loss, value };
+      });
+      const values = losses.map(({ value }) => value);
+      const weights = weigh(values);
+      let stamp = 0;
+      for (const [domain, { loss }] of losses.entries()) {
+        this.subject = this.subjectOf(domain);
+        ({ stamp } = backward(loss, this.climb.parameters, this.closureName(domain, 0), weights[domain]! * this.lossScale, stamp));
+        this.climb.gradientNorm();
+      }
+      return values;
+    });
+  }
+
+  private begin(): void {
+    this.pass++;
+    zeroGradients(this.climb.parameters);
+  }
+
+  /** Adds `weight` times the gradient of a domain's loss to `grad`. */
+  private add(domain: number, weight: number, before: number): { loss: number; stamp: number } {
+    const closures = this.closures[domain]!;
+    const first = this.announce(domain);
+    let sum = 0;
+    let stamp = before;
+    closures.forEach((closure, batch) => {
+      const added = differentiateMore(closure, this.climb.parameters, this.closureName(domain, batch), (weight / closures.length) * this.lossScale, stamp);
+      sum += added.loss;
+      stamp = added.stamp;
+    });
+    const loss = sum / closures.length;
+    if (first) this.losses[domain] = loss;
+    return { loss, stamp };
+  }
+
+  /** Says whose pass it is; whether it is the domain's first one of the step. */
+  private announce(domain: number): boolean {
+    const first = Number.isNaN(this.losses[domain]);
+    this.subject = this.subjectOf(domain);
+    this.statistics.announcePass(first);
+    return first;
+  }
+
+  private subjectOf(domain: number): string {
+    return this.single ? "the closure" : `domain ${domain}`;
+  }
+
+  private closureName(domain: number, batch: number): string {
+    if (this.single) return `${this.name}: the closure`;
+    const micro = this.closures[domain]!.length > 1 ? `, micro-batch ${batch}` : "";
+    return `${this.name}: closure ${domain}${micro}`;
+  }
+}

@@ -1,0 +1,156 @@
+/**
+ * The two-step interface that SAM's users know, for algorithms of one climb between two gradients:
+ *
+ *     loss(model(x)).backward();  optimizer.firstStep({ zeroGrad: true });
+ *     loss(model(x)).backward();  optimizer.secondStep({ zeroGrad: true });
+ */
+
+import { checkBoolean, checkNumber, checkOptions, isPlainObject } from "../../checks.js";
+import { argumentError, DgsamError } from "../../errors.js";
+import { scope } from "../../tensor/index.js";
+import { NonFinite } from "../closures.js";
+import type { OptimizerLike } from "../descent/optimizer.js";
+import type { Passes } from "./passes.js";
+import { SharpnessAware, type StepResult } from "./wrapper.js";
+
+export interface SAMResult extends StepResult {
+  /** The mean of the domains' losses at the point that was climbed to; NaN where the step was skipped. */
+  perturbedLoss: number;
+  /** ||g||, the norm of the gradient that was climbed along; NaN where the step was skipped. */
+  gradNorm: number;
+}
+
+export interface StepFormOptions {
+  /** Clear the gradients afterwards. Default false. */
+  zeroGrad?: boolean;
+}
+
+export interface FirstStepOptions extends StepFormOptions {
+  /** What a `GradScaler` multiplied the loss by: `scaler.getScale()`. The step is then ended by `scaler.step(optimizer)`. Default 1. */
+  lossScale?: number;
+}
+
+/** A step that {@link TwoStep.firstStep} began. */
+interface OpenStep {
+  readonly lossScale: number;
+  /** Whether the first gradient was not finite, so that the step will be left out. */
+  readonly skipping: boolean;
+}
+
+export abstract class TwoStep<B extends OptimizerLike = OptimizerLike, O = Record<string, unknown>> extends SharpnessAware<B, O, SAMResult> {
+  private open: OpenStep | null = null;
+  private perturbedLoss = NaN;
+
+  /** Climbs along the gradient at the parameters as they were, in `grad`. */
+  protected abstract ascend(): void;
+
+  /** Ends the climb with the gradient at the perturbed parameters, in `grad`. */
+  protected abstract gather(): void;
+
+  protected run(passes: Passes): void {
+    passes.differentiateMean();
+    this.ascend();
+    const losses = passes.differentiateMean();
+    this.perturbedLoss = losses.reduce((sum, loss) => sum + loss, 0) / losses.length;
+    this.gather();
+  }
+
+  protected override report(result: StepResult): SAMResult {
+    const { skipped } = result;
+    return { ...result, perturbedLoss: skipped ? NaN : this.perturbedLoss, gradNorm: skipped ? NaN : result.gradNorms[0]! };
+  }
+
+  /**
+   * First half of the two-step form: climbs along the `grad` that the caller's `backward()` left. A step that cannot be
+   * finished is given up by {@link abort}.
+   *
+   * The first pass lies before this call, so a failing step leaves what that pass did to BatchNorm statistics.
+   *
+   * @throws DgsamError `ERR_STATE` when called twice in a row, `ERR_NON_FINITE` (see `policy`; never with a `lossScale`)
+   */
+  firstStep(options: FirstStepOptions | boolean = {}): void {
+    const name = `${this.constructor.name}.firstStep`;
+    const { zeroGrad, lossScale } = readOptions(name, options, ["zeroGrad", "lossScale"]);
+    this.climb.begin(`${name}()`, lossScale);
+    let skipping = false;
+    try {
+      scope(() => this.ascend());
+    } catch (error) {
+      if (!(error instanceof NonFinite)) throw error;
+      if (this.policy === "throw" && lossScale === 1) throw this.nonFiniteError(error, "the first pass");
+      skipping = true;
+    }
+    this.open = { lossScale, skipping };
+    this.statistics.announcePass(false);
+    if (zeroGrad) this.zeroGrad();
+  }
+
+  /**
+   * Second half: undoes the climb and lets the base optimizer descend along `grad`, which the caller's second
+   * `backward()` left.
+   *
+   * @throws DgsamError `ERR_STATE` without a {@link firstStep} before, `ERR_NON_FINITE`
+   */
+  secondStep(options: StepFormOptions | boolean = {}): void {
+    const name = `${this.constructor.name}.secondStep`;
+    const { zeroGrad } = readOptions(name, options, ["zeroGrad"]);
+    const { lossScale } = this.openStep(`${name}()`);
+    if (lossScale !== 1) throw new DgsamError("ERR_STATE", `${name}(): the loss was scaled by ${lossScale}; end the step by scaler.step(optimizer), which unscales the gradients`);
+    this.finish(this.policy, zeroGrad);
+  }
+
+  /** Second half for a `GradScaler`, which calls it in its own `step(optimizer)`. Tells whether the step was left out. */
+  finishScaled(scale: number): { skipped: boolean } {
+    const name = this.constructor.name;
+    const { lossScale } = this.openStep(`${name}.finishScaled()`);
+    if (lossScale !== scale)
+      throw new DgsamError("ERR_STATE", `${name}: the step was begun with a loss scale of ${lossScale}, but the scaler's is ${scale}; call firstStep({ lossScale: scaler.getScale() })`);
+    return { skipped: !this.finish("skip", false) };
+  }
+
+  private openStep(what: string): OpenStep {
+    if (this.open === null) throw new DgsamError("ERR_STATE", `${what}: call firstStep() first; it climbs to where the second gradient is taken`);
+    return this.open;
+  }
+
+  /** Returns whether the step was applied. */
+  private finish(policy: "throw" | "skip", clear: boolean): boolean {
+    if (this.open!.skipping) {
+      this.abort();
+      return false;
+    }
+    this.open = null;
+    this.statistics.endPasses();
+    try {
+      scope(() => this.gather());
+    } catch (error) {
+      this.climb.restore();
+      this.zeroGrad();
+      if (!(error instanceof NonFinite)) throw error;
+      if (policy === "throw") throw this.nonFiniteError(error, "the second pass");
+      return false;
+    }
+    this.descendBase();
+    if (clear) this.zeroGrad();
+    return true;
+  }
+
+  override abort(): void {
+    if (this.open === null) return;
+    this.open = null;
+    this.climb.restore();
+    this.statistics.endPasses();
+    this.zeroGrad();
+  }
+}
+
+// SAM's users know the positional form: first_step(zero_grad=True).
+function readOptions(what: string, options: FirstStepOptions | boolean, known: readonly string[]): Required<FirstStepOptions> {
+  if (typeof options === "boolean") return { zeroGrad: options, lossScale: 1 };
+  if (!isPlainObject(options)) throw argumentError(`${what}(options)`, "{ zeroGrad } or a boolean", options);
+  checkOptions(`${what}(options)`, options, known);
+  const { zeroGrad = false, lossScale = 1 }: FirstStepOptions = options;
+  checkBoolean(`${what}(options): zeroGrad`, zeroGrad);
+  checkNumber(`${what}(options): lossScale`, lossScale, Number.MIN_VALUE, Infinity, false);
+  return { zeroGrad, lossScale };
+}
