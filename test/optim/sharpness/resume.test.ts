@@ -1,0 +1,120 @@
+/** Every algorithm goes on bit for bit from its state dict, taken in mid-run. */
+import { Adam, LookSAM, ops, SGD, tensor, type SharpnessAware, type Tensor } from "dgsam";
+import { describe, expect, test } from "vitest";
+import { bits, expectError, quadraticDomains } from "../support.js";
+import { FAMILY } from "./family.js";
+
+/** A deep copy, as a file would give it back. */
+function copied(value: unknown): unknown {
+  if (value === null || typeof value !== "object") return value;
+  if (Array.isArray(value)) return value.map(copied);
+  if ("toBytes" in value) return ops.aten.clone(value as Tensor);
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, copied(each)]));
+}
+
+describe.each(FAMILY)("$name", ({ Wrapper, options }) => {
+  const make = () => {
+    const problem = quadraticDomains();
+    return { ...problem, optimizer: new Wrapper(problem.params, Adam, { lr: 0.05, rho: 0.1, ...options }) };
+  };
+
+  test("goes on bit for bit, from any step", () => {
+    for (let stop = 0; stop <= 6; stop++) {
+      const whole = make();
+      for (let step = 0; step < 12; step++) whole.optimizer.step(whole.closures);
+      const first = make();
+      for (let step = 0; step < stop; step++) first.optimizer.step(first.closures);
+      const saved = copied(first.optimizer.stateDict()) as never;
+      const values = first.params.map((param) => param.detach().clone());
+      const second = make();
+      second.params.forEach((param, i) => void param.detach().copy_(values[i]!));
+      second.optimizer.loadStateDict(saved);
+      for (let step = stop; step < 12; step++) second.optimizer.step(second.closures);
+      expect(bits(second.params)).toEqual(bits(whole.params));
+      expect(second.optimizer.stateDict().steps).toBe(12);
+    }
+  });
+
+  test("a state dict that does not fit changes nothing", () => {
+    const { optimizer, closures } = make();
+    for (let step = 0; step < 3; step++) optimizer.step(closures);
+    const dict = optimizer.stateDict();
+    const before = JSON.stringify(described(optimizer));
+    for (const key of Object.keys(dict)) {
+      const { [key as never]: _, ...rest } = dict;
+      expectError(() => optimizer.loadStateDict(rest as never), "ERR_ARGUMENT", /loadStateDict\(dict\): expected \{ base, steps/);
+    }
+    expectError(() => optimizer.loadStateDict({ ...dict, steps: -1 }), "ERR_ARGUMENT", /steps: expected an integer of at least 0/);
+    expectError(() => optimizer.loadStateDict({ ...dict, base: 7 } as never), "ERR_ARGUMENT", /Adam\.loadStateDict/);
+    expect(JSON.stringify(described(optimizer))).toBe(before);
+  });
+});
+
+function described(optimizer: SharpnessAware): unknown {
+  const visit = (value: unknown): unknown => {
+    if (value === null || typeof value !== "object") return value;
+    if (Array.isArray(value)) return value.map(visit);
+    if ("toBytes" in value) return bits([value as Tensor]);
+    return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, visit(each)]));
+  };
+  return visit(optimizer.stateDict());
+}
+
+describe("LookSAM's direction", () => {
+  const loss = (param: Tensor) => () => param.pow(3).sum();
+  const make = () => tensor([1, 2, 3], { dtype: "float64", requiresGrad: true });
+
+  test("is checked when it is loaded", () => {
+    const param = make();
+    const optimizer = new LookSAM([param], SGD, { lr: 0.01 });
+    optimizer.step(loss(param));
+    const dict = optimizer.stateDict();
+    const before = bits(dict.direction!);
+    for (const [direction, text] of [[5, /direction: expected null or 1 tensors/], [[], /direction: expected null or 1 tensors/], [[5], /direction\[0\]: expected a Tensor/], [[tensor([1])], /direction\[0\]: expected shape \[3\], got \[1\]/]] as const)
+      expectError(() => optimizer.loadStateDict({ ...dict, direction: direction as never }), "ERR_ARGUMENT", text);
+    expect(bits(optimizer.stateDict().direction!)).toEqual(before);
+    optimizer.loadStateDict({ ...dict, steps: 0, direction: null });
+    expect(optimizer.stateDict().direction).toBeNull();
+  });
+
+  test("a failure between the second gradients leaves everything as it was", () => {
+    const param = make();
+    const optimizer = new LookSAM([param], SGD, { lr: 0.01, momentum: 0.9 });
+    optimizer.step(loss(param));
+    const before = [bits([param]), JSON.stringify(described(optimizer))];
+    expectError(() => optimizer.step(() => param.mul(NaN).sum()), "ERR_NON_FINITE", /loss of the closure \(pass 1\)/);
+    expect(() => optimizer.step(() => { throw new Error("the disk is full"); })).toThrow("the disk is full");
+    expect([bits([param]), JSON.stringify(described(optimizer))]).toEqual(before);
+    expect(optimizer.step(loss(param)).gradNorms).toHaveLength(1);
+  });
+
+  test("a step that makes a direction and fails keeps the old one", () => {
+    const param = make();
+    const optimizer = new LookSAM([param], SGD, { lr: 0.01, k: 2 });
+    optimizer.step(loss(param));
+    optimizer.step(loss(param));
+    const before = [bits([param]), JSON.stringify(described(optimizer))];
+    let calls = 0;
+    expectError(() => optimizer.step(() => (calls++ === 1 ? param.mul(NaN).sum() : param.pow(3).sum())), "ERR_NON_FINITE", /pass 2/);
+    optimizer.paramGroups[0]!.lr = -1;
+    expectError(() => optimizer.step(loss(param)), "ERR_ARGUMENT", /lr/);
+    optimizer.paramGroups[0]!.lr = 0.01;
+    expect([bits([param]), JSON.stringify(described(optimizer))]).toEqual(before);
+  });
+
+  test("is made anew when parameters were added or converted", () => {
+    const [param, late] = [make(), make()];
+    const optimizer = new LookSAM([param], SGD, { lr: 0.01 });
+    optimizer.step(loss(param));
+    optimizer.addParamGroup({ params: [late] });
+    const both = () => param.pow(3).sum().add(late.square().sum());
+    expect(optimizer.step(both).gradNorms).toHaveLength(2);
+    expect(optimizer.step(both).gradNorms).toHaveLength(1);
+    for (const each of [param, late]) {
+      each.grad = null;
+      ops.aten.set_data(each, each.detach().to("float32"));
+    }
+    expect(optimizer.step(both).gradNorms).toHaveLength(2);
+    expect(optimizer.step(both).gradNorms).toHaveLength(1);
+  });
+});

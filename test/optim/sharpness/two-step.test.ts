@@ -1,0 +1,148 @@
+/** The two-step interface, and steps with a scaled loss, of every algorithm that has them. */
+import { Adam, ASAM, DGSAM, ERM, GSAM, SAGM, SAM, SGD, tensor, type Tensor, type TwoStep } from "dgsam";
+import { describe, expect, test } from "vitest";
+import { bits, expectError, quadraticDomains, values, worstError } from "../support.js";
+import { FAMILY } from "./family.js";
+
+type AnyTwoStep = new (params: Tensor[], Base: unknown, options: object) => TwoStep;
+
+const TWO_STEP = [
+  { name: "SAM", Wrapper: SAM as unknown as AnyTwoStep, options: {} },
+  { name: "ASAM", Wrapper: ASAM as unknown as AnyTwoStep, options: { form: "normalized" } },
+  { name: "GSAM", Wrapper: GSAM as unknown as AnyTwoStep, options: {} },
+  { name: "SAGM", Wrapper: SAGM as unknown as AnyTwoStep, options: { alpha: 0.1 } },
+];
+
+describe.each(TWO_STEP)("$name in two steps", ({ name, Wrapper, options }) => {
+  const make = (params: Tensor[], more: object = {}) => new Wrapper(params, Adam, { lr: 0.1, rho: 0.1, ...options, ...more });
+
+  test("gives the same bits as step(closure)", () => {
+    const one = quadraticDomains({ domains: 1 });
+    const two = quadraticDomains({ domains: 1 });
+    const whole = make(one.params);
+    const halves = make(two.params);
+    for (let i = 0; i < 5; i++) {
+      whole.step(one.closures[0]!);
+      halves.zeroGrad();
+      two.closures[0]!().backward();
+      halves.firstStep({ zeroGrad: true });
+      two.closures[0]!().backward();
+      halves.secondStep(true);
+      expect(bits(two.params)).toEqual(bits(one.params));
+    }
+    expect(halves.stateDict().steps).toBe(5);
+  });
+
+  test("unscales what a scaler scaled, and only once it ends", () => {
+    const one = quadraticDomains({ domains: 1 });
+    const two = quadraticDomains({ domains: 1 });
+    const plain = make(one.params);
+    const scaled = make(two.params);
+    plain.step(one.closures[0]!);
+    two.closures[0]!().mul(1024).backward();
+    scaled.firstStep({ zeroGrad: true, lossScale: 1024 });
+    two.closures[0]!().mul(1024).backward();
+    expectError(() => scaled.secondStep(), "ERR_STATE", /scaled by 1024; end the step by scaler\.step/);
+    expectError(() => scaled.finishScaled(512), "ERR_STATE", /loss scale of 1024, but the scaler's is 512/);
+    expect(scaled.finishScaled(1024)).toEqual({ skipped: false });
+    expect(worstError(values(two.w), values(one.w))).toBeLessThan(1e-13);
+  });
+
+  test("with a scaled loss, a gradient that is not finite in either half leaves the step out", () => {
+    for (const poisoned of [0, 1]) {
+      const { params, closures } = quadraticDomains({ domains: 1 });
+      const optimizer = make(params);
+      const before = bits(params);
+      for (const half of [0, 1]) {
+        closures[0]!().mul(half === poisoned ? NaN : 8).backward();
+        if (half === 0) optimizer.firstStep({ zeroGrad: true, lossScale: 8 });
+      }
+      expect(optimizer.finishScaled(8)).toEqual({ skipped: true });
+      expect(bits(params)).toEqual(before);
+      expect(optimizer.stateDict().steps).toBe(0);
+    }
+  });
+
+  test("wrong options are named", () => {
+    const { params } = quadraticDomains();
+    expectError(() => make(params).firstStep({ lossScale: 0 }), "ERR_ARGUMENT", new RegExp(`${name}\\.firstStep\\(options\\): lossScale: expected`));
+    expectError(() => make(params).secondStep({ lossScale: 2 } as never), "ERR_ARGUMENT", /unknown option 'lossScale'; the options are zeroGrad/);
+  });
+});
+
+describe.each(FAMILY)("$name with a scaled loss", ({ Wrapper, options }) => {
+  const make = (params: Tensor[]) => new Wrapper(params, SGD, { lr: 0.05, momentum: 0.9, rho: 0.1, ...options });
+
+  test("takes the step of the loss as it is", () => {
+    const [one, two] = [quadraticDomains(), quadraticDomains()];
+    const [plain, scaled] = [make(one.params), make(two.params)];
+    for (let i = 0; i < 7; i++) {
+      const expected = plain.step(one.closures);
+      // A power of two scales exactly; the 1e-12 beside the norms is all that differs.
+      const result = scaled.stepScaled(2 ** 12, two.closures);
+      expect(result.skipped).toBe(false);
+      expect(worstError(result.losses, expected.losses)).toBeLessThan(1e-12);
+      expect(worstError(result.gradNorms, expected.gradNorms)).toBeLessThan(1e-12);
+      for (const [i, param] of two.params.entries()) expect(worstError(values(param), values(one.params[i]!))).toBeLessThan(1e-12);
+    }
+  });
+
+  test("a gradient that overflows by the scale leaves the whole step out, whatever the policy", () => {
+    const param = tensor([1, 2], { dtype: "float16", requiresGrad: true });
+    const optimizer = make([param]);
+    const loss = (slope: number) => () => param.mul(slope).sum();
+    const before = bits([param]);
+    expect(optimizer.stepScaled(2 ** 15, [loss(1), loss(100)]).skipped).toBe(true);
+    expect(bits([param])).toEqual(before);
+    expect(optimizer.stepScaled(2, [loss(1), loss(100)]).skipped).toBe(false);
+    expect(bits([param])).not.toEqual(before);
+    for (const scale of [0, -1, NaN, Infinity, "2"]) expectError(() => optimizer.stepScaled(scale as number, [loss(1)]), "ERR_ARGUMENT", /stepScaled\(scale\): expected/);
+  });
+});
+
+describe("DGSAM's open form with a scaled loss", () => {
+  test("unscales G alone", () => {
+    const [one, two] = [quadraticDomains(), quadraticDomains()];
+    const [plain, scaled] = [one, two].map(({ params }) => new DGSAM(params, SGD, { lr: 0.05, rho: 0.1, seed: 3 }));
+    for (const [optimizer, { closures }, lossScale] of [[plain!, one, 1], [scaled!, two, 64]] as const) {
+      const order = optimizer.order(3, { lossScale });
+      order.forEach((domain, pass) => {
+        closures[domain]!().mul(lossScale).backward();
+        if (pass < order.length - 1) optimizer.ascend();
+      });
+      if (lossScale === 1) optimizer.descend();
+      else {
+        expectError(() => optimizer.descend(), "ERR_STATE", /scaled by 64; end the step by scaler\.step/);
+        expectError(() => optimizer.finishScaled(2), "ERR_STATE", /loss scale of 64, but the scaler's is 2/);
+        expect(optimizer.finishScaled(64)).toEqual({ skipped: false });
+      }
+    }
+    expect(worstError(values(two.w), values(one.w))).toBeLessThan(1e-13);
+  });
+
+  test("a gradient that is not finite leaves the step out", () => {
+    const { params, closures } = quadraticDomains();
+    const optimizer = new DGSAM(params, SGD, { lr: 0.05, rho: 0.1 });
+    const before = [bits(params), optimizer.stateDict().generator];
+    const order = optimizer.order(3, { lossScale: 8 });
+    order.forEach((domain, pass) => {
+      closures[domain]!().mul(pass === 1 ? Infinity : 8).backward();
+      if (pass < order.length - 1) optimizer.ascend();
+    });
+    expect(optimizer.finishScaled(8)).toEqual({ skipped: true });
+    expect([bits(params), optimizer.stateDict().generator]).toEqual(before);
+  });
+});
+
+test("ERM's step is the base optimizer's on the mean loss", () => {
+  const [one, two] = [quadraticDomains(), quadraticDomains()];
+  const erm = new ERM(one.params, Adam, { lr: 0.1 });
+  const adam = new Adam(two.params, { lr: 0.1 });
+  for (let i = 0; i < 5; i++) {
+    erm.step(one.closures);
+    adam.zeroGrad();
+    two.closures.map((closure) => closure()).reduce((sum, loss) => sum.add(loss)).div(3).backward();
+    adam.step();
+    expect(worstError(values(one.w), values(two.w))).toBeLessThan(1e-13);
+  }
+});
