@@ -3,9 +3,12 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { SGD, tensor, type Tensor } from "dgsam";
 import { expect, test } from "vitest";
+import { WSAM } from "../../examples/custom-algorithm/wsam.js";
 import { FRAME } from "../../examples/fake-flat-minima/drawing.js";
 import { DOMAIN_LOSSES, meanLoss, RHO, sharpness, startingPoints, trajectory, type Point } from "../../examples/fake-flat-minima/two-domains.js";
+import { values, worstError } from "../optim/support.js";
 
 const RUN = fileURLToPath(new URL("../../examples/run.mjs", import.meta.url));
 const example = (...args: string[]) => spawnSync(process.execPath, [RUN, ...args], { encoding: "utf8", timeout: 170_000 });
@@ -75,9 +78,33 @@ test("drop-in-sam runs both", () => {
   expect(example("drop-in-sam").stdout).toMatch(/^SAM    6 gradients a step, loss by site( \d\.\d+){3}\nDGSAM  4 gradients a step, loss by site( \d\.\d+){3}\n$/);
 });
 
+test("custom-algorithm: twenty lines that take WSAM's step", () => {
+  const start = () => tensor([1, -2], { dtype: "float64", requiresGrad: true });
+  const lossOf = (param: Tensor, d: number) => () => param.pow(3).sum().mul(d);
+  const param = start();
+  const result = new WSAM([param], SGD, { gamma: 0.8, rho: 0.1, lr: 0.01 }).step([lossOf(param, 1), lossOf(param, 3)]);
+  // The mean of the two is 2 p^3: its gradient is 6 p^2.
+  const gradient = (p: number[]) => p.map((each) => 6 * each * each);
+  const g = gradient([1, -2]);
+  const perturbed = gradient([1, -2].map((p, i) => p + (0.1 * g[i]!) / Math.hypot(...g)));
+  const expected = [1, -2].map((p, i) => p - 0.01 * (-3 * g[i]! + 4 * perturbed[i]!));
+  expect(worstError(values(param), expected)).toBeLessThan(1e-14);
+  expect(result.losses).toEqual([-7, -21]);
+  expect(() => new WSAM([start()], SGD, { learningRate: 1 })).toThrow(/unknown option 'learningRate'/);
+});
+
+test("custom-algorithm trains", () => {
+  const { stdout, stderr } = example("custom-algorithm");
+  expect(stderr).toBe("");
+  const losses = [...stdout.matchAll(/^step \d+  loss by site (\S+) (\S+) (\S+)  norm of the gradient/gm)].map(([, ...each]) => Math.max(...each.map(Number)));
+  expect(losses).toHaveLength(3);
+  expect(losses[2]).toBeLessThan(losses[0]!);
+  expect(losses[2]).toBeLessThan(0.4);
+});
+
 test.each(["nope", "two-domains", "fake-flat-minima/two-domains", "run"])("%s is no example: those there are get named", (name) => {
   const { status, stdout, stderr } = example(name);
   expect(status).toBe(1);
   expect(stdout).toBe("");
-  expect(stderr).toBe("npm run example NAME, where NAME is one of: drop-in-sam, fake-flat-minima, quick-start\n");
+  expect(stderr).toBe("npm run example NAME, where NAME is one of: custom-algorithm, drop-in-sam, fake-flat-minima, quick-start\n");
 });

@@ -32,15 +32,18 @@ export interface WrapperOptions {
   runningStats?: RunningStats;
 }
 
+// Where `O` is left out, whatever the base optimizer takes passes; it is checked when it comes.
+type AnyOptions = any;
+
 /** The class of a base optimizer. */
-export type OptimizerClass<B extends OptimizerLike, O> = new (params: never, options: Partial<O>) => B;
+export type OptimizerClass<B extends OptimizerLike = OptimizerLike, O = AnyOptions> = new (params: never, options: Partial<O>) => B;
 
 /** A group as wrappers take it: the base optimizer's options, and a radius. */
 export type WrapperGroup = { params: Tensor[]; lr: number; rho: number };
-export type WrapperParams<O> = Iterable<Tensor> | Iterable<{ params: Iterable<Tensor>; rho?: number } & Partial<O>>;
+export type WrapperParams<O = AnyOptions> = Iterable<Tensor> | Iterable<{ params: Iterable<Tensor>; rho?: number } & Partial<O>>;
 
 /** What a constructor takes beside `params` and `Base`: the algorithm's options `A` and the base optimizer's. */
-export type OptionsFor<A, O> = A & Partial<O> & { base?: Partial<O> };
+export type OptionsFor<A, O = AnyOptions> = A & Partial<O> & { base?: Partial<O> };
 
 /** What every step tells. */
 export interface StepResult {
@@ -71,7 +74,7 @@ export interface AlgorithmTraits {
 const WRAPPER_OPTIONS = ["rho", "adaptive", "policy", "model", "runningStats", "base"] as const;
 
 /** Base of the sharpness-aware optimizers. `R` is what a step tells. */
-export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O = Record<string, unknown>, R extends StepResult = StepResult> implements OptimizerLike {
+export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O = AnyOptions, R extends StepResult = StepResult> implements OptimizerLike {
   /** The optimizer that descends. Its groups are this optimizer's groups; schedulers may work on either. */
   readonly base: B;
   readonly adaptive: boolean;
