@@ -38,10 +38,13 @@ export type DgsamErrorCode =
 export class DgsamError extends Error {
   override readonly name = "DgsamError";
   readonly code: DgsamErrorCode;
+  /** Of `ERR_NON_FINITE`: the index of the domain whose loss or gradient was not finite, where steps take several. */
+  readonly domain?: number;
 
-  constructor(code: DgsamErrorCode, message: string, options?: { cause?: unknown }) {
+  constructor(code: DgsamErrorCode, message: string, options?: { cause?: unknown; domain?: number }) {
     super(message, options);
     this.code = code;
+    if (options?.domain !== undefined) this.domain = options.domain;
   }
 }
 

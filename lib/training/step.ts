@@ -15,21 +15,14 @@ import type { Classifier } from "./evaluate.js";
  */
 export function takeStep(step: Step, model: Classifier, loader: DomainLoader, where: string): number[] {
   return scope(() => {
-    let last = "";
-    let reported: unknown;
-    const closures = nextMinibatches(loader, where).map(({ x, y, domain }) => () => {
-      last = JSON.stringify(domain);
-      const loss = crossEntropy(model.forward(x), y);
-      const value = Number(loss.item());
-      if (!Number.isFinite(value)) throw (reported = new DgsamError("ERR_NON_FINITE", `${where}: the loss of domain ${last} is ${value}; a smaller lr may help`));
-      return loss;
-    });
+    const minibatches = nextMinibatches(loader, where);
     try {
-      return step(closures);
+      return step(minibatches.map(({ x, y }) => () => crossEntropy(model.forward(x), y)));
     } catch (error) {
-      if (error === reported || !(error instanceof DgsamError) || error.code !== "ERR_NON_FINITE") throw error;
-      // The optimizer knows domains by their numbers, and speaks of options that a run does not have.
-      throw new DgsamError("ERR_NON_FINITE", `${where}: the gradient after the loss of domain ${last} is not finite; a smaller lr may help`, { cause: error });
+      if (!(error instanceof DgsamError) || error.code !== "ERR_NON_FINITE" || error.domain === undefined) throw error;
+      // The optimizer knows domains by their numbers, and speaks of options that a run does not have; its cause does not.
+      const domain = JSON.stringify(minibatches[error.domain]!.domain);
+      throw new DgsamError("ERR_NON_FINITE", `${where}: domain ${domain}: the ${(error.cause as Error).message}; a smaller lr may help`, { cause: error, domain: error.domain });
     }
   });
 }

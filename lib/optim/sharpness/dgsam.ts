@@ -244,7 +244,8 @@ export class DGSAM<B extends OptimizerLike = OptimizerLike, O = Record<string, u
       }
       this.abort();
       if (!(error instanceof NonFinite)) throw error;
-      throw this.nonFiniteError(error, `domain ${open.order[open.ascents]!} (pass ${open.ascents + 1})`);
+      const domain = open.order[open.ascents]!;
+      throw this.nonFiniteError(error, `domain ${domain} (pass ${open.ascents + 1})`, domain);
     }
   }
 

@@ -28,7 +28,7 @@ export class Passes {
   /** Whether the caller gave one closure and speaks of no domains. */
   private readonly single: boolean;
   private pass = 0;
-  private subject = "";
+  private present = 0;
 
   /**
    * @param name of the method that takes the step, for errors
@@ -47,9 +47,14 @@ export class Passes {
     return this.closures.length;
   }
 
-  /** Which pass it is that is being made, or was made last. */
+  /** Whose pass is being made, or was made last. */
+  get domain(): number {
+    return this.present;
+  }
+
+  /** The same in words, with the number of the pass. */
   where(): string {
-    return `${this.subject} (pass ${this.pass})`;
+    return `${this.single ? "the closure" : `domain ${this.present}`} (pass ${this.pass})`;
   }
 
   /** Leaves in `grad` the gradient of one domain's loss at the parameters as they are, and returns that loss. */
@@ -92,7 +97,7 @@ export class Passes {
       const weights = weigh(values);
       let stamp = 0;
       for (const [domain, { loss }] of losses.entries()) {
-        this.subject = this.subjectOf(domain);
+        this.present = domain;
         ({ stamp } = backward(loss, this.climb.parameters, this.closureName(domain, 0), weights[domain]! * this.lossScale, stamp));
         this.climb.gradientNorm();
       }
@@ -124,13 +129,9 @@ export class Passes {
   /** Says whose pass it is; whether it is the domain's first one of the step. */
   private announce(domain: number): boolean {
     const first = Number.isNaN(this.losses[domain]);
-    this.subject = this.subjectOf(domain);
+    this.present = domain;
     this.statistics.announcePass(first);
     return first;
-  }
-
-  private subjectOf(domain: number): string {
-    return this.single ? "the closure" : `domain ${domain}`;
   }
 
   private closureName(domain: number, batch: number): string {

@@ -77,7 +77,7 @@ export abstract class TwoStep<B extends OptimizerLike = OptimizerLike, O = Recor
       scope(() => this.ascend());
     } catch (error) {
       if (!(error instanceof NonFinite)) throw error;
-      if (this.policy === "throw" && lossScale === 1) throw this.nonFiniteError(error, "the first pass");
+      if (this.policy === "throw" && lossScale === 1) throw this.nonFiniteError(error, "the first pass", 0);
       skipping = true;
     }
     this.open = { lossScale, skipping };
@@ -127,7 +127,7 @@ export abstract class TwoStep<B extends OptimizerLike = OptimizerLike, O = Recor
       this.climb.restore();
       this.zeroGrad();
       if (!(error instanceof NonFinite)) throw error;
-      if (policy === "throw") throw this.nonFiniteError(error, "the second pass");
+      if (policy === "throw") throw this.nonFiniteError(error, "the second pass", 0);
       return false;
     }
     this.descendBase();

@@ -53,6 +53,8 @@ export interface StepResult {
   gradNorms: number[];
   /** Whether a pass was not finite and nothing was applied (`policy: "skip"`). */
   skipped: boolean;
+  /** Whose pass that was: the domain's index; null when the step was applied. */
+  nonFiniteDomain: number | null;
 }
 
 /** State of the base optimizer, and how many steps were applied. */
@@ -149,7 +151,7 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
   protected abstract run(passes: Passes): void;
 
   /** What the step tells beside what all do. */
-  protected report(result: StepResult, _passes: Passes): R {
+  protected report(result: StepResult): R {
     return result as R;
   }
 
@@ -188,12 +190,12 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
     this.climb.begin(`${name}()`, lossScale);
     let done = false;
     try {
-      this.transaction(() => this.run(passes), () => passes.where(), policy);
+      this.transaction(passes, policy);
       done = this.climb.settled;
     } finally {
       if (!done) this.undone();
     }
-    return this.report({ losses: passes.losses, gradNorms: this.climb.norms, skipped: !done }, passes);
+    return this.report({ losses: passes.losses, gradNorms: this.climb.norms, skipped: !done, nonFiniteDomain: done ? null : passes.domain });
   }
 
   zeroGrad(setToNone = true): void {
@@ -209,19 +211,17 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
   /**
    * Runs the climb of one step and the descent after it so that they happen wholly or not at all: when one of them throws,
    * parameters and buffers are what they were. Tensors that closures make are freed.
-   *
-   * @param describe names the pass that was not finite
    */
-  private transaction(climb: () => void, describe: () => string, policy: "throw" | "skip"): void {
+  private transaction(passes: Passes, policy: "throw" | "skip"): void {
     scope(() => {
       const before = this.statistics.copyBuffers();
       try {
-        climb();
+        this.run(passes);
         this.descendBase();
       } catch (error) {
         this.undo(before);
         if (!(error instanceof NonFinite)) throw error;
-        if (policy === "throw") throw this.nonFiniteError(error, describe());
+        if (policy === "throw") throw this.nonFiniteError(error, passes.where(), passes.domain);
       } finally {
         this.statistics.endPasses();
       }
@@ -246,9 +246,10 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
     }
   }
 
-  /** @param where the pass that was not finite */
-  protected nonFiniteError({ what, value }: NonFinite, where: string): DgsamError {
-    return new DgsamError("ERR_NON_FINITE", `${this.constructor.name}: the ${what} of ${where} is ${value}; nothing of the step was applied (policy: "skip" leaves such steps out)`);
+  /** @param where the pass that was not finite, and whose it was */
+  protected nonFiniteError(cause: NonFinite, where: string, domain: number): DgsamError {
+    const message = `${this.constructor.name}: the ${cause.what} of ${where} is ${cause.value}; nothing of the step was applied (policy: "skip" leaves such steps out)`;
+    return new DgsamError("ERR_NON_FINITE", message, { cause, domain });
   }
 
   /** All that is needed to go on: the base optimizer's state, the number of steps, and what the algorithm remembers. */
