@@ -1,3 +1,3 @@
 /** What the floors above need of this room and users do not: gradients of many tensors in one native call. */
-export { countGradients, gradients, setGradients } from "./tensor.js";
+export { countGradients, gradients, setGradients, zeroGradients } from "./tensor.js";
 export { differentiateLoss } from "./autograd.js";

@@ -7328,15 +7328,26 @@ export interface DgsamOverloads {
   "climb_.default"(params: Tensors, saved: Tensors, sums: Tensors, keywords: { rho: Floats; first: boolean; adaptive?: boolean | undefined }): [number, Int];
   "climb_.default"(params: Tensors, saved: Tensors, sums: Tensors, rho: Floats, keywords: { first: boolean; adaptive?: boolean | undefined }): [number, Int];
   "climb_.default"(params: Tensors, saved: Tensors, sums: Tensors, rho: Floats, first: boolean, keywords: { adaptive?: boolean | undefined }): [number, Int];
+  "clip_grad_norm_.default"(params: Tensors, max_norm: Float, norm_type?: Float, skip_nonfinite?: boolean): number;
+  "clip_grad_norm_.default"(params: Tensors, keywords: { max_norm: Float; norm_type?: Float | undefined; skip_nonfinite?: boolean | undefined }): number;
+  "clip_grad_norm_.default"(params: Tensors, max_norm: Float, keywords: { norm_type?: Float | undefined; skip_nonfinite?: boolean | undefined }): number;
+  "clip_grad_norm_.default"(params: Tensors, max_norm: Float, norm_type: Float, keywords: { skip_nonfinite?: boolean | undefined }): number;
+  "clip_grad_value_.default"(params: Tensors, clip_value: Float): void;
+  "clip_grad_value_.default"(params: Tensors, keywords: { clip_value: Float }): void;
   "gather_.default"(params: Tensors, saved: Tensors, sums: Tensors, scale: Float): [number, number, Int];
   "gather_.default"(params: Tensors, saved: Tensors, keywords: { sums: Tensors; scale: Float }): [number, number, Int];
   "gather_.default"(params: Tensors, saved: Tensors, sums: Tensors, keywords: { scale: Float }): [number, number, Int];
   "global_norm.default"(tensors: readonly (TensorLike | null)[]): Tensor;
+  "grad_norm.default"(params: Tensors, norm_type?: Float): number;
+  "grad_norm.default"(params: Tensors, keywords: { norm_type?: Float | undefined }): number;
   "restore_.default"(params: Tensors, saved: Tensors): void;
   "restore_.default"(params: Tensors, keywords: { saved: Tensors }): void;
   "sgd_.default"(params: Tensors, momentum_buffers: Tensors, lr: Float, momentum: Float, dampening: Float, weight_decay: Float, nesterov: boolean, maximize: boolean, first: boolean): void;
   "sgd_.default"(params: Tensors, momentum_buffers: Tensors, lr: Float, momentum: Float, dampening: Float, weight_decay: Float, nesterov: boolean, keywords: { maximize: boolean; first: boolean }): void;
   "sgd_.default"(params: Tensors, momentum_buffers: Tensors, lr: Float, momentum: Float, dampening: Float, weight_decay: Float, nesterov: boolean, maximize: boolean, keywords: { first: boolean }): void;
+  "unscale_grad_.default"(params: Tensors, found_inf: Tensor, inverse_scale: TensorLike): Int;
+  "unscale_grad_.default"(params: Tensors, keywords: { found_inf: Tensor; inverse_scale: TensorLike }): Int;
+  "unscale_grad_.default"(params: Tensors, found_inf: Tensor, keywords: { inverse_scale: TensorLike }): Int;
 }
 
 /** The operators of native/ops: by name, with the signatures of all overloads, and each overload by its own. */
@@ -7344,8 +7355,12 @@ export interface DgsamOperators extends DgsamOverloads {
   readonly accumulate_: DgsamOverloads["accumulate_.default"];
   readonly adam_: DgsamOverloads["adam_.default"];
   readonly climb_: DgsamOverloads["climb_.default"];
+  readonly clip_grad_norm_: DgsamOverloads["clip_grad_norm_.default"];
+  readonly clip_grad_value_: DgsamOverloads["clip_grad_value_.default"];
   readonly gather_: DgsamOverloads["gather_.default"];
   readonly global_norm: DgsamOverloads["global_norm.default"];
+  readonly grad_norm: DgsamOverloads["grad_norm.default"];
   readonly restore_: DgsamOverloads["restore_.default"];
   readonly sgd_: DgsamOverloads["sgd_.default"];
+  readonly unscale_grad_: DgsamOverloads["unscale_grad_.default"];
 }

@@ -1,6 +1,6 @@
 import {
   enableGrad, grad, inferenceMode, isGradEnabled, manualSeed, memoryStats, noGrad, ones, ops, randn, scope, tensor,
-  zeroGradients, zeros, type Tensor,
+  zeroGrad, zeros, type Tensor,
 } from "dgsam";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -182,9 +182,9 @@ describe("requiresGrad and grad", () => {
     const many = Array.from({ length: 5000 }, () => ones([1], { requiresGrad: true }));
     ops.aten.stack(many.slice(0, 2500)).sum().backward();
     expect([countGradients(many), gradients(many).filter((each) => each !== null).length]).toEqual([2500, 2500]);
-    zeroGradients(many, false);
+    zeroGrad(many, { setToNone: false });
     expect([countGradients(many), many[0]!.grad!.item()]).toEqual([2500, 0]);
-    zeroGradients(many);
+    zeroGrad(many);
     expect(countGradients(many)).toBe(0);
     setGradients(many, many.map((_, i) => (i % 2 === 0 ? zeros([1]) : null)));
     expect(countGradients(many)).toBe(2500);
