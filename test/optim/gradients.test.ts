@@ -1,5 +1,5 @@
 import {
-  clipGradNorm, clipGradValue, Conv2d, DgsamError, grad, gradNorm, memoryStats, noGrad, ones, ops, scope, tensor, zeroGrad, zeros, type DType, type Tensor,
+  clipGradNorm, clipGradValue, Conv2d, DGSAM, DgsamError, grad, gradNorm, memoryStats, noGrad, ones, ops, scope, SGD, tensor, zeroGrad, zeros, type DType, type Tensor,
 } from "dgsam";
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -245,6 +245,20 @@ describe("gradients", () => {
       expect(params.map((each) => each.grad)).toEqual([null, null]);
     }));
 });
+
+test("DGSAM's gathered gradient is clipped by a base optimizer that clips", () =>
+  scope(() => {
+    class ClippedSGD extends SGD {
+      override step(): void {
+        clipGradNorm(this.paramGroups.flatMap((group) => group.params), 2);
+        super.step();
+      }
+    }
+    const param = tensor([0, 0], { dtype: "float64", requiresGrad: true });
+    const optimizer = new DGSAM([param], ClippedSGD, { lr: 0.5, rho: 0.1 });
+    optimizer.step([() => param.mul(300).sum(), () => param.mul(500).sum()]);
+    elements(param).forEach((each) => expect(each).toBeCloseTo(-Math.SQRT1_2, 5));
+  }));
 
 test("the coefficient follows PyTorch's text: at the norm itself the gradients shrink by a millionth", () =>
   scope(() => {
