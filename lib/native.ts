@@ -77,6 +77,11 @@ export interface Native {
   enterInferenceMode(): void;
   leaveInferenceMode(): void;
 
+  enterAutocast(device: string, dtype: number, enabled: boolean, cacheEnabled: boolean | undefined): void;
+  leaveAutocast(): void;
+  autocastEnabled(device: string): boolean;
+  autocastDtype(device: string): number;
+
   manualSeed(seed: bigint): void;
   createGenerator(device: string): Handle;
   defaultGenerator(device: string): Handle;

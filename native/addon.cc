@@ -4,6 +4,7 @@
 #include <mutex>
 #include <vector>
 
+#include "autocast.h"
 #include "autograd.h"
 #include "cpu_allocator.h"
 #include "dispatch.h"
@@ -34,6 +35,7 @@ Napi::Value open(const Napi::CallbackInfo& info) {
     registerDispatch(rooms, *environment);
     registerTensorData(rooms, *environment);
     registerAutograd(rooms, *environment);
+    registerAutocast(rooms, *environment);
     registerRandom(rooms, *environment);
     registerRuntime(rooms, *environment);
     env.GetInstanceData<Environments>()->push_back(std::move(environment));

@@ -60,6 +60,7 @@ Environment::Environment(Napi::Env env, const Napi::Function& errorFactory, cons
 
 Environment::~Environment() {
   while (!inferenceModes.empty()) inferenceModes.pop_back();
+  while (!autocastModes.empty()) autocastModes.pop_back();
   dropWarnings();
   returnId(id_.number);
 }

@@ -13,6 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "autocast.h"
 #include "dispatch_schema.h"
 #include "handles.h"
 #include "napi_setup.h"
@@ -66,6 +67,8 @@ class Environment {
 
   // Inference-mode guards in the order they were entered; JavaScript leaves them in reverse order.
   std::vector<std::unique_ptr<c10::InferenceMode>> inferenceModes;
+  // Likewise.
+  std::vector<std::unique_ptr<AutocastMode>> autocastModes;
 
   // nativeError of lib/errors.ts: makes the DgsamError for a failure.
   Napi::FunctionReference makeError;

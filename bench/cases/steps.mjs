@@ -1,6 +1,6 @@
 /** Training steps: a bare forward and backward, and whole DGSAM and SAM steps over them. */
 
-import { Adam, crossEntropy, DGSAM, manualSeed, MLP, MnistCnn, randint, randn, SAM, scope, zeroGradients } from "dgsam";
+import { Adam, crossEntropy, DGSAM, manualSeed, MLP, MnistCnn, randint, randn, SAM, scope, zeroGrad } from "dgsam";
 import { compare, local } from "../measure.mjs";
 
 export const DOMAINS = 3;
@@ -30,7 +30,7 @@ function barePasses({ parameters, closures }) {
   return () => {
     for (const closure of all)
       scope(() => {
-        zeroGradients(parameters);
+        zeroGrad(parameters);
         closure().backward();
       });
   };

@@ -15,3 +15,11 @@ export function checkParams(name: string, params: unknown, expected: string): un
     throw argumentError(name, expected, params);
   return [...(params as Iterable<unknown>)];
 }
+
+/** The tensors in what a caller passed as parameters, each once. Throws `ERR_ARGUMENT` when it is none. */
+export function tensorsOf(name: string, params: unknown): Tensor[] {
+  const list = params instanceof Tensor ? [params] : checkParams(name, params, "a Tensor or an iterable of Tensors");
+  const stray = list.findIndex((each) => !(each instanceof Tensor));
+  if (stray !== -1) throw argumentError(`${name}: element ${stray}`, "a Tensor", list[stray]);
+  return [...new Set(list as Tensor[])];
+}

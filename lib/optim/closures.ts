@@ -1,8 +1,8 @@
 /** Closures: how a step gets losses. It differentiates them itself, at parameters of its own choice. */
 
 import { argumentError, DgsamError } from "../errors.js";
-import { differentiateLoss, gradientStamp } from "../tensor/internal.js";
-import { enableGrad, scope, Tensor, zeroGradients } from "../tensor/index.js";
+import { differentiateLoss, gradientStamp, zeroGradients } from "../tensor/internal.js";
+import { enableGrad, scope, Tensor } from "../tensor/index.js";
 
 /** Computes one loss, a tensor of one element, from the current parameters. It must not call `backward()`. */
 export type Closure = () => Tensor;

@@ -19,3 +19,5 @@ export type { AscendOptions, Climb, GatherOptions, GradientProducts } from "./sh
 export type { Passes, StepClosures } from "./sharpness/passes.js";
 export type { RunningStats, StatisticsOwner } from "./sharpness/statistics.js";
 export type { Closure, DomainClosure } from "./closures.js";
+export { clipGradNorm, clipGradValue, gradNorm, zeroGrad, type ClipGradNormOptions, type GradNormOptions, type ParametersInput, type ZeroGradOptions } from "./gradients.js";
+export { GradScaler, type GradScalerOptions, type GradScalerStateDict, type ScalableOptimizer, type ScaledStepArguments, type ScaledStepResult, type ScaledSteps } from "./grad-scaler.js";

@@ -4,7 +4,8 @@ import { argumentError, DgsamError } from "../errors.js";
 import { native } from "../native.js";
 import { isPromiseLike } from "./scope.js";
 
-function runSync<T>(name: string, fn: () => T, restore: () => void): T {
+/** Runs `fn` and then `restore`, whatever happens. Throws `ERR_ARGUMENT` when `fn` returns a promise. */
+export function runSync<T>(name: string, fn: () => T, restore: () => void): T {
   try {
     const result = fn();
     if (isPromiseLike(result)) {

@@ -7330,10 +7330,18 @@ export interface DgsamOverloads {
   "climb_.default"(params: Tensors, saved: Tensors, sums: Tensors, rho: Floats, first: boolean, keywords: { adaptive?: boolean | undefined; eta?: Float | null | undefined; shift?: Float | undefined }): [number, Int];
   "climb_.default"(params: Tensors, saved: Tensors, sums: Tensors, rho: Floats, first: boolean, adaptive: boolean, keywords: { eta?: Float | null | undefined; shift?: Float | undefined }): [number, Int];
   "climb_.default"(params: Tensors, saved: Tensors, sums: Tensors, rho: Floats, first: boolean, adaptive: boolean, eta: Float | null, keywords: { shift?: Float | undefined }): [number, Int];
+  "clip_grad_norm_.default"(params: Tensors, max_norm: Float, norm_type?: Float, skip_nonfinite?: boolean): number;
+  "clip_grad_norm_.default"(params: Tensors, keywords: { max_norm: Float; norm_type?: Float | undefined; skip_nonfinite?: boolean | undefined }): number;
+  "clip_grad_norm_.default"(params: Tensors, max_norm: Float, keywords: { norm_type?: Float | undefined; skip_nonfinite?: boolean | undefined }): number;
+  "clip_grad_norm_.default"(params: Tensors, max_norm: Float, norm_type: Float, keywords: { skip_nonfinite?: boolean | undefined }): number;
+  "clip_grad_value_.default"(params: Tensors, clip_value: Float): void;
+  "clip_grad_value_.default"(params: Tensors, keywords: { clip_value: Float }): void;
   "gather_.default"(params: Tensors, saved: Tensors, sums: Tensors, sum_scale: Float, grad_scale: Float): [number, number, Int];
   "gather_.default"(params: Tensors, saved: Tensors, sums: Tensors, keywords: { sum_scale: Float; grad_scale: Float }): [number, number, Int];
   "gather_.default"(params: Tensors, saved: Tensors, sums: Tensors, sum_scale: Float, keywords: { grad_scale: Float }): [number, number, Int];
   "global_norm.default"(tensors: readonly (TensorLike | null)[]): Tensor;
+  "grad_norm.default"(params: Tensors, norm_type?: Float): number;
+  "grad_norm.default"(params: Tensors, keywords: { norm_type?: Float | undefined }): number;
   "products.default"(params: Tensors, sums: Tensors): [number, number, number];
   "products.default"(params: Tensors, keywords: { sums: Tensors }): [number, number, number];
   "restore_.default"(params: Tensors, saved: Tensors): void;
@@ -7341,6 +7349,9 @@ export interface DgsamOverloads {
   "sgd_.default"(params: Tensors, momentum_buffers: Tensors, lr: Float, momentum: Float, dampening: Float, weight_decay: Float, nesterov: boolean, maximize: boolean, first: boolean): void;
   "sgd_.default"(params: Tensors, momentum_buffers: Tensors, lr: Float, momentum: Float, dampening: Float, weight_decay: Float, nesterov: boolean, keywords: { maximize: boolean; first: boolean }): void;
   "sgd_.default"(params: Tensors, momentum_buffers: Tensors, lr: Float, momentum: Float, dampening: Float, weight_decay: Float, nesterov: boolean, maximize: boolean, keywords: { first: boolean }): void;
+  "unscale_grad_.default"(params: Tensors, found_inf: Tensor, inverse_scale: TensorLike): Int;
+  "unscale_grad_.default"(params: Tensors, keywords: { found_inf: Tensor; inverse_scale: TensorLike }): Int;
+  "unscale_grad_.default"(params: Tensors, found_inf: Tensor, keywords: { inverse_scale: TensorLike }): Int;
 }
 
 /** The operators of native/ops: by name, with the signatures of all overloads, and each overload by its own. */
@@ -7348,9 +7359,13 @@ export interface DgsamOperators extends DgsamOverloads {
   readonly accumulate_: DgsamOverloads["accumulate_.default"];
   readonly adam_: DgsamOverloads["adam_.default"];
   readonly climb_: DgsamOverloads["climb_.default"];
+  readonly clip_grad_norm_: DgsamOverloads["clip_grad_norm_.default"];
+  readonly clip_grad_value_: DgsamOverloads["clip_grad_value_.default"];
   readonly gather_: DgsamOverloads["gather_.default"];
   readonly global_norm: DgsamOverloads["global_norm.default"];
+  readonly grad_norm: DgsamOverloads["grad_norm.default"];
   readonly products: DgsamOverloads["products.default"];
   readonly restore_: DgsamOverloads["restore_.default"];
   readonly sgd_: DgsamOverloads["sgd_.default"];
+  readonly unscale_grad_: DgsamOverloads["unscale_grad_.default"];
 }

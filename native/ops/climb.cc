@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "casts.h"
 #include "composite.h"
 #include "pieces.h"
 #include "rows.h"
@@ -15,13 +16,13 @@ namespace {
 
 double normOf(const Rows& rows) {
   Pieces pieces;
-  composite::SquareSum others;
+  composite::Sum others;
   for (const Row& row : rows) {
     if (row.grad == nullptr) continue;
     if (row.kernels != nullptr)
       pieces.add(row);
     else
-      others.add(*row.grad);
+      others.addSquare(*row.grad);
   }
   const double squares = pieces.sum([](const Piece& piece) {
     return piece.row->kernels->sumOfSquares(piece.in(piece.row->gradData), piece.size);
@@ -37,14 +38,14 @@ struct Norms {
 
 Norms weightedNormsOf(const Rows& rows) {
   Pieces pieces;
-  composite::SquareSum plain, weighted;
+  composite::Sum plain, weighted;
   for (const Row& row : rows) {
     if (row.grad == nullptr) continue;
     if (row.kernels != nullptr) {
       pieces.add(row);
     } else {
-      plain.add(*row.grad);
-      weighted.add(row.weighted ? composite::weighted(row) : *row.grad);
+      plain.addSquare(*row.grad);
+      weighted.addSquare(row.weighted ? composite::weighted(row) : *row.grad);
     }
   }
   const Squares squares = pieces.sum([](const Piece& piece) {
@@ -143,6 +144,7 @@ std::tuple<double, int64_t> climb(at::TensorList params, at::TensorList saved, a
   const Norms norms = adaptive ? weightedNormsOf(rows) : Norms{norm, norm};
   if (!std::isfinite(norms.plain)) return {norms.plain, gradients};
   if (!std::isfinite(norms.weighted)) return {norms.weighted, gradients};
+  forgetCasts();
   ascend(rows, norms.weighted, rho, shift, first);
   for (const Row& row : rows) {
     if (row.grad != nullptr) bump(*row.param);
@@ -158,14 +160,14 @@ std::tuple<double, int64_t> accumulate(at::TensorList params, at::TensorList sum
   const Rows rows = makeRows("accumulate_", params, {}, sums,
                              {.param = Access::Read, .grad = Access::Read, .saved = Access::None, .sum = Access::Write});
   Pieces pieces;
-  composite::SquareSum others;
+  composite::Sum others;
   for (const Row& row : rows) {
     if (row.kernels != nullptr && row.grad != nullptr) {
       pieces.add(row);
       continue;
     }
     composite::accumulate(row, first);
-    if (row.grad != nullptr) others.add(*row.grad);
+    if (row.grad != nullptr) others.addSquare(*row.grad);
   }
   const double squares = pieces.sum([&](const Piece& piece) {
     const Row& row = *piece.row;
@@ -181,24 +183,23 @@ std::tuple<double, double, double> products(at::TensorList params, at::TensorLis
   const Rows rows = makeRows("products", params, {}, sums,
                              {.param = Access::Read, .grad = Access::Read, .saved = Access::None, .sum = Access::Read});
   Pieces pieces;
-  composite::SquareSum sumSquares, gradSquares;
-  double product = 0;
+  composite::Sum product, sumSquares, gradSquares;
   for (const Row& row : rows) {
     if (row.kernels != nullptr) {
       pieces.add(row);
       continue;
     }
-    sumSquares.add(*row.sum);
+    sumSquares.addSquare(*row.sum);
     if (row.grad == nullptr) continue;
-    gradSquares.add(*row.grad);
-    product += composite::product(*row.sum, *row.grad).item<double>();
+    gradSquares.addSquare(*row.grad);
+    product.addProduct(*row.sum, *row.grad);
   }
   const Products flat = pieces.sum([](const Piece& piece) {
     const Row& row = *piece.row;
     if (row.gradData == nullptr) return Products{0, row.kernels->sumOfSquares(piece.in(row.sumData), piece.size), 0};
     return row.kernels->products(piece.in(row.gradData), piece.in(row.sumData), piece.size);
   });
-  return {product + flat.product, sumSquares.norm(flat.sumSquares), gradSquares.norm(flat.gradSquares)};
+  return {product.total(flat.product), sumSquares.norm(flat.sumSquares), gradSquares.norm(flat.gradSquares)};
 }
 
 std::tuple<double, double, int64_t> gather(at::TensorList params, at::TensorList saved, at::TensorList sums, double sumScale,
@@ -210,8 +211,9 @@ std::tuple<double, double, int64_t> gather(at::TensorList params, at::TensorList
   const Rows rows = makeRows("gather_", params, saved, sums,
                              {.param = restores ? Access::Write : Access::Read, .grad = writes ? Access::Write : Access::Read,
                               .saved = Access::Read, .sum = Access::Read});
+  if (restores) forgetCasts();
   Pieces pieces;
-  composite::SquareSum plain, made;
+  composite::Sum plain, made;
   for (const Row& row : rows) {
     if (row.kernels != nullptr) {
       pieces.add(row);
@@ -219,9 +221,9 @@ std::tuple<double, double, int64_t> gather(at::TensorList params, at::TensorList
     }
     if (restores) row.param->copy_(*row.saved);
     if (row.grad == nullptr) continue;
-    plain.add(*row.grad);
+    plain.addSquare(*row.grad);
     if (writes) composite::gather(row, sumScale, gradScale);
-    made.add(*row.grad);
+    made.addSquare(*row.grad);
   }
   const Squares squares = pieces.sum([&](const Piece& piece) {
     const Row& row = *piece.row;
@@ -243,6 +245,7 @@ void restore(at::TensorList params, at::TensorList saved) {
   checkLength("restore_", "saved", saved.size(), params.size());
   const Rows rows = makeRows("restore_", params, saved, {},
                              {.param = Access::Write, .grad = Access::None, .saved = Access::Read, .sum = Access::None});
+  forgetCasts();
   bringBack(rows);
   for (const Row& row : rows) bump(*row.param);
 }

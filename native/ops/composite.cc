@@ -12,25 +12,29 @@ at::Tensor widened(const at::Tensor& tensor) {
   return at::isReducedFloatingType(tensor.scalar_type()) ? tensor.to(at::kFloat) : tensor;
 }
 
+at::ScalarType wideOf(const at::Tensor& tensor) { return at::isComplexType(tensor.scalar_type()) ? at::kComplexDouble : at::kDouble; }
+
 // T = |p| + eta, real also of complex numbers.
 at::Tensor weightOf(const Row& row) { return widened(*row.param).abs() + row.eta; }
 
 }  // namespace
 
-void SquareSum::add(const at::Tensor& tensor) {
-  const at::ScalarType wide = at::isComplexType(tensor.scalar_type()) ? at::kComplexDouble : at::kDouble;
-  const at::Tensor squares = at::linalg_vector_norm(tensor, 2, std::nullopt, false, wide).abs().square();
-  sum_ = sum_.defined() ? sum_ + squares.to(sum_.device()) : squares;
+void Sum::add(const at::Tensor& term) { sum_ = sum_.defined() ? sum_ + term.to(sum_.device()) : term; }
+
+void Sum::addSquare(const at::Tensor& tensor) {
+  add(at::linalg_vector_norm(tensor, 2, std::nullopt, false, wideOf(tensor)).abs().square());
 }
 
-double SquareSum::norm(double squares) const { return std::sqrt(sum_.defined() ? sum_.item<double>() + squares : squares); }
+void Sum::addProduct(const at::Tensor& left, const at::Tensor& right) {
+  const at::ScalarType wide = wideOf(left);
+  add(at::real(at::vdot(left.to(wide).reshape(-1), right.to(wide).reshape(-1))));
+}
+
+double Sum::total(double others) const { return sum_.defined() ? sum_.item<double>() + others : others; }
+
+double Sum::norm(double others) const { return std::sqrt(total(others)); }
 
 at::Tensor weighted(const Row& row) { return widened(*row.grad) * weightOf(row); }
-
-at::Tensor product(const at::Tensor& left, const at::Tensor& right) {
-  const at::ScalarType wide = at::isComplexType(left.scalar_type()) ? at::kComplexDouble : at::kDouble;
-  return at::real(at::vdot(left.to(wide).reshape(-1), right.to(wide).reshape(-1)));
-}
 
 void note(const Row& row, bool first) {
   if (first && row.saved != nullptr) row.saved->copy_(*row.param);

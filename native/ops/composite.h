@@ -6,24 +6,27 @@
 
 namespace dgsam::ops::composite {
 
-// A sum of squares over rows, kept on the first one's device.
-class SquareSum {
+// A sum of squares or products over rows, kept on the first one's device.
+class Sum {
  public:
   // Adds |t|^2; of complex numbers the modulus counts.
-  void add(const at::Tensor& tensor);
-  // The norm of what was added and of `squares`. Waits for the device.
-  double norm(double squares) const;
+  void addSquare(const at::Tensor& tensor);
+  // Adds the inner product; of complex numbers its real part.
+  void addProduct(const at::Tensor& left, const at::Tensor& right);
+  // What was added and `others`. Waits for the device.
+  double total(double others) const;
+  // The norm whose square is the total.
+  double norm(double others) const;
 
  private:
+  void add(const at::Tensor& term);
+
   // float64, undefined until something is added.
   at::Tensor sum_;
 };
 
 // T g with T = |p| + eta.
 at::Tensor weighted(const Row& row);
-
-// The real part of the inner product, a 0-dim float64 tensor.
-at::Tensor product(const at::Tensor& left, const at::Tensor& right);
 
 // The first half of an ascent: saves and sums as the arguments of the operator climb_ say.
 void note(const Row& row, bool first);

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "casts.h"
 #include "rows.h"
 
 namespace dgsam::ops {
@@ -141,6 +142,7 @@ void advance(const std::vector<at::Tensor>& steps) {
 // The kernels change data without telling autograd: a stale graph would give wrong gradients in silence.
 template <size_t N>
 void finish(const Batch<N>& batch) {
+  forgetCasts();
   for (const auto& [param, dense] : batch.copies) param.copy_(dense);
   for (const at::Tensor& each : batch.params) bump(each);
 }

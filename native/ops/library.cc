@@ -4,6 +4,7 @@
 
 #include "climb.h"
 #include "descend.h"
+#include "gradients.h"
 
 namespace {
 
@@ -24,6 +25,11 @@ TORCH_LIBRARY(dgsam, m) {
   m.def(
       "adam_(Tensor(a!)[] params, Tensor(b!)[] exp_avgs, Tensor(c!)[] exp_avg_sqs, Tensor(d!)[] max_exp_avg_sqs, Tensor(e!)[] steps, "
       "float lr, float beta1, float beta2, float eps, float weight_decay, bool maximize, bool decoupled) -> ()");
+  // These change the parameters' gradients, which no schema can say.
+  m.def("grad_norm(Tensor[] params, float norm_type=2.) -> float");
+  m.def("clip_grad_norm_(Tensor[] params, float max_norm, float norm_type=2., bool skip_nonfinite=False) -> float");
+  m.def("clip_grad_value_(Tensor[] params, float clip_value) -> ()");
+  m.def("unscale_grad_(Tensor[] params, Tensor(a!) found_inf, Tensor inverse_scale) -> int");
 }
 
 // One implementation for every device: CPU memory is swept by our kernels, other tensors go through LibTorch's operators.
@@ -36,11 +42,16 @@ TORCH_LIBRARY_IMPL(dgsam, CompositeExplicitAutograd, m) {
   m.impl("restore_", TORCH_FN(dgsam::ops::restore));
   m.impl("sgd_", TORCH_FN(dgsam::ops::sgd));
   m.impl("adam_", TORCH_FN(dgsam::ops::adam));
+  m.impl("grad_norm", TORCH_FN(dgsam::ops::gradNorm));
+  m.impl("clip_grad_norm_", TORCH_FN(dgsam::ops::clipGradNorm));
+  m.impl("clip_grad_value_", TORCH_FN(dgsam::ops::clipGradValue));
+  m.impl("unscale_grad_", TORCH_FN(dgsam::ops::unscaleGrad));
 }
 
-// Parameters require gradients, but neither climb nor descent is ever differentiated: autograd lets them through.
+// Parameters require gradients, but none of this is ever differentiated: autograd lets them through.
 TORCH_LIBRARY_IMPL(dgsam, Autograd, m) {
-  for (const char* name : {"global_norm", "climb_", "accumulate_", "products", "gather_", "restore_", "sgd_", "adam_"})
+  for (const char* name : {"global_norm", "climb_", "accumulate_", "products", "gather_", "restore_", "sgd_", "adam_", "grad_norm", "clip_grad_norm_",
+                           "clip_grad_value_", "unscale_grad_"})
     m.impl(name, torch::CppFunction::makeFallthrough());
 }
 

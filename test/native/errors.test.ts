@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import {
   DgsamError, empty, fromBytes, full, Generator, grad, keep, noGrad, ones, ops, scope, scopeAsync, Tensor, tensor, zeros,
-  zeroGradients, type DgsamErrorCode,
+  zeroGrad, type DgsamErrorCode,
 } from "dgsam";
 import { setGradients } from "../../lib/tensor/internal.js";
 
@@ -93,7 +93,7 @@ describe("our own errors, by kind of entry", () => {
     ["gradient, shape", () => setGradients([a], [ones([3])]), "ERR_SHAPE", /gradient of shape \[2, 3\].*got \[3\]/],
     ["gradient, dtype", () => setGradients([a], [zeros([2, 3], { dtype: "float64" })]), "ERR_DTYPE", /float32.*float64/],
     ["gradient, itself", () => setGradients([a], [a]), "ERR_ARGUMENT", /its own gradient/],
-    ["gradients, null for a tensor", () => zeroGradients([null as never]), "ERR_ARGUMENT", /null/],
+    ["gradients, null for a tensor", () => zeroGrad([null as never]), "ERR_ARGUMENT", /null/],
     ["backward, option", () => a.backward(null, { retainGraph: 1 as never }), "ERR_ARGUMENT", /retainGraph: expected a boolean/],
     ["bytes, count", () => fromBytes(new Uint8Array(8), { dtype: "float32", shape: [3] }), "ERR_SHAPE", /\[3\] of dtype float32/],
     ["bytes, quantised", () => fromBytes(new Uint8Array(8), { dtype: "qint8" }), "ERR_DTYPE", /qint8.*scale/],

@@ -1,6 +1,6 @@
 import {
   BCEWithLogitsLoss, binaryCrossEntropyWithLogits, crossEntropy, CrossEntropyLoss, L1Loss, l1Loss, Module, MSELoss, mseLoss, NLLLoss, nllLoss, ones, ops,
-  SmoothL1Loss, smoothL1Loss, tensor, zeroGradients, zeros, type DType, type Tensor,
+  SmoothL1Loss, smoothL1Loss, tensor, zeroGrad, zeros, type DType, type Tensor,
 } from "dgsam";
 import { describe, expect, test } from "vitest";
 import { expectError, values, worstError } from "../optim/support.js";
@@ -75,7 +75,7 @@ describe.skipIf(!hasTorch)("losses and their gradients equal PyTorch's (skipped:
   test.each(CASES.map((each, index) => ({ ...each, index })))("$python in $dtype", ({ ours, dtype, tensors, index }) => {
     const answer = answers[index]!;
     const tolerance = dtype === "float64" ? 1e-12 : 1e-5;
-    zeroGradients([tensors.x, tensors.maps]);
+    zeroGrad([tensors.x, tensors.maps]);
     const loss = ours(tensors);
     expectNear(loss, answer, tolerance);
     ops.aten["sum.default"](loss).backward();

@@ -1,6 +1,6 @@
 import {
   enableGrad, grad, inferenceMode, isGradEnabled, manualSeed, memoryStats, noGrad, ones, ops, randn, scope, tensor,
-  zeroGradients, zeros, type Tensor,
+  zeroGrad, zeros, type Tensor,
 } from "dgsam";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -183,9 +183,9 @@ describe("requiresGrad and grad", () => {
     ops.aten.stack(many.slice(0, 2500)).sum().backward();
     const count = () => gradients(many).filter((each) => each !== null).length;
     expect(count()).toBe(2500);
-    zeroGradients(many, false);
+    zeroGrad(many, { setToNone: false });
     expect([count(), many[0]!.grad!.item()]).toEqual([2500, 0]);
-    zeroGradients(many);
+    zeroGrad(many);
     expect(count()).toBe(0);
     setGradients(many, many.map((_, i) => (i % 2 === 0 ? zeros([1]) : null)));
     expect(count()).toBe(2500);
@@ -201,7 +201,7 @@ describe("requiresGrad and grad", () => {
     }
     expect(stamps[0]).toBe(0);
     expect(new Set(stamps).size).toBe(4);
-    zeroGradients([a, b]);
+    zeroGrad([a, b]);
     expect(gradientStamp([a, b])).toBe(0);
   }));
 

@@ -2,8 +2,8 @@
 
 import { checkOptions, isPlainObject } from "../../checks.js";
 import { argumentError, DgsamError } from "../../errors.js";
-import { gradients } from "../../tensor/internal.js";
-import { keep, noGrad, ops, scope, Tensor, zeroGradients, zeros } from "../../tensor/index.js";
+import { gradients, zeroGradients } from "../../tensor/internal.js";
+import { keep, noGrad, ops, scope, Tensor, zeros } from "../../tensor/index.js";
 import { checkOptionsObject, checkParams } from "../checks.js";
 
 /** One group of parameters with its own options; schedulers write `lr` here. */

@@ -1,7 +1,8 @@
 /** The passes of one step: whose losses are differentiated, which of them move BatchNorm statistics, and what they gave. */
 
 import { argumentError } from "../../errors.js";
-import { scope, zeroGradients } from "../../tensor/index.js";
+import { zeroGradients } from "../../tensor/internal.js";
+import { scope } from "../../tensor/index.js";
 import { backward, checkClosure, differentiateMore, evaluate, finiteLoss, type Closure, type DomainClosure } from "../closures.js";
 import type { Climb } from "./climb.js";
 import type { Statistics } from "./statistics.js";

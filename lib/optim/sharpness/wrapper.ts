@@ -12,6 +12,7 @@ import { scope, type Tensor } from "../../tensor/index.js";
 import { checkOptionsObject, checkParams } from "../checks.js";
 import { NonFinite } from "../closures.js";
 import type { OptimizerLike } from "../descent/optimizer.js";
+import { clipGradNorm, clipGradValue } from "../gradients.js";
 import { Climb } from "./climb.js";
 import { Passes, type StepClosures } from "./passes.js";
 import { Statistics, type BufferCopies, type RunningStats, type StatisticsOwner } from "./statistics.js";
@@ -30,6 +31,10 @@ export interface WrapperOptions {
   model?: StatisticsOwner;
   /** Which passes move them: each minibatch's first (default), all, or none from now on (`"frozen"`). Needs `model`. */
   runningStats?: RunningStats;
+  /** The greatest norm of what the base optimizer descends along; longer is scaled down. Ascents do not depend on length. */
+  clipGradNorm?: number;
+  /** The greatest magnitude of its elements. */
+  clipGradValue?: number;
 }
 
 // Where `O` is left out, whatever the base optimizer takes passes; it is checked when it comes.
@@ -73,7 +78,7 @@ export interface AlgorithmTraits {
   eta?: number | undefined;
 }
 
-const WRAPPER_OPTIONS = ["rho", "adaptive", "policy", "model", "runningStats", "base"] as const;
+const WRAPPER_OPTIONS = ["rho", "adaptive", "policy", "model", "runningStats", "clipGradNorm", "clipGradValue", "base"] as const;
 
 /** Base of the sharpness-aware optimizers. `R` is what a step tells. */
 export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O = AnyOptions, R extends StepResult = StepResult> implements OptimizerLike {
@@ -87,6 +92,7 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
   protected steps = 0;
   /** The radius of groups that name none. */
   private readonly rho: number;
+  private readonly greatest: { norm: number | undefined; value: number | undefined };
 
   /**
    * @param params tensors, or groups `{ params, rho?, ...options }`
@@ -98,10 +104,12 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
     const name = this.constructor.name;
     if (typeof Base !== "function") throw argumentError(`new ${name}(params, Base)`, "an optimizer class such as Adam", Base);
     checkOptionsObject(`new ${name}(params, Base, options)`, options);
-    const { rho = traits.rho ?? 0.05, adaptive = false, policy = "throw", model, runningStats, base = {} } = options;
+    const { rho = traits.rho ?? 0.05, adaptive = false, policy = "throw", model, runningStats, clipGradNorm: norm, clipGradValue: value, base = {} } = options;
     checkRadius(name, rho);
     checkBoolean(`${name}: adaptive`, adaptive);
     checkChoice(`${name}: policy`, policy, ["throw", "skip"]);
+    if (norm !== undefined) checkNumber(`${name}: clipGradNorm`, norm, 0);
+    if (value !== undefined) checkNumber(`${name}: clipGradValue`, value, 0);
     checkOptionsObject(`${name}: base`, base);
     this.statistics = new Statistics(name, model, runningStats);
     const own = new Set<string>([...WRAPPER_OPTIONS, ...(traits.options ?? [])]);
@@ -118,6 +126,7 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
     this.base.paramGroups.forEach((group, i) => ((group as WrapperGroup).rho = radii[i] ?? rho));
     this.adaptive = adaptive;
     this.policy = policy;
+    this.greatest = { norm, value };
     this.climb = new Climb(() => this.paramGroups, { adaptive, eta: traits.eta });
   }
 
@@ -231,6 +240,8 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
   /** Lets the base optimizer descend along what was gathered. */
   protected descendBase(): void {
     if (!this.climb.settled) throw new DgsamError("ERR_STATE", `${this.constructor.name}.run(): expected climb.gather() at its end; it forms what the base optimizer descends along`);
+    if (this.greatest.norm !== undefined) clipGradNorm(this.climb.parameters, this.greatest.norm);
+    if (this.greatest.value !== undefined) clipGradValue(this.climb.parameters, this.greatest.value);
     this.base.step();
     this.steps++;
     this.applied();

@@ -1,4 +1,4 @@
-import { Adam, memoryStats, noGrad, ones, ops, SGD, tensor, zeros, type Tensor } from "dgsam";
+import { Adam, autocast, manualSeed, memoryStats, noGrad, ones, ops, randn, SGD, tensor, zeros, type Tensor } from "dgsam";
 import { describe, expect, test } from "vitest";
 import { bits, EPS, expectError, linearLoss, quadraticDomains, values, worstError } from "../support.js";
 import { FAMILY } from "./family.js";
@@ -138,6 +138,40 @@ describe.each(FAMILY)("$name: the traps", ({ Wrapper, options: chosen, passes, p
     };
     make([param], { ...plainAscent, weightDecay: 100 }).step([loss]);
     expect(points[1]).toBeCloseTo(10.1, 12);
+  });
+
+  test("clipping acts on what was gathered, and changes no ascent", () => {
+    const start = () => tensor([3, 4], { dtype: "float64", requiresGrad: true });
+    const points: number[][][] = [];
+    const take = (options: object) => {
+      const param = start();
+      const visited: number[][] = [];
+      const loss = () => (visited.push(values(param)), param.square().sum());
+      make([param], { ...plainAscent, ...options }).step([loss, loss]);
+      points.push(visited);
+      return values(param.grad!);
+    };
+    const whole = take({});
+    const norm = Math.hypot(...whole);
+    const byNorm = take({ clipGradNorm: 0.5 });
+    expect(worstError(byNorm, whole.map((each) => (0.5 * each) / (norm + 1e-6)))).toBeLessThan(1e-14);
+    expect(worstError(take({ clipGradNorm: 1e6 }), whole)).toBe(0);
+    expect(take({ clipGradValue: 0.25 })).toEqual([0.25, 0.25]);
+    for (const visited of points) expect(visited).toEqual(points[0]);
+    for (const option of ["clipGradNorm", "clipGradValue"]) expectError(() => make([start()], { [option]: -1 }), "ERR_ARGUMENT", new RegExp(`${option}: expected a number of at least 0`));
+  });
+
+  test("a step within autocast computes with the climbed parameters and not with their first casts", () => {
+    const run = (whole: boolean) => {
+      manualSeed(4);
+      const [w, x] = [randn([6, 6], { requiresGrad: true }), randn([3, 6])];
+      const loss = () => ops.aten.linear(x, w).float().square().sum();
+      const optimizer = make([w]);
+      const step = () => optimizer.step([loss, loss].map((each) => () => (whole ? each() : autocast(each))));
+      for (let i = 0; i < 3; i++) whole ? autocast(step) : step();
+      return bits([w]);
+    };
+    expect(run(true)).toEqual(run(false));
   });
 
   test("the version counter moves, so that a stale graph is refused", () => {
