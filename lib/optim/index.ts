@@ -6,4 +6,5 @@ export { SAM, type SAMOptions, type SAMResult, type StepFormOptions } from "./sh
 export { DGSAM, type DGSAMOptions, type DGSAMResult } from "./sharpness/dgsam.js";
 export { SharpnessAware, type OptimizerClass, type WrapperGroup, type WrapperOptions, type WrapperParams } from "./sharpness/wrapper.js";
 export type { RunningStats, StatisticsOwner } from "./sharpness/statistics.js";
+export * from "./schedulers/index.js";
 export type { Closure } from "./closures.js";
