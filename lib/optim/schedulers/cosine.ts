@@ -12,9 +12,9 @@
  */
 
 import { checkInteger, checkNumber } from "../../checks.js";
-import type { OptimizerLike } from "../descent/optimizer.js";
 import { FormulaScheduler, type FormulaOptions } from "./formula.js";
 import { roundedCosine } from "./rounded-cosine.js";
+import { REQUIRED, type Schedulable } from "./scheduler.js";
 
 export interface CosineAnnealingLROptions extends FormulaOptions {
   /** Epochs to the minimum. */
@@ -24,8 +24,8 @@ export interface CosineAnnealingLROptions extends FormulaOptions {
 }
 
 export class CosineAnnealingLR extends FormulaScheduler<{ tMax: number; etaMin: number }> {
-  constructor(optimizer: OptimizerLike, options: CosineAnnealingLROptions) {
-    super(optimizer, { tMax: NaN, etaMin: 0 }, options);
+  constructor(optimizer: Schedulable, options: CosineAnnealingLROptions) {
+    super(optimizer, { tMax: REQUIRED, etaMin: 0 }, options);
     this.begin();
   }
 

@@ -1,8 +1,8 @@
 /** Exponential decay, as torch.optim.lr_scheduler.ExponentialLR: lr <- gamma * lr at each epoch. */
 
 import { checkNumber } from "../../checks.js";
-import type { OptimizerLike } from "../descent/optimizer.js";
 import { FormulaScheduler, type FormulaOptions } from "./formula.js";
+import { REQUIRED, type Schedulable } from "./scheduler.js";
 
 export interface ExponentialLROptions extends FormulaOptions {
   /** Factor of each epoch. */
@@ -10,8 +10,8 @@ export interface ExponentialLROptions extends FormulaOptions {
 }
 
 export class ExponentialLR extends FormulaScheduler<{ gamma: number }> {
-  constructor(optimizer: OptimizerLike, options: ExponentialLROptions) {
-    super(optimizer, { gamma: NaN }, options);
+  constructor(optimizer: Schedulable, options: ExponentialLROptions) {
+    super(optimizer, { gamma: REQUIRED }, options);
     this.begin();
   }
 

@@ -2,8 +2,7 @@
 
 import { withDefaults } from "../../checks.js";
 import { DgsamError } from "../../errors.js";
-import type { OptimizerLike } from "../descent/optimizer.js";
-import { checkNumbers, EpochScheduler, type SchedulerOptions, type SchedulerStateDict } from "./scheduler.js";
+import { checkNumbers, EpochScheduler, type Schedulable, type SchedulerOptions, type SchedulerStateDict } from "./scheduler.js";
 
 export interface FormulaOptions extends SchedulerOptions {
   /** The epoch to go on from, when the groups hold their initial numbers already. Default -1: begin. */
@@ -23,7 +22,7 @@ export abstract class FormulaScheduler<O extends object> extends EpochScheduler<
   /** What each group began with. */
   protected baseValues: number[] = [];
 
-  protected constructor(optimizer: OptimizerLike, defaults: O, options: Given<O> & FormulaOptions) {
+  protected constructor(optimizer: Schedulable, defaults: O, options: Given<O> & FormulaOptions) {
     const { target, lastEpoch, ...own } = withDefaults<O & Required<FormulaOptions>>(new.target.name, options as never, { ...defaults, target: "lr", lastEpoch: -1 });
     super(optimizer, target, lastEpoch, own as unknown as O);
     if (lastEpoch >= 0)

@@ -1,5 +1,5 @@
 /** The schedulers' public list. */
-export { Scheduler, type SchedulerOptions, type SchedulerStateDict, type ScheduleTarget } from "./scheduler.js";
+export { Scheduler, type Schedulable, type SchedulerOptions, type SchedulerStateDict, type ScheduleTarget } from "./scheduler.js";
 export type { FormulaOptions } from "./formula.js";
 export { MultiStepLR, StepLR, type MultiStepLROptions, type StepLROptions } from "./step.js";
 export { ExponentialLR, type ExponentialLROptions } from "./exponential.js";

@@ -1,8 +1,8 @@
 /** A schedule by function, as torch.optim.lr_scheduler.LambdaLR: lr = initial * lrLambda(epoch). */
 
 import { argumentError } from "../../errors.js";
-import type { OptimizerLike } from "../descent/optimizer.js";
 import { FormulaScheduler, type FormulaOptions } from "./formula.js";
+import { REQUIRED, type Schedulable } from "./scheduler.js";
 
 /** The factor of an epoch, from 0. */
 export type LrLambda = (epoch: number) => number;
@@ -13,8 +13,8 @@ export interface LambdaLROptions extends FormulaOptions {
 }
 
 export class LambdaLR extends FormulaScheduler<{ lrLambda: LrLambda | readonly LrLambda[] }> {
-  constructor(optimizer: OptimizerLike, options: LambdaLROptions) {
-    super(optimizer, { lrLambda: undefined as never }, options);
+  constructor(optimizer: Schedulable, options: LambdaLROptions) {
+    super(optimizer, { lrLambda: REQUIRED }, options);
     this.begin();
   }
 

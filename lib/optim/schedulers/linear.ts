@@ -7,8 +7,8 @@
 
 import { checkInteger, checkNumber } from "../../checks.js";
 import { argumentError, DgsamError } from "../../errors.js";
-import type { OptimizerLike } from "../descent/optimizer.js";
 import { FormulaScheduler, type FormulaOptions } from "./formula.js";
+import type { Schedulable } from "./scheduler.js";
 
 export interface ConstantLROptions extends FormulaOptions {
   /** Above 0, at most 1. Default 1/3. */
@@ -18,7 +18,7 @@ export interface ConstantLROptions extends FormulaOptions {
 }
 
 export class ConstantLR extends FormulaScheduler<{ factor: number; totalIters: number }> {
-  constructor(optimizer: OptimizerLike, options: ConstantLROptions = {}) {
+  constructor(optimizer: Schedulable, options: ConstantLROptions = {}) {
     super(optimizer, { factor: 1 / 3, totalIters: 5 }, options);
     this.begin();
   }
@@ -51,7 +51,7 @@ export interface LinearLROptions extends FormulaOptions {
 }
 
 export class LinearLR extends FormulaScheduler<{ startFactor: number; endFactor: number; totalIters: number }> {
-  constructor(optimizer: OptimizerLike, options: LinearLROptions = {}) {
+  constructor(optimizer: Schedulable, options: LinearLROptions = {}) {
     super(optimizer, { startFactor: 1 / 3, endFactor: 1, totalIters: 5 }, options);
     this.begin();
   }
@@ -68,7 +68,9 @@ export class LinearLR extends FormulaScheduler<{ startFactor: number; endFactor:
     if (epoch === 0) return values.map((value) => value * startFactor);
     if (initial || epoch > totalIters) return values;
     const change = endFactor - startFactor;
-    return values.map((value) => value * (1 + change / (totalIters * startFactor + (epoch - 1) * change)));
+    // On the way to 0 rounding can end below it, and optimizers refuse a negative learning rate.
+    const factor = Math.max(0, 1 + change / (totalIters * startFactor + (epoch - 1) * change));
+    return values.map((value) => value * factor);
   }
 
   protected first(): number[] {

@@ -11,9 +11,9 @@
 
 import { checkBoolean, checkChoice, checkInteger, checkNumber } from "../../checks.js";
 import { argumentError, DgsamError } from "../../errors.js";
-import type { OptimizerLike } from "../descent/optimizer.js";
 import { FormulaScheduler, type FormulaOptions, type Given } from "./formula.js";
 import { roundedCosine } from "./rounded-cosine.js";
+import { REQUIRED, type Schedulable } from "./scheduler.js";
 
 interface Options {
   /** The top, one number or one per group. */
@@ -50,9 +50,9 @@ interface Place {
 }
 
 export class OneCycleLR extends FormulaScheduler<Options> {
-  constructor(optimizer: OptimizerLike, options: OneCycleLROptions) {
+  constructor(optimizer: Schedulable, options: OneCycleLROptions) {
     const defaults: Options = {
-      maxLr: NaN,
+      maxLr: REQUIRED,
       totalSteps: null,
       epochs: null,
       stepsPerEpoch: null,

@@ -5,9 +5,8 @@
 
 import { checkChoice, checkInteger, checkNumber, withDefaults } from "../../checks.js";
 import { argumentError } from "../../errors.js";
-import type { OptimizerLike } from "../descent/optimizer.js";
 import type { Given } from "./formula.js";
-import { Scheduler, type SchedulerOptions, type SchedulerStateDict } from "./scheduler.js";
+import { Scheduler, type Schedulable, type SchedulerOptions, type SchedulerStateDict } from "./scheduler.js";
 
 interface Options {
   /** Whether the lowest or the highest metric is best. Default `"min"`. */
@@ -35,7 +34,7 @@ export class ReduceLROnPlateau extends Scheduler<Options> {
   private numBadEpochs = 0;
   private cooldownCounter = 0;
 
-  constructor(optimizer: OptimizerLike, options: ReduceLROnPlateauOptions = {}) {
+  constructor(optimizer: Schedulable, options: ReduceLROnPlateauOptions = {}) {
     const defaults: Options = { mode: "min", factor: 0.1, patience: 10, threshold: 1e-4, thresholdMode: "rel", cooldown: 0, minLr: 0, eps: 1e-8 };
     const { target, ...own } = withDefaults<Options & Required<SchedulerOptions>>("ReduceLROnPlateau", options, { ...defaults, target: "lr" });
     super(optimizer, target, 0, own);

@@ -6,9 +6,9 @@
  */
 
 import { checkInteger, checkNumber } from "../../checks.js";
-import type { OptimizerLike } from "../descent/optimizer.js";
 import { FormulaScheduler, type FormulaOptions } from "./formula.js";
 import { checkSpan } from "./linear.js";
+import type { Schedulable } from "./scheduler.js";
 
 export interface PolynomialLROptions extends FormulaOptions {
   /** Epochs to 0. Default 5. */
@@ -18,7 +18,7 @@ export interface PolynomialLROptions extends FormulaOptions {
 }
 
 export class PolynomialLR extends FormulaScheduler<{ totalIters: number; power: number }> {
-  constructor(optimizer: OptimizerLike, options: PolynomialLROptions = {}) {
+  constructor(optimizer: Schedulable, options: PolynomialLROptions = {}) {
     super(optimizer, { totalIters: 5, power: 1 }, options);
     this.begin();
   }

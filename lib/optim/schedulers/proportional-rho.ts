@@ -6,8 +6,7 @@
 
 import { checkNumber, withDefaults } from "../../checks.js";
 import { DgsamError } from "../../errors.js";
-import type { OptimizerLike } from "../descent/optimizer.js";
-import { Scheduler } from "./scheduler.js";
+import { REQUIRED, Scheduler, type Schedulable } from "./scheduler.js";
 
 export interface ProportionalRhoOptions {
   /** Radius at lrMin. */
@@ -21,8 +20,8 @@ export interface ProportionalRhoOptions {
 }
 
 export class ProportionalRho extends Scheduler<ProportionalRhoOptions> {
-  constructor(optimizer: OptimizerLike, options: ProportionalRhoOptions) {
-    super(optimizer, "rho", -1, withDefaults<ProportionalRhoOptions>("ProportionalRho", options, { rhoMin: NaN, rhoMax: NaN, lrMin: NaN, lrMax: NaN }));
+  constructor(optimizer: Schedulable, options: ProportionalRhoOptions) {
+    super(optimizer, "rho", -1, withDefaults<ProportionalRhoOptions>("ProportionalRho", options, { rhoMin: REQUIRED, rhoMax: REQUIRED, lrMin: REQUIRED, lrMax: REQUIRED }));
     this.step();
   }
 

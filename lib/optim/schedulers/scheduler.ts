@@ -7,6 +7,9 @@ import { checkChoice, checkInteger, checkNumber, isPlainObject } from "../../che
 import { argumentError, DgsamError } from "../../errors.js";
 import type { OptimizerLike } from "../descent/optimizer.js";
 
+/** What schedulers need of an optimizer: groups to move. Plain optimizers have them, and so have SAM, DGSAM and their kin. */
+export type Schedulable = Pick<OptimizerLike, "paramGroups">;
+
 /** What a scheduler moves: the learning rate, or the radius of a sharpness-aware optimizer. */
 export type ScheduleTarget = "lr" | "rho";
 
@@ -29,7 +32,7 @@ export type ScheduledGroup = Record<string, unknown>;
 
 /** Base of the schedulers, `O` their options with all defaults filled in. */
 export abstract class Scheduler<O extends object = object> {
-  readonly optimizer: OptimizerLike;
+  readonly optimizer: Schedulable;
   readonly target: ScheduleTarget;
   /** How many steps lie behind: 0 after construction. */
   lastEpoch: number;
@@ -37,9 +40,9 @@ export abstract class Scheduler<O extends object = object> {
   private lastValues: number[] = [];
 
   /** @throws DgsamError `ERR_ARGUMENT` when a group has no such number, or an option is out of range */
-  protected constructor(optimizer: OptimizerLike, target: ScheduleTarget, lastEpoch: number, options: O) {
+  protected constructor(optimizer: Schedulable, target: ScheduleTarget, lastEpoch: number, options: O) {
     const name = this.constructor.name;
-    const groups: unknown = (optimizer as OptimizerLike | null | undefined)?.paramGroups;
+    const groups: unknown = (optimizer as Schedulable | null | undefined)?.paramGroups;
     if (!Array.isArray(groups)) throw argumentError(`new ${name}(optimizer)`, "an optimizer such as SGD or DGSAM", optimizer);
     checkChoice(`${name}: target`, target, ["lr", "rho"]);
     checkInteger(`${name}: lastEpoch`, lastEpoch, -1);
@@ -157,6 +160,9 @@ export abstract class EpochScheduler<O extends object = object> extends Schedule
   /** Takes the count one back, the groups stay. */
   abstract rewind(): void;
 }
+
+/** In place of the default of an option that has none: checks refuse it. */
+export const REQUIRED = undefined as never;
 
 /** Throws `ERR_ARGUMENT` unless `value` is an array of numbers. */
 export function checkNumbers(name: string, value: unknown): void {

@@ -2,9 +2,8 @@
 
 import { checkInteger, isPlainObject, optionsOf } from "../../checks.js";
 import { argumentError, DgsamError } from "../../errors.js";
-import type { OptimizerLike } from "../descent/optimizer.js";
 import type { FormulaOptions } from "./formula.js";
-import { EpochScheduler, type Scheduler, type SchedulerStateDict } from "./scheduler.js";
+import { EpochScheduler, type Schedulable, type Scheduler, type SchedulerStateDict } from "./scheduler.js";
 
 export interface SequentialLROptions extends FormulaOptions {
   /** In their order, all for this optimizer and with the same `target`, which is this scheduler's, too. */
@@ -16,7 +15,7 @@ export interface SequentialLROptions extends FormulaOptions {
 export class SequentialLR extends EpochScheduler<{ milestones: readonly number[] }> {
   private readonly schedulers: readonly EpochScheduler[];
 
-  constructor(optimizer: OptimizerLike, options: SequentialLROptions) {
+  constructor(optimizer: Schedulable, options: SequentialLROptions) {
     const name = new.target.name;
     const { schedulers, milestones, target, lastEpoch = -1 } = optionsOf<Partial<SequentialLROptions>>(name, options, ["schedulers", "milestones", "target", "lastEpoch"]);
     if (!Array.isArray(schedulers) || schedulers.length === 0) throw argumentError(`${name}: schedulers`, "an array of at least one scheduler", schedulers);

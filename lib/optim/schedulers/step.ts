@@ -7,8 +7,8 @@
 
 import { checkInteger, checkNumber } from "../../checks.js";
 import { argumentError } from "../../errors.js";
-import type { OptimizerLike } from "../descent/optimizer.js";
 import { FormulaScheduler, type FormulaOptions } from "./formula.js";
+import { REQUIRED, type Schedulable } from "./scheduler.js";
 
 export interface StepLROptions extends FormulaOptions {
   /** Epochs from one step down to the next. */
@@ -18,8 +18,8 @@ export interface StepLROptions extends FormulaOptions {
 }
 
 export class StepLR extends FormulaScheduler<{ stepSize: number; gamma: number }> {
-  constructor(optimizer: OptimizerLike, options: StepLROptions) {
-    super(optimizer, { stepSize: NaN, gamma: 0.1 }, options);
+  constructor(optimizer: Schedulable, options: StepLROptions) {
+    super(optimizer, { stepSize: REQUIRED, gamma: 0.1 }, options);
     this.begin();
   }
 
@@ -47,8 +47,8 @@ export interface MultiStepLROptions extends FormulaOptions {
 }
 
 export class MultiStepLR extends FormulaScheduler<{ milestones: readonly number[]; gamma: number }> {
-  constructor(optimizer: OptimizerLike, options: MultiStepLROptions) {
-    super(optimizer, { milestones: undefined as never, gamma: 0.1 }, options);
+  constructor(optimizer: Schedulable, options: MultiStepLROptions) {
+    super(optimizer, { milestones: REQUIRED, gamma: 0.1 }, options);
     this.begin();
   }
 

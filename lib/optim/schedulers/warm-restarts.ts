@@ -9,10 +9,9 @@
  */
 
 import { checkInteger, checkNumber } from "../../checks.js";
-import type { OptimizerLike } from "../descent/optimizer.js";
 import { FormulaScheduler, type FormulaOptions } from "./formula.js";
 import { roundedCosine } from "./rounded-cosine.js";
-import type { SchedulerStateDict } from "./scheduler.js";
+import { REQUIRED, type Schedulable, type SchedulerStateDict } from "./scheduler.js";
 
 export interface CosineAnnealingWarmRestartsOptions extends FormulaOptions {
   /** Epochs to the first restart. */
@@ -33,8 +32,8 @@ interface Stretch {
 export class CosineAnnealingWarmRestarts extends FormulaScheduler<{ t0: number; tMult: number; etaMin: number }> {
   private stretch: Stretch;
 
-  constructor(optimizer: OptimizerLike, options: CosineAnnealingWarmRestartsOptions) {
-    super(optimizer, { t0: NaN, tMult: 1, etaMin: 0 }, options);
+  constructor(optimizer: Schedulable, options: CosineAnnealingWarmRestartsOptions) {
+    super(optimizer, { t0: REQUIRED, tMult: 1, etaMin: 0 }, options);
     this.stretch = { tCur: this.lastEpoch, tI: this.options.t0 };
     this.begin();
   }

@@ -4,9 +4,8 @@
  */
 
 import { checkInteger, checkOptions } from "../../checks.js";
-import type { OptimizerLike } from "../descent/optimizer.js";
 import { LinearLR } from "./linear.js";
-import type { Scheduler, SchedulerOptions } from "./scheduler.js";
+import type { Schedulable, Scheduler, SchedulerOptions } from "./scheduler.js";
 import { SequentialLR } from "./sequential.js";
 
 export interface WarmupLROptions extends SchedulerOptions {
@@ -19,7 +18,7 @@ export interface WarmupLROptions extends SchedulerOptions {
 }
 
 export class WarmupLR extends SequentialLR {
-  constructor(optimizer: OptimizerLike, options: WarmupLROptions = {}) {
+  constructor(optimizer: Schedulable, options: WarmupLROptions = {}) {
     checkOptions("WarmupLR", options, ["startFactor", "totalIters", "after", "target"]);
     const { startFactor = 1 / 3, totalIters = 5, after, target = after?.target ?? "lr" } = options;
     checkInteger("WarmupLR: totalIters", totalIters, after === undefined ? 1 : 0);
