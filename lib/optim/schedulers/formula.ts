@@ -23,12 +23,16 @@ export abstract class FormulaScheduler<O extends object> extends EpochScheduler<
   protected baseValues: number[] = [];
 
   protected constructor(optimizer: Schedulable, defaults: O, options: Given<O> & FormulaOptions) {
-    const { target, lastEpoch, ...own } = withDefaults<O & Required<FormulaOptions>>(new.target.name, options as never, { ...defaults, target: "lr", lastEpoch: -1 });
+    const all: O & Required<FormulaOptions> = { ...defaults, target: "lr", lastEpoch: -1 };
+    const { target, lastEpoch, ...own } = withDefaults(new.target.name, options as never, all);
     super(optimizer, target, lastEpoch, own as unknown as O);
     if (lastEpoch >= 0)
       this.groups.forEach((group, i) => {
         if (group[this.initialKey] === undefined)
-          throw new DgsamError("ERR_ARGUMENT", `${new.target.name}: lastEpoch: group ${i} has no ${this.initialKey}; load the optimizer's state dict first, or leave lastEpoch out to begin anew`);
+          throw new DgsamError(
+            "ERR_ARGUMENT",
+            `${new.target.name}: lastEpoch: group ${i} has no ${this.initialKey}; load the optimizer's state dict first, or leave lastEpoch out to begin anew`,
+          );
       });
     this.adopt();
   }

@@ -19,7 +19,8 @@ export class LambdaLR extends FormulaScheduler<{ lrLambda: LrLambda | readonly L
   }
 
   protected check({ lrLambda }: { lrLambda: LrLambda | readonly LrLambda[] }): void {
-    for (const each of this.perGroup("lrLambda", lrLambda)) if (typeof each !== "function") throw argumentError("LambdaLR: lrLambda", "a function from the epoch to a factor, or one per group", each);
+    for (const each of this.perGroup("lrLambda", lrLambda))
+      if (typeof each !== "function") throw argumentError("LambdaLR: lrLambda", "a function from the epoch to a factor, or one per group", each);
   }
 
   protected next(epoch: number): number[] {

@@ -21,7 +21,8 @@ export interface ProportionalRhoOptions {
 
 export class ProportionalRho extends Scheduler<ProportionalRhoOptions> {
   constructor(optimizer: Schedulable, options: ProportionalRhoOptions) {
-    super(optimizer, "rho", -1, withDefaults<ProportionalRhoOptions>("ProportionalRho", options, { rhoMin: REQUIRED, rhoMax: REQUIRED, lrMin: REQUIRED, lrMax: REQUIRED }));
+    const defaults = { rhoMin: REQUIRED, rhoMax: REQUIRED, lrMin: REQUIRED, lrMax: REQUIRED };
+    super(optimizer, "rho", -1, withDefaults<ProportionalRhoOptions>("ProportionalRho", options, defaults));
     this.step();
   }
 

@@ -126,7 +126,10 @@ export abstract class Scheduler<O extends object = object> {
     return this.groups.map((group, i) => {
       const value = group[this.target];
       if (typeof value !== "number")
-        throw new DgsamError("ERR_ARGUMENT", `${this.constructor.name}: group ${i} has no ${this.target}${this.target === "rho" ? ': target "rho" is for SAM, DGSAM and their kin, or for their base optimizers' : ""}`);
+        throw new DgsamError(
+          "ERR_ARGUMENT",
+          `${this.constructor.name}: group ${i} has no ${this.target}${this.target === "rho" ? ": radii are those of SAM, DGSAM and their kin" : ""}`,
+        );
       return value;
     });
   }
@@ -141,7 +144,8 @@ export abstract class Scheduler<O extends object = object> {
     const { length } = this.groups;
     if (!Array.isArray(value)) return Array.from({ length }, () => value as T);
     if (value.length === length) return value as readonly T[];
-    throw new DgsamError("ERR_ARGUMENT", `${this.constructor.name}: ${option}: expected one value, or one for each of the ${length} parameter groups, got ${value.length} values`);
+    const expected = `one value, or one for each of the ${length} parameter groups`;
+    throw new DgsamError("ERR_ARGUMENT", `${this.constructor.name}: ${option}: expected ${expected}, got ${value.length} values`);
   }
 
   /** Checks an option that is one number or one per group. */

@@ -17,19 +17,23 @@ export class SequentialLR extends EpochScheduler<{ milestones: readonly number[]
 
   constructor(optimizer: Schedulable, options: SequentialLROptions) {
     const name = new.target.name;
-    const { schedulers, milestones, target, lastEpoch = -1 } = optionsOf<Partial<SequentialLROptions>>(name, options, ["schedulers", "milestones", "target", "lastEpoch"]);
+    const known = ["schedulers", "milestones", "target", "lastEpoch"];
+    const { schedulers, milestones, target, lastEpoch = -1 } = optionsOf<Partial<SequentialLROptions>>(name, options, known);
     if (!Array.isArray(schedulers) || schedulers.length === 0) throw argumentError(`${name}: schedulers`, "an array of at least one scheduler", schedulers);
     super(optimizer, target ?? (schedulers[0] as Scheduler | null | undefined)?.target ?? "lr", lastEpoch, { milestones: milestones as readonly number[] });
     schedulers.forEach((each: unknown, i) => {
       if (!(each instanceof EpochScheduler))
         throw argumentError(`${name}: schedulers[${i}]`, "a scheduler whose step() is told nothing and that moves groups by a formula of its own", each);
-      if (each.optimizer.paramGroups !== optimizer.paramGroups) throw new DgsamError("ERR_ARGUMENT", `${name}: schedulers[${i}]: expected one of the same optimizer, got a ${each.constructor.name} of another`);
+      // A wrapper and its base optimizer have the same groups.
+      if (each.optimizer !== optimizer && each.optimizer.paramGroups !== optimizer.paramGroups)
+        throw new DgsamError("ERR_ARGUMENT", `${name}: schedulers[${i}]: expected one of the same optimizer, got a ${each.constructor.name} of another`);
       if (each.target !== this.target) throw argumentError(`${name}: schedulers[${i}]: target`, JSON.stringify(this.target), each.target);
     });
     this.schedulers = [...schedulers] as EpochScheduler[];
     this.checkCount(this.options.milestones);
     this.lastEpoch++;
-    this.reset();
+    // Making them has moved the groups: back to what they began with.
+    this.write(this.current().map((value, i) => (this.groups[i]![this.initialKey] ?? value) as number));
     this.rewind();
     this.run(this.schedulers[this.indexAt(0)]!, (scheduler) => scheduler.begin());
   }
@@ -43,7 +47,10 @@ export class SequentialLR extends EpochScheduler<{ milestones: readonly number[]
   private checkCount(milestones: readonly number[]): void {
     const { length } = this.schedulers;
     if (milestones.length !== length - 1)
-      throw new DgsamError("ERR_ARGUMENT", `${this.constructor.name}: milestones: expected ${length - 1} for ${length} schedulers, one fewer than those, got ${milestones.length}`);
+      throw new DgsamError(
+        "ERR_ARGUMENT",
+        `${this.constructor.name}: milestones: expected ${length - 1} for ${length} schedulers, one fewer than those, got ${milestones.length}`,
+      );
   }
 
   step(): void {
@@ -60,7 +67,6 @@ export class SequentialLR extends EpochScheduler<{ milestones: readonly number[]
   }
 
   restart(): void {
-    this.reset();
     this.run(this.schedulers[this.indexAt(0)]!, (scheduler) => scheduler.restart());
     this.lastEpoch = 0;
   }
@@ -72,12 +78,6 @@ export class SequentialLR extends EpochScheduler<{ milestones: readonly number[]
   private run(scheduler: EpochScheduler, move: (scheduler: EpochScheduler) => void): void {
     move(scheduler);
     this.write(scheduler.getLastValues());
-  }
-
-  /** Every group has the number that it began with. */
-  private reset(): void {
-    const values = this.current();
-    this.write(this.groups.map((group, i) => (group[this.initialKey] ?? values[i]!) as number));
   }
 
   /** Which scheduler an epoch belongs to. */
@@ -93,7 +93,8 @@ export class SequentialLR extends EpochScheduler<{ milestones: readonly number[]
     const takeOwn = super.readState(dict);
     const name = `${this.constructor.name}.loadStateDict: schedulers`;
     const states: unknown = dict["schedulers"];
-    if (!Array.isArray(states) || states.length !== this.schedulers.length || !states.every(isPlainObject)) throw argumentError(name, `an array of ${this.schedulers.length} state dicts`, states);
+    const { length } = this.schedulers;
+    if (!Array.isArray(states) || states.length !== length || !states.every(isPlainObject)) throw argumentError(name, `an array of ${length} state dicts`, states);
     this.checkCount(dict.options["milestones"] as number[]);
     const takes = this.schedulers.map((scheduler, i) => scheduler.readState(states[i] as SchedulerStateDict));
     return () => {
