@@ -18,6 +18,7 @@ export {
 export type { AscendOptions, Climb, GatherOptions, GradientProducts } from "./sharpness/climb.js";
 export type { Passes, StepClosures } from "./sharpness/passes.js";
 export type { RunningStats, StatisticsOwner } from "./sharpness/statistics.js";
+export * from "./schedulers/index.js";
 export type { Closure, DomainClosure } from "./closures.js";
 export { clipGradNorm, clipGradValue, gradNorm, zeroGrad, type ClipGradNormOptions, type GradNormOptions, type ParametersInput, type ZeroGradOptions } from "./gradients.js";
 export { GradScaler, type GradScalerOptions, type GradScalerStateDict, type ScalableOptimizer, type ScaledStepArguments, type ScaledStepResult, type ScaledSteps } from "./grad-scaler.js";
