@@ -6,7 +6,6 @@
 #include <cmath>
 #include <cstring>
 
-#include "casts.h"
 #include "composite.h"
 #include "pieces.h"
 #include "rows.h"
@@ -144,7 +143,6 @@ std::tuple<double, int64_t> climb(at::TensorList params, at::TensorList saved, a
   const Norms norms = adaptive ? weightedNormsOf(rows) : Norms{norm, norm};
   if (!std::isfinite(norms.plain)) return {norms.plain, gradients};
   if (!std::isfinite(norms.weighted)) return {norms.weighted, gradients};
-  forgetCasts();
   ascend(rows, norms.weighted, rho, shift, first);
   for (const Row& row : rows) {
     if (row.grad != nullptr) bump(*row.param);
@@ -211,7 +209,6 @@ std::tuple<double, double, int64_t> gather(at::TensorList params, at::TensorList
   const Rows rows = makeRows("gather_", params, saved, sums,
                              {.param = restores ? Access::Write : Access::Read, .grad = writes ? Access::Write : Access::Read,
                               .saved = Access::Read, .sum = Access::Read});
-  if (restores) forgetCasts();
   Pieces pieces;
   composite::Sum plain, made;
   for (const Row& row : rows) {
@@ -245,7 +242,6 @@ void restore(at::TensorList params, at::TensorList saved) {
   checkLength("restore_", "saved", saved.size(), params.size());
   const Rows rows = makeRows("restore_", params, saved, {},
                              {.param = Access::Write, .grad = Access::None, .saved = Access::Read, .sum = Access::None});
-  forgetCasts();
   bringBack(rows);
   for (const Row& row : rows) bump(*row.param);
 }

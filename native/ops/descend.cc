@@ -13,7 +13,6 @@
 #include <utility>
 #include <vector>
 
-#include "casts.h"
 #include "rows.h"
 
 namespace dgsam::ops {
@@ -142,7 +141,6 @@ void advance(const std::vector<at::Tensor>& steps) {
 // The kernels change data without telling autograd: a stale graph would give wrong gradients in silence.
 template <size_t N>
 void finish(const Batch<N>& batch) {
-  forgetCasts();
   for (const auto& [param, dense] : batch.copies) param.copy_(dense);
   for (const at::Tensor& each : batch.params) bump(each);
 }

@@ -2,11 +2,14 @@
 
 #include <torch/library.h>
 
+#include "casts.h"
 #include "climb.h"
 #include "descend.h"
 #include "gradients.h"
 
 namespace {
+
+using dgsam::ops::Moving;
 
 TORCH_LIBRARY(dgsam, m) {
   m.def("global_norm(Tensor?[] tensors) -> Tensor");
@@ -35,13 +38,13 @@ TORCH_LIBRARY(dgsam, m) {
 // One implementation for every device: CPU memory is swept by our kernels, other tensors go through LibTorch's operators.
 TORCH_LIBRARY_IMPL(dgsam, CompositeExplicitAutograd, m) {
   m.impl("global_norm", TORCH_FN(dgsam::ops::globalNorm));
-  m.impl("climb_", TORCH_FN(dgsam::ops::climb));
+  m.impl("climb_", TORCH_FN(Moving<&dgsam::ops::climb>::call));
   m.impl("accumulate_", TORCH_FN(dgsam::ops::accumulate));
   m.impl("products", TORCH_FN(dgsam::ops::products));
-  m.impl("gather_", TORCH_FN(dgsam::ops::gather));
-  m.impl("restore_", TORCH_FN(dgsam::ops::restore));
-  m.impl("sgd_", TORCH_FN(dgsam::ops::sgd));
-  m.impl("adam_", TORCH_FN(dgsam::ops::adam));
+  m.impl("gather_", TORCH_FN(Moving<&dgsam::ops::gather>::call));
+  m.impl("restore_", TORCH_FN(Moving<&dgsam::ops::restore>::call));
+  m.impl("sgd_", TORCH_FN(Moving<&dgsam::ops::sgd>::call));
+  m.impl("adam_", TORCH_FN(Moving<&dgsam::ops::adam>::call));
   m.impl("grad_norm", TORCH_FN(dgsam::ops::gradNorm));
   m.impl("clip_grad_norm_", TORCH_FN(dgsam::ops::clipGradNorm));
   m.impl("clip_grad_value_", TORCH_FN(dgsam::ops::clipGradValue));

@@ -233,6 +233,21 @@ describe("gradients", () => {
       expect(gradNorm(conv.parameters())).toBeCloseTo(1, 5);
     }));
 
+  test("that do not lie in memory as they are, or in memory of others, are clipped alone", () =>
+    scope(() => {
+      const [plain, zero, shared] = [withGradient(tensor([3, 4])), zeros([2], { requiresGrad: true }), ones([2])];
+      zero.grad = ops.aten["_efficientzerotensor.default"]([2]);
+      const lazy = zeros([2], { requiresGrad: true });
+      lazy.grad = ops.aten["_lazy_clone.default"](shared);
+      const conjugate = withGradient(tensor([{ re: 3, im: 4 }]).conj());
+      expect(clipGradNorm([plain, zero], 0)).toBe(5);
+      expect([plain.grad!.toArray(), zero.grad!.toArray()]).toEqual([[0, 0], [0, 0]]);
+      clipGradValue([zero, lazy], 0.5);
+      expect([zero.grad!.toArray(), lazy.grad!.toArray(), shared.toArray()]).toEqual([[0, 0], [0.5, 0.5], [1, 1]]);
+      expect([clipGradNorm(conjugate, 2.5), gradNorm(conjugate)]).toEqual([5, expect.closeTo(2.5, 5)]);
+      expect(conjugate.grad!.toArray()).toEqual([{ re: expect.closeTo(1.5, 5), im: expect.closeTo(-2, 5) }]);
+    }));
+
   test("are cleared, or filled with zeros", () =>
     scope(() => {
       const params = [withGradient(tensor([1])), withGradient(tensor([2]))];

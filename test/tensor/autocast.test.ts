@@ -1,6 +1,6 @@
 import {
-  Adam, autocast, autocastDtype, BatchNorm2d, Conv2d, crossEntropy, inferenceMode, isAutocastEnabled, Linear, manualSeed, memoryStats, noGrad,
-  ones, ops, randn, scope, SGD, tensor, type AutocastDType, type AutocastOptions, type Tensor,
+  Adam, autocast, autocastDtype, BatchNorm2d, Conv2d, crossEntropy, DGSAM, inferenceMode, isAutocastEnabled, Linear, manualSeed, memoryStats, noGrad,
+  ones, ops, randn, SAM, scope, SGD, tensor, type AutocastDType, type AutocastOptions, type Tensor,
 } from "dgsam";
 import { describe, expect, test } from "vitest";
 import { expectError } from "../data/errors.js";
@@ -160,6 +160,24 @@ describe("casts of parameters", () => {
         autocast(() => optimizer.step(), { enabled: false });
         expect([before, x().matmul(w).item()]).toEqual([1, 0.5]);
       });
+    }
+  }));
+
+  test("are forgotten when a climb moves the parameters: a whole step may lie inside, or its closures", inScope(() => {
+    const step = (Optimizer: typeof SAM | typeof DGSAM, place: "step" | "closures" | "nowhere"): unknown => {
+      manualSeed(5);
+      const [w, data] = [randn([8, 3], { requiresGrad: true }), [randn([16, 8]), randn([16, 8])]];
+      const y = tensor(Array.from({ length: 16 }, (_, i) => BigInt(i % 3)));
+      const optimizer = new Optimizer([w], SGD, { lr: 1, rho: 0.5 });
+      const inside = place === "closures" ? autocast : <T>(fn: () => T): T => fn();
+      const closures = data.map((x) => () => inside(() => crossEntropy(x.matmul(w), y)));
+      const run = (): unknown => (optimizer instanceof DGSAM ? optimizer.step(closures) : optimizer.step(closures[0]!));
+      const result = place === "step" ? autocast(run) : run();
+      return [result, w.toArray()];
+    };
+    for (const Optimizer of [SAM, DGSAM]) {
+      expect(step(Optimizer, "step")).toEqual(step(Optimizer, "closures"));
+      expect(step(Optimizer, "nowhere")).not.toEqual(step(Optimizer, "closures"));
     }
   }));
 
