@@ -1,6 +1,6 @@
 /** Checks of what optimizers are told, beside those of lib/checks.ts. */
 
-import { isPlainObject } from "../checks.js";
+import { checkNumber, isPlainObject } from "../checks.js";
 import { argumentError } from "../errors.js";
 import { Tensor } from "../tensor/index.js";
 
@@ -14,4 +14,10 @@ export function checkParams(name: string, params: unknown, expected: string): un
   if (params instanceof Tensor || typeof (params as Iterable<unknown> | null | undefined)?.[Symbol.iterator] !== "function" || typeof params === "string")
     throw argumentError(name, expected, params);
   return [...(params as Iterable<unknown>)];
+}
+
+/** Throws `ERR_ARGUMENT` unless `betas` is two decays, each from 0 to below 1. */
+export function checkBetas(name: string, betas: unknown): void {
+  if (!Array.isArray(betas) || betas.length !== 2) throw argumentError(name, "two numbers", betas);
+  betas.forEach((beta, i) => checkNumber(`${name}[${i}]`, beta, 0, 1, false));
 }

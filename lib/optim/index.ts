@@ -2,6 +2,12 @@
 export { Optimizer, type OptimizerLike, type OptimizerStateDict, type ParameterState, type ParamGroup, type ParamsInput } from "./descent/optimizer.js";
 export { SGD, type SGDOptions } from "./descent/sgd.js";
 export { Adam, AdamW, type AdamOptions } from "./descent/adam.js";
+export { RMSprop, type RMSpropOptions } from "./descent/rmsprop.js";
+export { Adagrad, type AdagradOptions } from "./descent/adagrad.js";
+export { Adadelta, type AdadeltaOptions } from "./descent/adadelta.js";
+export { NAdam, type NAdamOptions } from "./descent/nadam.js";
+export { RAdam, type RAdamOptions } from "./descent/radam.js";
+export { Adamax, type AdamaxOptions } from "./descent/adamax.js";
 export { SAM, type SAMOptions, type SAMResult, type StepFormOptions } from "./sharpness/sam.js";
 export { DGSAM, type DGSAMOptions, type DGSAMResult } from "./sharpness/dgsam.js";
 export { SharpnessAware, type OptimizerClass, type WrapperGroup, type WrapperOptions, type WrapperParams } from "./sharpness/wrapper.js";
