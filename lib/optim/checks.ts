@@ -1,6 +1,6 @@
 /** Checks of what optimizers are told, beside those of lib/checks.ts. */
 
-import { isPlainObject } from "../checks.js";
+import { checkNumber, isPlainObject } from "../checks.js";
 import { argumentError } from "../errors.js";
 import { Tensor } from "../tensor/index.js";
 
@@ -22,4 +22,10 @@ export function tensorsOf(name: string, params: unknown): Tensor[] {
   const stray = list.findIndex((each) => !(each instanceof Tensor));
   if (stray !== -1) throw argumentError(`${name}: element ${stray}`, "a Tensor", list[stray]);
   return [...new Set(list as Tensor[])];
+}
+
+/** Throws `ERR_ARGUMENT` unless `betas` is two decays, each from 0 to below 1. */
+export function checkBetas(name: string, betas: unknown): void {
+  if (!Array.isArray(betas) || betas.length !== 2) throw argumentError(name, "two numbers", betas);
+  betas.forEach((beta, i) => checkNumber(`${name}[${i}]`, beta, 0, 1, false));
 }

@@ -2,6 +2,12 @@
 export { Optimizer, type OptimizerLike, type OptimizerStateDict, type ParameterState, type ParamGroup, type ParamsInput } from "./descent/optimizer.js";
 export { SGD, type SGDOptions } from "./descent/sgd.js";
 export { Adam, AdamW, type AdamOptions } from "./descent/adam.js";
+export { RMSprop, type RMSpropOptions } from "./descent/rmsprop.js";
+export { Adagrad, type AdagradOptions } from "./descent/adagrad.js";
+export { Adadelta, type AdadeltaOptions } from "./descent/adadelta.js";
+export { NAdam, type NAdamOptions } from "./descent/nadam.js";
+export { RAdam, type RAdamOptions } from "./descent/radam.js";
+export { Adamax, type AdamaxOptions } from "./descent/adamax.js";
 export { ERM } from "./sharpness/erm.js";
 export { SAM, type SAMOptions } from "./sharpness/sam.js";
 export { ASAM, type ASAMOptions } from "./sharpness/asam.js";
@@ -15,7 +21,7 @@ export {
   SharpnessAware,
   type AlgorithmTraits, type OptimizerClass, type OptionsFor, type StepResult, type WrapperGroup, type WrapperOptions, type WrapperParams, type WrapperStateDict,
 } from "./sharpness/wrapper.js";
-export type { AscendOptions, Climb, GatherOptions, GradientProducts } from "./sharpness/climb.js";
+export type { AscendOptions, Climb, GatherOptions, GradientProducts, RadiusKey } from "./sharpness/climb.js";
 export type { Passes, StepClosures } from "./sharpness/passes.js";
 export type { RunningStats, StatisticsOwner } from "./sharpness/statistics.js";
 export * from "./schedulers/index.js";

@@ -6,6 +6,9 @@
 export { Adam, type AdamOptions } from "./descent/adam.js";
 export { AdamW } from "./descent/adamw.js";
 export { ASAM, type ASAMOptions } from "./sharpness/asam.js";
+export { Adadelta, type AdadeltaOptions } from "./descent/adadelta.js";
+export { Adagrad, type AdagradOptions } from "./descent/adagrad.js";
+export { Adamax, type AdamaxOptions } from "./descent/adamax.js";
 export { DGSAM, type DGSAMOptions } from "./sharpness/dgsam.js";
 export { DISAM, type DISAMOptions } from "./sharpness/disam.js";
 export { ERM } from "./sharpness/erm.js";
@@ -19,5 +22,8 @@ export type { BaseOptimizer, Closure, Evaluation, PerturbationGroupOptions, Pert
 export {
   congruentialDraws, makeProblem, PROBLEM_DOMAINS, PROBLEM_EXAMPLES, PROBLEM_SIZES, problemBatches, problemOrders, problemParams,
 } from "./problem.js";
+export { NAdam, type NAdamOptions } from "./descent/nadam.js";
+export { RAdam, type RAdamOptions } from "./descent/radam.js";
+export { RMSprop, type RMSpropOptions } from "./descent/rmsprop.js";
 export { SAM, type SAMOptions } from "./sharpness/sam.js";
 export { SGD, type SGDOptions } from "./descent/sgd.js";

@@ -7321,9 +7321,18 @@ export interface DgsamOverloads {
   "accumulate_.default"(params: Tensors, sums: Tensors, first: boolean): [number, Int];
   "accumulate_.default"(params: Tensors, keywords: { sums: Tensors; first: boolean }): [number, Int];
   "accumulate_.default"(params: Tensors, sums: Tensors, keywords: { first: boolean }): [number, Int];
+  "adadelta_.default"(params: Tensors, square_avgs: Tensors, acc_deltas: Tensors, steps: Tensors, lr: Float, rho: Float, eps: Float, weight_decay: Float, maximize: boolean): void;
+  "adadelta_.default"(params: Tensors, square_avgs: Tensors, acc_deltas: Tensors, steps: Tensors, lr: Float, rho: Float, eps: Float, keywords: { weight_decay: Float; maximize: boolean }): void;
+  "adadelta_.default"(params: Tensors, square_avgs: Tensors, acc_deltas: Tensors, steps: Tensors, lr: Float, rho: Float, eps: Float, weight_decay: Float, keywords: { maximize: boolean }): void;
+  "adagrad_.default"(params: Tensors, sums: Tensors, steps: Tensors, lr: Float, lr_decay: Float, eps: Float, weight_decay: Float, maximize: boolean): void;
+  "adagrad_.default"(params: Tensors, sums: Tensors, steps: Tensors, lr: Float, lr_decay: Float, eps: Float, keywords: { weight_decay: Float; maximize: boolean }): void;
+  "adagrad_.default"(params: Tensors, sums: Tensors, steps: Tensors, lr: Float, lr_decay: Float, eps: Float, weight_decay: Float, keywords: { maximize: boolean }): void;
   "adam_.default"(params: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, max_exp_avg_sqs: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, maximize: boolean, decoupled: boolean): void;
   "adam_.default"(params: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, max_exp_avg_sqs: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, keywords: { maximize: boolean; decoupled: boolean }): void;
   "adam_.default"(params: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, max_exp_avg_sqs: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, maximize: boolean, keywords: { decoupled: boolean }): void;
+  "adamax_.default"(params: Tensors, exp_avgs: Tensors, exp_infs: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, maximize: boolean): void;
+  "adamax_.default"(params: Tensors, exp_avgs: Tensors, exp_infs: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, keywords: { weight_decay: Float; maximize: boolean }): void;
+  "adamax_.default"(params: Tensors, exp_avgs: Tensors, exp_infs: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, keywords: { maximize: boolean }): void;
   "climb_.default"(params: Tensors, saved: Tensors, sums: Tensors, rho: Floats, first: boolean, adaptive?: boolean, eta?: Float | null, shift?: Float): [number, Int];
   "climb_.default"(params: Tensors, saved: Tensors, sums: Tensors, keywords: { rho: Floats; first: boolean; adaptive?: boolean | undefined; eta?: Float | null | undefined; shift?: Float | undefined }): [number, Int];
   "climb_.default"(params: Tensors, saved: Tensors, sums: Tensors, rho: Floats, keywords: { first: boolean; adaptive?: boolean | undefined; eta?: Float | null | undefined; shift?: Float | undefined }): [number, Int];
@@ -7342,10 +7351,19 @@ export interface DgsamOverloads {
   "global_norm.default"(tensors: readonly (TensorLike | null)[]): Tensor;
   "grad_norm.default"(params: Tensors, norm_type?: Float): number;
   "grad_norm.default"(params: Tensors, keywords: { norm_type?: Float | undefined }): number;
+  "nadam_.default"(params: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, mu_products: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, momentum_decay: Float, maximize: boolean, decoupled: boolean): void;
+  "nadam_.default"(params: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, mu_products: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, momentum_decay: Float, keywords: { maximize: boolean; decoupled: boolean }): void;
+  "nadam_.default"(params: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, mu_products: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, momentum_decay: Float, maximize: boolean, keywords: { decoupled: boolean }): void;
   "products.default"(params: Tensors, sums: Tensors): [number, number, number];
   "products.default"(params: Tensors, keywords: { sums: Tensors }): [number, number, number];
+  "radam_.default"(params: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, maximize: boolean, decoupled: boolean): void;
+  "radam_.default"(params: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, keywords: { maximize: boolean; decoupled: boolean }): void;
+  "radam_.default"(params: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, maximize: boolean, keywords: { decoupled: boolean }): void;
   "restore_.default"(params: Tensors, saved: Tensors): void;
   "restore_.default"(params: Tensors, keywords: { saved: Tensors }): void;
+  "rmsprop_.default"(params: Tensors, square_avgs: Tensors, momentum_buffers: Tensors, grad_avgs: Tensors, steps: Tensors, lr: Float, alpha: Float, eps: Float, weight_decay: Float, momentum: Float, maximize: boolean): void;
+  "rmsprop_.default"(params: Tensors, square_avgs: Tensors, momentum_buffers: Tensors, grad_avgs: Tensors, steps: Tensors, lr: Float, alpha: Float, eps: Float, weight_decay: Float, keywords: { momentum: Float; maximize: boolean }): void;
+  "rmsprop_.default"(params: Tensors, square_avgs: Tensors, momentum_buffers: Tensors, grad_avgs: Tensors, steps: Tensors, lr: Float, alpha: Float, eps: Float, weight_decay: Float, momentum: Float, keywords: { maximize: boolean }): void;
   "sgd_.default"(params: Tensors, momentum_buffers: Tensors, lr: Float, momentum: Float, dampening: Float, weight_decay: Float, nesterov: boolean, maximize: boolean, first: boolean): void;
   "sgd_.default"(params: Tensors, momentum_buffers: Tensors, lr: Float, momentum: Float, dampening: Float, weight_decay: Float, nesterov: boolean, keywords: { maximize: boolean; first: boolean }): void;
   "sgd_.default"(params: Tensors, momentum_buffers: Tensors, lr: Float, momentum: Float, dampening: Float, weight_decay: Float, nesterov: boolean, maximize: boolean, keywords: { first: boolean }): void;
@@ -7357,15 +7375,21 @@ export interface DgsamOverloads {
 /** The operators of native/ops: by name, with the signatures of all overloads, and each overload by its own. */
 export interface DgsamOperators extends DgsamOverloads {
   readonly accumulate_: DgsamOverloads["accumulate_.default"];
+  readonly adadelta_: DgsamOverloads["adadelta_.default"];
+  readonly adagrad_: DgsamOverloads["adagrad_.default"];
   readonly adam_: DgsamOverloads["adam_.default"];
+  readonly adamax_: DgsamOverloads["adamax_.default"];
   readonly climb_: DgsamOverloads["climb_.default"];
   readonly clip_grad_norm_: DgsamOverloads["clip_grad_norm_.default"];
   readonly clip_grad_value_: DgsamOverloads["clip_grad_value_.default"];
   readonly gather_: DgsamOverloads["gather_.default"];
   readonly global_norm: DgsamOverloads["global_norm.default"];
   readonly grad_norm: DgsamOverloads["grad_norm.default"];
+  readonly nadam_: DgsamOverloads["nadam_.default"];
   readonly products: DgsamOverloads["products.default"];
+  readonly radam_: DgsamOverloads["radam_.default"];
   readonly restore_: DgsamOverloads["restore_.default"];
+  readonly rmsprop_: DgsamOverloads["rmsprop_.default"];
   readonly sgd_: DgsamOverloads["sgd_.default"];
   readonly unscale_grad_: DgsamOverloads["unscale_grad_.default"];
 }

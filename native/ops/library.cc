@@ -4,7 +4,8 @@
 
 #include "casts.h"
 #include "climb.h"
-#include "descend.h"
+#include "foreach.h"
+#include "fused.h"
 #include "gradients.h"
 
 namespace {
@@ -28,6 +29,24 @@ TORCH_LIBRARY(dgsam, m) {
   m.def(
       "adam_(Tensor(a!)[] params, Tensor(b!)[] exp_avgs, Tensor(c!)[] exp_avg_sqs, Tensor(d!)[] max_exp_avg_sqs, Tensor(e!)[] steps, "
       "float lr, float beta1, float beta2, float eps, float weight_decay, bool maximize, bool decoupled) -> ()");
+  m.def(
+      "adagrad_(Tensor(a!)[] params, Tensor(b!)[] sums, Tensor(c!)[] steps, float lr, float lr_decay, float eps, float weight_decay, "
+      "bool maximize) -> ()");
+  m.def(
+      "rmsprop_(Tensor(a!)[] params, Tensor(b!)[] square_avgs, Tensor(c!)[] momentum_buffers, Tensor(d!)[] grad_avgs, Tensor(e!)[] steps, "
+      "float lr, float alpha, float eps, float weight_decay, float momentum, bool maximize) -> ()");
+  m.def(
+      "adadelta_(Tensor(a!)[] params, Tensor(b!)[] square_avgs, Tensor(c!)[] acc_deltas, Tensor(d!)[] steps, float lr, float rho, "
+      "float eps, float weight_decay, bool maximize) -> ()");
+  m.def(
+      "nadam_(Tensor(a!)[] params, Tensor(b!)[] exp_avgs, Tensor(c!)[] exp_avg_sqs, Tensor(d!)[] mu_products, Tensor(e!)[] steps, "
+      "float lr, float beta1, float beta2, float eps, float weight_decay, float momentum_decay, bool maximize, bool decoupled) -> ()");
+  m.def(
+      "radam_(Tensor(a!)[] params, Tensor(b!)[] exp_avgs, Tensor(c!)[] exp_avg_sqs, Tensor(d!)[] steps, float lr, float beta1, "
+      "float beta2, float eps, float weight_decay, bool maximize, bool decoupled) -> ()");
+  m.def(
+      "adamax_(Tensor(a!)[] params, Tensor(b!)[] exp_avgs, Tensor(c!)[] exp_infs, Tensor(d!)[] steps, float lr, float beta1, "
+      "float beta2, float eps, float weight_decay, bool maximize) -> ()");
   // These change the parameters' gradients, which no schema can say.
   m.def("grad_norm(Tensor[] params, float norm_type=2.) -> float");
   m.def("clip_grad_norm_(Tensor[] params, float max_norm, float norm_type=2., bool skip_nonfinite=False) -> float");
@@ -45,6 +64,12 @@ TORCH_LIBRARY_IMPL(dgsam, CompositeExplicitAutograd, m) {
   m.impl("restore_", TORCH_FN(Moving<&dgsam::ops::restore>::call));
   m.impl("sgd_", TORCH_FN(Moving<&dgsam::ops::sgd>::call));
   m.impl("adam_", TORCH_FN(Moving<&dgsam::ops::adam>::call));
+  m.impl("adagrad_", TORCH_FN(Moving<&dgsam::ops::adagrad>::call));
+  m.impl("rmsprop_", TORCH_FN(Moving<&dgsam::ops::rmsprop>::call));
+  m.impl("adadelta_", TORCH_FN(Moving<&dgsam::ops::adadelta>::call));
+  m.impl("nadam_", TORCH_FN(Moving<&dgsam::ops::nadam>::call));
+  m.impl("radam_", TORCH_FN(Moving<&dgsam::ops::radam>::call));
+  m.impl("adamax_", TORCH_FN(Moving<&dgsam::ops::adamax>::call));
   m.impl("grad_norm", TORCH_FN(dgsam::ops::gradNorm));
   m.impl("clip_grad_norm_", TORCH_FN(dgsam::ops::clipGradNorm));
   m.impl("clip_grad_value_", TORCH_FN(dgsam::ops::clipGradValue));
@@ -53,8 +78,8 @@ TORCH_LIBRARY_IMPL(dgsam, CompositeExplicitAutograd, m) {
 
 // Parameters require gradients, but none of this is ever differentiated: autograd lets them through.
 TORCH_LIBRARY_IMPL(dgsam, Autograd, m) {
-  for (const char* name : {"global_norm", "climb_", "accumulate_", "products", "gather_", "restore_", "sgd_", "adam_", "grad_norm", "clip_grad_norm_",
-                           "clip_grad_value_", "unscale_grad_"})
+  for (const char* name : {"global_norm", "climb_", "accumulate_", "products", "gather_", "restore_", "sgd_", "adam_", "adagrad_", "rmsprop_",
+                           "adadelta_", "nadam_", "radam_", "adamax_", "grad_norm", "clip_grad_norm_", "clip_grad_value_", "unscale_grad_"})
     m.impl(name, torch::CppFunction::makeFallthrough());
 }
 

@@ -11,8 +11,8 @@
  */
 
 import { checkBoolean, checkNumber } from "../../checks.js";
-import { argumentError } from "../../errors.js";
-import { keep, ops, zeros } from "../../tensor/index.js";
+import { ops, type Device, type Tensor } from "../../tensor/index.js";
+import { checkBetas } from "../checks.js";
 import { once } from "../once.js";
 import { Optimizer, type ParamGroup, type ParamsInput } from "./optimizer.js";
 
@@ -40,8 +40,7 @@ abstract class AdamFamily extends Optimizer<AdamOptions> {
   protected checkOptions(options: AdamOptions): void {
     const name = this.constructor.name;
     checkNumber(`${name}: lr`, options.lr, 0);
-    if (!Array.isArray(options.betas) || options.betas.length !== 2) throw argumentError(`${name}: betas`, "two numbers", options.betas);
-    options.betas.forEach((beta, i) => checkNumber(`${name}: betas[${i}]`, beta, 0, 1, false));
+    checkBetas(`${name}: betas`, options.betas);
     checkNumber(`${name}: eps`, options.eps, 0);
     checkNumber(`${name}: weightDecay`, options.weightDecay, 0);
     checkBoolean(`${name}: amsgrad`, options.amsgrad);
@@ -52,24 +51,18 @@ abstract class AdamFamily extends Optimizer<AdamOptions> {
     return amsgrad ? ["step", "expAvg", "expAvgSq", "maxExpAvgSq"] : ["step", "expAvg", "expAvgSq"];
   }
 
+  protected override scalarDevice(parameter: Tensor): Device {
+    return parameter.device;
+  }
+
   protected update(group: ParamGroup<AdamOptions>): void {
-    for (const parameter of this.newcomers(group))
-      this.begin(parameter, {
-        // The kernels read step counts as float32, whatever the parameter is.
-        step: zeros([], { device: parameter.device }),
-        expAvg: ops.aten["zeros_like.default"](parameter),
-        expAvgSq: ops.aten["zeros_like.default"](parameter),
-      });
-    const parameters = group.params.filter((parameter) => this.state.has(parameter));
-    const states = parameters.map((parameter) => this.state.get(parameter)!);
-    // Also of a parameter that had its first steps without amsgrad.
-    if (group.amsgrad) states.forEach((state) => (state.maxExpAvgSq ??= keep(ops.aten["zeros_like.default"](state.expAvg!))));
+    const { parameters, list } = this.remember(group);
     adam()(
       parameters,
-      states.map((state) => state.expAvg!),
-      states.map((state) => state.expAvgSq!),
-      group.amsgrad ? states.map((state) => state.maxExpAvgSq!) : [],
-      states.map((state) => state.step!),
+      list("expAvg"),
+      list("expAvgSq"),
+      list("maxExpAvgSq"),
+      list("step"),
       // By position: keyword arguments are looked up by name in every call.
       group.lr,
       group.betas[0],

@@ -3,8 +3,11 @@
 import { checkOptions, isPlainObject } from "../../checks.js";
 import { argumentError, DgsamError } from "../../errors.js";
 import { gradients, zeroGradients } from "../../tensor/internal.js";
-import { keep, noGrad, ops, scope, Tensor, zeros } from "../../tensor/index.js";
+import { full, keep, noGrad, ops, scope, Tensor, type Device } from "../../tensor/index.js";
 import { checkOptionsObject, checkParams } from "../checks.js";
+
+/** State that is one number and not of its parameter's shape, with its value before the first step. */
+const SCALARS: Readonly<Record<string, number>> = { step: 0, muProduct: 1 };
 
 /** One group of parameters with its own options; schedulers write `lr` here. */
 export type ParamGroup<O> = O & { params: Tensor[] };
@@ -35,7 +38,7 @@ function isGroup(value: unknown): value is { params: Iterable<Tensor> } {
   return isPlainObject(value) && "params" in value;
 }
 
-/** Base of the optimizers over LibTorch's fused kernels. */
+/** Base of the optimizers over LibTorch's fused kernels and foreach functions. */
 export abstract class Optimizer<O extends { lr: number }> implements OptimizerLike {
   readonly paramGroups: ParamGroup<O>[] = [];
   /** By parameter; filled when a parameter first has a gradient. */
@@ -118,6 +121,37 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
     return without.filter((_, i) => present[i] !== null);
   }
 
+  /**
+   * The parameters of a group that had a gradient once, and what they remember, as a list for each of its names. What is not
+   * there yet is made: for a first gradient, or for an option that was switched on later.
+   */
+  protected remember(group: ParamGroup<O>): { parameters: Tensor[]; list: (name: string) => Tensor[] } {
+    for (const parameter of this.newcomers(group)) this.begin(parameter, {});
+    const parameters = group.params.filter((parameter) => this.state.has(parameter));
+    const states = parameters.map((parameter) => this.state.get(parameter)!);
+    const names = this.stateNames(group);
+    states.forEach((state, i) => {
+      for (const name of names) state[name] ??= keep(this.initial(name, parameters[i]!));
+    });
+    return { parameters, list: (name) => (names.includes(name) ? states.map((state) => state[name]!) : []) };
+  }
+
+  /** What is remembered of a parameter under a name before its first step. */
+  protected initial(name: string, parameter: Tensor): Tensor {
+    const value = SCALARS[name];
+    return value === undefined ? ops.aten["zeros_like.default"](parameter) : this.scalar(parameter, value);
+  }
+
+  /** Native code reads numbers such as step counts as float32, whatever the parameter is. */
+  private scalar(parameter: Tensor, value: number): Tensor {
+    return full([], value, { dtype: "float32", device: this.scalarDevice(parameter) });
+  }
+
+  /** Where such numbers lie: on the CPU, where they are read, but for fused kernels, which read them beside the parameter. */
+  protected scalarDevice(_parameter: Tensor): Device {
+    return "cpu";
+  }
+
   /** Gives a parameter its state; it outlives every scope. */
   protected begin(parameter: Tensor, state: ParameterState): void {
     for (const each of Object.values(state)) keep(each);
@@ -193,10 +227,9 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
     return Object.fromEntries(
       Object.entries(state).map(([key, value]) => {
         if (!(value instanceof Tensor)) throw argumentError(`${what}.${key}`, "a Tensor", value);
-        if (key === "step") {
-          if (value.numel !== 1) throw new DgsamError("ERR_ARGUMENT", `${what}.step: expected one number, got shape [${value.shape.join(", ")}]`);
-          // The kernels read step counts as float32 scalars, whatever the parameter is.
-          return [key, ops.aten["copy_.default"](zeros([], { device: parameter.device }), value.reshape([]))];
+        if (Object.hasOwn(SCALARS, key)) {
+          if (value.numel !== 1) throw new DgsamError("ERR_ARGUMENT", `${what}.${key}: expected one number, got shape [${value.shape.join(", ")}]`);
+          return [key, ops.aten["copy_.default"](this.scalar(parameter, 0), value.reshape([]))];
         }
         if (value.shape.join(", ") !== shape) throw new DgsamError("ERR_ARGUMENT", `${what}.${key}: expected shape [${shape}], got [${value.shape.join(", ")}]`);
         return [key, ops.aten["copy_.default"](ops.aten["empty_like.default"](parameter), value)];

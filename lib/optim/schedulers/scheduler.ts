@@ -8,7 +8,7 @@ import { argumentError, DgsamError } from "../../errors.js";
 import type { OptimizerLike } from "../descent/optimizer.js";
 
 /** What schedulers need of an optimizer: groups to move. Plain optimizers have them, and so have SAM, DGSAM and their kin. */
-export type Schedulable = Pick<OptimizerLike, "paramGroups">;
+export type Schedulable = Pick<OptimizerLike, "paramGroups"> & { readonly radiusKey?: string };
 
 /** What a scheduler moves: the learning rate, or the radius of a sharpness-aware optimizer. */
 export type ScheduleTarget = "lr" | "rho";
@@ -121,21 +121,28 @@ export abstract class Scheduler<O extends object = object> {
     return this.target === "lr" ? "initialLr" : "initialRho";
   }
 
+  /** Where a group keeps the number that is moved. */
+  private get key(): string {
+    if (this.target === "lr") return "lr";
+    const { radiusKey } = this.optimizer;
+    if (radiusKey === undefined)
+      throw new DgsamError("ERR_ARGUMENT", `${this.constructor.name}: target "rho": the optimizer has no radius; pass SAM, DGSAM or one of their kin, not its base`);
+    return radiusKey;
+  }
+
   /** The groups' numbers as they are. */
   protected current(): number[] {
+    const { key } = this;
     return this.groups.map((group, i) => {
-      const value = group[this.target];
-      if (typeof value !== "number")
-        throw new DgsamError(
-          "ERR_ARGUMENT",
-          `${this.constructor.name}: group ${i} has no ${this.target}${this.target === "rho" ? ": radii are those of SAM, DGSAM and their kin" : ""}`,
-        );
+      const value = group[key];
+      if (typeof value !== "number") throw new DgsamError("ERR_ARGUMENT", `${this.constructor.name}: group ${i} has no ${key}`);
       return value;
     });
   }
 
   protected write(values: readonly number[]): void {
-    this.groups.forEach((group, i) => (group[this.target] = values[i]!));
+    const { key } = this;
+    this.groups.forEach((group, i) => (group[key] = values[i]!));
     this.lastValues = [...values];
   }
 

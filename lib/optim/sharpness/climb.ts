@@ -27,10 +27,10 @@ const operators = once(() => ({
 
 const NONE: Tensor[] = [];
 
-interface Group {
-  params: Tensor[];
-  rho: number;
-}
+/** Under which name the groups keep their radius. */
+export type RadiusKey = "rho" | "radius";
+
+type Group = { params: Tensor[] } & Record<RadiusKey, number>;
 
 /** How an ascent follows the scale of the parameters, `T` in `e = rho T^2 g / ||T g||`. */
 export interface Weighting {
@@ -84,9 +84,10 @@ export class Climb {
 
   /**
    * @param groups the parameter groups as they stand at each step
+   * @param radiusKey where a group keeps its radius
    * @param weighting of the ascents
    */
-  constructor(private readonly groups: () => readonly Group[], private readonly weighting: Weighting) {
+  constructor(private readonly groups: () => readonly Group[], private readonly radiusKey: RadiusKey, private readonly weighting: Weighting) {
     this.collect();
   }
 
@@ -131,11 +132,11 @@ export class Climb {
       for (const parameter of group.params) {
         changed ||= parameters[count] !== parameter;
         parameters[count] = parameter;
-        rho[count++] = group.rho;
+        rho[count++] = group[this.radiusKey];
       }
     }
     const wrong = rho.find((radius) => !(radius >= 0 && radius < Infinity));
-    if (wrong !== undefined) throw argumentError("paramGroups: rho", "a finite number of at least 0", wrong);
+    if (wrong !== undefined) throw argumentError(`paramGroups: ${this.radiusKey}`, "a finite number of at least 0", wrong);
     if (!changed && count === parameters.length) return;
     parameters.length = count;
     rho.length = count;

@@ -13,7 +13,7 @@ import { checkOptionsObject, checkParams } from "../checks.js";
 import { NonFinite } from "../closures.js";
 import type { OptimizerLike } from "../descent/optimizer.js";
 import { clipGradNorm, clipGradValue } from "../gradients.js";
-import { Climb } from "./climb.js";
+import { Climb, type RadiusKey } from "./climb.js";
 import { Passes, type StepClosures } from "./passes.js";
 import { Statistics, type BufferCopies, type RunningStats, type StatisticsOwner } from "./statistics.js";
 
@@ -43,8 +43,8 @@ type AnyOptions = any;
 /** The class of a base optimizer. */
 export type OptimizerClass<B extends OptimizerLike = OptimizerLike, O = AnyOptions> = new (params: never, options: Partial<O>) => B;
 
-/** A group as wrappers take it: the base optimizer's options, and a radius. */
-export type WrapperGroup = { params: Tensor[]; lr: number; rho: number };
+/** A group as wrappers keep it: the base optimizer's options, and a radius, `rho` or `radius`. */
+export type WrapperGroup = { params: Tensor[]; lr: number } & Record<RadiusKey, number>;
 export type WrapperParams<O = AnyOptions> = Iterable<Tensor> | Iterable<{ params: Iterable<Tensor>; rho?: number } & Partial<O>>;
 
 /** What a constructor takes beside `params` and `Base`: the algorithm's options `A` and the base optimizer's. */
@@ -82,8 +82,13 @@ const WRAPPER_OPTIONS = ["rho", "adaptive", "policy", "model", "runningStats", "
 
 /** Base of the sharpness-aware optimizers. `R` is what a step tells. */
 export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O = AnyOptions, R extends StepResult = StepResult> implements OptimizerLike {
-  /** The optimizer that descends. Its groups are this optimizer's groups; schedulers may work on either. */
+  /** The optimizer that descends. Its groups are this optimizer's groups; schedulers of the learning rate may work on either. */
   readonly base: B;
+  /**
+   * Under which name each group keeps its radius: `"rho"`, but `"radius"` where the base optimizer has a `rho` of its own, as
+   * Adadelta has. Among options and groups that are passed, `rho` is always the radius; Adadelta's is `base: { rho }`.
+   */
+  readonly radiusKey: RadiusKey;
   readonly adaptive: boolean;
   readonly policy: "throw" | "skip";
   protected readonly climb: Climb;
@@ -123,18 +128,19 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
     });
     this.base = new Base(groups as never, { ...forBase, ...base } as Partial<O>);
     this.rho = rho;
-    this.base.paramGroups.forEach((group, i) => ((group as WrapperGroup).rho = radii[i] ?? rho));
+    this.radiusKey = "rho" in ((this.base as { defaults?: object }).defaults ?? {}) ? "radius" : "rho";
+    this.base.paramGroups.forEach((group, i) => ((group as WrapperGroup)[this.radiusKey] = radii[i] ?? rho));
     this.adaptive = adaptive;
     this.policy = policy;
     this.greatest = { norm, value };
-    this.climb = new Climb(() => this.paramGroups, { adaptive, eta: traits.eta });
+    this.climb = new Climb(() => this.paramGroups, this.radiusKey, { adaptive, eta: traits.eta });
   }
 
-  /** The base optimizer's groups, each with its radius `rho`. */
+  /** The base optimizer's groups, each with its radius: see {@link radiusKey}. */
   get paramGroups(): WrapperGroup[] {
     const groups = this.base.paramGroups as WrapperGroup[];
     // Groups may be added to the base optimizer, which knows no radius.
-    for (const group of groups) group.rho ??= this.rho;
+    for (const group of groups) group[this.radiusKey] ??= this.rho;
     return groups;
   }
 
@@ -149,7 +155,7 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
     if (!isPlainObject(group)) throw argumentError(`${name}.addParamGroup(group)`, "{ params, ...options }", group);
     const { radius, rest } = splitGroup(name, group);
     this.base.addParamGroup(rest as never);
-    (this.base.paramGroups.at(-1) as WrapperGroup).rho = radius ?? this.rho;
+    (this.base.paramGroups.at(-1) as WrapperGroup)[this.radiusKey] = radius ?? this.rho;
   }
 
   /**

@@ -11,6 +11,7 @@
  * Source: torch/optim/adam.py, `_single_tensor_adam`; Kingma and Ba, arXiv 1412.6980; AMSGrad: Reddi et al., ICLR 2018.
  */
 import { checkNumber } from "../errors.js";
+import { lerp } from "./averages.js";
 import { Optimizer, type ParamGroup, type ParamsInput } from "./optimizer.js";
 
 export interface AdamOptions {
@@ -33,11 +34,6 @@ interface Moments {
   readonly first: Float64Array;
   readonly second: Float64Array;
   readonly secondMax: Float64Array;
-}
-
-/** torch's `lerp_`, which switches formula at a weight of one half to be exact at both ends. */
-function lerp(from: number, to: number, weight: number): number {
-  return weight < 0.5 ? from + weight * (to - from) : to - (to - from) * (1 - weight);
 }
 
 export class Adam extends Optimizer<AdamOptions> {

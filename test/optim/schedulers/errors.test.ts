@@ -14,7 +14,7 @@ const OPTIONS: [Spec["name"], Record<string, unknown>, RegExp][] = [
   ["StepLR", { stepSize: 3, target: "momentum" }, /StepLR: target: expected "lr" or "rho", got the string "momentum"/],
   ["StepLR", { stepSize: 3, lastEpoch: -2 }, /StepLR: lastEpoch: expected an integer of at least -1/],
   ["StepLR", { stepSize: 3, lastEpoch: 4 }, /lastEpoch: group 0 has no initialLr; load the optimizer's state dict first/],
-  ["StepLR", { stepSize: 3, target: "rho" }, /StepLR: group 0 has no rho: radii are those of SAM, DGSAM and their kin/],
+  ["StepLR", { stepSize: 3, target: "rho" }, /StepLR: target "rho": the optimizer has no radius; pass SAM, DGSAM/],
   ["MultiStepLR", {}, /milestones: expected an array of epochs, got undefined/],
   ["MultiStepLR", { milestones: [3, 4.5] }, /milestones\[1\]: expected an integer of at least 0, got the number 4.5/],
   ["ExponentialLR", {}, /gamma: expected a finite number/],

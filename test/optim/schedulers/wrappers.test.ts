@@ -87,8 +87,7 @@ describe.each([["SAM", SAM], ["DGSAM", DGSAM]] as const)("%s", (name, Wrapper) =
     scheduler.step();
     scheduler.step();
     expect(scheduler.getLastLr()).toEqual([1]);
-    new StepLR(optimizer.base, { stepSize: 1, target: "rho" });
-    expect(groupOptions(optimizer, "initialRho")).toEqual([0.05]);
+    expectError(() => new StepLR(optimizer.base, { stepSize: 1, target: "rho" }), "ERR_ARGUMENT", /the optimizer has no radius; pass SAM, DGSAM/);
   });
 });
 
@@ -236,6 +235,6 @@ describe("ProportionalRho", () => {
     expect([scheduler.lastEpoch, optimizer.paramGroups[0]!.rho]).toEqual([0, 0.2]);
     for (const [wrong, text] of [[{ rhoMax: 0.01 }, /rhoMax/], [{ lrMax: 0.01 }, /lrMax/], [{ rhoMin: undefined }, /rhoMin/], [{ lrMin: -1 }, /lrMin/]] as const)
       expectError(() => new ProportionalRho(optimizer, { ...options, ...wrong } as never), "ERR_ARGUMENT", text);
-    expectError(() => new ProportionalRho(new SGD([parameter()]), options), "ERR_ARGUMENT", /group 0 has no rho/);
+    expectError(() => new ProportionalRho(new SGD([parameter()]), options), "ERR_ARGUMENT", /the optimizer has no radius/);
   });
 });

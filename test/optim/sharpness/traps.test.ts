@@ -1,4 +1,4 @@
-import { Adam, autocast, manualSeed, memoryStats, noGrad, ones, ops, randn, SGD, tensor, zeros, type Tensor } from "dgsam";
+import { Adadelta, Adam, autocast, manualSeed, memoryStats, noGrad, ones, ops, randn, SGD, StepLR, tensor, zeros, type Tensor } from "dgsam";
 import { describe, expect, test } from "vitest";
 import { bits, EPS, expectError, linearLoss, quadraticDomains, values, worstError } from "../support.js";
 import { FAMILY } from "./family.js";
@@ -256,6 +256,21 @@ describe.each(FAMILY)("$name: the traps", ({ Wrapper, options: chosen, passes, p
     expectError(() => optimizer.addParamGroup({ params: [a] } as never), "ERR_ARGUMENT", /params\[0\] is in the optimizer already/);
     expectError(() => optimizer.addParamGroup({ params: [tensor([1])], rho: -1 } as never), "ERR_ARGUMENT", /rho: expected a finite number of at least 0/);
     expectError(() => optimizer.addParamGroup(null as never), "ERR_ARGUMENT", /addParamGroup\(group\): expected \{ params, \.\.\.options \}, got null/);
+  });
+
+  test("Adadelta keeps its own rho beside the radius", () => {
+    const { params, closures } = quadraticDomains();
+    const optimizer = new Wrapper(params, Adadelta, { rho: 0.1, base: { rho: 0.7 }, ...chosen });
+    expect(optimizer.paramGroups[0]).toMatchObject({ rho: 0.7, radius: 0.1 });
+    optimizer.addParamGroup({ params: [tensor([1], { dtype: "float64", requiresGrad: true })], rho: 0.3 } as never);
+    expect(optimizer.paramGroups[1]).toMatchObject({ rho: 0.7, radius: 0.3 });
+    optimizer.step(closures);
+    new StepLR(optimizer, { stepSize: 1, gamma: 0.5, target: "rho" }).step();
+    expect(optimizer.paramGroups[0]).toMatchObject({ rho: 0.7, radius: 0.05 });
+    optimizer.paramGroups[0]!.radius = -1;
+    expectError(() => optimizer.step(closures), "ERR_ARGUMENT", /paramGroups: radius: expected a finite number/);
+    const plain = new Wrapper(quadraticDomains().params, SGD, { rho: 0.1, ...chosen });
+    expect(plain.paramGroups[0]).not.toHaveProperty("radius");
   });
 
   test("parameters may be converted between steps: the scratch follows", () => {

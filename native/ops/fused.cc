@@ -1,0 +1,102 @@
+#include "fused.h"
+
+#include <ATen/Functions.h>
+#include <ATen/Parallel.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/core/grad_mode.h>
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+#include <vector>
+
+#include "batches.h"
+#include "foreach.h"
+
+namespace dgsam::ops {
+namespace {
+
+// The fused CPU kernels open a parallel region for every tensor, however small. For a small network the regions take
+// longer than the update, and on a busy machine each may wait for a thread. While this lives, the calling thread computes
+// alone if the tensors are small on average.
+class AloneIfSmall {
+ public:
+  explicit AloneIfSmall(const std::vector<at::Tensor>& tensors) {
+#ifdef _OPENMP
+    int64_t elements = 0;
+    for (const at::Tensor& each : tensors) elements += each.numel();
+    if (elements >= kWorthARegion * static_cast<int64_t>(tensors.size())) return;
+    threadsBefore_ = at::get_num_threads();
+    // What at::parallel_for asks, for this thread; at::set_num_threads would also drop oneDNN's cache.
+    omp_set_num_threads(1);
+#endif
+  }
+  ~AloneIfSmall() {
+#ifdef _OPENMP
+    if (threadsBefore_ > 0) omp_set_num_threads(threadsBefore_);
+#endif
+  }
+  AloneIfSmall(const AloneIfSmall&) = delete;
+  AloneIfSmall& operator=(const AloneIfSmall&) = delete;
+
+ private:
+  // Elements per tensor from which a second thread saves more than its region costs.
+  static constexpr int64_t kWorthARegion = 8192;
+
+  int threadsBefore_ = 0;
+};
+
+// Of LibTorch's fused optimizers Adagrad's is the one that not every device has.
+bool hasFusedAdagrad(const at::Tensor& tensor) {
+  static const c10::OperatorHandle adagrad = c10::Dispatcher::singleton().findSchemaOrThrow("aten::_fused_adagrad_", "");
+  return adagrad.hasKernelForDispatchKey(c10::legacyExtractDispatchKey(tensor.key_set()));
+}
+
+}  // namespace
+
+void sgd(at::TensorList params, at::TensorList momentumBuffers, double lr, double momentum, double dampening, double weightDecay,
+         bool nesterov, bool maximize, bool first) {
+  const at::NoGradGuard noGrad;
+  TORCH_CHECK(momentum == 0 || !momentumBuffers.empty() || params.empty(), "dgsam::sgd_: a momentum needs 'momentum_buffers'");
+  for (Batch& batch : makeBatches("sgd_", params, {{"momentum_buffers", momentumBuffers, true}}, {}, Scalars::Any)) {
+    const AloneIfSmall alone(batch.params);
+    at::_fused_sgd_(batch.params, batch.grads, batch.states[0], weightDecay, momentum, lr, dampening, nesterov, maximize, first);
+    finish(batch);
+  }
+}
+
+void adam(at::TensorList params, at::TensorList expAvgs, at::TensorList expAvgSqs, at::TensorList maxExpAvgSqs, at::TensorList steps,
+          double lr, double beta1, double beta2, double eps, double weightDecay, bool maximize, bool decoupled) {
+  const at::NoGradGuard noGrad;
+  const bool amsgrad = !maxExpAvgSqs.empty();
+  const StateLists states{{"exp_avgs", expAvgs}, {"exp_avg_sqs", expAvgSqs}, {"max_exp_avg_sqs", maxExpAvgSqs, true}};
+  for (Batch& batch : makeBatches("adam_", params, states, {{"steps", steps}}, Scalars::Any)) {
+    const AloneIfSmall alone(batch.params);
+    const std::vector<at::Tensor>& counts = batch.scalars[0];
+    advance(counts);
+    const auto &averages = batch.states[0], &squares = batch.states[1], &largest = batch.states[2];
+    if (decoupled)
+      at::_fused_adamw_(batch.params, batch.grads, averages, squares, largest, counts, lr, beta1, beta2, weightDecay, eps, amsgrad, maximize);
+    else
+      at::_fused_adam_(batch.params, batch.grads, averages, squares, largest, counts, lr, beta1, beta2, weightDecay, eps, amsgrad, maximize);
+    finish(batch);
+  }
+}
+
+void adagrad(at::TensorList params, at::TensorList sums, at::TensorList steps, double lr, double lrDecay, double eps, double weightDecay,
+             bool maximize) {
+  const at::NoGradGuard noGrad;
+  for (Batch& batch : makeBatches("adagrad_", params, {{"sums", sums}}, {{"steps", steps}}, Scalars::Any)) {
+    advance(batch.scalars[0]);
+    if (hasFusedAdagrad(batch.params.front())) {
+      const AloneIfSmall alone(batch.params);
+      at::_fused_adagrad_(batch.params, batch.grads, batch.states[0], batch.scalars[0], lr, lrDecay, weightDecay, eps, maximize);
+    } else {
+      foreachAdagrad(batch, lr, lrDecay, eps, weightDecay, maximize);
+    }
+    finish(batch);
+  }
+}
+
+}  // namespace dgsam::ops
