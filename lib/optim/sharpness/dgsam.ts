@@ -184,7 +184,7 @@ export class DGSAM<B extends OptimizerLike = OptimizerLike, O = Record<string, u
   }
 
   /** {@link descend} for a `GradScaler`, which calls it in its own `step(optimizer)`. Tells whether the step was left out. */
-  finishScaled(scale: number): { skipped: boolean } {
+  override finishScaled(scale: number): { skipped: boolean } {
     const { lossScale } = this.openStep("finishScaled()");
     if (lossScale !== scale) throw new DgsamError("ERR_STATE", `DGSAM: the step was begun with a loss scale of ${lossScale}, but the scaler's is ${scale}; call order(domains, { lossScale: scaler.getScale() })`);
     return { skipped: !this.finish("finishScaled()") };

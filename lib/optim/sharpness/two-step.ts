@@ -100,7 +100,7 @@ export abstract class TwoStep<B extends OptimizerLike = OptimizerLike, O = Recor
   }
 
   /** Second half for a `GradScaler`, which calls it in its own `step(optimizer)`. Tells whether the step was left out. */
-  finishScaled(scale: number): { skipped: boolean } {
+  override finishScaled(scale: number): { skipped: boolean } {
     const name = this.constructor.name;
     const { lossScale } = this.openStep(`${name}.finishScaled()`);
     if (lossScale !== scale)

@@ -197,6 +197,11 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
     return this.take(closures, scale, "skip");
   }
 
+  /** The end of a step that was begun by hand, for a `GradScaler`. Tells whether the step was left out. */
+  finishScaled(_scale: number): { skipped: boolean } {
+    throw new DgsamError("ERR_STATE", `${this.constructor.name}: no step was begun by hand; pass the closures: scaler.step(optimizer, closures)`);
+  }
+
   private take(closures: StepClosures, lossScale: number, policy: "throw" | "skip"): R {
     const name = `${this.constructor.name}.step`;
     this.climb.checkIdle(`${name}()`);
