@@ -2,6 +2,7 @@
 export { Optimizer, type OptimizerLike, type OptimizerStateDict, type ParameterState, type ParamGroup, type ParamsInput } from "./descent/optimizer.js";
 export { SGD, type SGDOptions } from "./descent/sgd.js";
 export { Adam, AdamW, type AdamOptions } from "./descent/adam.js";
+export { LBFGS, type LBFGSOptions, type LBFGSState, type LBFGSStateDict } from "./descent/lbfgs.js";
 export { SAM, type SAMOptions, type SAMResult, type StepFormOptions } from "./sharpness/sam.js";
 export { DGSAM, type DGSAMOptions, type DGSAMResult } from "./sharpness/dgsam.js";
 export { SharpnessAware, type OptimizerClass, type WrapperGroup, type WrapperOptions, type WrapperParams } from "./sharpness/wrapper.js";

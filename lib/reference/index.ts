@@ -14,4 +14,5 @@ export {
   congruentialDraws, makeProblem, PROBLEM_DOMAINS, PROBLEM_EXAMPLES, PROBLEM_SIZES, problemBatches, problemOrders, problemParams,
 } from "./problem.js";
 export { SAM, type SAMOptions } from "./sharpness/sam.js";
+export { LBFGS, type LBFGSOptions } from "./descent/lbfgs.js";
 export { SGD, type SGDOptions } from "./descent/sgd.js";
