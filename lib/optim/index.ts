@@ -3,6 +3,11 @@ export { Optimizer, type OptimizerLike, type OptimizerStateDict, type ParameterS
 export { SGD, type SGDOptions } from "./descent/sgd.js";
 export { Adam, AdamW, type AdamOptions } from "./descent/adam.js";
 export { LBFGS, type LBFGSOptions, type LBFGSState, type LBFGSStateDict } from "./descent/lbfgs.js";
+export { EMA, type EMAOptions } from "./averaging/ema.js";
+export { SWA } from "./averaging/swa.js";
+export { SWAD, type SWADOptions, type SWADResult, type SWADStateDict } from "./averaging/swad.js";
+export type { AveragingOptions, BuffersOwner, RunningAverageState } from "./averaging/running-average.js";
+export type { AverageStateDict, UpdatedAverage, WeightAverage } from "./averaging/weight-average.js";
 export { SAM, type SAMOptions, type SAMResult, type StepFormOptions } from "./sharpness/sam.js";
 export { DGSAM, type DGSAMOptions, type DGSAMResult } from "./sharpness/dgsam.js";
 export { SharpnessAware, type OptimizerClass, type WrapperGroup, type WrapperOptions, type WrapperParams } from "./sharpness/wrapper.js";

@@ -16,3 +16,4 @@ export {
 export { SAM, type SAMOptions } from "./sharpness/sam.js";
 export { LBFGS, type LBFGSOptions } from "./descent/lbfgs.js";
 export { SGD, type SGDOptions } from "./descent/sgd.js";
+export { SWAD, type SWADOptions, type SWADResult } from "./averaging/swad.js";
