@@ -2,7 +2,7 @@
 
 import { checkBoolean, checkInteger, checkNumber, withDefaults } from "../checks.js";
 import { DgsamError } from "../errors.js";
-import { ops, ones, zeros, type Tensor } from "../tensor/index.js";
+import { noGrad, ops, ones, zeros, type Tensor } from "../tensor/index.js";
 import { checkTensor } from "./checks.js";
 import { ones_, zeros_ } from "./init.js";
 import { Module } from "./module.js";
@@ -32,7 +32,8 @@ const DEFAULTS: Required<BatchNormOptions> = { eps: 1e-5, momentum: 0.1, affine:
 export abstract class BatchNorm extends Module {
   readonly numFeatures: number;
   readonly eps: number;
-  readonly momentum: number | null;
+  /** Weight of the newest minibatch in the running statistics; null for the plain mean over all. */
+  momentum: number | null;
   /**
    * Whether it normalises by the running statistics and leaves them alone in training too; scale and shift are still
    * trained. So networks are fine-tuned whose statistics small minibatches would spoil.
@@ -73,6 +74,15 @@ export abstract class BatchNorm extends Module {
     this.numBatchesTracked = trackRunningStats ? makeBuffer(() => zeros([], { dtype: "int64", device: placement.device })) : null;
     this.frozen = false;
     if (frozen) this.freeze();
+  }
+
+  /** Sets the running statistics to what they are at the start: means 0, variances 1, no minibatch tracked. */
+  resetRunningStats(): void {
+    noGrad(() => {
+      this.runningMean?.zero_();
+      this.runningVar?.fill_(1);
+      this.numBatchesTracked?.zero_();
+    });
   }
 
   /**

@@ -7,6 +7,7 @@ export { Linear, type LinearOptions } from "./linear.js";
 export { Conv2d, type Conv2dOptions, type PaddingMode } from "./conv.js";
 export { AdaptiveAvgPool2d, AvgPool2d, MaxPool2d, type AvgPool2dOptions, type MaxPool2dOptions } from "./pooling.js";
 export { BatchNorm, BatchNorm1d, BatchNorm2d, type BatchNormOptions } from "./batch-norm.js";
+export { updateBatchNorm, type BatchNormInput, type UpdateBatchNormOptions } from "./update-batch-norm.js";
 export { GroupNorm, type GroupNormOptions } from "./group-norm.js";
 export { LayerNorm, type LayerNormOptions } from "./layer-norm.js";
 export { Embedding, type EmbeddingOptions } from "./embedding.js";

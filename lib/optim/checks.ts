@@ -1,7 +1,7 @@
 /** Checks of what optimizers are told, beside those of lib/checks.ts. */
 
 import { checkNumber, isPlainObject } from "../checks.js";
-import { argumentError } from "../errors.js";
+import { argumentError, DgsamError } from "../errors.js";
 import { Tensor } from "../tensor/index.js";
 
 /** Throws `ERR_ARGUMENT` unless `options` is a plain object; which options there are, others know. */
@@ -28,4 +28,15 @@ export function tensorsOf(name: string, params: unknown): Tensor[] {
 export function checkBetas(name: string, betas: unknown): void {
   if (!Array.isArray(betas) || betas.length !== 2) throw argumentError(name, "two numbers", betas);
   betas.forEach((beta, i) => checkNumber(`${name}[${i}]`, beta, 0, 1, false));
+}
+
+/** Throws `ERR_ARGUMENT` unless all are leaf tensors, none of them twice or in `known` already. */
+export function checkLeaves(name: string, params: readonly unknown[], known: Iterable<Tensor> = []): asserts params is Tensor[] {
+  const seen = new Set(known);
+  params.forEach((param, i) => {
+    if (!(param instanceof Tensor)) throw argumentError(`${name}: params[${i}]`, "a Tensor", param);
+    if (!param.isLeaf) throw new DgsamError("ERR_ARGUMENT", `${name}: params[${i}]: expected a leaf tensor, got the result of an operation; pass the tensors it was made from, or detach() it`);
+    if (seen.has(param)) throw new DgsamError("ERR_ARGUMENT", `${name}: params[${i}] is in the optimizer already; each parameter belongs to one group, once`);
+    seen.add(param);
+  });
 }

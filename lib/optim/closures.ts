@@ -12,7 +12,7 @@ export type DomainClosure = Closure | readonly Closure[];
 
 /** A loss or gradient that was NaN or infinite. Steps turn it into an error or a skipped step, by their `policy`. */
 export class NonFinite extends Error {
-  constructor(readonly what: "loss" | "gradient" | "sum of gradients with that", readonly value: number) {
+  constructor(readonly what: "loss" | "gradient" | "sum of gradients with that" | "search direction", readonly value: number) {
     super(`${what} is ${value}`);
   }
 }

@@ -26,4 +26,6 @@ export { NAdam, type NAdamOptions } from "./descent/nadam.js";
 export { RAdam, type RAdamOptions } from "./descent/radam.js";
 export { RMSprop, type RMSpropOptions } from "./descent/rmsprop.js";
 export { SAM, type SAMOptions } from "./sharpness/sam.js";
+export { LBFGS, type LBFGSOptions } from "./descent/lbfgs.js";
 export { SGD, type SGDOptions } from "./descent/sgd.js";
+export { SWAD, type SWADOptions, type SWADResult } from "./averaging/swad.js";

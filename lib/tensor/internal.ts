@@ -1,3 +1,4 @@
-/** What the floors above need of this room and users do not: gradients of many tensors in one native call. */
+/** What the floors above need of this room and users do not. */
 export { gradients, setGradients, zeroGradients } from "./tensor.js";
 export { differentiateLoss, gradientStamp } from "./autograd.js";
+export { isPromiseLike } from "./scope.js";

@@ -63,6 +63,15 @@ test("momentum null averages all minibatches alike", () => {
   });
 });
 
+test("resetRunningStats goes back to the start, and has nothing to do without statistics", () => {
+  const norm = make();
+  const start = bits(norm.buffers());
+  norm.forward(makeInput());
+  norm.resetRunningStats();
+  expect(bits(norm.buffers())).toEqual(start);
+  expect(() => make({ trackRunningStats: false }).resetRunningStats()).not.toThrow();
+});
+
 test("a DGSAM step moves the statistics once per domain, as its first pass does", () => {
   manualSeed(0);
   const model = make();

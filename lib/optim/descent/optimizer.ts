@@ -4,7 +4,7 @@ import { checkOptions, isPlainObject } from "../../checks.js";
 import { argumentError, DgsamError } from "../../errors.js";
 import { gradients, zeroGradients } from "../../tensor/internal.js";
 import { full, keep, noGrad, ops, scope, Tensor, type Device } from "../../tensor/index.js";
-import { checkOptionsObject, checkParams } from "../checks.js";
+import { checkLeaves, checkOptionsObject, checkParams } from "../checks.js";
 
 /** State that is one number and not of its parameter's shape, with its value before the first step. */
 const SCALARS: Readonly<Record<string, number>> = { step: 0, muProduct: 1 };
@@ -27,6 +27,8 @@ export interface OptimizerStateDict<O> {
 /** What any optimizer can be asked for, whatever its options: what wrappers such as SAM and schedulers rely on. */
 export interface OptimizerLike {
   readonly paramGroups: ({ params: Tensor[]; lr: number })[];
+  /** Whether `step` evaluates a closure itself, as LBFGS does: such an optimizer cannot descend along given gradients. */
+  readonly needsClosure?: false;
   step(...args: never[]): unknown;
   zeroGrad(setToNone?: boolean): void;
   addParamGroup(group: never): void;
@@ -74,14 +76,8 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
     const name = this.constructor.name;
     if (!isGroup(group)) throw argumentError(`${name}: group`, "{ params, ...options }", group);
     const { params, ...given } = group;
-    const list = params instanceof Tensor ? [params] : (checkParams(`${name}: group: params`, params, "a Tensor or an array of Tensors") as Tensor[]);
-    const known = new Set(this.paramGroups.flatMap((each) => each.params));
-    list.forEach((param, i) => {
-      if (!(param instanceof Tensor)) throw argumentError(`${name}: params[${i}]`, "a Tensor", param);
-      if (!param.isLeaf) throw new DgsamError("ERR_ARGUMENT", `${name}: params[${i}]: expected a leaf tensor, got the result of an operation; pass the tensors it was made from, or detach() it`);
-      if (known.has(param)) throw new DgsamError("ERR_ARGUMENT", `${name}: params[${i}] is in the optimizer already; each parameter belongs to one group, once`);
-      known.add(param);
-    });
+    const list: unknown[] = params instanceof Tensor ? [params] : checkParams(`${name}: group: params`, params, "a Tensor or an array of Tensors");
+    checkLeaves(name, list, this.paramGroups.flatMap((each) => each.params));
     this.paramGroups.push({ ...this.withDefaults(this.defaults, given as unknown as Partial<O>), params: list });
   }
 

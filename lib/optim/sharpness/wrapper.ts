@@ -127,6 +127,8 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
       return rest;
     });
     this.base = new Base(groups as never, { ...forBase, ...base } as Partial<O>);
+    if ((this.base as { needsClosure?: boolean }).needsClosure)
+      throw new DgsamError("ERR_ARGUMENT", `new ${name}(params, Base): expected an optimizer that descends along given gradients, got ${Base.name}, which evaluates a closure itself`);
     this.rho = rho;
     this.radiusKey = "rho" in ((this.base as { defaults?: object }).defaults ?? {}) ? "radius" : "rho";
     this.base.paramGroups.forEach((group, i) => ((group as WrapperGroup)[this.radiusKey] = radii[i] ?? rho));

@@ -7,20 +7,14 @@
  * The norm is one number over all parameters of all groups; rho is the group's own. A missing gradient counts as zero in
  * the norm and its parameter stays where it is. A zero gradient gives a zero ascent.
  */
+import type { Closure } from "../closures.js";
 import { checkNumber, TwinError } from "../errors.js";
 import { checkGradients, toGroups, type Gradients, type Optimizer, type ParamGroup, type ParamGroupInput, type ParamsInput } from "../descent/optimizer.js";
 
+export type { Closure, Evaluation } from "../closures.js";
+
 /** Added to every norm that divides. */
 const NORM_EPS = 1e-12;
-
-export interface Evaluation {
-  readonly loss: number;
-  /** Gradients of the loss at the current parameters, in the order of the parameter groups. */
-  readonly grads: Gradients;
-}
-
-/** Evaluates a loss and its gradients at the parameters as they are when it is called. */
-export type Closure = () => Evaluation;
 
 /** Options that a parameter group may have for itself. */
 export interface PerturbationGroupOptions {

@@ -1,4 +1,4 @@
-import { Adadelta, Adam, autocast, manualSeed, memoryStats, noGrad, ones, ops, randn, SGD, StepLR, tensor, zeros, type Tensor } from "dgsam";
+import { Adadelta, Adam, autocast, LBFGS, manualSeed, memoryStats, noGrad, ones, ops, randn, SGD, StepLR, tensor, zeros, type Tensor } from "dgsam";
 import { describe, expect, test } from "vitest";
 import { bits, EPS, expectError, linearLoss, quadraticDomains, values, worstError } from "../support.js";
 import { FAMILY } from "./family.js";
@@ -271,6 +271,10 @@ describe.each(FAMILY)("$name: the traps", ({ Wrapper, options: chosen, passes, p
     expectError(() => optimizer.step(closures), "ERR_ARGUMENT", /paramGroups: radius: expected a finite number/);
     const plain = new Wrapper(quadraticDomains().params, SGD, { rho: 0.1, ...chosen });
     expect(plain.paramGroups[0]).not.toHaveProperty("radius");
+  });
+
+  test("LBFGS is no base: it evaluates its closure itself", () => {
+    expectError(() => new Wrapper(quadraticDomains().params, LBFGS, chosen), "ERR_ARGUMENT", /expected an optimizer that descends along given gradients, got LBFGS/);
   });
 
   test("parameters may be converted between steps: the scratch follows", () => {
