@@ -273,6 +273,21 @@ describe.each(FAMILY)("$name: the traps", ({ Wrapper, options: chosen, passes, p
     expect(plain.paramGroups[0]).not.toHaveProperty("radius");
   });
 
+  test("a schedule moves the base optimizer's learning rate, whichever of the two it is given", () => {
+    for (const which of ["wrapper", "base"] as const) {
+      const { params, closures } = quadraticDomains();
+      const optimizer = make(params);
+      const schedule = new StepLR(which === "wrapper" ? optimizer : optimizer.base, { stepSize: 1, gamma: 0 });
+      optimizer.step(closures);
+      schedule.step();
+      const before = bits(params);
+      optimizer.step(closures);
+      expect(bits(params)).toEqual(before);
+      expect(optimizer.paramGroups[0]!.lr).toBe(0);
+      expect((optimizer.base as SGD).paramGroups[0]!.lr).toBe(0);
+    }
+  });
+
   test("LBFGS is no base: it evaluates its closure itself", () => {
     expectError(() => new Wrapper(quadraticDomains().params, LBFGS, chosen), "ERR_ARGUMENT", /expected an optimizer that descends along given gradients, got LBFGS/);
   });
