@@ -16,7 +16,10 @@ import traceback
 
 import torch
 
-import dgsam_pytorch
+try:
+    from sharpness import dgsam as oracle
+except ImportError:
+    import dgsam_pytorch as oracle
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "examples" / "python-drop-in"))
 from dgsam import DGSAM, load_library  # noqa: E402
@@ -83,14 +86,14 @@ def it_is_the_oracles_dgsam_over_200_steps():
         changed = [order == "fixed", not reuse, reduction == "mean", adaptive].count(True)
         if changed not in ((0, 1, 4) if base is torch.optim.Adam else (0,)):
             continue
-        ours, oracle = Problem(), Problem()
+        ours, theirs = Problem(), Problem()
         settings = dict(rho=0.05, order=order, reuse=reuse, reduction=reduction, adaptive=adaptive, seed=3, **options)
         optimizer = DGSAM(arrange(ours.params), base, **settings)
-        reference = dgsam_pytorch.DGSAM(arrange(oracle.params), base, **settings)
+        reference = oracle.DGSAM(arrange(theirs.params), base, **settings)
         for _ in range(200):
             optimizer.step(ours.closures)
-            reference.step(oracle.closures)
-        for p, q in zip(ours.params, oracle.params):
+            reference.step(theirs.closures)
+        for p, q in zip(ours.params, theirs.params):
             error = ((p - q).abs().max() / q.abs().max()).item()
             assert error <= 1e-12, f"{base.__name__} {settings}: {error}"
         assert not torch.equal(ours.params[0], Problem().params[0])
