@@ -23,6 +23,8 @@ const operators = once(() => ({
   gather: ops.dgsam["gather_.default"],
   restore: ops.dgsam["restore_.default"],
   globalNorm: ops.dgsam["global_norm.default"],
+  multiply: ops.aten["_foreach_mul_.Scalar"],
+  add: ops.aten["_foreach_add_.List"],
 }));
 
 const NONE: Tensor[] = [];
@@ -225,11 +227,13 @@ export class Climb {
   combine(sum: number, grad: number): number {
     return noGrad(() =>
       scope(() => {
-        ops.aten["_foreach_mul_.Scalar"](this.sums, sum / this.lossScale);
-        readGradients(this.parameters).forEach((gradient, i) => {
-          if (gradient !== null) ops.aten["add_.Tensor"](this.sums[i]!, gradient, { alpha: grad / this.lossScale });
-        });
-        return finite(operators().globalNorm(this.sums).item() as number, "sum of gradients with that");
+        const { sums, lossScale } = this;
+        const { multiply, add, globalNorm } = operators();
+        const gradients = readGradients(this.parameters);
+        const present = gradients.filter((gradient) => gradient !== null);
+        multiply(sums, sum / lossScale);
+        add(present.length === sums.length ? sums : sums.filter((_, i) => gradients[i] !== null), present, { alpha: grad / lossScale });
+        return finite(globalNorm(sums).item() as number, "sum of gradients with that");
       }),
     );
   }
