@@ -36,27 +36,32 @@ async function calibrate(side, seconds) {
   }
 }
 
-// What a just-in-time compiler takes to be done with the code of a step.
-const WARM_UP_SECONDS = 2;
-const LEAST_TURNS = 60;
+/** Longer turns against another process: its threads go on spinning for milliseconds into ours. */
+export const ACROSS_PROCESSES = { turn: 0.1 };
+
+// Of the measured time, and before it: a just-in-time compiler is done with the code of a step after about two seconds.
+const WARM_UP = 0.4;
+const LEAST_TURNS = 20;
 
 /**
  * The ratio of the time of `a` to that of `b`, per iteration, once both are warm.
  * @param {Side} a @param {Side} b
- * @param {{ turn?: number, seconds?: number }} [options] how long a turn takes, and about how long all of them
+ * @param {{ seconds: number, turn?: number }} options about how long all turns take, after the warm-up, and how long one takes
  */
-export async function compare(a, b, { turn = 0.001, seconds = 6 } = {}) {
-  const iterationsA = await calibrate(a, turn);
-  const iterationsB = await calibrate(b, turn);
+export async function compare(a, b, { seconds, turn = 0.001 }) {
+  const perTurn = Math.min(turn, seconds / LEAST_TURNS);
+  const iterationsA = await calibrate(a, perTurn);
+  const iterationsB = await calibrate(b, perTurn);
   const timesA = [];
   const timesB = [];
   const started = process.hrtime.bigint();
   const elapsed = () => Number(process.hrtime.bigint() - started) / 1e9;
-  while (elapsed() < WARM_UP_SECONDS + seconds || timesA.length < LEAST_TURNS) {
+  const warm = WARM_UP * seconds;
+  while (elapsed() < warm + seconds || timesA.length < LEAST_TURNS) {
     const perIteration = [(await a(iterationsA)) / iterationsA, (await b(iterationsB)) / iterationsB];
     // Lets finalizers and timers run: they are not what is measured.
     await new Promise((resolve) => setImmediate(resolve));
-    if (elapsed() < WARM_UP_SECONDS) continue;
+    if (elapsed() < warm) continue;
     timesA.push(perIteration[0]);
     timesB.push(perIteration[1]);
   }

@@ -3,29 +3,35 @@
 import { closeSync, openSync } from "node:fs";
 import { parseArgs } from "node:util";
 
-const USAGE = "npm run bench -- [--json FILE] [--only WORD] [--threads N]";
+const USAGE = "npm run bench -- [--json FILE] [--markdown] [--only WORD] [--seconds N] [--threads N]";
+
+/** How long both sides of a row are measured, after two fifths as long a warm-up. */
+const SECONDS = 5;
 
 /**
  * @param {string[]} args
  * @param {string[]} suites the names that `--only` is looked for in
- * @returns {{ json?: string, threads?: number, suites: string[] }}
+ * @returns {{ json?: string, markdown: boolean, seconds: number, threads?: number, suites: string[] }}
  * @throws {Error} one line that says what is wrong
  */
 export function readOptions(args, suites) {
-  const { json, only, threads } = parse(args);
+  const { json, markdown = false, only, seconds = String(SECONDS), threads } = parse(args);
   const asked = suites.filter((name) => only === undefined || name.includes(only));
   if (asked.length === 0) throw new Error(`--only: expected a part of ${suites.join(", ")}, got "${only}"`);
   const count = threads === undefined ? undefined : Number(threads);
   if (count !== undefined && !(Number.isInteger(count) && count >= 1 && count <= 1024)) throw new Error(`--threads: expected an integer from 1 to 1024, got "${threads}"`);
+  const perRow = Number(seconds);
+  if (!(perRow > 0 && perRow <= 3600)) throw new Error(`--seconds: expected a number above 0, at most 3600, got "${seconds}"`);
   // Ten minutes later would be late to learn that the file cannot be written.
   if (json !== undefined) closeSync(openSync(json, "a"));
-  return { ...(json === undefined ? {} : { json }), ...(count === undefined ? {} : { threads: count }), suites: asked };
+  return { ...(json === undefined ? {} : { json }), ...(count === undefined ? {} : { threads: count }), markdown, seconds: perRow, suites: asked };
 }
 
 /** @param {string[]} args */
 function parse(args) {
   try {
-    return parseArgs({ args, options: { json: { type: "string" }, only: { type: "string" }, threads: { type: "string" } } }).values;
+    const text = /** @type {const} */ ({ type: "string" });
+    return parseArgs({ args, options: { json: text, markdown: { type: "boolean" }, only: text, seconds: text, threads: text } }).values;
   } catch (error) {
     throw new Error(`${/** @type {Error} */ (error).message.split("\n")[0]}; ${USAGE}`);
   }

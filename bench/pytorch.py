@@ -1,5 +1,8 @@
-"""The benchmark's PyTorch side: reads {"name", "iterations"} lines, answers {"seconds"} lines."""
+"""The benchmark's PyTorch side: says what it can measure, then reads {"name", "options", "iterations"} lines and answers
+{"seconds"} lines. The sharpness-aware optimizers are the transcriptions that the tests compare with.
+"""
 
+import functools
 import json
 import pathlib
 import sys
@@ -8,24 +11,34 @@ import time
 import torch
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "test" / "oracles"))
-from dgsam_pytorch import DGSAM  # noqa: E402
+try:
+    from sharpness import ALGORITHMS
+except ImportError:
+    import dgsam_pytorch
+
+    class SAM(dgsam_pytorch.SAM):
+        def step(self, closures):
+            return super().step(lambda: sum(closure() for closure in closures) / len(closures))
+
+    ALGORITHMS = {"SAM": SAM, "DGSAM": dgsam_pytorch.DGSAM}
 
 DOMAINS = 3
 BATCH = 32
+OPTIMIZERS = ("SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "NAdam", "RAdam", "Adamax")
 
 
 def mlp():
     layers = []
     for _ in range(3):
         layers += [torch.nn.Linear(64, 64), torch.nn.ReLU()]
-    return torch.nn.Sequential(*layers, torch.nn.Linear(64, 10))
+    return torch.nn.Sequential(*layers, torch.nn.Linear(64, 10)), (64,)
 
 
-def mnist_cnn(width):
+def mnist_cnn(width=16):
     def block(inputs, outputs, stride):
         return [torch.nn.Conv2d(inputs, outputs, 3, stride, padding=1), torch.nn.ReLU(), torch.nn.GroupNorm(8, outputs)]
 
-    return torch.nn.Sequential(
+    layers = (
         *block(1, width, 1),
         *block(width, 2 * width, 2),
         *block(2 * width, 2 * width, 1),
@@ -34,36 +47,69 @@ def mnist_cnn(width):
         torch.nn.Flatten(),
         torch.nn.Linear(2 * width, 10),
     )
+    return torch.nn.Sequential(*layers), (1, 28, 28)
+
+
+def problem(network):
+    """Parameters, and a closure per domain."""
+    torch.manual_seed(0)
+    model, shape = network()
+    batches = [(torch.randn(BATCH, *shape), torch.randint(10, (BATCH,))) for _ in range(DOMAINS)]
+    return list(model.parameters()), [lambda x=x, y=y: torch.nn.functional.cross_entropy(model(x), y) for x, y in batches]
+
+
+def add():
+    torch.manual_seed(0)
+    x, y = torch.randn(16), torch.randn(16)
+    return lambda: x.add(y)
+
+
+def passes(network):
+    parameters, closures = problem(network)
+
+    def run():
+        for closure in [*closures, closures[0]]:
+            for p in parameters:
+                p.grad = None
+            closure().backward()
+
+    return run
+
+
+def algorithm(network, kind, **options):
+    parameters, closures = problem(network)
+    optimizer = kind(parameters, torch.optim.Adam, lr=1e-4, **options)
+    return lambda: optimizer.step(closures)
+
+
+def optimizer_alone(network, kind, **options):
+    parameters, closures = problem(network)
+    closures[0]().backward()
+    return kind(parameters, **options).step
 
 
 def cases():
-    torch.manual_seed(0)
-    x, y = torch.randn(16), torch.randn(16)
-    yield "add", lambda: x.add(y)
-    for name, model, shape in (("mlp", mlp(), (64,)), ("cnn", mnist_cnn(16), (1, 28, 28))):
-        batches = [(torch.randn(BATCH, *shape), torch.randint(10, (BATCH,))) for _ in range(DOMAINS)]
-        loss = torch.nn.functional.cross_entropy
-        closures = [lambda model=model, x=x, y=y: loss(model(x), y) for x, y in batches]
-        parameters = list(model.parameters())
-
-        def passes(closures=closures, parameters=parameters):
-            for closure in [*closures, closures[0]]:
-                for p in parameters:
-                    p.grad = None
-                closure().backward()
-
-        yield f"{name} passes", passes
-        dgsam = DGSAM(model.parameters(), torch.optim.Adam, lr=1e-4)
-        yield f"{name} dgsam", lambda dgsam=dgsam, closures=closures: dgsam.step(closures)
+    """What makes the body of each case, once it is asked for."""
+    made = {"add": add}
+    for key, network in (("mlp", mlp), ("cnn", mnist_cnn)):
+        made[f"{key} passes"] = functools.partial(passes, network)
+        for name, kind in ALGORITHMS.items():
+            made[f"{key} {name}"] = functools.partial(algorithm, network, kind)
+        for name in OPTIMIZERS:
+            made[f"{key} {name} alone"] = functools.partial(optimizer_alone, network, getattr(torch.optim, name))
+    return made
 
 
 def main():
     torch.set_num_threads(int(sys.argv[1]))
-    known = dict(cases())
-    print(json.dumps({"version": torch.__version__}), flush=True)
+    makers, bodies = cases(), {}
+    print(json.dumps({"version": torch.__version__, "cases": list(makers)}), flush=True)
     for line in sys.stdin:
         request = json.loads(line)
-        body = known[request["name"]]
+        name = request["name"]
+        if name not in bodies:
+            bodies[name] = makers[name](**request["options"])
+        body = bodies[name]
         start = time.perf_counter()
         for _ in range(request["iterations"]):
             body()

@@ -1,5 +1,6 @@
 /**
- * `npm run bench -- [--json FILE] [--only WORD] [--threads N]`: prints a row per measurement, with its goal.
+ * `npm run bench -- [--json FILE] [--markdown] [--only WORD] [--seconds N] [--threads N]`: prints a row per measurement, with
+ * its goal; with `--markdown` as a table for RESULTS.md.
  *
  * All values are ratios or counts, never absolute times: smaller is better, and a row passes when it is at most its goal.
  * A row that misses its goal is a finding and no failure: the exit status stays 0.
@@ -7,18 +8,26 @@
 
 import { writeFileSync } from "node:fs";
 import { getNumThreads, setNumThreads } from "dgsam";
+import { familyRows } from "./cases/family.mjs";
 import { memoryRows } from "./cases/memory.mjs";
 import { operatorRows } from "./cases/operators.mjs";
+import { optimizerRows } from "./cases/optimizers.mjs";
 import { stepRows } from "./cases/steps.mjs";
 import { findOracle } from "../test/oracles/environment.mjs";
+import { compare } from "./measure.mjs";
 import { readOptions } from "./options.mjs";
 import { startPytorch } from "./pytorch.mjs";
 
-/** @typedef {{ pytorch: Awaited<ReturnType<typeof startPytorch>> | null }} Context */
+/** @typedef {import("./measure.mjs").Side} Side */
+/**
+ * @typedef {object} Context
+ * @property {Awaited<ReturnType<typeof startPytorch>> | null} pytorch
+ * @property {(a: Side, b: Side, options?: { turn?: number }) => Promise<number>} compare
+ */
 /** @typedef {{ name: string, value: number, goal: number | null, pass: boolean | null }} Row */
 
 // Memory first: the loop of adds outside a scope leaves tensors to the collector, which would be counted.
-const SUITES = { memory: memoryRows, operators: operatorRows, steps: stepRows };
+const SUITES = { memory: memoryRows, operators: operatorRows, optimizers: optimizerRows, steps: stepRows, family: familyRows };
 
 /** @param {unknown} error @returns {never} */
 function fail(error) {
@@ -46,18 +55,29 @@ function options() {
   }
 }
 
-const { json, threads, suites } = options();
+/** @param {Row} row */
+function line({ name, value, goal, pass }) {
+  const verdict = pass === null ? "" : pass ? "pass" : "MISS";
+  const number = Number.isInteger(value) ? String(value) : value.toFixed(3);
+  if (markdown) return `| ${name} | ${number} | ${goal ?? ""} | ${verdict} |`;
+  return `${name.padEnd(72)} ${number.padStart(8)}${goal === null ? "" : `   goal ${goal}   ${verdict}`}`;
+}
+
+const { json, markdown, seconds, threads, suites } = options();
 if (threads !== undefined) setNumThreads(threads);
 const pytorch = await findPytorch();
 console.log(`Node ${process.version}, ${getNumThreads()} threads, ${pytorch === null ? "no PyTorch" : `PyTorch ${pytorch.version}`}`);
+if (markdown) console.log("\n| row | value | goal | |\n| --- | --- | --- | --- |");
 
+/** @type {Context} */
+const context = { pytorch, compare: (a, b, options = {}) => compare(a, b, { seconds, ...options }) };
 /** @type {Row[]} */
 const rows = [];
 for (const suite of suites) {
-  for await (const { name, value, goal } of SUITES[suite]({ pytorch })) {
-    const pass = goal === null ? null : value <= goal;
-    rows.push({ name, value, goal, pass });
-    console.log(`${name.padEnd(72)} ${value.toFixed(3).padStart(8)}${goal === null ? "" : `   goal ${goal}   ${pass ? "pass" : "MISS"}`}`);
+  for await (const { name, value, goal } of SUITES[suite](context)) {
+    const row = { name, value, goal, pass: goal === null ? null : value <= goal };
+    rows.push(row);
+    console.log(line(row));
   }
 }
 pytorch?.close();

@@ -1,12 +1,12 @@
 /** One small operator: what a call costs beside the arithmetic. */
 
 import { manualSeed, randn, scope } from "dgsam";
-import { compare, local } from "../measure.mjs";
+import { local } from "../measure.mjs";
 
 const CALLS_PER_SCOPE = 100;
 
 /** @param {import("../run.mjs").Context} context */
-export async function* operatorRows({ pytorch }) {
+export async function* operatorRows({ pytorch, compare }) {
   if (pytorch === null) return;
   manualSeed(0);
   const a = randn([16]);

@@ -200,6 +200,30 @@ std::tuple<double, double, double> products(at::TensorList params, at::TensorLis
   return {product.total(flat.product), sumSquares.norm(flat.sumSquares), gradSquares.norm(flat.gradSquares)};
 }
 
+double combine(at::TensorList params, at::TensorList sums, double sumScale, double gradScale) {
+  const at::NoGradGuard noGrad;
+  checkLength("combine_", "sums", sums.size(), params.size());
+  const Rows rows = makeRows("combine_", params, {}, sums,
+                             {.param = Access::Read, .grad = Access::Read, .saved = Access::None, .sum = Access::Write});
+  Pieces pieces;
+  composite::Sum others;
+  for (const Row& row : rows) {
+    if (row.kernels != nullptr) {
+      pieces.add(row);
+      continue;
+    }
+    composite::combine(row, sumScale, gradScale);
+    others.addSquare(*row.sum);
+  }
+  const double squares = pieces.sum([&](const Piece& piece) {
+    const Row& row = *piece.row;
+    // What gathering does to a gradient, with the two in each other's place.
+    return row.kernels->gather(piece.in(row.sumData), piece.in(row.gradData), gradScale, sumScale, piece.size).made;
+  });
+  for (const Row& row : rows) bump(*row.sum);
+  return others.norm(squares);
+}
+
 std::tuple<double, double, int64_t> gather(at::TensorList params, at::TensorList saved, at::TensorList sums, double sumScale,
                                            double gradScale) {
   const at::NoGradGuard noGrad;

@@ -35,6 +35,9 @@ std::tuple<double, int64_t> accumulate(at::TensorList params, at::TensorList sum
 // <sums, g>, ||sums|| and ||g||.
 std::tuple<double, double, double> products(at::TensorList params, at::TensorList sums);
 
+// sums <- sum_scale * sums + grad_scale * g, where a missing gradient counts as zero. Returns the norm of the new sums.
+double combine(at::TensorList params, at::TensorList sums, double sumScale, double gradScale);
+
 // p <- saved;  g <- sum_scale * sums + grad_scale * g where there is a gradient. Empty `saved` or `sums` leave that out.
 // Returns ||g|| as it came and as it was stored: a sum may overflow where no summand does.
 std::tuple<double, double, int64_t> gather(at::TensorList params, at::TensorList saved, at::TensorList sums, double sumScale,

@@ -57,6 +57,11 @@ void accumulate(const Row& row, bool first) {
   }
 }
 
+void combine(const Row& row, double sumScale, double gradScale) {
+  const at::Tensor scaled = sumScale * widened(*row.sum);
+  row.sum->copy_(row.grad == nullptr ? scaled : scaled + gradScale * widened(*row.grad));
+}
+
 void gather(const Row& row, double sumScale, double gradScale) {
   if (row.grad == nullptr) return;
   const at::Tensor scaled = gradScale * widened(*row.grad);

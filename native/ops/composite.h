@@ -36,6 +36,9 @@ void move(const Row& row);
 
 void accumulate(const Row& row, bool first);
 
+// sum <- sumScale * sum + gradScale * g.
+void combine(const Row& row, double sumScale, double gradScale);
+
 // g <- sumScale * sum + gradScale * g.
 void gather(const Row& row, double sumScale, double gradScale);
 

@@ -18,6 +18,7 @@ TORCH_LIBRARY(dgsam, m) {
       "climb_(Tensor(a!)[] params, Tensor(b!)[] saved, Tensor(c!)[] sums, float[] rho, bool first, bool adaptive=False, float? eta=None, float shift=0) "
       "-> (float norm, int gradients)");
   m.def("accumulate_(Tensor[] params, Tensor(a!)[] sums, bool first) -> (float norm, int gradients)");
+  m.def("combine_(Tensor[] params, Tensor(a!)[] sums, float sum_scale, float grad_scale) -> float");
   m.def("products(Tensor[] params, Tensor[] sums) -> (float product, float sum_norm, float grad_norm)");
   m.def(
       "gather_(Tensor(a!)[] params, Tensor[] saved, Tensor[] sums, float sum_scale, float grad_scale) "
@@ -59,6 +60,7 @@ TORCH_LIBRARY_IMPL(dgsam, CompositeExplicitAutograd, m) {
   m.impl("global_norm", TORCH_FN(dgsam::ops::globalNorm));
   m.impl("climb_", TORCH_FN(Moving<&dgsam::ops::climb>::call));
   m.impl("accumulate_", TORCH_FN(dgsam::ops::accumulate));
+  m.impl("combine_", TORCH_FN(dgsam::ops::combine));
   m.impl("products", TORCH_FN(dgsam::ops::products));
   m.impl("gather_", TORCH_FN(Moving<&dgsam::ops::gather>::call));
   m.impl("restore_", TORCH_FN(Moving<&dgsam::ops::restore>::call));
@@ -78,7 +80,7 @@ TORCH_LIBRARY_IMPL(dgsam, CompositeExplicitAutograd, m) {
 
 // Parameters require gradients, but none of this is ever differentiated: autograd lets them through.
 TORCH_LIBRARY_IMPL(dgsam, Autograd, m) {
-  for (const char* name : {"global_norm", "climb_", "accumulate_", "products", "gather_", "restore_", "sgd_", "adam_", "adagrad_", "rmsprop_",
+  for (const char* name : {"global_norm", "climb_", "accumulate_", "products", "combine_", "gather_", "restore_", "sgd_", "adam_", "adagrad_", "rmsprop_",
                            "adadelta_", "nadam_", "radam_", "adamax_", "grad_norm", "clip_grad_norm_", "clip_grad_value_", "unscale_grad_"})
     m.impl(name, torch::CppFunction::makeFallthrough());
 }

@@ -11,7 +11,7 @@
 
 import { argumentError, DgsamError } from "../../errors.js";
 import { gradients as readGradients, setGradients } from "../../tensor/internal.js";
-import { keep, noGrad, ops, scope, type Tensor } from "../../tensor/index.js";
+import { keep, noGrad, ops, type Tensor } from "../../tensor/index.js";
 import { NonFinite } from "../closures.js";
 import { once } from "../once.js";
 
@@ -22,7 +22,7 @@ const operators = once(() => ({
   products: ops.dgsam["products.default"],
   gather: ops.dgsam["gather_.default"],
   restore: ops.dgsam["restore_.default"],
-  globalNorm: ops.dgsam["global_norm.default"],
+  combine: ops.dgsam["combine_.default"],
 }));
 
 const NONE: Tensor[] = [];
@@ -224,15 +224,8 @@ export class Climb {
    * @throws NonFinite when that is not finite
    */
   combine(sum: number, grad: number): number {
-    return noGrad(() =>
-      scope(() => {
-        ops.aten["_foreach_mul_.Scalar"](this.sums, sum / this.lossScale);
-        readGradients(this.parameters).forEach((gradient, i) => {
-          if (gradient !== null) ops.aten["add_.Tensor"](this.sums[i]!, gradient, { alpha: grad / this.lossScale });
-        });
-        return finite(operators().globalNorm(this.sums).item() as number, "sum of gradients with that");
-      }),
-    );
+    const norm = operators().combine(this.parameters, this.sums, sum / this.lossScale, grad / this.lossScale);
+    return finite(norm, "sum of gradients with that");
   }
 
   /** Hands out the tensors of the sum, which are the caller's from now on; `replacement` is scratch from now on, if it fits. */

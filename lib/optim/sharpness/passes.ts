@@ -71,8 +71,7 @@ export class Passes {
     return this.closures.map((_, domain) => {
       const added = this.add(domain, 1 / this.domains, stamp);
       stamp = added.stamp;
-      // What follows looks at the whole gradient and could not tell whose fault it was.
-      if (this.domains > 1) this.climb.gradientNorm();
+      this.checkGradient(domain);
       return added.loss;
     });
   }
@@ -100,7 +99,7 @@ export class Passes {
       for (const [domain, { loss }] of losses.entries()) {
         this.present = domain;
         ({ stamp } = backward(loss, this.climb.parameters, this.closureName(domain, 0), weights[domain]! * this.lossScale, stamp));
-        this.climb.gradientNorm();
+        this.checkGradient(domain);
       }
       return values;
     });
@@ -109,6 +108,11 @@ export class Passes {
   private begin(): void {
     this.pass++;
     zeroGradients(this.climb.parameters);
+  }
+
+  // What follows the passes looks at the whole gradient: it could not tell whose fault it was, but for the last domain's.
+  private checkGradient(domain: number): void {
+    if (domain < this.domains - 1) this.climb.gradientNorm();
   }
 
   /** Adds `weight` times the gradient of a domain's loss to `grad`. */

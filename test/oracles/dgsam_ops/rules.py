@@ -59,6 +59,7 @@ def versions_count_every_write():
         grown(lambda: ops.gather_(params, saved, [], 0.0, 1.0), "params")
         grown(lambda: ops.gather_(params, [], [], 0.0, 0.5), "grads")
         grown(lambda: ops.products(params, sums))
+        grown(lambda: ops.combine_(params, sums, 0.5, 1.0), "sums")
         grown(lambda: ops.restore_(params, saved), "params")
         grown(lambda: ops.global_norm(grads))
 
@@ -198,6 +199,11 @@ def mismatches_name_operator_list_and_index():
         "dgsam::gather_: expected 2 tensors in 'sums', one per parameter, got 3",
         lambda p, s, a, r: (p, s, a + a[:1], r),
         lambda p, s, a, r: ops.gather_(p, s, a, 1.0, 1.0),
+    )
+    broken(
+        "dgsam::combine_: expected 2 tensors in 'sums', one per parameter, got 1",
+        lambda p, s, a, r: (p, s, a[:1], r),
+        lambda p, s, a, r: ops.combine_(p, a, 1.0, 1.0),
     )
     broken(
         "dgsam::products: expected 2 tensors in 'sums', one per parameter, got 0",

@@ -183,6 +183,23 @@ def products_match_float64():
 
 
 @check
+def combining_writes_the_sum_alone():
+    for dtype, (sum_scale, grad_scale) in itertools.product((*REAL, torch.complex128), ((-0.4, 1.0), (0.0, 0.25), (1.0, 0.0))):
+        for layout in (plain, LAYOUTS["with gaps"]):
+            params, _, sums = problem(dtype, missing=(2, 8), layout=layout)
+            for i, total in enumerate(sums):
+                total.copy_(numbers(total.shape, 900 + i, dtype))
+            old, grads = [s.clone() for s in sums], [None if p.grad is None else p.grad.clone() for p in params]
+            norm = ops.combine_(params, sums, sum_scale, grad_scale)
+            close(norm, sum(float(s.to(torch.complex128 if dtype.is_complex else torch.float64).abs().square().sum()) for s in sums) ** 0.5, 1e-13, dtype)
+            w = wide(dtype)
+            for p, s, o, g in zip(params, sums, old, grads):
+                made = sum_scale * o.to(w) + (0 if g is None else grad_scale * g.to(w))
+                assert torch.allclose(s.to(w), made.to(dtype).to(w), rtol=1e-6, atol=1e-30), f"{dtype} {tuple(p.shape)}"
+                assert g is None or torch.equal(p.grad, g)
+
+
+@check
 def the_normalized_form_weighs_matrices_alone():
     for dtype, eta in itertools.product((*REAL, torch.complex128), (0.0, 0.01)):
         for layout in (plain, LAYOUTS["with gaps"]):
