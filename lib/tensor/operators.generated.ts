@@ -7345,6 +7345,9 @@ export interface DgsamOverloads {
   "clip_grad_norm_.default"(params: Tensors, max_norm: Float, norm_type: Float, keywords: { skip_nonfinite?: boolean | undefined }): number;
   "clip_grad_value_.default"(params: Tensors, clip_value: Float): void;
   "clip_grad_value_.default"(params: Tensors, keywords: { clip_value: Float }): void;
+  "combine_.default"(params: Tensors, sums: Tensors, sum_scale: Float, grad_scale: Float): number;
+  "combine_.default"(params: Tensors, sums: Tensors, keywords: { sum_scale: Float; grad_scale: Float }): number;
+  "combine_.default"(params: Tensors, sums: Tensors, sum_scale: Float, keywords: { grad_scale: Float }): number;
   "gather_.default"(params: Tensors, saved: Tensors, sums: Tensors, sum_scale: Float, grad_scale: Float): [number, number, Int];
   "gather_.default"(params: Tensors, saved: Tensors, sums: Tensors, keywords: { sum_scale: Float; grad_scale: Float }): [number, number, Int];
   "gather_.default"(params: Tensors, saved: Tensors, sums: Tensors, sum_scale: Float, keywords: { grad_scale: Float }): [number, number, Int];
@@ -7382,6 +7385,7 @@ export interface DgsamOperators extends DgsamOverloads {
   readonly climb_: DgsamOverloads["climb_.default"];
   readonly clip_grad_norm_: DgsamOverloads["clip_grad_norm_.default"];
   readonly clip_grad_value_: DgsamOverloads["clip_grad_value_.default"];
+  readonly combine_: DgsamOverloads["combine_.default"];
   readonly gather_: DgsamOverloads["gather_.default"];
   readonly global_norm: DgsamOverloads["global_norm.default"];
   readonly grad_norm: DgsamOverloads["grad_norm.default"];
