@@ -8,7 +8,7 @@ import time
 import torch
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "test" / "oracles"))
-from dgsam_pytorch import DGSAM  # noqa: E402
+from sharpness import DGSAM  # noqa: E402
 
 DOMAINS = 3
 BATCH = 32
