@@ -67,33 +67,38 @@ def orders(steps):
     return result
 
 
-def make(run):
-    """A run's parameters, its parameter groups and the closures of its domains."""
+def closures_over(read, run):
+    """A closure for the loss of each of a run's domains; `read` gives the six parameters at each call."""
     dtype = getattr(torch, run["dtype"])
-    unused = run.get("unused", [])
-    params = [p.to(dtype).requires_grad_() for p in initial_params()]
-    # An unused parameter takes part with its starting value, detached, so it has no gradient.
-    read = [p.detach().clone() if index in unused else p for index, p in enumerate(params)]
 
     def closure_of(x, y):
         x = x.to(dtype)
 
         def closure():
-            h = x
-            for layer in range(0, len(read), 2):
-                h = torch.nn.functional.linear(h, read[layer], read[layer + 1])
-                if layer < len(read) - 2:
+            params, h = read(), x
+            for layer in range(0, len(params), 2):
+                h = torch.nn.functional.linear(h, params[layer], params[layer + 1])
+                if layer < len(params) - 2:
                     h = torch.tanh(h)
             return torch.nn.functional.cross_entropy(h, y)
 
         return closure
 
+    return [closure_of(x, y) for x, y in batches()[: run.get("domains", DOMAINS)]]
+
+
+def make(run):
+    """A run's parameters, its parameter groups and the closures of its domains."""
+    unused = run.get("unused", [])
+    params = [p.to(getattr(torch, run["dtype"])).requires_grad_() for p in initial_params()]
+    # An unused parameter takes part with its starting value, detached, so it has no gradient.
+    reached = [p.detach().clone() if index in unused else p for index, p in enumerate(params)]
     groups, first = [], 0
     for group in run.get("groups", [{"count": len(params)}]):
         options = {key: value for key, value in group.items() if key != "count"}
         groups.append({"params": params[first : first + group["count"]], **options})
         first += group["count"]
-    return params, groups, [closure_of(x, y) for x, y in batches()[: run.get("domains", DOMAINS)]]
+    return params, groups, closures_over(lambda: reached, run)
 
 
 def train(run, steps, every):

@@ -2,7 +2,7 @@ import { Adam, AdamW, SGD, TwinError, type AdamOptions, type Gradients, type SGD
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { hasTorch, oracle } from "./oracle.js";
-import { copies, cut, numbers, paramsAndGradients, worstError } from "./support.js";
+import { copies, cut, numbers, paramsAndGradients, snakeCase, worstError } from "./support.js";
 
 const STEPS = 50;
 const classes = { SGD, Adam, AdamW };
@@ -44,9 +44,6 @@ const GRADS: (Float64Array | null)[][] = Array.from({ length: STEPS }, (_, step)
   const present = [true, step >= 12, step < 29, step % 3 !== 1, false];
   return START.map((param, index) => (present[index] ? param.map(() => draw() * (step % 7 === 0 ? 20 : 1)) : null));
 });
-
-const snakeCase = (options: object) =>
-  Object.fromEntries(Object.entries(options).map(([key, value]) => [key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), value]));
 
 describe.skipIf(!hasTorch)("the base optimizers equal torch.optim in float64 over 50 steps", () => {
   let trajectories: number[][][][];

@@ -29,7 +29,8 @@ export function trainNative(run: ParityRun, device = "cpu"): Trajectory {
 }
 
 function trainInScope({ variant, base, dtype }: ParityRun, device: string): Trajectory {
-  const { params, closures } = nativeProblem(dtype, device);
+  const params = nativeParams(dtype, device);
+  const closures = nativeClosures(params);
   const own = variant.algorithm === "DGSAM" ? { order: variant.drawsOrder ? "random" : "fixed", seed: SEED } : {};
   const optimizer = new variant.Native(params, base.Native, { ...own, ...variant.options, ...base.options });
   return ordersOf(variant).map((order) => {
@@ -39,16 +40,20 @@ function trainInScope({ variant, base, dtype }: ParityRun, device: string): Traj
   });
 }
 
-/** The problem at its start: parameters, and the closure of each domain's loss. */
-export function nativeProblem(dtype: DType, device: string): { params: Tensor[]; closures: (() => Tensor)[] } {
+/** The problem's parameters at its start. */
+export function nativeParams(dtype: DType, device: string): Tensor[] {
   const shapes = reference.parameterShapes(reference.PROBLEM_SIZES);
-  const params = reference.problemParams().map((values, index) => tensor([...values], { dtype, device, shape: shapes[index]!, requiresGrad: true }));
-  const closures = reference.problemBatches().map(({ x, y }) => {
+  return reference.problemParams().map((values, index) => tensor([...values], { dtype, device, shape: shapes[index]!, requiresGrad: true }));
+}
+
+/** The loss of each domain over these parameters. */
+export function nativeClosures(params: readonly Tensor[]): (() => Tensor)[] {
+  const { dtype, device } = params[0]!;
+  return reference.problemBatches().map(({ x, y }) => {
     const inputs = tensor([...x], { dtype, device, shape: [reference.PROBLEM_EXAMPLES, reference.PROBLEM_SIZES[0]!] });
     const labels = tensor(y, { dtype: "int64", device });
     return () => ops.aten.cross_entropy_loss(forward(params, inputs), labels);
   });
-  return { params, closures };
 }
 
 function forward(params: readonly Tensor[], x: Tensor): Tensor {
