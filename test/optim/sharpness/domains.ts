@@ -2,8 +2,9 @@
  * Random problems for the family, with gradients that a twin can write down: every micro-batch's loss is a sum of
  * 1/2 sum a (p - c)^2 over the parameters that it reaches. Which these are may change from call to call.
  *
- * The centres c are far enough away that no gradient vanishes within the steps: the direction of a small one is badly
- * conditioned, in any implementation.
+ * Every centre c is on its parameter's side of zero and far enough beyond that no gradient vanishes within the steps, the
+ * domains' gradients do not cancel, and no parameter comes near zero: relative errors would say nothing there, whatever the
+ * implementation.
  */
 import * as dgsam from "dgsam";
 import { tensor, type Tensor } from "dgsam";
@@ -66,9 +67,8 @@ function casesOf(algorithm: Case["algorithm"], own: Record<string, fc.Arbitrary<
     };
     return fc.record(structure).map(({ places, groups, domains, seed, ...rest }): Case => {
       const draw = numbers(seed);
-      const params = list.map((shape) => ({ shape, values: Float64Array.from({ length: lengthOf(shape) }, () => 2 * draw()) }));
-      // Of the same sign in every domain, so that the domains' gradients do not cancel either.
-      const sides = params.map(({ values }) => values.map(() => (draw() > 0 ? 1 : -1)));
+      const sides = list.map((shape) => Float64Array.from({ length: lengthOf(shape) }, () => (draw() > 0 ? 1 : -1)));
+      const params = list.map((shape, index) => ({ shape, values: sides[index]!.map((sign) => sign * (0.75 + draw() / 2)) }));
       const quadratics = () =>
         sides.map((side) => ({ curvature: side.map(() => 0.75 + draw() / 2), centre: side.map((sign) => sign * (2.5 + draw())) }));
       return {
@@ -98,8 +98,16 @@ export const cases = {
   "DGSAM without reuse": casesOf("DGSAM", { adaptive, reuse: fc.constant(false), reduction: fc.constantFrom("sum", "mean"), order: fc.constantFrom("random", "fixed"), seed: fc.nat() }),
 } as const;
 
-/** The native optimizer over a case. A step gives the order in which the domains were visited, where the algorithm has one. */
-export function nativeOf(made: Case): { params: Tensor[]; step: () => number[] | undefined } {
+interface NativeSide {
+  readonly params: Tensor[];
+  /** Gives the order in which the domains were visited, where the algorithm has one. */
+  step(): number[] | undefined;
+  /** LookSAM's v. */
+  direction(): Float64Array[];
+}
+
+/** The native optimizer over a case. */
+export function nativeOf(made: Case): NativeSide {
   const { algorithm, base, domains, bare, options } = made;
   const params = made.params.map(({ shape, values }) => tensor([...values], { dtype: "float64", shape: [...shape], requiresGrad: true }));
   const closureOf = ({ terms, reaches }: MicroBatch) => {
@@ -121,7 +129,11 @@ export function nativeOf(made: Case): { params: Tensor[]; step: () => number[] |
   const Wrapper = dgsam[algorithm] as unknown as AnyWrapper;
   const optimizer = new Wrapper(groupsOf(made, params), dgsam[base], { ...options, ...baseOptions[base] });
   const given = bare && closures.length === 1 && typeof closures[0] === "function" ? closures[0] : closures;
-  return { params, step: () => (optimizer.step(given) as { order?: number[] }).order };
+  return {
+    params,
+    step: () => (optimizer.step(given) as { order?: number[] }).order,
+    direction: () => ((optimizer.stateDict() as { direction?: Tensor[] }).direction ?? []).map((each) => each.data() as Float64Array),
+  };
 }
 
 type AnyTwin = new (params: unknown, Base: unknown, options: object) => { step(closures: unknown, order?: number[]): reference.StepResult };
