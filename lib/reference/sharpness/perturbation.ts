@@ -170,8 +170,9 @@ export function dot(left: Gradients, right: Gradients): number {
 export function combine(a: number, left: Gradients, b: number, right: Gradients): Gradients {
   return left.map((grad, index) => {
     const other = right[index]!;
-    if (grad === null && other === null) return null;
-    return (grad ?? other!).map((_, i) => a * (grad?.[i] ?? 0) + b * (other?.[i] ?? 0));
+    if (grad === null) return other && other.map((value) => b * value);
+    if (other === null) return grad.map((value) => a * value);
+    return grad.map((value, i) => a * value + b * other[i]!);
   });
 }
 
