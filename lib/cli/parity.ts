@@ -15,7 +15,11 @@ export function parityCommand(): Command {
     .description("Compare the native optimizers with the float64 reference and, in a clone where a Python can be had, with PyTorch")
     .addOption(new Option("--device <name>", "where the native optimizers run; the others run on the CPU").choices(PARITY_DEVICES).default("cpu", "cpu"))
     .option("--json", "print one JSON object instead of the table")
-    .addHelpText("after", "\nThe Python is DGSAM_PYTHON, else python3 if its torch is the addon's, else an environment that is made in the cache. Exit status 1 when an error is above its tolerance.")
+    .addHelpText(
+      "after",
+      "\nThe Python is DGSAM_PYTHON, else python3 if its torch is the addon's, else an environment that is made in the cache.\n" +
+        "Exit status 1 when an error is above its tolerance.",
+    )
     .action(async ({ device, json = false }: ParityOptions) => {
       checkDevice(device);
       const report = parityReport(await compareWithOracles(device));

@@ -70,8 +70,18 @@ const MEAN_LOSS: readonly unknown[] = [SAM, ASAM, GSAM, SAGM, LookSAM];
 
 function variant(Native: unknown, Twin: unknown, form = "", options: object = {}, more: Partial<Variant> = {}): Variant {
   const algorithm = (Native as NativeAlgorithm).name;
-  const classes = { Native: Native as NativeAlgorithm, Twin: Twin as TwinAlgorithm };
-  return { name: form === "" ? algorithm : `${algorithm}, ${form}`, algorithm, ...classes, meanLoss: MEAN_LOSS.includes(Native), options, twinOptions: {}, drawsOrder: false, bases: ONE_BASE, ...more };
+  return {
+    name: form === "" ? algorithm : `${algorithm}, ${form}`,
+    algorithm,
+    Native: Native as NativeAlgorithm,
+    Twin: Twin as TwinAlgorithm,
+    meanLoss: MEAN_LOSS.includes(Native),
+    options,
+    twinOptions: {},
+    drawsOrder: false,
+    bases: ONE_BASE,
+    ...more,
+  };
 }
 
 export const VARIANTS: readonly Variant[] = [

@@ -111,12 +111,13 @@ export function nativeOf(made: Case): NativeSide {
   const { algorithm, base, domains, bare, options } = made;
   const params = made.params.map(({ shape, values }) => tensor([...values], { dtype: "float64", shape: [...shape], requiresGrad: true }));
   const closureOf = ({ terms, reaches }: MicroBatch) => {
-    const constants = terms.map(({ curvature, centre }, index) => [curvature, centre].map((values) => tensor([...values], { dtype: "float64", shape: [...made.params[index]!.shape] })) as [Tensor, Tensor]);
+    const constant = (values: Float64Array, index: number) => tensor([...values], { dtype: "float64", shape: [...made.params[index]!.shape] });
+    const constants = terms.map(({ curvature, centre }, index) => ({ curvature: constant(curvature, index), centre: constant(centre, index) }));
     let calls = 0;
     return () => {
       const reached = reaches[calls++ % 2]!;
       const losses = params.flatMap((param, index) => {
-        const [curvature, centre] = constants[index]!;
+        const { curvature, centre } = constants[index]!;
         return reached[index] ? [param.sub(centre).square().mul(curvature).sum().mul(0.5)] : [];
       });
       return losses.reduce((sum, loss) => sum.add(loss));

@@ -77,7 +77,9 @@ describe("the native optimizers equal their twins in float64 over 20 steps, what
   });
 
   test("a radius that is off by 1e-6 would be seen", () => {
-    const plain = cases.SAM.filter(({ base, groups, params }) => base === "SGD" && groups.every(({ rho, lr }) => rho === undefined && lr !== 0) && params.every(({ shape }) => !shape.includes(0)));
+    const plain = cases.SAM.filter(
+      ({ base, groups, params }) => base === "SGD" && groups.every(({ rho, lr }) => rho === undefined && lr !== 0) && params.every(({ shape }) => !shape.includes(0)),
+    );
     for (const made of fc.sample(plain, { numRuns: 5, seed: 1 })) {
       const native = nativeOf({ ...made, options: { rho: 0.1 } });
       const twin = twinOf({ ...made, options: { rho: 0.1 + 1e-6 } });
