@@ -11,16 +11,7 @@ import time
 import torch
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "test" / "oracles"))
-try:
-    from sharpness import ALGORITHMS
-except ImportError:
-    import dgsam_pytorch
-
-    class SAM(dgsam_pytorch.SAM):
-        def step(self, closures):
-            return super().step(lambda: sum(closure() for closure in closures) / len(closures))
-
-    ALGORITHMS = {"SAM": SAM, "DGSAM": dgsam_pytorch.DGSAM}
+from sharpness import ALGORITHMS  # noqa: E402
 
 DOMAINS = 3
 BATCH = 32

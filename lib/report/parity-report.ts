@@ -1,7 +1,7 @@
 /** What `dgsam parity` found, as an object for programs and as a table. */
 
-import { PARITY_STEPS, type ParityRow } from "../training/parity.js";
-import type { PytorchAnswer } from "../training/pytorch.js";
+import type { ParityResult, ParityRow } from "../training/parity/rows.js";
+import { PARITY_DTYPES, PARITY_STEPS, PARITY_TOLERANCE } from "../training/parity/runs.js";
 import { align } from "./align.js";
 
 export interface ParityReport {
@@ -16,7 +16,7 @@ export interface ParityReport {
   readonly pass: boolean;
 }
 
-export function parityReport(rows: readonly ParityRow[], pytorch: PytorchAnswer): ParityReport {
+export function parityReport({ rows, pytorch }: ParityResult): ParityReport {
   return {
     steps: PARITY_STEPS,
     measure: "max|a-b| / max|b| per tensor, worst over all steps",
@@ -27,17 +27,41 @@ export function parityReport(rows: readonly ParityRow[], pytorch: PytorchAnswer)
 }
 
 export function parityText({ rows, torch, missing, pass }: ParityReport): string {
-  const header = ["algorithm", "base", "dtype", "oracle", "worst error", "tolerance", ""];
-  const cells = rows.map((row) => [
-    row.algorithm, row.base, row.dtype, row.oracle, row.error.toExponential(1), row.tolerance.toExponential(0), row.pass ? "pass" : "FAIL",
-  ]);
   return [
     `Native optimizers on a small network, ${PARITY_STEPS} steps; worst max|a-b| / max|b| of any parameter after any step`,
     "",
-    align([header, ...cells], header.length),
+    table(rows),
     "",
     torch === null ? `PyTorch: not compared, ${missing}` : `PyTorch ${torch}`,
     pass ? `all ${rows.length} within tolerance` : `${rows.filter((row) => !row.pass).length} of ${rows.length} above tolerance`,
     "",
   ].join("\n");
+}
+
+/** A line for each algorithm, base optimizer and device, grouped by base; a column for each dtype and oracle. */
+function table(rows: readonly ParityRow[]): string {
+  const oracles = [...new Set(rows.map(({ oracle }) => oracle))];
+  const columns = PARITY_DTYPES.flatMap((dtype) => oracles.map((oracle) => ({ dtype, oracle })));
+  const lines = new Map<string, ParityRow[]>();
+  for (const row of rows) {
+    const key = [row.base, row.algorithm, row.device].join("\n");
+    lines.set(key, [...(lines.get(key) ?? []), row]);
+  }
+  const blank = ["", "", "", ...columns.map(() => "")];
+  const cells = [
+    ["base", "algorithm", "device", ...columns.map(({ dtype, oracle }) => `${dtype} ${oracle}`)],
+    ["", "tolerance", "", ...columns.map(({ dtype }) => PARITY_TOLERANCE[dtype].toExponential(0))],
+  ];
+  let group = "";
+  for (const line of lines.values()) {
+    const { base, algorithm, device } = line[0]!;
+    if (base !== group) cells.push(blank);
+    group = base;
+    cells.push([base, algorithm, device, ...columns.map(({ dtype, oracle }) => cell(line.find((row) => row.dtype === dtype && row.oracle === oracle)))]);
+  }
+  return align(cells, 3);
+}
+
+function cell(row: ParityRow | undefined): string {
+  return row === undefined ? "" : `${row.pass ? "" : "FAIL "}${row.error.toExponential(1)}`;
 }

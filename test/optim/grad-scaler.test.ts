@@ -5,6 +5,7 @@ import {
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { hasTorch, oracle } from "../reference/oracle.js";
+import { snakeCase } from "../reference/support.js";
 import { decodeTensor, encodeTensor, type EncodedTensor } from "../tensor/pytorch.js";
 import { bits, expectError } from "./support.js";
 
@@ -94,7 +95,6 @@ const drawn = fc.sample(runs, { numRuns: 12, seed: 4 }).map((run) => ({ ...run, 
 describe.skipIf(!hasTorch)(`as torch.amp.GradScaler("cpu"), bit for bit, over ${drawn.length} drawn runs of ${STEPS} steps`, () => {
   let answers: { scale: number; tracker: number; params: string[] }[][];
   beforeAll(() => {
-    const snakeCase = (options: object) => Object.fromEntries(Object.entries(options).map(([key, value]) => [key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), value]));
     answers = scope(() =>
       oracle("optim/grad_scaler.py", {
         runs: drawn.map(({ scaler, optimizers, steps }) => ({

@@ -16,10 +16,7 @@ import traceback
 
 import torch
 
-try:
-    from sharpness import dgsam as oracle
-except ImportError:
-    import dgsam_pytorch as oracle
+from sharpness import dgsam as oracle
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "examples" / "python-drop-in"))
 from dgsam import DGSAM, load_library  # noqa: E402

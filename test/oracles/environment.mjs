@@ -13,7 +13,11 @@ import { withLock } from "../../install/lock.mjs";
 import { readRecord } from "../../install/record.mjs";
 
 /** What the tests import besides torch. */
-const EXTRA = ["numpy", "expecttest"];
+const EXTRA = ["numpy", "expecttest", "pytorch_optimizer"];
+
+/** Where they come from. The versions of `ALONE` are installed without dependencies: these name torch, which pip would fetch again. */
+const REQUIREMENTS = ["numpy", "expecttest"];
+const ALONE = ["pytorch_optimizer==3.8.1"];
 
 /**
  * Whether a Python imports torch of a version, and other modules.
@@ -56,7 +60,9 @@ async function environmentFor(torch, version, modules) {
     if (existsSync(python) && works(python, version, modules)) return;
     rmSync(folder, { recursive: true, force: true });
     run("python3", ["-m", "venv", folder]);
-    run(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...requirements(packages), ...EXTRA]);
+    const install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+    run(python, [...install, ...requirements(packages), ...REQUIREMENTS]);
+    run(python, [...install, "--no-deps", ...ALONE]);
     const library = readdirSync(path.join(folder, "lib")).find((name) => name.startsWith("python")) ?? "";
     writeFileSync(path.join(folder, "lib", library, "site-packages", "dgsam-torch.pth"), `${packages}\n`);
     if (!works(python, version, modules)) throw new Error(`the torch in ${packages} does not work with python3`);

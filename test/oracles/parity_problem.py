@@ -1,18 +1,18 @@
-"""The fixed small problem of lib/reference/problem.ts, trained by torch.optim and by dgsam_pytorch.py.
+"""The fixed small problem of lib/reference/problem.ts, trained by torch.optim and by the transcriptions in sharpness/.
 
 Standard input is one JSON object:
 
-    {"steps": 100, "every": 10, "runs": [{"algorithm": "dgsam", "base": "Adam", "dtype": "float64",
+    {"steps": 200, "every": 10, "runs": [{"algorithm": "DGSAM", "base": "Adam", "dtype": "float64",
       "options": {"rho": 0.05, "lr": 0.01}, "groups": [{"count": 2}, {"count": 4, "rho": 0.1}], "domains": 3}, ...]}
 
-`algorithm` is erm, sam or dgsam; `options` and `groups` carry the options in PyTorch's spelling; `groups` (one group by
-default) cuts the six parameters into groups of `count`; `domains` (all three by default) takes the first few domains;
-`unused` names parameters that the loss does not reach. DGSAM visits the domains in the order that the problem defines,
-or in the closures' order when there are fewer than three. Standard output is one JSON object:
+`algorithm` is one of sharpness.ALGORITHMS; `options` and `groups` carry the options in PyTorch's spelling; `groups` (one
+group by default) cuts the six parameters into groups of `count`; `domains` (all three by default) takes the first few
+domains; `unused` names parameters that the loss does not reach; `orders` lists the order of the domains at every step (the
+problem's own by default, the closures' where there are fewer than three); `omitted` lists steps that are not taken,
+counted from 0.
 
-    {"torch": VERSION, "problem": {"params", "x", "y", "orders"}, "runs": [{"steps": [10, 20, ...], "params": [...]}, ...]}
-
-with every parameter flat, as Python prints a float: exactly.
+Standard output is one JSON object a line: {"torch": VERSION, "problem": {"params", "x", "y", "orders"}}, then for each run
+{"params": [...]}, the parameters after every so many steps, each flat, as Python prints a float: exactly.
 """
 
 import json
@@ -20,7 +20,7 @@ import sys
 
 import torch
 
-from dgsam_pytorch import DGSAM, SAM
+from sharpness import ALGORITHMS
 
 SIZES = [8, 16, 16, 4]
 DOMAINS = 3
@@ -67,56 +67,53 @@ def orders(steps):
     return result
 
 
-def train(run, steps, every):
+def closures_over(read, run):
+    """A closure for the loss of each of a run's domains; `read` gives the six parameters at each call."""
     dtype = getattr(torch, run["dtype"])
-    unused = run.get("unused", [])
-    params = [p.to(dtype).requires_grad_() for p in initial_params()]
-    # An unused parameter takes part with its starting value, detached, so its gradient is None.
-    read = [p.detach().clone() if index in unused else p for index, p in enumerate(params)]
 
     def closure_of(x, y):
+        x = x.to(dtype)
+
         def closure():
-            h = x.to(dtype)
-            for layer in range(0, len(read), 2):
-                h = torch.nn.functional.linear(h, read[layer], read[layer + 1])
-                if layer < len(read) - 2:
+            params, h = read(), x
+            for layer in range(0, len(params), 2):
+                h = torch.nn.functional.linear(h, params[layer], params[layer + 1])
+                if layer < len(params) - 2:
                     h = torch.tanh(h)
             return torch.nn.functional.cross_entropy(h, y)
 
         return closure
 
-    closures = [closure_of(x, y) for x, y in batches()[: run.get("domains", DOMAINS)]]
+    return [closure_of(x, y) for x, y in batches()[: run.get("domains", DOMAINS)]]
 
-    def mean_closure():
-        return sum(closure() for closure in closures) / len(closures)
 
+def make(run):
+    """A run's parameters, its parameter groups and the closures of its domains."""
+    unused = run.get("unused", [])
+    params = [p.to(getattr(torch, run["dtype"])).requires_grad_() for p in initial_params()]
+    # An unused parameter takes part with its starting value, detached, so it has no gradient.
+    reached = [p.detach().clone() if index in unused else p for index, p in enumerate(params)]
     groups, first = [], 0
     for group in run.get("groups", [{"count": len(params)}]):
         options = {key: value for key, value in group.items() if key != "count"}
         groups.append({"params": params[first : first + group["count"]], **options})
         first += group["count"]
-    base = getattr(torch.optim, run["base"])
-    options = dict(run["options"])
-    if run["algorithm"] == "erm":
-        optimizer = base(groups, **options)
-    elif run["algorithm"] == "sam":
-        optimizer = SAM(groups, base, **options)
-    else:
-        optimizer = DGSAM(groups, base, order="fixed", **options)
+    return params, groups, closures_over(lambda: reached, run)
 
-    checkpoints = {"steps": [], "params": []}
-    for step, order in enumerate(orders(steps), start=1):
-        if run["algorithm"] == "erm":
-            optimizer.zero_grad()
-            mean_closure().backward()
-            optimizer.step()
-        elif run["algorithm"] == "sam":
-            optimizer.step(mean_closure)
-        else:
-            optimizer.step([closures[domain] for domain in order] if len(closures) == DOMAINS else closures)
-        if step % every == 0:
-            checkpoints["steps"].append(step)
-            checkpoints["params"].append([p.detach().flatten().tolist() for p in params])
+
+def train(run, steps, every):
+    params, groups, closures = make(run)
+    options = dict(run["options"])
+    if run["algorithm"] == "DGSAM":
+        options["order"] = "fixed"
+    optimizer = ALGORITHMS[run["algorithm"]](groups, getattr(torch.optim, run["base"]), **options)
+    own = orders(steps) if len(closures) == DOMAINS else [range(len(closures))] * steps
+    checkpoints = []
+    for step, order in enumerate(run.get("orders", own)):
+        if step not in run.get("omitted", []):
+            optimizer.step([closures[domain] for domain in order])
+        if (step + 1) % every == 0:
+            checkpoints.append([p.detach().flatten().tolist() for p in params])
     return checkpoints
 
 
@@ -124,17 +121,15 @@ def main():
     torch.set_num_threads(1)
     request = json.load(sys.stdin)
     data = batches()
-    answer = {
-        "torch": torch.__version__,
-        "problem": {
-            "params": [p.flatten().tolist() for p in initial_params()],
-            "x": [x.flatten().tolist() for x, _ in data],
-            "y": [y.tolist() for _, y in data],
-            "orders": orders(request["steps"]),
-        },
-        "runs": [train(run, request["steps"], request["every"]) for run in request["runs"]],
+    problem = {
+        "params": [p.flatten().tolist() for p in initial_params()],
+        "x": [x.flatten().tolist() for x, _ in data],
+        "y": [y.tolist() for _, y in data],
+        "orders": orders(request["steps"]),
     }
-    json.dump(answer, sys.stdout)
+    print(json.dumps({"torch": torch.__version__, "problem": problem}), flush=True)
+    for run in request["runs"]:
+        print(json.dumps({"params": train(run, request["steps"], request["every"])}), flush=True)
 
 
 if __name__ == "__main__":

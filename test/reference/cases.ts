@@ -59,7 +59,3 @@ export const FULL: Record<OptimizerName, Options> = {
   RAdam: { lr: 0.1, weightDecay: 0.1 },
   Adamax: { lr: 0.1, weightDecay: 0.1 },
 };
-
-/** Names of options as PyTorch spells them. */
-export const snakeCase = (options: Options): Options =>
-  Object.fromEntries(Object.entries(options).map(([key, value]) => [key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), value]));

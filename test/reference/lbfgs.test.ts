@@ -2,7 +2,7 @@ import { LBFGS, TwinError, type LBFGSOptions } from "dgsam/reference";
 import { beforeAll, describe, expect, it } from "vitest";
 import { CASES, PROBLEMS, STEPS, titleOf, twinProblem } from "./lbfgs-problems.js";
 import { hasTorch, oracle } from "./oracle.js";
-import { relativeError } from "./support.js";
+import { relativeError, snakeCase } from "./support.js";
 
 interface Answer {
   params: number[][];
@@ -10,10 +10,6 @@ interface Answer {
   funcEvals: number[];
   nIter: number[];
 }
-
-const snakeCase = (options: object) =>
-  Object.fromEntries(Object.entries(options).map(([key, value]) => [key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), value]));
-const flat = (params: readonly Float64Array[]) => params.flatMap((param) => [...param]);
 
 describe.skipIf(!hasTorch)(`LBFGS equals torch.optim in float64 over ${STEPS} steps`, () => {
   let answers: Answer[];

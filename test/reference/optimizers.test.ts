@@ -1,8 +1,8 @@
 import * as reference from "dgsam/reference";
 import { beforeAll, describe, expect, it } from "vitest";
-import { CASES, snakeCase, type Case } from "./cases.js";
+import { CASES, type Case } from "./cases.js";
 import { hasTorch, oracle } from "./oracle.js";
-import { copies, numbers, worstError } from "./support.js";
+import { copies, numbers, snakeCase, worstError } from "./support.js";
 
 const STEPS = 200;
 

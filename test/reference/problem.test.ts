@@ -2,12 +2,12 @@ import {
   congruentialDraws, makeProblem, parameterShapes, PROBLEM_DOMAINS, PROBLEM_EXAMPLES, PROBLEM_SIZES, problemBatches, problemOrders, problemParams,
 } from "dgsam/reference";
 import { describe, expect, it } from "vitest";
-import { hasTorch, oracle } from "./oracle.js";
+import { hasTorch, oracleLines } from "./oracle.js";
 import { worstError } from "./support.js";
 
 describe("the fixed small problem", () => {
   it.skipIf(!hasTorch)("is the same bit for bit in Python", () => {
-    const { problem } = oracle<{ problem: unknown }>("oracles/parity_problem.py", { steps: 100, every: 100, runs: [] });
+    const [{ problem }] = oracleLines<never, { problem: unknown }>("oracles/parity_problem.py", { steps: 100, every: 100, runs: [] });
     const batches = problemBatches();
     expect(problem).toEqual({
       params: problemParams().map((param) => [...param]),

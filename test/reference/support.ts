@@ -56,3 +56,7 @@ export function numbers(seed: number): () => number {
     return state / 2147483647 - 0.5;
   };
 }
+
+/** Option names as PyTorch spells them. */
+export const snakeCase = (options: object): object =>
+  Object.fromEntries(Object.entries(options).map(([key, value]) => [key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), value]));

@@ -48,7 +48,7 @@ export interface AscendOptions {
 }
 
 export interface GatherOptions {
-  /** What the sum of the gradients that were accumulated is multiplied by. Default 0. */
+  /** What the sum of the gradients that were accumulated is multiplied by. By default it is left out. */
   sum?: number;
   /** What the present gradient is multiplied by. Default 1. */
   grad?: number;
@@ -240,21 +240,22 @@ export class Climb {
 
   /**
    * Ends the climb: restores the parameters if they were moved, and leaves in `grad` what the base optimizer descends
-   * along: `sum` times the sum of the accumulated gradients plus `grad` times the present one. A parameter that never had
-   * a gradient has none.
+   * along: `sum` times the sum of the accumulated gradients plus `grad` times the present one. A parameter that had no
+   * gradient in any of these has none.
    *
    * @returns the norm of the present gradient
    * @throws NonFinite when it is not finite, or the sum is not; the parameters are restored then
    */
-  gather({ sum = 0, grad = 1, along }: GatherOptions = {}): number {
+  gather({ sum, grad = 1, along }: GatherOptions = {}): number {
     const { parameters, lossScale } = this;
-    const sums = along ?? (this.summing ? this.sums : NONE);
-    const sumScale = along === undefined ? sum / lossScale : sum;
+    const gathers = along === undefined && sum !== undefined && this.summing;
+    const sums = along ?? (gathers ? this.sums : NONE);
+    const sumScale = along === undefined ? (sum ?? 0) / lossScale : (sum ?? 0);
     const [norm, made, gradients] = operators().gather(parameters, this.climbing ? this.saved : NONE, sums, sumScale, grad / lossScale);
     this.climbing = false;
     const value = this.record(finite(norm));
     if (!Number.isFinite(made)) throw new NonFinite("sum of gradients with that", made);
-    if (along === undefined && this.summing && gradients !== parameters.length) this.setMissing(sumScale);
+    if (gathers && gradients !== parameters.length) this.setMissing(sumScale);
     this.gathered = true;
     return value;
   }

@@ -6,6 +6,9 @@
  *     p  <- baseOptimizer(p, G)
  *
  * v changes slowly: it is what bends the descent towards flat regions. It is state, one buffer of the parameters' size.
+ *
+ * Where gp is parallel to g, as with a radius of 0 or a single number to learn, v is zero. What is computed then is rounding
+ * errors, and v / ||v|| would make a direction of full size out of them; so a v of their size counts as zero.
  */
 
 import { checkInteger, checkNumber, isPlainObject } from "../../checks.js";
@@ -29,6 +32,9 @@ export interface LookSAMStateDict<B extends OptimizerLike = OptimizerLike> exten
 }
 
 const NORM_EPSILON = 1e-12;
+
+/** How long v is, in units of ||gp||, where it is rounding errors alone. Gradients of 16 bits are no more than that anyway. */
+const ROUNDING: Readonly<Record<string, number>> = { float64: 4 * 2 ** -52, float32: 4 * 2 ** -23 };
 
 export class LookSAM<B extends OptimizerLike = OptimizerLike, O = Record<string, unknown>> extends SharpnessAware<B, O> {
   readonly k: number;
@@ -55,8 +61,10 @@ export class LookSAM<B extends OptimizerLike = OptimizerLike, O = Record<string,
     if (this.steps % this.k !== 0 && this.bend()) return;
     this.climb.ascend({ accumulate: true });
     passes.differentiateMean();
-    const { product, sumNorm } = this.climb.products();
+    const { product, sumNorm, gradNorm } = this.climb.products();
     this.formed = this.climb.combine(sumNorm === 0 ? 0 : -product / sumNorm / sumNorm, 1);
+    const rounding = Math.max(...this.climb.parameters.map(({ dtype }) => ROUNDING[dtype] ?? 0));
+    if (this.formed <= rounding * gradNorm) this.formed = this.climb.combine(0, 0);
     this.climb.gather();
   }
 

@@ -2,7 +2,7 @@
  * LookSAM: SAM's second gradient every k-th step only; between, the stored part of it that is orthogonal to the first.
  *
  *     every k-th:  gp <- gradient at theta + rho * g / (||g|| + 1e-12);  v <- gp - <g, gp> / ||g||^2 * g
- *                  theta <- baseOptimizer(theta, gp)
+ *                  theta <- baseOptimizer(theta, gp);  a v of no more than rounding errors, ||v|| <= 4 * 2^-52 ||gp||, is 0
  *     between:     theta <- baseOptimizer(theta, g + alpha * ||g|| * v / (||v|| + 1e-12))
  *
  * Source: Liu et al., arXiv 2203.02714.
@@ -47,6 +47,8 @@ export class LookSAM<Options extends object> extends PerturbationOptimizer<Optio
       const perturbed = evaluate(closure, 0);
       const square = dot(grads, grads);
       direction = combine(1, perturbed, square === 0 ? 0 : -dot(grads, perturbed) / square, grads);
+      const isRounding = Math.sqrt(dot(direction, direction)) <= 4 * Number.EPSILON * Math.sqrt(dot(perturbed, perturbed));
+      if (isRounding) direction = combine(0, direction, 0, direction);
       return perturbed;
     });
     if (result.skipped) return result;

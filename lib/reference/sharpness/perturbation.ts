@@ -63,9 +63,13 @@ class NonFinitePass {
 export abstract class PerturbationOptimizer<Options extends object> {
   /** Updates the parameters with the gathered gradient, and holds the state. */
   readonly base: Optimizer<Options>;
-  /** The base optimizer's groups, with `rho` added: options changed here count from the next step on. */
+  /**
+   * The base optimizer's groups, each with its radius added, as `rho` or, where the base has a `rho` of its own, as `radius`.
+   * Options changed here count from the next step on.
+   */
   readonly paramGroups: readonly ParamGroup<Options & PerturbationGroupOptions>[];
   readonly params: readonly Float64Array[];
+  readonly #radiusKey: "rho" | "radius";
   readonly #scaleOf: ScaleOf;
   readonly #policy: "throw" | "skip";
 
@@ -80,7 +84,8 @@ export abstract class PerturbationOptimizer<Options extends object> {
     const radii = groups.map((group) => group.rho ?? rho);
     for (const radius of radii) checkNumber(`${this.constructor.name}: rho`, radius, 0);
     this.base = new base(groups.map(withoutRho), baseOptions);
-    this.paramGroups = this.base.paramGroups.map((group, index) => Object.assign(group, { rho: radii[index]! })) as never;
+    this.#radiusKey = "rho" in this.base.paramGroups[0]! ? "radius" : "rho";
+    this.paramGroups = this.base.paramGroups.map((group, index) => Object.assign(group, { [this.#radiusKey]: radii[index]! })) as never;
     this.params = this.base.params;
     this.#scaleOf = scaleOf;
     this.#policy = policy;
@@ -123,7 +128,7 @@ export abstract class PerturbationOptimizer<Options extends object> {
     const norm = Math.sqrt(this.#sumOfSquares(grads));
     let index = 0;
     for (const group of this.paramGroups) {
-      const factor = group.rho! / (norm + NORM_EPS) + shift;
+      const factor = (group as unknown as Record<string, number>)[this.#radiusKey]! / (norm + NORM_EPS) + shift;
       for (const param of group.params) {
         const grad = grads[index];
         for (let i = 0; grad && i < param.length; i++) param[i]! += factor * this.#scaleOf(param[i]!, index) ** 2 * grad[i]!;
@@ -164,8 +169,9 @@ export function dot(left: Gradients, right: Gradients): number {
 export function combine(a: number, left: Gradients, b: number, right: Gradients): Gradients {
   return left.map((grad, index) => {
     const other = right[index]!;
-    if (grad === null && other === null) return null;
-    return (grad ?? other!).map((_, i) => a * (grad?.[i] ?? 0) + b * (other?.[i] ?? 0));
+    if (grad === null) return other && other.map((value) => b * value);
+    if (other === null) return grad.map((value) => a * value);
+    return grad.map((value, i) => a * value + b * other[i]!);
   });
 }
 

@@ -3,20 +3,16 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { DgsamError } from "../errors.js";
-import { pytorchRequest, type Trajectory } from "./parity.js";
-
-/** The answer of `parity_problem.py` in what is used here. */
-interface Answer {
-  readonly torch: string;
-  readonly runs: readonly { readonly params: Trajectory }[];
-}
+import { DgsamError } from "../../errors.js";
+import type { Trajectory } from "./measure.js";
+import { ordersOf } from "./native.js";
+import { PARITY_RUNS, PARITY_STEPS } from "./runs.js";
 
 /** PyTorch's version and its trajectories in the order of `PARITY_RUNS`, or why there are none. */
 export type PytorchAnswer = { readonly torch: string; readonly trajectories: readonly Trajectory[] } | { readonly missing: string };
 
 // The oracle is part of the repository, not of the published package.
-const ORACLES = new URL("../../test/oracles/", import.meta.url);
+const ORACLES = new URL("../../../test/oracles/", import.meta.url);
 const SCRIPT = fileURLToPath(new URL("parity_problem.py", ORACLES));
 
 /**
@@ -36,14 +32,30 @@ export async function askPytorch(): Promise<PytorchAnswer> {
   }
   const { status, stdout, stderr } = await runWithInput(python, [SCRIPT], JSON.stringify(pytorchRequest()));
   if (status === 0) {
-    const { torch, runs } = JSON.parse(stdout) as Answer;
-    return { torch, trajectories: runs.map((run) => run.params) };
+    const [{ torch }, ...runs] = stdout.trim().split("\n").map((line) => JSON.parse(line) as unknown) as [{ torch: string }, ...{ params: Trajectory }[]];
+    return { torch, trajectories: runs.map(({ params }) => params) };
   }
   const reason = stderr.trim().split("\n").at(-1) || `exit status ${status}`;
   // Whoever names a Python wants that comparison; one that merely lies in PATH may be unusable.
   if (named === undefined) return { missing: `${python} could not run the oracle: ${reason}` };
   const message = `DGSAM_PYTHON: expected a Python with torch, but ${named} could not run the oracle: ${reason}`;
   throw new DgsamError("ERR_ARGUMENT", message, { cause: new Error(stderr) });
+}
+
+/** What `parity_problem.py` is asked for. */
+export function pytorchRequest(): object {
+  const runs = PARITY_RUNS.map(({ variant, base, dtype }) => ({
+    algorithm: variant.algorithm,
+    base: base.name,
+    dtype,
+    options: snakeCaseKeys({ ...variant.options, ...base.options }),
+    orders: ordersOf(variant),
+  }));
+  return { steps: PARITY_STEPS, every: 1, runs };
+}
+
+function snakeCaseKeys(options: object): object {
+  return Object.fromEntries(Object.entries(options).map(([key, value]) => [key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), value]));
 }
 
 /** The Python that the tests compare with. */
