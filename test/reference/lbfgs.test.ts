@@ -11,6 +11,8 @@ interface Answer {
   nIter: number[];
 }
 
+const flat = (params: readonly Float64Array[]) => params.flatMap((param) => [...param]);
+
 describe.skipIf(!hasTorch)(`LBFGS equals torch.optim in float64 over ${STEPS} steps`, () => {
   let answers: Answer[];
   beforeAll(() => {
