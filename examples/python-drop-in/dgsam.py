@@ -49,6 +49,8 @@ class DGSAM(torch.optim.Optimizer):
             raise ValueError(f'DGSAM: expected order "random" or "fixed" and reduction "sum" or "mean", got {order!r} and {reduction!r}')
         super().__init__(params, {"rho": rho})
         self.base = base(self.param_groups, **options)
+        if "rho" in self.base.defaults:
+            raise ValueError(f"DGSAM: {base.__name__} keeps a `rho` of its own in its groups, where the radius is kept here; choose another base")
         self.defaults.update(self.base.defaults)
         self.adaptive, self.order, self.reuse, self.reduction = adaptive, order, reuse, reduction
         self.generator = random.Random(seed)

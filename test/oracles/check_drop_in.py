@@ -76,6 +76,11 @@ BASES = ((torch.optim.SGD, dict(lr=0.05, momentum=0.9)), (torch.optim.Adam, dict
 
 
 @check
+def a_base_with_a_rho_of_its_own_is_refused():
+    raises(ValueError, "Adadelta keeps a `rho` of its own", lambda: DGSAM([torch.zeros(2, requires_grad=True)], torch.optim.Adadelta))
+
+
+@check
 def it_is_the_oracles_dgsam_over_200_steps():
     variants = itertools.product(BASES, ("random", "fixed"), (True, False), ("sum", "mean"), (True, False), (list, groups_of))
     for (base, options), order, reuse, reduction, adaptive, arrange in variants:
@@ -218,18 +223,20 @@ def what_it_is_told_is_checked():
 
 
 def misused(name):
-    """The operator called with one tensor too many in its last list; where it has one list only, with a sparse tensor."""
+    """The operator called with one tensor too many in its last list; where it has one list only, with a sparse gradient."""
     schema = getattr(torch.ops.dgsam, name).default._schema
-    lists = [argument.name for argument in schema.arguments if "Tensor" in str(argument.type)]
+    lists = [argument.name for argument in schema.arguments if "List" in str(argument.type) and "Tensor" in str(argument.type)]
     arguments = {}
     for argument in schema.arguments:
         kind = str(argument.type)
         if argument.name in lists:
             arguments[argument.name] = [torch.ones(2) for _ in range(2 if argument.name == lists[-1] else 1)]
         elif not argument.has_default_value():
-            arguments[argument.name] = {"float": 0.5, "int": 1, "bool": False}.get(kind, [0.5])
+            arguments[argument.name] = {"float": 0.5, "int": 1, "bool": False, "Tensor": torch.ones(())}.get(kind, [0.5])
     if len(lists) == 1:
-        arguments[lists[0]] = [torch.ones(2).to_sparse()]
+        sparse = torch.ones(2).to_sparse()
+        sparse.grad = sparse.clone()
+        arguments[lists[0]] = [sparse]
     return lambda: getattr(torch.ops.dgsam, name)(**arguments)
 
 
