@@ -1,7 +1,7 @@
 /** Closures: how a step gets losses. It differentiates them itself, at parameters of its own choice. */
 
 import { argumentError, DgsamError } from "../errors.js";
-import { differentiateLoss, gradientStamp, zeroGradients } from "../tensor/internal.js";
+import { differentiateLoss, gradientStamp, isPromiseLike, zeroGradients } from "../tensor/internal.js";
 import { enableGrad, scope, Tensor } from "../tensor/index.js";
 
 /** Computes one loss, a tensor of one element, from the current parameters. It must not call `backward()`. */
@@ -42,16 +42,29 @@ export function differentiateMore(closure: Closure, parameters: readonly Tensor[
 
 /** What the closure returns, if that is a tensor. */
 export function evaluate(closure: Closure, name: string): Tensor {
-  const loss: unknown = enableGrad(closure);
-  if (!(loss instanceof Tensor)) throw argumentError(`${name}: result`, "the loss as a Tensor of one element", loss);
-  return loss;
+  return enableGrad(() => {
+    const loss: unknown = closure();
+    if (loss instanceof Tensor) return loss;
+    const expected = "the loss as a Tensor of one element";
+    throw argumentError(`${name}: result`, isPromiseLike(loss) ? `${expected}, not a promise of it: compute what is awaited before the step` : expected, loss);
+  });
 }
 
 /** The second half of {@link differentiateMore}: differentiates a loss that was evaluated. */
 export function backward(loss: Tensor, parameters: readonly Tensor[], name: string, weight: number, stamp: number): { loss: number; stamp: number } {
-  const { value, stamp: next } = differentiateLoss(loss, parameters, weight, stamp);
+  const { value, stamp: next } = named(name, () => differentiateLoss(loss, parameters, weight, stamp));
   if (value === null) throw contractError(loss, parameters, name, stamp);
   return { loss: finiteLoss(value), stamp: next };
+}
+
+/** Says which closure's loss LibTorch could not differentiate, say because its graph was differentiated before. */
+function named<T>(name: string, differentiate: () => T): T {
+  try {
+    return differentiate();
+  } catch (error) {
+    if (!(error instanceof DgsamError) || error.code !== "ERR_NATIVE") throw error;
+    throw new DgsamError("ERR_NATIVE", `${name}: ${error.message}`, { cause: error });
+  }
 }
 
 /** The loss itself; throws NonFinite. */
@@ -65,9 +78,9 @@ function contractError(loss: Tensor, parameters: readonly Tensor[], name: string
   const { shape } = loss;
   if (shape.some((size) => size !== 1)) return new DgsamError("ERR_SHAPE", `${name}: expected a loss of one element, got shape [${shape.join(", ")}]; reduce it with mean() or sum()`);
   if (gradientStamp(parameters) !== stamp)
-    return new DgsamError("ERR_STATE", `${name} called backward(); return the loss instead: step() differentiates it, at several points`);
+    return new DgsamError("ERR_STATE", `${name} called backward(), or cleared or set gradients; return the loss instead: step() differentiates it, at several points`);
   if (!loss.requiresGrad)
-    return new DgsamError("ERR_ARGUMENT", `${name}: the loss does not depend on any parameter that requires a gradient (was it made in noGrad(), or detached?)`);
+    return new DgsamError("ERR_ARGUMENT", `${name}: the loss does not depend on any parameter that requires a gradient (was it made in noGrad() or inferenceMode(), or detached?)`);
   return new DgsamError("ERR_DTYPE", `${name}: expected a dense real loss, got dtype ${loss.dtype} and layout ${loss.layout}`);
 }
 

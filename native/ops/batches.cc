@@ -88,6 +88,16 @@ std::vector<Batch> makeBatches(const char* name, at::TensorList params, StateLis
   return batches;
 }
 
+void checkStates(at::TensorList params, at::TensorList states) {
+  checkLength("check_states", "states", states.size(), params.size());
+  for (size_t i = 0; i < params.size(); ++i) {
+    checkFloating("check_states", "params", i, params[i]);
+    if (!params[i].grad().defined()) continue;
+    checkCompanion("check_states", "gradients of params", i, params[i].grad(), params[i]);
+    checkCompanion("check_states", "states", i, states[i], params[i]);
+  }
+}
+
 void advance(const std::vector<at::Tensor>& steps) {
   for (const at::Tensor& step : steps) {
     if (step.is_cpu())

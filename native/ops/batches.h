@@ -41,6 +41,10 @@ enum class Scalars { Any, Equal };
 // Everything is checked before anything is changed: throws c10::Error naming operator, list and index.
 std::vector<Batch> makeBatches(const char* name, at::TensorList params, StateLists states, StateLists scalars, Scalars values);
 
+// Throws c10::Error unless every state, of the parameter at its place, and that parameter's gradient would pass makeBatches:
+// for optimizers of several groups, which change one after the other. Parameters without a gradient are not looked at.
+void checkStates(at::TensorList params, at::TensorList states);
+
 // Raises step counts by one.
 void advance(const std::vector<at::Tensor>& steps);
 

@@ -61,12 +61,17 @@ SumMode modeOf(const Row& row, bool first) {
   return first ? SumMode::Overwrite : SumMode::Add;
 }
 
+// Whether an ascent is the first one, which saves the parameters, and the first whose gradients are summed.
+struct First {
+  bool ascent;
+  bool sum;
+};
+
 // What an ascent does to a piece without a gradient.
-void saveOnly(const Piece& piece, bool first) {
+void saveOnly(const Piece& piece, First first) {
   const Row& row = *piece.row;
-  if (!first) return;
-  if (row.savedData != nullptr) std::memcpy(piece.in(row.savedData), piece.in(row.paramData), piece.bytes());
-  if (row.sumData != nullptr) std::memset(piece.in(row.sumData), 0, piece.bytes());
+  if (first.ascent && row.savedData != nullptr) std::memcpy(piece.in(row.savedData), piece.in(row.paramData), piece.bytes());
+  if (first.sum && row.sumData != nullptr) std::memset(piece.in(row.sumData), 0, piece.bytes());
 }
 
 void bringBack(const Rows& rows) {
@@ -84,7 +89,7 @@ void bringBack(const Rows& rows) {
 
 // LibTorch's operators may fail for want of memory. So all rows that go through them are saved before anything moves, and
 // the first ascent of a step, when it fails later, brings everything back: then nothing has to be undone outside.
-void ascend(Rows& rows, double norm, at::ArrayRef<double> rho, double shift, bool first) {
+void ascend(Rows& rows, double norm, at::ArrayRef<double> rho, double shift, First first) {
   Pieces pieces;
   for (size_t i = 0; i < rows.size(); ++i) {
     Row& row = rows[i];
@@ -92,19 +97,19 @@ void ascend(Rows& rows, double norm, at::ArrayRef<double> rho, double shift, boo
     if (row.kernels != nullptr)
       pieces.add(row);
     else
-      composite::note(row, first);
+      composite::note(row, first.ascent, first.sum);
   }
   pieces.forEach([&](const Piece& piece, size_t) {
     const Row& row = *piece.row;
     if (row.gradData == nullptr) return saveOnly(piece, first);
-    row.kernels->ascend(piece.in(row.paramData), piece.in(row.gradData), first ? piece.in(row.savedData) : nullptr,
-                        piece.in(row.sumData), modeOf(row, first), row.scale, row.weighted, row.eta, piece.size);
+    row.kernels->ascend(piece.in(row.paramData), piece.in(row.gradData), first.ascent ? piece.in(row.savedData) : nullptr,
+                        piece.in(row.sumData), modeOf(row, first.sum), row.scale, row.weighted, row.eta, piece.size);
   });
   try {
     for (const Row& row : rows)
       if (row.kernels == nullptr) composite::move(row);
   } catch (...) {
-    if (first && rows.front().saved != nullptr) bringBack(rows);
+    if (first.ascent && rows.front().saved != nullptr) bringBack(rows);
     throw;
   }
 }
@@ -128,7 +133,8 @@ at::Tensor globalNorm(const OptionalTensors& tensors) {
 }
 
 std::tuple<double, int64_t> climb(at::TensorList params, at::TensorList saved, at::TensorList sums, at::ArrayRef<double> rho,
-                                  bool first, bool adaptive, std::optional<double> eta, double shift) {
+                                  bool first, bool adaptive, std::optional<double> eta, double shift,
+                                  std::optional<bool> firstSum) {
   const at::NoGradGuard noGrad;
   TORCH_CHECK(rho.size() == params.size(), "dgsam::climb_: expected ", params.size(), " radii in 'rho', one per parameter, got ",
               rho.size());
@@ -143,7 +149,7 @@ std::tuple<double, int64_t> climb(at::TensorList params, at::TensorList saved, a
   const Norms norms = adaptive ? weightedNormsOf(rows) : Norms{norm, norm};
   if (!std::isfinite(norms.plain)) return {norms.plain, gradients};
   if (!std::isfinite(norms.weighted)) return {norms.weighted, gradients};
-  ascend(rows, norms.weighted, rho, shift, first);
+  ascend(rows, norms.weighted, rho, shift, {first, firstSum.value_or(first)});
   for (const Row& row : rows) {
     if (row.grad != nullptr) bump(*row.param);
     if (first && row.saved != nullptr) bump(*row.saved);

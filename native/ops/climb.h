@@ -22,12 +22,14 @@ using OptionalTensors = c10::List<std::optional<at::Tensor>>;
 // The L2 norm over all tensors together, a 0-dim float64 tensor on the first one's device; undefined ones count as zero.
 at::Tensor globalNorm(const OptionalTensors& tensors);
 
-// When `first`: saved <- p, sums <- g; else sums <- sums + g. Empty `saved` or `sums` leave that out. Then
+// When `first`: saved <- p. When `firstSum`, by default as `first`: sums <- g; else sums <- sums + g. Empty `saved` or `sums`
+// leave that out. Then
 // p <- p + g (rho / (||g|| + 1e-12) + shift), or p + T^2 g (rho / (||T g|| + 1e-12) + shift) when adaptive: T = |p| without
 // `eta`; with it T = |p| + eta, but 1 for parameters of fewer than two dimensions, which are biases and norms. Returns
 // ||g||; unless that is finite, nothing is moved, saved or summed. When the first ascent throws, nothing has moved either.
 std::tuple<double, int64_t> climb(at::TensorList params, at::TensorList saved, at::TensorList sums,
-                                  at::ArrayRef<double> rho, bool first, bool adaptive, std::optional<double> eta, double shift);
+                                  at::ArrayRef<double> rho, bool first, bool adaptive, std::optional<double> eta, double shift,
+                                  std::optional<bool> firstSum);
 
 // sums <- g, or sums + g unless `first`. Returns ||g||.
 std::tuple<double, int64_t> accumulate(at::TensorList params, at::TensorList sums, bool first);

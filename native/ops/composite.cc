@@ -36,9 +36,9 @@ double Sum::norm(double others) const { return std::sqrt(total(others)); }
 
 at::Tensor weighted(const Row& row) { return widened(*row.grad) * weightOf(row); }
 
-void note(const Row& row, bool first) {
+void note(const Row& row, bool first, bool firstSum) {
   if (first && row.saved != nullptr) row.saved->copy_(*row.param);
-  if (row.sum != nullptr) accumulate(row, first);
+  if (row.sum != nullptr) accumulate(row, firstSum);
 }
 
 void move(const Row& row) {

@@ -29,7 +29,7 @@ class Sum {
 at::Tensor weighted(const Row& row);
 
 // The first half of an ascent: saves and sums as the arguments of the operator climb_ say.
-void note(const Row& row, bool first);
+void note(const Row& row, bool first, bool firstSum);
 
 // The second half: p <- p + scale * g, or p + scale * T^2 g where the row is weighted. Rows without a gradient stay.
 void move(const Row& row);

@@ -2,6 +2,7 @@
 
 #include <torch/library.h>
 
+#include "batches.h"
 #include "casts.h"
 #include "climb.h"
 #include "foreach.h"
@@ -15,7 +16,8 @@ using dgsam::ops::Moving;
 TORCH_LIBRARY(dgsam, m) {
   m.def("global_norm(Tensor?[] tensors) -> Tensor");
   m.def(
-      "climb_(Tensor(a!)[] params, Tensor(b!)[] saved, Tensor(c!)[] sums, float[] rho, bool first, bool adaptive=False, float? eta=None, float shift=0) "
+      "climb_(Tensor(a!)[] params, Tensor(b!)[] saved, Tensor(c!)[] sums, float[] rho, bool first, bool adaptive=False, float? eta=None, float shift=0, "
+      "bool? first_sum=None) "
       "-> (float norm, int gradients)");
   m.def("accumulate_(Tensor[] params, Tensor(a!)[] sums, bool first) -> (float norm, int gradients)");
   m.def("combine_(Tensor[] params, Tensor(a!)[] sums, float sum_scale, float grad_scale) -> float");
@@ -48,6 +50,7 @@ TORCH_LIBRARY(dgsam, m) {
   m.def(
       "adamax_(Tensor(a!)[] params, Tensor(b!)[] exp_avgs, Tensor(c!)[] exp_infs, Tensor(d!)[] steps, float lr, float beta1, "
       "float beta2, float eps, float weight_decay, bool maximize) -> ()");
+  m.def("check_states(Tensor[] params, Tensor[] states) -> ()");
   // These change the parameters' gradients, which no schema can say.
   m.def("grad_norm(Tensor[] params, float norm_type=2.) -> float");
   m.def("clip_grad_norm_(Tensor[] params, float max_norm, float norm_type=2., bool skip_nonfinite=False) -> float");
@@ -72,6 +75,7 @@ TORCH_LIBRARY_IMPL(dgsam, CompositeExplicitAutograd, m) {
   m.impl("nadam_", TORCH_FN(Moving<&dgsam::ops::nadam>::call));
   m.impl("radam_", TORCH_FN(Moving<&dgsam::ops::radam>::call));
   m.impl("adamax_", TORCH_FN(Moving<&dgsam::ops::adamax>::call));
+  m.impl("check_states", TORCH_FN(dgsam::ops::checkStates));
   m.impl("grad_norm", TORCH_FN(dgsam::ops::gradNorm));
   m.impl("clip_grad_norm_", TORCH_FN(dgsam::ops::clipGradNorm));
   m.impl("clip_grad_value_", TORCH_FN(dgsam::ops::clipGradValue));
@@ -81,7 +85,7 @@ TORCH_LIBRARY_IMPL(dgsam, CompositeExplicitAutograd, m) {
 // Parameters require gradients, but none of this is ever differentiated: autograd lets them through.
 TORCH_LIBRARY_IMPL(dgsam, Autograd, m) {
   for (const char* name : {"global_norm", "climb_", "accumulate_", "products", "combine_", "gather_", "restore_", "sgd_", "adam_", "adagrad_", "rmsprop_",
-                           "adadelta_", "nadam_", "radam_", "adamax_", "grad_norm", "clip_grad_norm_", "clip_grad_value_", "unscale_grad_"})
+                           "adadelta_", "nadam_", "radam_", "adamax_", "check_states", "grad_norm", "clip_grad_norm_", "clip_grad_value_", "unscale_grad_"})
     m.impl(name, torch::CppFunction::makeFallthrough());
 }
 

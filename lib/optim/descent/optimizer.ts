@@ -5,6 +5,9 @@ import { argumentError, DgsamError } from "../../errors.js";
 import { gradients, zeroGradients } from "../../tensor/internal.js";
 import { full, keep, noGrad, ops, scope, Tensor, type Device } from "../../tensor/index.js";
 import { checkLeaves, checkOptionsObject, checkParams } from "../checks.js";
+import { once } from "../once.js";
+
+const checkStates = once(() => ops.dgsam["check_states.default"]);
 
 /** State that is one number and not of its parameter's shape, with its value before the first step. */
 const SCALARS: Readonly<Record<string, number>> = { step: 0, muProduct: 1 };
@@ -47,6 +50,8 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
   readonly state = new Map<Tensor, ParameterState>();
   /** The options that a group takes where it names none. */
   readonly defaults: O;
+  /** Parameters whose first gradient the present step saw. */
+  private readonly begun: Tensor[] = [];
 
   /**
    * @param params tensors, or groups `{ params, ...options }`
@@ -92,16 +97,50 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
   /**
    * One update of every parameter that has a gradient, from `grad`. Parameters without one stay untouched.
    *
-   * @throws DgsamError `ERR_ARGUMENT` when a group's option is out of range, before any group is updated; `ERR_DISPOSED`,
-   *   `ERR_SHAPE`, `ERR_DTYPE`
+   * @throws DgsamError `ERR_ARGUMENT` when a group's option is out of range, `ERR_DISPOSED`, `ERR_SHAPE`, `ERR_DTYPE`,
+   *   `ERR_DEVICE`; then no group was updated
    */
   step(): void {
     for (const group of this.paramGroups) this.checkOptions(group);
     noGrad(() =>
       scope(() => {
-        for (const group of this.paramGroups) this.update(group);
+        // One group is checked by the operator that updates it.
+        if (this.paramGroups.length > 1) this.checkStates();
+        this.begun.length = 0;
+        try {
+          for (const group of this.paramGroups) this.update(group);
+        } catch (error) {
+          this.forgetBegun();
+          throw error;
+        }
       }),
     );
+  }
+
+  /** Throws unless gradients and states of all groups fit their parameters. */
+  private checkStates(): void {
+    const parameters: Tensor[] = [];
+    const states: Tensor[] = [];
+    for (const { params } of this.paramGroups) {
+      for (const parameter of params) {
+        const state = this.state.get(parameter);
+        // Of a newcomer the gradient alone is looked at.
+        const tensors = state === undefined ? [parameter] : Object.keys(state).filter((name) => !(name in SCALARS)).map((name) => state[name]!);
+        for (const each of tensors) {
+          parameters.push(parameter);
+          states.push(each);
+        }
+      }
+    }
+    checkStates()(parameters, states);
+  }
+
+  /** After a failure: what a first gradient began is no state yet. */
+  private forgetBegun(): void {
+    for (const parameter of this.begun) {
+      for (const each of Object.values(this.state.get(parameter) ?? {})) each.dispose();
+      this.state.delete(parameter);
+    }
   }
 
   /** Clears the gradients; with `setToNone` false fills them with zeros instead. */
@@ -150,6 +189,7 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
 
   /** Gives a parameter its state; it outlives every scope. */
   protected begin(parameter: Tensor, state: ParameterState): void {
+    this.begun.push(parameter);
     for (const each of Object.values(state)) keep(each);
     this.state.set(parameter, state);
   }

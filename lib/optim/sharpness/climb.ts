@@ -96,9 +96,9 @@ export class Climb {
     return this.climbing;
   }
 
-  /** Whether {@link gather} ended this step's climb. */
+  /** Whether {@link gather} ended this step, and nothing moved since. */
   get settled(): boolean {
-    return this.gathered;
+    return this.gathered && !this.climbing;
   }
 
   /** Throws `ERR_STATE` in the middle of a climb. */
@@ -166,6 +166,7 @@ export class Climb {
     const [norm, gradients] = this.climbing ? this.move(accumulate, shift, false) : this.leave(accumulate, shift);
     finite(norm);
     this.climbing = true;
+    this.gathered = false;
     if (accumulate) this.note(gradients);
     return this.record(norm);
   }
@@ -173,7 +174,7 @@ export class Climb {
   private move(accumulate: boolean, shift: number, first: boolean): [norm: number, gradients: number | bigint] {
     const { adaptive, eta } = this.weighting;
     const sums = accumulate ? this.scratch(this.sums) : NONE;
-    return operators().climb(this.parameters, this.scratch(this.saved), sums, this.rho, first, adaptive, eta ?? null, shift / this.lossScale);
+    return operators().climb(this.parameters, this.scratch(this.saved), sums, this.rho, first, adaptive, eta ?? null, shift / this.lossScale, !this.summing);
   }
 
   /** The first ascent of a step. */
@@ -204,14 +205,23 @@ export class Climb {
     readGradients(this.parameters).forEach((gradient, i) => (this.seen[i] ||= gradient !== null));
   }
 
+  private checkSumming(what: string): void {
+    if (!this.summing) throw new DgsamError("ERR_STATE", `climb.${what}: no gradient was accumulated in this step; ascend({ accumulate: true }) or accumulate() one first`);
+  }
+
   private record(norm: number): number {
     const value = norm / this.lossScale;
     this.norms.push(value);
     return value;
   }
 
-  /** The present gradient against the sum of the accumulated ones. Throws NonFinite when one of them is not finite. */
+  /**
+   * The present gradient against the sum of the accumulated ones.
+   *
+   * @throws NonFinite when one of them is not finite; DgsamError `ERR_STATE` when none was accumulated
+   */
   products(): GradientProducts {
+    this.checkSumming("products()");
     const [product, sumNorm, gradNorm] = operators().products(this.parameters, this.sums);
     const scale = this.lossScale;
     return { product: finite(product) / scale / scale, sumNorm: finite(sumNorm) / scale, gradNorm: finite(gradNorm) / scale };
@@ -221,9 +231,10 @@ export class Climb {
    * sum <- `sum` times itself plus `grad` times the present gradient, where one that is missing counts as zero.
    *
    * @returns the norm of the new sum
-   * @throws NonFinite when that is not finite
+   * @throws NonFinite when that is not finite; DgsamError `ERR_STATE` when none was accumulated
    */
   combine(sum: number, grad: number): number {
+    this.checkSumming("combine()");
     const norm = operators().combine(this.parameters, this.sums, sum / this.lossScale, grad / this.lossScale);
     return finite(norm, "sum of gradients with that");
   }
@@ -273,7 +284,23 @@ export class Climb {
     if (!this.climbing) return;
     // Also when it fails, say because a closure converted the parameters: it would fail for ever.
     this.climbing = false;
-    operators().restore(this.parameters, this.saved);
+    try {
+      operators().restore(this.parameters, this.saved);
+    } catch (error) {
+      this.restoreOneByOne();
+      throw error;
+    }
+  }
+
+  /** For parameters of which some cannot be restored any more: they were converted or disposed of in mid-step. */
+  private restoreOneByOne(): void {
+    this.parameters.forEach((parameter, i) => {
+      try {
+        operators().restore([parameter], [this.saved[i]!]);
+      } catch {
+        // The error for all of them is what is told.
+      }
+    });
   }
 
   /** The norm of `grad` as it is. Throws NonFinite when it is not finite. */

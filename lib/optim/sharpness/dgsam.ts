@@ -23,7 +23,7 @@ import { argumentError, DgsamError } from "../../errors.js";
 import { keep, scope } from "../../tensor/index.js";
 import { NonFinite } from "../closures.js";
 import type { OptimizerLike } from "../descent/optimizer.js";
-import { DomainOrder, type DomainOrderState } from "./domain-order.js";
+import { checkOrderState, DomainOrder, type DomainOrderState } from "./domain-order.js";
 import type { Passes } from "./passes.js";
 import type { BufferCopies } from "./statistics.js";
 import { SharpnessAware, type OptimizerClass, type OptionsFor, type StepResult, type WrapperOptions, type WrapperParams, type WrapperStateDict } from "./wrapper.js";
@@ -35,7 +35,7 @@ export interface DGSAMOptions extends WrapperOptions {
   reuse?: boolean;
   /** Whether G has the scale of the domains' summed loss, as published (default), or of their mean. */
   reduction?: "sum" | "mean";
-  /** Seed of the generator that draws the order, a safe integer. Default 0. */
+  /** Seed of the generator that draws the order, a safe integer of which the lower 32 bits count. Default 0. */
   seed?: number;
 }
 
@@ -52,7 +52,8 @@ export interface DGSAMStateDict<B extends OptimizerLike = OptimizerLike> extends
 /** Where the open form stands: the order it gave, how many ascents were made, whether a pass was not finite; and what was before. */
 interface OpenStep {
   readonly order: number[];
-  readonly lossScale: number;
+  /** The scaler's, null without one. */
+  readonly lossScale: number | null;
   ascents: number;
   skipping: boolean;
   readonly generator: DomainOrderState;
@@ -137,19 +138,19 @@ export class DGSAM<B extends OptimizerLike = OptimizerLike, O = Record<string, u
    */
   order(domains: number = this.domains, options: { lossScale?: number } = {}): number[] {
     checkOptions("DGSAM.order(domains, options)", options, ["lossScale"]);
-    const { lossScale = 1 } = options;
-    checkNumber("DGSAM.order: lossScale", lossScale, Number.MIN_VALUE, Infinity, false);
+    const { lossScale } = options;
+    if (lossScale !== undefined) checkNumber("DGSAM.order: lossScale", lossScale, Number.MIN_VALUE, Infinity, false);
     if (!Number.isSafeInteger(domains) || domains < 1) throw argumentError("DGSAM.order(domains)", "the number of source domains, an integer >= 1", domains);
     if (!this.reuse) throw new DgsamError("ERR_STATE", "DGSAM.order(): the open form is for reuse: true; use step(closures) without reuse");
-    this.climb.checkIdle("DGSAM.order()");
+    this.checkIdle("DGSAM.order()");
     this.abort();
     this.climb.begin("DGSAM.order()", lossScale);
+    const buffers = this.statistics.copyBuffers();
+    buffers.values.forEach(keep);
     this.domains = domains;
     const generator = this.visits.state();
     const visits = this.visits.next(domains);
-    const buffers = this.statistics.copyBuffers();
-    buffers.values.forEach(keep);
-    this.open = { order: [...visits, visits[0]!], lossScale, ascents: 0, skipping: false, generator, buffers };
+    this.open = { order: [...visits, visits[0]!], lossScale: lossScale ?? null, ascents: 0, skipping: false, generator, buffers };
     this.statistics.announcePass(true);
     this.zeroGrad();
     return [...this.open.order];
@@ -179,14 +180,15 @@ export class DGSAM<B extends OptimizerLike = OptimizerLike, O = Record<string, u
    */
   descend(): void {
     const { lossScale } = this.openStep("descend()");
-    if (lossScale !== 1) throw new DgsamError("ERR_STATE", `DGSAM.descend(): the losses were scaled by ${lossScale}; end the step by scaler.step(optimizer), which unscales the gradients`);
+    if (lossScale !== null) throw new DgsamError("ERR_STATE", `DGSAM.descend(): the losses were scaled by ${lossScale}; end the step by scaler.step(optimizer), which unscales the gradients`);
     this.finish("descend()");
   }
 
   /** {@link descend} for a `GradScaler`, which calls it in its own `step(optimizer)`. Tells whether the step was left out. */
   override finishScaled(scale: number): { skipped: boolean } {
     const { lossScale } = this.openStep("finishScaled()");
-    if (lossScale !== scale) throw new DgsamError("ERR_STATE", `DGSAM: the step was begun with a loss scale of ${lossScale}, but the scaler's is ${scale}; call order(domains, { lossScale: scaler.getScale() })`);
+    const off = lossScale === null && scale === 1;
+    if (!off && lossScale !== scale) throw new DgsamError("ERR_STATE", `DGSAM: the step was begun with a loss scale of ${lossScale ?? 1}, but the scaler's is ${scale}; call order(domains, { lossScale: scaler.getScale() })`);
     return { skipped: !this.finish("finishScaled()") };
   }
 
@@ -200,8 +202,13 @@ export class DGSAM<B extends OptimizerLike = OptimizerLike, O = Record<string, u
       this.abort();
       return false;
     }
+    try {
+      this.descendBase();
+    } catch (error) {
+      this.abort();
+      throw error;
+    }
     this.closeOpenStep();
-    this.descendBase();
     return true;
   }
 
@@ -236,7 +243,7 @@ export class DGSAM<B extends OptimizerLike = OptimizerLike, O = Record<string, u
     try {
       return scope(take);
     } catch (error) {
-      if (error instanceof NonFinite && (this.policy === "skip" || open.lossScale !== 1)) {
+      if (error instanceof NonFinite && (this.policy === "skip" || open.lossScale !== null)) {
         this.climb.restore();
         this.zeroGrad();
         open.skipping = true;
@@ -254,14 +261,8 @@ export class DGSAM<B extends OptimizerLike = OptimizerLike, O = Record<string, u
   }
 
   override loadStateDict(dict: { base: unknown; steps: number; generator: DomainOrderState }): void {
-    // The order first: it checks its part before anything is changed.
-    const before = this.visits.state();
-    try {
-      if (isPlainObject(dict) && "generator" in dict) this.visits.restore(dict.generator);
-      super.loadStateDict(dict);
-    } catch (error) {
-      this.visits.restore(before);
-      throw error;
-    }
+    if (isPlainObject(dict) && "generator" in dict) checkOrderState("DGSAM.loadStateDict: generator", dict.generator);
+    super.loadStateDict(dict);
+    this.visits.restore(dict.generator);
   }
 }

@@ -34,7 +34,12 @@ export class DomainOrder {
 
   /** Goes on exactly where {@link state} was called. */
   restore(state: DomainOrderState): void {
-    if (!Array.isArray(state) || state.length !== 4 || !state.every(Number.isSafeInteger)) throw argumentError("DGSAM.loadStateDict: generator", "four integers from stateDict()", state);
     this.generator = xoroshiro128plusFromState(state);
   }
+}
+
+/** Throws `ERR_ARGUMENT` unless it is a generator's state. Of zeros alone it would draw nothing else. */
+export function checkOrderState(name: string, state: unknown): asserts state is DomainOrderState {
+  if (Array.isArray(state) && state.length === 4 && state.every(Number.isSafeInteger) && state.some((word) => word !== 0)) return;
+  throw argumentError(name, "four integers from stateDict(), not all 0", state);
 }

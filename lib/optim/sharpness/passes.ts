@@ -1,5 +1,6 @@
 /** The passes of one step: whose losses are differentiated, which of them move BatchNorm statistics, and what they gave. */
 
+import { checkInteger, checkNumber } from "../../checks.js";
 import { argumentError } from "../../errors.js";
 import { zeroGradients } from "../../tensor/internal.js";
 import { scope } from "../../tensor/index.js";
@@ -60,6 +61,7 @@ export class Passes {
 
   /** Leaves in `grad` the gradient of one domain's loss at the parameters as they are, and returns that loss. */
   differentiate(domain: number): number {
+    checkInteger("differentiate(domain)", domain, 0, this.domains - 1);
     this.begin();
     return this.add(domain, 1, 0).loss;
   }
@@ -86,7 +88,8 @@ export class Passes {
       const losses = this.closures.map((closures, domain) => {
         const first = this.announce(domain);
         const parts = closures.map((closure, batch) => evaluate(closure, this.closureName(domain, batch)));
-        const loss = parts.length === 1 ? parts[0]! : parts.reduce((sum, part) => sum.add(part)).div(parts.length);
+        // Divided first: a sum of 16-bit losses may overflow.
+        const loss = parts.length === 1 ? parts[0]! : parts.map((part) => part.div(parts.length)).reduce((sum, part) => sum.add(part));
         const item = loss.numel === 1 ? loss.item() : undefined;
         // What is no real number is told below, when it cannot be differentiated.
         const value = typeof item === "number" ? finiteLoss(item) : 0;
@@ -95,6 +98,8 @@ export class Passes {
       });
       const values = losses.map(({ value }) => value);
       const weights = weigh(values);
+      if (!Array.isArray(weights) || weights.length !== this.domains) throw argumentError("differentiateWeighted: weights", `an array of ${this.domains} numbers, one per domain`, weights);
+      weights.forEach((weight, domain) => checkNumber(`differentiateWeighted: weights[${domain}]`, weight, -Number.MAX_VALUE, Number.MAX_VALUE));
       let stamp = 0;
       for (const [domain, { loss }] of losses.entries()) {
         this.present = domain;

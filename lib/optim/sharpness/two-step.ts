@@ -26,13 +26,14 @@ export interface StepFormOptions {
 }
 
 export interface FirstStepOptions extends StepFormOptions {
-  /** What a `GradScaler` multiplied the loss by: `scaler.getScale()`. The step is then ended by `scaler.step(optimizer)`. Default 1. */
+  /** What a `GradScaler` multiplied the loss by: `scaler.getScale()`. The step is then ended by `scaler.step(optimizer)`. */
   lossScale?: number;
 }
 
 /** A step that {@link TwoStep.firstStep} began. */
 interface OpenStep {
-  readonly lossScale: number;
+  /** The scaler's, null without one. */
+  readonly lossScale: number | null;
   /** Whether the first gradient was not finite, so that the step will be left out. */
   readonly skipping: boolean;
 }
@@ -71,13 +72,14 @@ export abstract class TwoStep<B extends OptimizerLike = OptimizerLike, O = Recor
   firstStep(options: FirstStepOptions | boolean = {}): void {
     const name = `${this.constructor.name}.firstStep`;
     const { zeroGrad, lossScale } = readOptions(name, options, ["zeroGrad", "lossScale"]);
-    this.climb.begin(`${name}()`, lossScale);
+    this.checkIdle(`${name}()`);
+    this.climb.begin(`${name}()`, lossScale ?? 1);
     let skipping = false;
     try {
       scope(() => this.ascend());
     } catch (error) {
       if (!(error instanceof NonFinite)) throw error;
-      if (this.policy === "throw" && lossScale === 1) throw this.nonFiniteError(error, "the first pass", 0);
+      if (this.policy === "throw" && lossScale === null) throw this.nonFiniteError(error, "the first pass", 0);
       skipping = true;
     }
     this.open = { lossScale, skipping };
@@ -95,7 +97,7 @@ export abstract class TwoStep<B extends OptimizerLike = OptimizerLike, O = Recor
     const name = `${this.constructor.name}.secondStep`;
     const { zeroGrad } = readOptions(name, options, ["zeroGrad"]);
     const { lossScale } = this.openStep(`${name}()`);
-    if (lossScale !== 1) throw new DgsamError("ERR_STATE", `${name}(): the loss was scaled by ${lossScale}; end the step by scaler.step(optimizer), which unscales the gradients`);
+    if (lossScale !== null) throw new DgsamError("ERR_STATE", `${name}(): the loss was scaled by ${lossScale}; end the step by scaler.step(optimizer), which unscales the gradients`);
     this.finish(this.policy, zeroGrad);
   }
 
@@ -103,8 +105,10 @@ export abstract class TwoStep<B extends OptimizerLike = OptimizerLike, O = Recor
   override finishScaled(scale: number): { skipped: boolean } {
     const name = this.constructor.name;
     const { lossScale } = this.openStep(`${name}.finishScaled()`);
+    // A scaler that is off.
+    if (lossScale === null && scale === 1) return { skipped: !this.finish(this.policy, false) };
     if (lossScale !== scale)
-      throw new DgsamError("ERR_STATE", `${name}: the step was begun with a loss scale of ${lossScale}, but the scaler's is ${scale}; call firstStep({ lossScale: scaler.getScale() })`);
+      throw new DgsamError("ERR_STATE", `${name}: the step was begun with a loss scale of ${lossScale ?? 1}, but the scaler's is ${scale}; call firstStep({ lossScale: scaler.getScale() })`);
     return { skipped: !this.finish("skip", false) };
   }
 
@@ -130,9 +134,18 @@ export abstract class TwoStep<B extends OptimizerLike = OptimizerLike, O = Recor
       if (policy === "throw") throw this.nonFiniteError(error, "the second pass", 0);
       return false;
     }
-    this.descendBase();
+    this.descendOrClear();
     if (clear) this.zeroGrad();
     return true;
+  }
+
+  private descendOrClear(): void {
+    try {
+      this.descendBase();
+    } catch (error) {
+      this.zeroGrad();
+      throw error;
+    }
   }
 
   override abort(): void {
@@ -145,12 +158,12 @@ export abstract class TwoStep<B extends OptimizerLike = OptimizerLike, O = Recor
 }
 
 // SAM's users know the positional form: first_step(zero_grad=True).
-function readOptions(what: string, options: FirstStepOptions | boolean, known: readonly string[]): Required<FirstStepOptions> {
-  if (typeof options === "boolean") return { zeroGrad: options, lossScale: 1 };
+function readOptions(what: string, options: FirstStepOptions | boolean, known: readonly string[]): { zeroGrad: boolean; lossScale: number | null } {
+  if (typeof options === "boolean") return { zeroGrad: options, lossScale: null };
   if (!isPlainObject(options)) throw argumentError(`${what}(options)`, "{ zeroGrad } or a boolean", options);
   checkOptions(`${what}(options)`, options, known);
-  const { zeroGrad = false, lossScale = 1 }: FirstStepOptions = options;
+  const { zeroGrad = false, lossScale }: FirstStepOptions = options;
   checkBoolean(`${what}(options): zeroGrad`, zeroGrad);
-  checkNumber(`${what}(options): lossScale`, lossScale, Number.MIN_VALUE, Infinity, false);
-  return { zeroGrad, lossScale };
+  if (lossScale !== undefined) checkNumber(`${what}(options): lossScale`, lossScale, Number.MIN_VALUE, Infinity, false);
+  return { zeroGrad, lossScale: lossScale ?? null };
 }

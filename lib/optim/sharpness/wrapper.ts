@@ -95,6 +95,8 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
   protected readonly statistics: Statistics;
   /** How many steps were applied. */
   protected steps = 0;
+  /** Whether a step is calling closures. */
+  private running = false;
   /** The radius of groups that name none. */
   private readonly rho: number;
   private readonly greatest: { norm: number | undefined; value: number | undefined };
@@ -107,7 +109,8 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
    */
   constructor(params: WrapperParams<O>, Base: OptimizerClass<B, O>, options: OptionsFor<WrapperOptions, O> = {} as OptionsFor<WrapperOptions, O>, traits: AlgorithmTraits = {}) {
     const name = this.constructor.name;
-    if (typeof Base !== "function") throw argumentError(`new ${name}(params, Base)`, "an optimizer class such as Adam", Base);
+    // Arrow functions have no prototype.
+    if (typeof Base !== "function" || Base.prototype === undefined) throw argumentError(`new ${name}(params, Base)`, "an optimizer class such as Adam", Base);
     checkOptionsObject(`new ${name}(params, Base, options)`, options);
     const { rho = traits.rho ?? 0.05, adaptive = false, policy = "throw", model, runningStats, clipGradNorm: norm, clipGradValue: value, base = {} } = options;
     checkRadius(name, rho);
@@ -127,6 +130,7 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
       return rest;
     });
     this.base = new Base(groups as never, { ...forBase, ...base } as Partial<O>);
+    if (!Array.isArray(this.base.paramGroups) || typeof this.base.step !== "function") throw argumentError(`new ${name}(params, Base)`, "an optimizer class such as Adam, with paramGroups and step()", Base);
     if ((this.base as { needsClosure?: boolean }).needsClosure)
       throw new DgsamError("ERR_ARGUMENT", `new ${name}(params, Base): expected an optimizer that descends along given gradients, got ${Base.name}, which evaluates a closure itself`);
     this.rho = rho;
@@ -153,7 +157,7 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
    */
   addParamGroup(group: { params: Iterable<Tensor>; rho?: number } & Partial<O>): void {
     const name = this.constructor.name;
-    this.climb.checkIdle(`${name}.addParamGroup()`);
+    this.checkIdle(`${name}.addParamGroup()`);
     if (!isPlainObject(group)) throw argumentError(`${name}.addParamGroup(group)`, "{ params, ...options }", group);
     const { radius, rest } = splitGroup(name, group);
     this.base.addParamGroup(rest as never);
@@ -199,6 +203,12 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
     return this.take(closures, scale, "skip");
   }
 
+  /** Throws `ERR_STATE` in the middle of a step. */
+  protected checkIdle(what: string): void {
+    if (this.running) throw new DgsamError("ERR_STATE", `${what}: called from a closure of this optimizer's own step`);
+    this.climb.checkIdle(what);
+  }
+
   /** The end of a step that was begun by hand, for a `GradScaler`. Tells whether the step was left out. */
   finishScaled(_scale: number): { skipped: boolean } {
     throw new DgsamError("ERR_STATE", `${this.constructor.name}: no step was begun by hand; pass the closures: scaler.step(optimizer, closures)`);
@@ -206,15 +216,17 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
 
   private take(closures: StepClosures, lossScale: number, policy: "throw" | "skip"): R {
     const name = `${this.constructor.name}.step`;
-    this.climb.checkIdle(`${name}()`);
+    this.checkIdle(`${name}()`);
     const passes = new Passes(name, closures, this.climb, this.statistics, lossScale);
     this.abort();
     this.climb.begin(`${name}()`, lossScale);
     let done = false;
+    this.running = true;
     try {
       this.transaction(passes, policy);
       done = this.climb.settled;
     } finally {
+      this.running = false;
       if (!done) this.undone();
     }
     return this.report({ losses: passes.losses, gradNorms: this.climb.norms, skipped: !done, nonFiniteDomain: done ? null : passes.domain });
@@ -276,7 +288,10 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
     return new DgsamError("ERR_NON_FINITE", message, { cause, domain });
   }
 
-  /** All that is needed to go on: the base optimizer's state, the number of steps, and what the algorithm remembers. */
+  /**
+   * All that is needed to go on: the base optimizer's state, the number of steps, and what the algorithm remembers. The
+   * tensors are the optimizer's own: copy them before the next step if you keep them.
+   */
   stateDict(): WrapperStateDict<B> {
     return { base: this.base.stateDict() as ReturnType<B["stateDict"]>, steps: this.steps };
   }
@@ -284,15 +299,26 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
   /**
    * Takes over a state dict.
    *
-   * @throws DgsamError `ERR_ARGUMENT` when it is not one, or does not fit; then nothing is changed
+   * @throws DgsamError `ERR_ARGUMENT` when it is not one, or does not fit, `ERR_STATE` in the middle of a step; then nothing is changed
    */
   loadStateDict(dict: { base: unknown; steps: number }): void {
     const name = `${this.constructor.name}.loadStateDict`;
     const expected = `{ ${Object.keys(this.stateDict()).join(", ")} } from stateDict()`;
     if (!isPlainObject(dict) || !Object.keys(this.stateDict()).every((key) => key in dict)) throw argumentError(`${name}(dict)`, expected, dict);
     checkInteger(`${name}: steps`, dict.steps, 0);
+    this.checkRadii(name, dict.base);
+    this.checkIdle(`${name}()`);
+    this.abort();
     this.base.loadStateDict(dict.base as never);
     this.steps = dict.steps;
+  }
+
+  /** The base optimizer does not know the radii that its groups hold. */
+  private checkRadii(name: string, base: unknown): void {
+    const groups = isPlainObject(base) && Array.isArray(base.paramGroups) ? (base.paramGroups as unknown[]) : [];
+    groups.forEach((group, i) => {
+      if (isPlainObject(group) && this.radiusKey in group) checkRadius(`${name}: group ${i}`, group[this.radiusKey]);
+    });
   }
 }
 

@@ -1,4 +1,4 @@
-import { Adadelta, Adam, autocast, LBFGS, manualSeed, memoryStats, noGrad, ones, ops, randn, SGD, StepLR, tensor, zeros, type Tensor } from "dgsam";
+import { Adadelta, Adam, autocast, DGSAM, LBFGS, manualSeed, memoryStats, noGrad, ones, ops, RAdam, randn, SGD, StepLR, tensor, TwoStep, zeros, type Tensor } from "dgsam";
 import { describe, expect, test } from "vitest";
 import { bits, EPS, expectError, linearLoss, quadraticDomains, values, worstError } from "../support.js";
 import { FAMILY } from "./family.js";
@@ -98,7 +98,7 @@ describe.each(FAMILY)("$name: the traps", ({ Wrapper, options: chosen, passes, p
       return loss;
     });
     for (const misled of [eager, [closures[0]!, eager[1]!, closures[2]!]])
-      expectError(() => make(params).step(misled), "ERR_STATE", /called backward\(\); return the loss instead/);
+      expectError(() => make(params).step(misled), "ERR_STATE", /called backward\(\), or cleared or set gradients; return the loss instead/);
     expect(bits(params)).toEqual(before);
   });
 
@@ -271,6 +271,59 @@ describe.each(FAMILY)("$name: the traps", ({ Wrapper, options: chosen, passes, p
     expectError(() => optimizer.step(closures), "ERR_ARGUMENT", /paramGroups: radius: expected a finite number/);
     const plain = new Wrapper(quadraticDomains().params, SGD, { rho: 0.1, ...chosen });
     expect(plain.paramGroups[0]).not.toHaveProperty("radius");
+  });
+
+  test("a base optimizer that fails in its second group leaves the first one alone", () => {
+    for (const [Base, options] of [[SGD, { momentum: 0.9 }], [Adam, {}], [RAdam, {}]] as const) {
+      const [a, b] = [1, 2].map((value) => tensor([value, value], { dtype: "float32", requiresGrad: true })) as [Tensor, Tensor];
+      const optimizer = new Wrapper([{ params: [a] }, { params: [b] }], Base, { lr: 0.1, rho: 0.1, ...chosen, ...options });
+      const loss = () => a.square().sum().add(b.square().sum().to("float32"));
+      optimizer.step([loss]);
+      const state = () => bits([...(optimizer.base as SGD).state.values()].flatMap((each) => Object.values(each)));
+      const before = [bits([a]), state()];
+      b.grad = null;
+      ops.aten.set_data(b, b.detach().to("float64"));
+      expectError(() => optimizer.step([loss]), "ERR_DTYPE", /states\[\d+\]: expected dtype Double as its parameter, got Float/);
+      expect([bits([a]), state()]).toEqual(before);
+      ops.aten.set_data(b, b.detach().to("float32"));
+      optimizer.step([loss]);
+      expect(bits([a])).not.toEqual(before[0]);
+    }
+  });
+
+  test("a step cannot be taken, begun or changed from within a closure of its own", () => {
+    const { params, closures } = quadraticDomains();
+    const optimizer = make(params);
+    optimizer.step(closures);
+    const dict = optimizer.stateDict();
+    const before = bits(params);
+    const calls: (() => unknown)[] = [() => optimizer.step(closures), () => optimizer.stepScaled(2, closures), () => optimizer.loadStateDict(dict), () => optimizer.addParamGroup({ params: [] } as never)];
+    if (optimizer instanceof TwoStep) calls.push(() => optimizer.firstStep());
+    if (optimizer instanceof DGSAM && optimizer.reuse) calls.push(() => optimizer.order(3));
+    for (const call of calls) {
+      expectError(() => optimizer.step([() => (call(), closures[0]!())]), "ERR_STATE", /called from a closure of this optimizer's own step/);
+      expect(bits(params)).toEqual(before);
+    }
+    expect(optimizer.step(closures).skipped).toBe(false);
+  });
+
+  test("a parameter that is disposed of in mid-step does not keep the others from coming back", () => {
+    const [a, b] = [tensor([1, 2], { dtype: "float64", requiresGrad: true }), tensor([3], { dtype: "float64", requiresGrad: true })];
+    const before = bits([a]);
+    let calls = 0;
+    const loss = () => {
+      if (calls++ === passes(1) - 1) b.dispose();
+      return a.square().sum().add(b.square().sum());
+    };
+    expectError(() => make([a, b]).step([loss]), "ERR_DISPOSED", /./);
+    expect(bits([a])).toEqual(before);
+  });
+
+  test("a graph that two closures share is told with the closure's name", () => {
+    const { params, closures } = quadraticDomains();
+    const shared = closures[0]!();
+    expectError(() => make(params).step([() => shared, () => shared]), "ERR_NATIVE", /closure \d: .*backward through the graph a second time/);
+    expectError(() => make(params).step([(async () => closures[0]!()) as never]), "ERR_ARGUMENT", /closure 0: result: expected the loss as a Tensor of one element, not a promise/);
   });
 
   test("a schedule moves the base optimizer's learning rate, whichever of the two it is given", () => {

@@ -1,7 +1,7 @@
 /** The two-step interface, and steps with a scaled loss, of every algorithm that has them. */
-import { Adam, ASAM, DGSAM, ERM, GSAM, SAGM, SAM, SGD, tensor, type Tensor, type TwoStep } from "dgsam";
+import { Adam, ASAM, DGSAM, ERM, GradScaler, GSAM, SAGM, SAM, SGD, tensor, type Tensor, type TwoStep } from "dgsam";
 import { describe, expect, test } from "vitest";
-import { bits, expectError, quadraticDomains, values, worstError } from "../support.js";
+import { bits, expectError, quadraticDomains, statisticsModel, values, worstError } from "../support.js";
 import { FAMILY } from "./family.js";
 
 type AnyTwoStep = new (params: Tensor[], Base: unknown, options: object) => TwoStep;
@@ -105,7 +105,7 @@ describe("DGSAM's open form with a scaled loss", () => {
     const [one, two] = [quadraticDomains(), quadraticDomains()];
     const [plain, scaled] = [one, two].map(({ params }) => new DGSAM(params, SGD, { lr: 0.05, rho: 0.1, seed: 3 }));
     for (const [optimizer, { closures }, lossScale] of [[plain!, one, 1], [scaled!, two, 64]] as const) {
-      const order = optimizer.order(3, { lossScale });
+      const order = optimizer.order(3, lossScale === 1 ? {} : { lossScale });
       order.forEach((domain, pass) => {
         closures[domain]!().mul(lossScale).backward();
         if (pass < order.length - 1) optimizer.ascend();
@@ -131,6 +131,74 @@ describe("DGSAM's open form with a scaled loss", () => {
     });
     expect(optimizer.finishScaled(8)).toEqual({ skipped: true });
     expect([bits(params), optimizer.stateDict().generator]).toEqual(before);
+  });
+});
+
+describe("a scaler whose scale is 1, or that is off", () => {
+  test("a scale of 1 still leaves steps out", () => {
+    const { params, closures } = quadraticDomains({ domains: 1 });
+    const before = bits(params);
+    const sam = new SAM(params, SGD, { lr: 0.1 });
+    const scaler = new GradScaler({ initScale: 1 });
+    scaler.scale(closures[0]!().mul(NaN)).backward();
+    sam.firstStep({ lossScale: scaler.getScale() });
+    expect(scaler.step(sam)).toEqual({ skipped: true });
+    const dgsam = new DGSAM(params, SGD, { lr: 0.1 });
+    dgsam.order(1, { lossScale: 1 });
+    closures[0]!().mul(NaN).backward();
+    dgsam.ascend();
+    closures[0]!().backward();
+    expect(dgsam.finishScaled(1)).toEqual({ skipped: true });
+    expect(bits(params)).toEqual(before);
+  });
+
+  test("one that is off leaves the policy to the optimizer", () => {
+    const { params, closures } = quadraticDomains({ domains: 1 });
+    const off = new GradScaler({ enabled: false });
+    const sam = new SAM(params, SGD, { lr: 0.1 });
+    const before = bits(params);
+    closures[0]!().backward();
+    sam.firstStep({ zeroGrad: true });
+    closures[0]!().mul(NaN).backward();
+    expectError(() => off.step(sam), "ERR_NON_FINITE", /second pass/);
+    expect(bits(params)).toEqual(before);
+  });
+});
+
+describe("a step that was begun by hand", () => {
+  test("takes no state dict while the parameters are perturbed, and is given up for one before", () => {
+    const { params, closures } = quadraticDomains();
+    const optimizer = new DGSAM(params, SGD, { lr: 0.1 });
+    optimizer.step(closures);
+    const dict = optimizer.stateDict();
+    const order = optimizer.order(3);
+    closures[order[0]!]!().backward();
+    optimizer.ascend();
+    expectError(() => optimizer.loadStateDict(dict), "ERR_STATE", /parameters are perturbed/);
+    optimizer.abort();
+    optimizer.order(3);
+    optimizer.loadStateDict({ ...dict, generator: [1, 2, 3, 4] });
+    expectError(() => optimizer.ascend(), "ERR_STATE", /begin the step with order\(\)/);
+    expect(optimizer.stateDict().generator).toEqual([1, 2, 3, 4]);
+    for (const generator of [[0, 0, 0, 0], [1, 2, 3], "x"]) expectError(() => optimizer.loadStateDict({ ...dict, generator: generator as never }), "ERR_ARGUMENT", /generator: expected four integers/);
+    dict.base = { ...dict.base, paramGroups: [{ ...dict.base.paramGroups[0]!, rho: -4 }] } as never;
+    expectError(() => optimizer.loadStateDict(dict), "ERR_ARGUMENT", /group 0: rho: expected a finite number of at least 0/);
+  });
+
+  test("that the base optimizer cannot end is undone", () => {
+    const { model, closure, tracked } = statisticsModel();
+    const dgsam = new DGSAM([closure.param], SGD, { lr: 0.1, model });
+    const before = [bits([closure.param]), dgsam.stateDict().generator];
+    dgsam.order(1);
+    for (const last of [false, true]) {
+      closure().backward();
+      if (!last) dgsam.ascend();
+    }
+    dgsam.paramGroups[0]!.lr = -1;
+    expectError(() => dgsam.descend(), "ERR_ARGUMENT", /lr/);
+    expect([bits([closure.param]), dgsam.stateDict().generator]).toEqual(before);
+    expect(tracked()).toBe(0);
+    expect(closure.param.grad).toBeNull();
   });
 });
 
