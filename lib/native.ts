@@ -79,6 +79,7 @@ export interface Native {
 
   enterAutocast(device: string, dtype: number, enabled: boolean, cacheEnabled: boolean | undefined): void;
   leaveAutocast(): void;
+  forgetCasts(): void;
   autocastEnabled(device: string): boolean;
   autocastDtype(device: string): number;
 

@@ -4,6 +4,7 @@
 #include <c10/core/Device.h>
 
 #include "entry.h"
+#include "ops/casts.h"
 
 namespace dgsam {
 
@@ -51,12 +52,19 @@ Napi::Value autocastDtype(Environment&, const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<int>(at::autocast::get_autocast_dtype(deviceArgument(info, 0))));
 }
 
+// forgetCasts(): for what moves parameters by LibTorch's own operators.
+Napi::Value forgetCasts(Environment&, const Napi::CallbackInfo& info) {
+  const ops::ForgetsCasts forgetting;
+  return info.Env().Undefined();
+}
+
 }  // namespace
 
 void registerAutocast(Napi::Object exports, Environment& environment) {
   addEntry(exports, environment, "enterAutocast", guardedEntry<enterAutocast>);
   addEntry(exports, environment, "leaveAutocast", guardedEntry<leaveAutocast>);
   addEntry(exports, environment, "autocastEnabled", guardedEntry<autocastEnabled>);
+  addEntry(exports, environment, "forgetCasts", guardedEntry<forgetCasts>);
   addEntry(exports, environment, "autocastDtype", guardedEntry<autocastDtype>);
 }
 

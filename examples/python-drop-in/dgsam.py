@@ -4,7 +4,8 @@
     g_j   <- gradient of domain order[j]'s loss at p_(j-1);    p_j <- p_(j-1) + rho g_j / (||g_j|| + 1e-12)
     G     <- S/(S+1) * sum of all S+1 gradients;               p   <- base optimizer(p, G), from where the step began
 
-A step happens wholly or not at all: after any exception the parameters are, bit for bit, what they were before it.
+After any exception in the climb, a loss or gradient that is not finite included, the parameters are, bit for bit, what they were
+before the step. What the base optimizer's own step() does before it fails is that optimizer's affair.
 """
 
 import json

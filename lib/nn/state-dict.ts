@@ -2,6 +2,7 @@
 
 import { checkBoolean, withDefaults } from "../checks.js";
 import { argumentError, describeValue, DgsamError } from "../errors.js";
+import { forgetCasts } from "../tensor/internal.js";
 import { noGrad, ops, scope, Tensor } from "../tensor/index.js";
 
 /** Tensors by PyTorch's keys, in PyTorch's order. */
@@ -60,6 +61,7 @@ export function loadInto(name: string, own: ReadonlyMap<string, Tensor>, dict: R
       // Conversions can fail, of data on the meta device or for want of memory: all come before the first copy.
       const converted = pairs.map(({ target, source }) => ops.aten["to.other"](source!, target));
       pairs.forEach(({ target }, i) => ops.aten["copy_.default"](target, converted[i]!));
+      forgetCasts();
     }),
   );
   return { missingKeys, unexpectedKeys };

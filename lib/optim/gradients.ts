@@ -35,7 +35,7 @@ export interface ClipGradNormOptions extends GradNormOptions {
  * The norm over all elements of all gradients together, as torch.nn.utils.get_total_norm. A parameter without a gradient
  * counts as zero, one that comes twice once. Sums are formed in float64 whatever the dtype.
  *
- * @throws DgsamError `ERR_ARGUMENT`; `ERR_DTYPE`, `ERR_NATIVE` for a gradient that is neither floating-point nor complex, or sparse
+ * @throws DgsamError `ERR_ARGUMENT`, also for a sparse gradient; `ERR_DTYPE` for one that is neither floating-point nor complex
  */
 export function gradNorm(params: ParametersInput, options: GradNormOptions = {}): number {
   const { normType } = withDefaults("gradNorm", options, { normType: 2 });
@@ -48,9 +48,9 @@ export function gradNorm(params: ParametersInput, options: GradNormOptions = {})
  *
  *     g <- g * min(1, maxNorm / (norm + 1e-6))
  *
- * A norm that is NaN goes on into the gradients, an infinite one makes finite gradients 0.
+ * A norm that is NaN goes on into the gradients. An infinite one makes finite gradients 0 and infinite ones NaN, as in PyTorch.
  *
- * @param maxNorm at least 0; `Infinity` only measures
+ * @param maxNorm at least 0; with `Infinity` finite gradients stay as they are
  * @returns the norm before, as {@link gradNorm}
  * @throws DgsamError `ERR_NON_FINITE` with `errorIfNonfinite`; and as {@link gradNorm}
  */

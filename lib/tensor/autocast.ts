@@ -61,3 +61,8 @@ export function autocastDtype(device: AutocastDevice = "cpu"): DType {
   checkDevice("autocastDtype(device)", device);
   return DTYPES[native.autocastDtype(device)]!;
 }
+
+/** Makes autocast forget its 16-bit copies: for what changes parameters by LibTorch's own operators. */
+export function forgetCasts(): void {
+  native.forgetCasts();
+}

@@ -1,5 +1,5 @@
 /** The tensor room's public list. */
-export { Tensor, zeroGradients } from "./tensor.js";
+export { Tensor } from "./tensor.js";
 export type { Device, DType, Layout, MemoryFormat, QScheme } from "./dtype.js";
 export { operatorNames, operatorSchemas, ops, type OperatorFunction, type OperatorName, type Operators } from "./operators.js";
 export type { OperatorSchema, SchemaArgument, SchemaReturn, ValueType } from "./schema.js";

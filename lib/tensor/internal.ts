@@ -1,4 +1,5 @@
 /** What the floors above need of this room and users do not. */
 export { gradients, setGradients, zeroGradients } from "./tensor.js";
 export { differentiateLoss, gradientStamp } from "./autograd.js";
+export { forgetCasts } from "./autocast.js";
 export { isPromiseLike } from "./scope.js";

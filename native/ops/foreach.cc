@@ -207,6 +207,22 @@ void adamax(at::TensorList params, at::TensorList expAvgs, at::TensorList expInf
   }
 }
 
+void foreachSgd(const Batch& batch, double lr, double momentum, double dampening, double weightDecay, bool nesterov, bool maximize,
+                bool first) {
+  update(batch, weightDecay, maximize, [&](const Part& part) {
+    if (momentum == 0) return at::_foreach_add_(part.params, part.grads, -lr);
+    const at::TensorList buffers = part.states[0];
+    if (first) {
+      at::_foreach_copy_(buffers, part.grads);
+    } else {
+      scale(buffers, momentum);
+      at::_foreach_add_(buffers, part.grads, 1 - dampening);
+    }
+    if (!nesterov) return at::_foreach_add_(part.params, buffers, -lr);
+    at::_foreach_add_(part.params, at::_foreach_add(part.grads, buffers, momentum), -lr);
+  });
+}
+
 void foreachAdagrad(const Batch& batch, double lr, double lrDecay, double eps, double weightDecay, bool maximize) {
   // A step count on another device is waited for, so only where it matters.
   std::vector<at::Scalar> stepSizes;

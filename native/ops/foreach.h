@@ -39,6 +39,10 @@ void radam(at::TensorList params, at::TensorList expAvgs, at::TensorList expAvgS
 void adamax(at::TensorList params, at::TensorList expAvgs, at::TensorList expInfs, at::TensorList steps, double lr, double beta1,
             double beta2, double eps, double weightDecay, bool maximize);
 
+// One batch of the operator sgd_ (fused.h) whose dtype the fused kernel does not serve.
+void foreachSgd(const Batch& batch, double lr, double momentum, double dampening, double weightDecay, bool nesterov, bool maximize,
+                bool first);
+
 // One batch of the operator adagrad_ (fused.h), its step counts raised already, where the device has no fused kernel.
 void foreachAdagrad(const Batch& batch, double lr, double lrDecay, double eps, double weightDecay, bool maximize);
 

@@ -47,6 +47,9 @@ class AloneIfSmall {
   int threadsBefore_ = 0;
 };
 
+// The fused SGD of the CPU (seen in LibTorch 2.13) computes new parameters of 16 bits in whole vectors and does not store them.
+bool losesSixteenBits(const at::Tensor& tensor) { return tensor.is_cpu() && at::isReducedFloatingType(tensor.scalar_type()); }
+
 // Of LibTorch's fused optimizers Adagrad's is the one that not every device has.
 bool hasFusedAdagrad(const at::Tensor& tensor) {
   static const c10::OperatorHandle adagrad = c10::Dispatcher::singleton().findSchemaOrThrow("aten::_fused_adagrad_", "");
@@ -60,6 +63,11 @@ void sgd(at::TensorList params, at::TensorList momentumBuffers, double lr, doubl
   const at::NoGradGuard noGrad;
   TORCH_CHECK(momentum == 0 || !momentumBuffers.empty() || params.empty(), "dgsam::sgd_: a momentum needs 'momentum_buffers'");
   for (Batch& batch : makeBatches("sgd_", params, {{"momentum_buffers", momentumBuffers, true}}, {}, Scalars::Any)) {
+    if (losesSixteenBits(batch.params.front())) {
+      foreachSgd(batch, lr, momentum, dampening, weightDecay, nesterov, maximize, first);
+      finish(batch);
+      continue;
+    }
     const AloneIfSmall alone(batch.params);
     at::_fused_sgd_(batch.params, batch.grads, batch.states[0], weightDecay, momentum, lr, dampening, nesterov, maximize, first);
     finish(batch);

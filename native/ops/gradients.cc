@@ -6,7 +6,7 @@
 
 #include <cmath>
 #include <limits>
-#include <unordered_set>
+#include <unordered_map>
 #include <vector>
 
 #include "climb.h"
@@ -44,13 +44,19 @@ at::Tensor writableGradient(const at::Tensor& param) {
   return grad;
 }
 
-// All gradients to be changed, each once.
+// All gradients to be changed, each once. Where a copy takes the place of one that several parameters share, it does in all.
 std::vector<at::Tensor> writableGradients(const std::vector<at::Tensor>& params) {
   std::vector<at::Tensor> result;
   result.reserve(params.size());
-  std::unordered_set<const at::TensorImpl*> seen;
-  for (const at::Tensor& param : params)
-    if (seen.insert(param.grad().unsafeGetTensorImpl()).second) result.push_back(writableGradient(param));
+  std::unordered_map<const at::TensorImpl*, at::Tensor> seen;
+  for (const at::Tensor& param : params) {
+    const at::TensorImpl* const shared = param.grad().unsafeGetTensorImpl();
+    const auto known = seen.find(shared);
+    if (known == seen.end())
+      seen.emplace(shared, result.emplace_back(writableGradient(param)));
+    else
+      param.mutable_grad() = known->second;
+  }
   return result;
 }
 

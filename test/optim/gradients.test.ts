@@ -184,6 +184,14 @@ describe("gradients", () => {
       elements(expanded.grad!).forEach((each) => expect(each).toBeCloseTo(0.5, 5));
     }));
 
+  test("that several parameters share stay shared when a copy takes their place", () =>
+    scope(() => {
+      const shared = tensor([1], { dtype: "float64" }).expand([4]);
+      const [a, b] = [withGradient(shared), withGradient(shared)];
+      expect(clipGradNorm([a, b], 1)).toBeCloseTo(Math.sqrt(8), 12);
+      for (const each of [a, b]) elements(each.grad!).forEach((element) => expect(element).toBeCloseTo(1 / Math.sqrt(8), 5));
+    }));
+
   test("of a parameter that comes twice count once, and are scaled once; shared ones count twice", () =>
     scope(() => {
       const param = withGradient(tensor([3, 4], { dtype: "float64" }));

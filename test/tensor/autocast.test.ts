@@ -1,5 +1,5 @@
 import {
-  Adam, autocast, autocastDtype, BatchNorm2d, Conv2d, crossEntropy, DGSAM, inferenceMode, isAutocastEnabled, Linear, manualSeed, memoryStats, noGrad,
+  Adam, autocast, autocastDtype, BatchNorm2d, Conv2d, crossEntropy, DGSAM, EMA, inferenceMode, isAutocastEnabled, LBFGS, Linear, manualSeed, memoryStats, noGrad,
   ones, ops, randn, SAM, scope, SGD, tensor, type AutocastDType, type AutocastOptions, type Tensor,
 } from "dgsam";
 import { describe, expect, test } from "vitest";
@@ -179,6 +179,28 @@ describe("casts of parameters", () => {
       expect(step(Optimizer, "step")).toEqual(step(Optimizer, "closures"));
       expect(step(Optimizer, "nowhere")).not.toEqual(step(Optimizer, "closures"));
     }
+  }));
+
+  test("are forgotten when LBFGS, an average or a state dict moves the parameters", inScope(() => {
+    const w = parameter(1);
+    const product = () => x().matmul(w).item();
+    const ema = new EMA([w]);
+    ema.update();
+    noGrad(() => w.fill_(2));
+    autocast(() => {
+      expect([product(), ema.swap(product), product()]).toEqual([2, 1, 2]);
+      ema.copyTo();
+      expect(product()).toBe(1);
+      const layer = new Linear(1, 1, { bias: false });
+      layer.forward(x());
+      layer.loadStateDict({ weight: tensor([[3]]) });
+      expect(layer.forward(x()).item()).toBe(3);
+      const lbfgs = new LBFGS([w], { maxIter: 1, lr: 0.25 });
+      // The gradient of w^2 in 16 bits at 1 is 2.
+      lbfgs.step(() => x().matmul(w).float().square().sum());
+      expect(product()).toBe(w.item());
+      expect(w.item()).not.toBe(1);
+    });
   }));
 
   test("hold no handle, and outlive neither scope nor dispose()", () => {

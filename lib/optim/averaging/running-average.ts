@@ -3,6 +3,7 @@
 import { checkBoolean, checkInteger, isPlainObject } from "../../checks.js";
 import { argumentError, DgsamError } from "../../errors.js";
 import { isComplex, isFloatingPoint } from "../../tensor/dtype.js";
+import { forgetCasts } from "../../tensor/internal.js";
 import { keep, noGrad, ops, Tensor } from "../../tensor/index.js";
 import { checkParams } from "../checks.js";
 import { once } from "../once.js";
@@ -59,7 +60,9 @@ export function checkTensors(name: string, list: unknown): Tensor[] {
 
 /** Copies, value by value, whatever the dtypes. */
 export function copyInto(targets: readonly Tensor[], sources: readonly Tensor[]): void {
-  if (targets.length > 0) noGrad(() => operators().copy(targets, sources));
+  if (targets.length === 0) return;
+  noGrad(() => operators().copy(targets, sources));
+  forgetCasts();
 }
 
 export interface RunningAverageState {

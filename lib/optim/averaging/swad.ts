@@ -19,7 +19,7 @@
  * averaged, and segments before and at c may be averaged twice where N_e > N_s.
  */
 
-import { checkInteger, checkNumber, isPlainObject } from "../../checks.js";
+import { checkBoolean, checkInteger, checkNumber, isPlainObject } from "../../checks.js";
 import { argumentError, DgsamError } from "../../errors.js";
 import { keep, noGrad, scope, type Tensor } from "../../tensor/index.js";
 import {
@@ -248,7 +248,9 @@ export class SWAD extends WeightAverage {
     const { valley } = dict;
     checkInteger(`${name}: step`, dict.step, 0);
     checkInteger(`${name}: startStep`, dict.startStep, 0);
+    checkBoolean(`${name}: finished`, dict.finished);
     if (valley !== null) checkSpan(`${name}: valley`, valley, ["threshold", "convergeStep"]);
+    if (valley !== null && dict.average?.count === 0) throw new DgsamError("ERR_ARGUMENT", `${name}: average: expected the tensors of the valley, got none`);
     const adopted = noGrad(() =>
       scope(() => ({
         segment: adoptState(`${name}: segment`, dict.segment, this.watched),
@@ -267,7 +269,7 @@ export class SWAD extends WeightAverage {
     for (const { tensors } of adopted.segments) for (const each of allOf(tensors)) keep(each);
     this.segments = adopted.segments;
     this.step = dict.step;
-    this.dead = dict.finished === true;
+    this.dead = dict.finished;
     this.startStep = dict.startStep;
     this.valley = valley && { threshold: valley.threshold, convergeStep: valley.convergeStep, span: spanOf(valley) };
   }

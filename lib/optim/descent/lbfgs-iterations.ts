@@ -1,7 +1,7 @@
 /** The iterations of an L-BFGS step, on a draft of its state. */
 
 import { isComplex } from "../../tensor/dtype.js";
-import { gradients } from "../../tensor/internal.js";
+import { forgetCasts, gradients } from "../../tensor/internal.js";
 import { ops, scope, type Tensor } from "../../tensor/index.js";
 import { differentiate, NonFinite, type Closure } from "../closures.js";
 import { once } from "../once.js";
@@ -142,6 +142,8 @@ function move({ closure, group, draft, current, memory, slope, directionSize, la
 
 function evaluate(closure: Closure, params: readonly Tensor[], draft: Draft): Evaluation {
   draft.funcEvals++;
+  // The parameters have moved since the last one.
+  forgetCasts();
   const loss = differentiate(closure, params, "LBFGS.step: the closure");
   const found = gradients(params);
   const gradient = flatten(found, params);

@@ -14,7 +14,8 @@
 
 import { checkChoice, checkInteger, checkNumber, checkOptions, isPlainObject } from "../../checks.js";
 import { argumentError, DgsamError } from "../../errors.js";
-import { keep, noGrad, ops, scope, Tensor, zeroGradients } from "../../tensor/index.js";
+import { forgetCasts, zeroGradients } from "../../tensor/internal.js";
+import { keep, noGrad, ops, scope, Tensor } from "../../tensor/index.js";
 import { checkLeaves, checkOptionsObject, checkParams } from "../checks.js";
 import { checkClosure, NonFinite, type Closure } from "../closures.js";
 import { flatten, iterate, type Draft, type LBFGSOptions, type Memory } from "./lbfgs-iterations.js";
@@ -86,6 +87,8 @@ export class LBFGS {
           if (!(error instanceof NonFinite)) throw error;
           const which = `${error.what} of evaluation ${draft.funcEvals - this.funcEvals}`;
           throw new DgsamError("ERR_NON_FINITE", `LBFGS: the ${which} of the step is ${error.value}; nothing of the step was applied (lineSearchFn: "strong_wolfe" or a smaller lr may help)`);
+        } finally {
+          forgetCasts();
         }
       }),
     );

@@ -148,9 +148,12 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
     zeroGradients(this.paramGroups.flatMap((group) => group.params), setToNone);
   }
 
-  /** Parameters of a group whose first gradient this is: they have no state yet. */
-  protected newcomers(group: ParamGroup<O>): Tensor[] {
-    const without = group.params.filter((parameter) => !this.state.has(parameter));
+  /** Parameters of a group whose first gradient this is: they have no state yet, or not under that name. */
+  protected newcomers(group: ParamGroup<O>, name?: string): Tensor[] {
+    const without = group.params.filter((parameter) => {
+      const state = this.state.get(parameter);
+      return state === undefined || (name !== undefined && state[name] === undefined);
+    });
     if (without.length === 0) return without;
     const present = gradients(without);
     return without.filter((_, i) => present[i] !== null);
@@ -227,8 +230,14 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
       if (group.params.length !== params.length)
         throw new DgsamError("ERR_ARGUMENT", `${name}: group ${i}: expected ${params.length} parameters, got ${group.params.length}`);
       const { params: numbers, ...given } = group;
-      const options = this.withDefaults(this.defaults, this.groupOptions(given));
-      numbers.forEach((number, j) => places.set(number, { parameter: params[j]!, options }));
+      const own = this.groupOptions(given);
+      // A schedule may have led it below 0 at the run's end; step() refuses that, but a state can be loaded.
+      if (typeof own.lr === "number" && own.lr < 0) own.lr = 0;
+      const options = this.withDefaults(this.defaults, own);
+      numbers.forEach((number, j) => {
+        if (places.has(number)) throw new DgsamError("ERR_ARGUMENT", `${name}: group ${i}: params: the number ${number} comes twice`);
+        places.set(number, { parameter: params[j]!, options });
+      });
       return { ...given, params };
     });
     const loaded = noGrad(() =>
@@ -265,7 +274,9 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
         if (!(value instanceof Tensor)) throw argumentError(`${what}.${key}`, "a Tensor", value);
         if (Object.hasOwn(SCALARS, key)) {
           if (value.numel !== 1) throw new DgsamError("ERR_ARGUMENT", `${what}.${key}: expected one number, got shape [${value.shape.join(", ")}]`);
-          return [key, ops.aten["copy_.default"](this.scalar(parameter, 0), value.reshape([]))];
+          const number = Number(value.item());
+          if (!Number.isFinite(number)) throw new DgsamError("ERR_ARGUMENT", `${what}.${key}: expected a finite number, got ${number}`);
+          return [key, this.scalar(parameter, number)];
         }
         if (value.shape.join(", ") !== shape) throw new DgsamError("ERR_ARGUMENT", `${what}.${key}: expected shape [${shape}], got [${value.shape.join(", ")}]`);
         return [key, ops.aten["copy_.default"](ops.aten["empty_like.default"](parameter), value)];

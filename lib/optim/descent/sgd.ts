@@ -52,9 +52,9 @@ export class SGD extends Optimizer<SGDOptions> {
   protected update(group: ParamGroup<SGDOptions>): void {
     if (group.momentum === 0) return this.descend(group, group.params, false);
     // The kernel has one first-step flag for its whole list, but gradients may appear late: two lists.
-    const known = group.params.filter((parameter) => this.state.has(parameter));
-    const newcomers = this.newcomers(group);
-    for (const parameter of newcomers) this.begin(parameter, { momentumBuffer: ops.aten["empty_like.default"](parameter) });
+    const known = group.params.filter((parameter) => this.state.get(parameter)?.momentumBuffer !== undefined);
+    const newcomers = this.newcomers(group, "momentumBuffer");
+    for (const parameter of newcomers) this.begin(parameter, { momentumBuffer: ops.aten["zeros_like.default"](parameter) });
     if (known.length > 0) this.descend(group, known, false);
     if (newcomers.length > 0) this.descend(group, newcomers, true);
   }

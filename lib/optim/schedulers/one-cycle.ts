@@ -82,6 +82,8 @@ export class OneCycleLR extends FormulaScheduler<Options> {
     for (const option of ["divFactor", "finalDivFactor"] as const)
       if (!(Number.isFinite(options[option]) && options[option] > 0)) throw argumentError(`OneCycleLR: ${option}`, "a number above 0", options[option]);
     checkBoolean("OneCycleLR: threePhase", options.threePhase);
+    // A cycle without a step for one of its phases.
+    for (let epoch = 0; epoch < stepsOf(options); epoch++) place(epoch, options);
     if (!options.cycleMomentum) return;
     this.checkPerGroup("baseMomentum", options.baseMomentum, 0, 1);
     this.checkPerGroup("maxMomentum", options.maxMomentum, 0, 1);
@@ -90,7 +92,7 @@ export class OneCycleLR extends FormulaScheduler<Options> {
 
   protected next(epoch: number): number[] {
     const { cycleMomentum, baseMomentum, maxMomentum } = this.options;
-    const { from, to, share } = this.place(epoch);
+    const { from, to, share } = place(epoch, this.options);
     const bounds = this.bounds();
     if (cycleMomentum) {
       const base = this.perGroup("baseMomentum", baseMomentum);
@@ -120,24 +122,25 @@ export class OneCycleLR extends FormulaScheduler<Options> {
     return this.perGroup("maxLr", maxLr).map((max) => ({ first: max / divFactor, max, last: max / divFactor / finalDivFactor }));
   }
 
-  private place(epoch: number): Place {
-    const { pctStart, threePhase } = this.options;
-    const steps = stepsOf(this.options);
-    if (epoch > steps) throw new DgsamError("ERR_ARGUMENT", `OneCycleLR: expected at most ${steps} steps, its totalSteps, got one more`);
-    const way = (from: Place["from"], to: Place["to"], start: number, end: number): Place => {
-      if (end === start) throw new DgsamError("ERR_ARGUMENT", `OneCycleLR: pctStart: ${pctStart} of ${steps} steps leaves no step for a phase; change it, or totalSteps`);
-      return { from, to, share: (epoch - start) / (end - start) };
-    };
-    const top = pctStart * steps - 1;
-    if (epoch <= top) return way("first", "max", 0, top);
-    if (!threePhase) return way("max", "last", top, steps - 1);
-    const bottom = 2 * pctStart * steps - 2;
-    return epoch <= bottom ? way("max", "first", top, bottom) : way("first", "last", bottom, steps - 1);
-  }
-
   private between(start: number, end: number, share: number): number {
     return this.options.annealStrategy === "cos" ? end + ((start - end) / 2) * (roundedCosine(Math.PI * share) + 1) : (end - start) * share + start;
   }
+}
+
+/** Where an epoch lies. Throws `ERR_ARGUMENT` beyond the end, and where a phase has no step. */
+function place(epoch: number, options: Options): Place {
+  const { pctStart, threePhase } = options;
+  const steps = stepsOf(options);
+  if (epoch > steps) throw new DgsamError("ERR_ARGUMENT", `OneCycleLR: expected at most ${steps} steps, its totalSteps, got one more`);
+  const way = (from: Place["from"], to: Place["to"], start: number, end: number): Place => {
+    if (end === start) throw new DgsamError("ERR_ARGUMENT", `OneCycleLR: pctStart: ${pctStart} of ${steps} steps leaves no step for a phase; change it, or totalSteps`);
+    return { from, to, share: (epoch - start) / (end - start) };
+  };
+  const top = pctStart * steps - 1;
+  if (epoch <= top) return way("first", "max", 0, top);
+  if (!threePhase) return way("max", "last", top, steps - 1);
+  const bottom = 2 * pctStart * steps - 2;
+  return epoch <= bottom ? way("max", "first", top, bottom) : way("first", "last", bottom, steps - 1);
 }
 
 function stepsOf({ totalSteps, epochs, stepsPerEpoch }: Options): number {

@@ -3,11 +3,11 @@
 import { checkInteger, isPlainObject, optionsOf } from "../../checks.js";
 import { argumentError, DgsamError } from "../../errors.js";
 import type { FormulaOptions } from "./formula.js";
-import { EpochScheduler, type Schedulable, type Scheduler, type SchedulerStateDict } from "./scheduler.js";
+import { EpochScheduler, type Schedulable, type Scheduler, type SchedulerStateDict, type ScheduleTarget } from "./scheduler.js";
 
 export interface SequentialLROptions extends FormulaOptions {
   /** In their order, all for this optimizer and with the same `target`, which is this scheduler's, too. */
-  schedulers: readonly Scheduler[];
+  schedulers: readonly EpochScheduler[];
   /** The epochs at which the next one takes over: one fewer than there are schedulers, ascending. */
   milestones: readonly number[];
 }
@@ -21,14 +21,7 @@ export class SequentialLR extends EpochScheduler<{ milestones: readonly number[]
     const { schedulers, milestones, target, lastEpoch = -1 } = optionsOf<Partial<SequentialLROptions>>(name, options, known);
     if (!Array.isArray(schedulers) || schedulers.length === 0) throw argumentError(`${name}: schedulers`, "an array of at least one scheduler", schedulers);
     super(optimizer, target ?? (schedulers[0] as Scheduler | null | undefined)?.target ?? "lr", lastEpoch, { milestones: milestones as readonly number[] });
-    schedulers.forEach((each: unknown, i) => {
-      if (!(each instanceof EpochScheduler))
-        throw argumentError(`${name}: schedulers[${i}]`, "a scheduler whose step() is told nothing and that moves groups by a formula of its own", each);
-      // A wrapper and its base optimizer have the same groups.
-      if (each.optimizer !== optimizer && each.optimizer.paramGroups !== optimizer.paramGroups)
-        throw new DgsamError("ERR_ARGUMENT", `${name}: schedulers[${i}]: expected one of the same optimizer, got a ${each.constructor.name} of another`);
-      if (each.target !== this.target) throw argumentError(`${name}: schedulers[${i}]: target`, JSON.stringify(this.target), each.target);
-    });
+    schedulers.forEach((each: unknown, i) => checkMember(`${name}: schedulers[${i}]`, each, optimizer, this.target));
     this.schedulers = [...schedulers] as EpochScheduler[];
     this.checkCount(this.options.milestones);
     this.lastEpoch++;
@@ -102,4 +95,13 @@ export class SequentialLR extends EpochScheduler<{ milestones: readonly number[]
       for (const take of takes) take();
     };
   }
+}
+
+/** Throws `ERR_ARGUMENT` unless it is a scheduler that can be one of a sequence for this optimizer and target. */
+export function checkMember(name: string, scheduler: unknown, optimizer: Schedulable, target: ScheduleTarget): void {
+  if (!(scheduler instanceof EpochScheduler)) throw argumentError(name, "a scheduler whose step() is told nothing and that moves groups by a formula of its own", scheduler);
+  // A wrapper and its base optimizer have the same groups.
+  if (scheduler.optimizer !== optimizer && scheduler.optimizer.paramGroups !== optimizer.paramGroups)
+    throw new DgsamError("ERR_ARGUMENT", `${name}: expected one of the same optimizer, got a ${scheduler.constructor.name} of another`);
+  if (scheduler.target !== target) throw argumentError(`${name}: target`, JSON.stringify(target), scheduler.target);
 }

@@ -215,6 +215,8 @@ describe("errors", () => {
       [{ ...dict, segment: null }, /: segment: expected \{ count, tensors \}, got null/],
       [{ ...dict, segment: { count: 1, tensors: [ones([3])] } }, /: segment\.tensors\[0\]: expected shape \[2\], got \[3\]/],
       [{ ...dict, valley: {} }, /: valley\.startStep: expected an integer of at least 1/],
+      [{ ...dict, finished: "x" }, /: finished: expected a boolean/],
+      [{ ...dict, valley: { startStep: 1, endStep: 1, threshold: 1, convergeStep: 1 }, average: { count: 0, tensors: [] } }, /: average: expected the tensors of the valley, got none/],
       [{ ...dict, segments: [null] }, /: segments\[0\]: expected \{ startStep, endStep, loss \}, got null/],
       [{ ...dict, segments: [{ ...segment, loss: null }] }, /: segments\[0\]\.loss: expected a finite number, got null/],
       [{ ...dict, segments: [{ ...segment, tensors: [] }] }, /: segments\[0\]\.tensors: expected 1 Tensors/],

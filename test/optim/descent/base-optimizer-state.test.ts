@@ -164,3 +164,36 @@ test("zeroGrad clears, or fills with zeros", () => {
   optimizer.zeroGrad();
   expect(one.grad).toBeNull();
 });
+
+describe("SGD's momentum", () => {
+  test("begins with the gradient after a first step that failed, too", () => {
+    const one = param();
+    const optimizer = new SGD([one], { lr: 1, momentum: 0.9 });
+    one.grad = tensor([1, 1], { dtype: "float64" }).toSparse();
+    expectError(() => optimizer.step(), "ERR_ARGUMENT", /dense/);
+    expect(optimizer.stateDict().state).toEqual({});
+    one.grad = tensor([1, -0.5], { dtype: "float64" });
+    optimizer.step();
+    expect(values(one)).toEqual([0, 1.5]);
+  });
+
+  test("may be switched on after a state without it was loaded", () => {
+    const one = param();
+    const optimizer = new SGD([one], { lr: 1 });
+    optimizer.loadStateDict({ ...optimizer.stateDict(), state: { 0: {} } });
+    optimizer.paramGroups[0]!.momentum = 0.9;
+    one.grad = tensor([1, -0.5], { dtype: "float64" });
+    optimizer.step();
+    optimizer.step();
+    expect(values(one)).toEqual([1 - 1 - 1.9, 1 + 0.5 + 0.95]);
+  });
+});
+
+test("damaged state dicts are refused", () => {
+  const optimizer = new Adam([param(), param()], { lr: 1 });
+  for (const each of optimizer.paramGroups[0]!.params) each.grad = tensor([1, -0.5], { dtype: "float64" });
+  optimizer.step();
+  const dict = optimizer.stateDict();
+  expectError(() => optimizer.loadStateDict({ ...dict, state: { 0: { ...dict.state[0]!, step: tensor(NaN) } } }), "ERR_ARGUMENT", /state\[0\]\.step: expected a finite number, got NaN/);
+  expectError(() => optimizer.loadStateDict({ ...dict, paramGroups: [{ ...dict.paramGroups[0]!, params: [0, 0] }] }), "ERR_ARGUMENT", /params: the number 0 comes twice/);
+});

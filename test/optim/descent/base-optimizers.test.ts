@@ -1,6 +1,6 @@
 import { memoryStats, ones, ops, tensor, zeros, type Tensor } from "dgsam";
 import { describe, expect, test } from "vitest";
-import { CASES, OPTIMIZERS } from "../../reference/cases.js";
+import { CASES, FULL, OPTIMIZERS } from "../../reference/cases.js";
 import { bits, values, worstError } from "../support.js";
 import { native, twin, type AnyOptimizer } from "./make.js";
 
@@ -81,6 +81,30 @@ describe.each(OPTIMIZERS)("%s", (name) => {
       expect((half as number[])[i]).toBeCloseTo((single as number[])[i]!, 2);
       expect(complex[i]!.re).toBeCloseTo((single as number[])[i]!, 5);
       expect(complex[i]!.im).toBe(0);
+    }
+  });
+
+  test.each(["bfloat16", "float16"] as const)("updates every element of %s parameters, of any size, as those of float32", (dtype) => {
+    for (const size of [1, 7, 33, 100, 1000]) {
+      const values = Array.from({ length: size }, (_, i) => Math.sin(i + 1));
+      const run = (kind: "float32" | typeof dtype) => {
+        // The numbers are what 16 bits can hold.
+        const param = tensor(values, { dtype }).to(kind);
+        param.requiresGrad = true;
+        // Adadelta begins with steps of a thousandth of its rate.
+        const optimizer = native(name, [param], { ...FULL[name], lr: name === "Adadelta" ? 10 : 0.1 });
+        const start = Array.from(param.detach().float().data() as Float32Array);
+        for (let step = 0; step < 3; step++) {
+          param.grad = tensor(values.map((each) => 1 + 0.25 * each * step), { dtype }).to(kind);
+          optimizer.step();
+        }
+        return Array.from(param.detach().float().data() as Float32Array, (each, i) => each - start[i]!);
+      };
+      const [sixteen, single] = [run(dtype), run("float32")];
+      for (const [i, moved] of sixteen.entries()) {
+        expect(Math.abs(single[i]!)).toBeGreaterThan(0.01);
+        expect(Math.abs(moved - single[i]!), `element ${i} of ${size}`).toBeLessThan(0.03);
+      }
     }
   });
 

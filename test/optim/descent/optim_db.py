@@ -14,7 +14,8 @@ import numpy
 import torch
 from torch.testing._internal import common_optimizers
 
-SHAPES = ((2, 3), (4,), (), (1, 2, 2))
+# One is longer than a vector of the processor.
+SHAPES = ((2, 3), (4,), (), (1, 2, 2), (67,))
 # About options that only Python has: tensors as options, implementations, names of parameters.
 PYTHON_ONLY = {
     "lr as Tensor doesn't work with foreach & not capturable",

@@ -1,5 +1,5 @@
 /** What schedulers refuse: what PyTorch refuses, and what would change nothing, or everything, in silence. */
-import { LambdaLR, LinearLR, ReduceLROnPlateau, SAM, SequentialLR, SGD, StepLR, WarmupLR, zeros } from "dgsam";
+import { LambdaLR, LinearLR, OneCycleLR, ReduceLROnPlateau, SAM, SequentialLR, SGD, StepLR, WarmupLR, zeros } from "dgsam";
 import { describe, expect, test } from "vitest";
 import { expectError } from "../support.js";
 import { createScheduler, type Spec } from "./support.js";
@@ -95,13 +95,36 @@ describe("SequentialLR refuses", () => {
   test.each<[string, () => unknown, RegExp]>([
     ["no schedulers", () => new SequentialLR(one, { schedulers: [], milestones: [] }), /schedulers: expected an array of at least one scheduler/],
     ["what is none", () => new SequentialLR(one, { schedulers: [null as never], milestones: [] }), /schedulers\[0\]: expected a scheduler/],
-    ["a plateau", () => new SequentialLR(one, { schedulers: [step(one), new ReduceLROnPlateau(one)], milestones: [1] }), /schedulers\[1\]: expected a scheduler whose step\(\) is told nothing.*got a ReduceLROnPlateau/],
+    ["a plateau", () => new SequentialLR(one, { schedulers: [step(one), new ReduceLROnPlateau(one) as never], milestones: [1] }), /schedulers\[1\]: expected a scheduler whose step\(\) is told nothing.*got a ReduceLROnPlateau/],
     ["another optimizer's", () => new SequentialLR(one, { schedulers: [step(one), step(optimizer())], milestones: [1] }), /schedulers\[1\]: expected one of the same optimizer, got a StepLR of another/],
     ["too few milestones", () => new SequentialLR(one, { schedulers: [step(one), step(one)], milestones: [] }), /milestones: expected 1 for 2 schedulers, one fewer than those, got 0/],
     ["none", () => new SequentialLR(one, { schedulers: [step(one)] } as never), /milestones: expected an array of epochs, got undefined/],
     ["milestones that descend", () => new SequentialLR(one, { schedulers: [step(one), step(one), step(one)], milestones: [5, 3] }), /milestones\[1\]: expected an integer of at least 5, got the number 3/],
     ["two targets", () => new SequentialLR(wrapper, { schedulers: [new LinearLR(wrapper), new LinearLR(wrapper, { target: "rho" })], milestones: [5] }), /schedulers\[1\]: target: expected "lr", got the string "rho"/],
     ["a misspelt option", () => new SequentialLR(one, { schedulers: [step(one)], milestone: [] } as never), /SequentialLR: unknown option 'milestone'/],
-    ["a plateau after a warm-up", () => new WarmupLR(one, { after: new ReduceLROnPlateau(one) }), /WarmupLR: schedulers\[1\]: expected a scheduler/],
+    ["a plateau after a warm-up", () => new WarmupLR(one, { after: new ReduceLROnPlateau(one) as never }), /WarmupLR: after: expected a scheduler/],
   ])("%s", (_title, create, text) => expectError(create, "ERR_ARGUMENT", text));
+});
+
+test("a constructor that refuses leaves the groups as they were", () => {
+  for (const create of [
+    (one: SGD) => new WarmupLR(one, { after: new ReduceLROnPlateau(one) as never }),
+    (one: SGD) => new WarmupLR(one, { after: new StepLR(optimizer(), { stepSize: 1 }) }),
+    (one: SGD) => new OneCycleLR(one, { maxLr: 1, totalSteps: 10, pctStart: 0.1, cycleMomentum: false }),
+  ]) {
+    const one = optimizer();
+    const before = JSON.stringify(one.stateDict().paramGroups);
+    expectError(() => create(one), "ERR_ARGUMENT", /./);
+    expect(JSON.stringify(one.stateDict().paramGroups)).toBe(before);
+  }
+});
+
+test("a state that OneCycleLR left after its last step, below 0, can be loaded but not stepped with", () => {
+  const one = optimizer();
+  const cycle = new OneCycleLR(one, { maxLr: 0.7, totalSteps: 10, annealStrategy: "linear", cycleMomentum: false });
+  for (let step = 0; step < 10; step++) cycle.step();
+  expect(cycle.getLastLr()[0]).toBeLessThan(0);
+  one.loadStateDict(one.stateDict());
+  expect(one.paramGroups[0]!.lr).toBe(cycle.getLastLr()[0]);
+  expectError(() => one.step(), "ERR_ARGUMENT", /lr: expected a number of at least 0/);
 });
