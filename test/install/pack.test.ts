@@ -41,7 +41,7 @@ describe("npm pack", () => {
     expect([...top].sort()).toEqual(["CMakeLists.txt", "LICENSE", "README.md", "bench", "binding.gyp", "dist", "docs", "examples", "install", "native", "package.json"]);
     for (const file of ["dist/index.js", "dist/index.d.ts", "dist/cli/main.js", "dist/reference/index.js", "install/install.mjs", "install/download.cmake", "native/addon.cc", "native/ops/library.cc"]) expect(files).toContain(file);
     const dropIn = ["README.md", "dgsam.py", "digits.py", "train_dgsam.py", "train_sam.py"].map((file) => `examples/python-drop-in/${file}`);
-    expect(files.filter((file) => /^(bench|examples)\//.test(file)).sort()).toEqual(["bench/RESULTS.md", ...dropIn, "examples/quick-start.ts"]);
+    expect(files.filter((file) => /^(bench|examples)\//.test(file)).sort()).toEqual(["bench/RESULTS.md", "examples/custom-algorithm.ts", "examples/custom-algorithm/wsam.ts", ...dropIn, "examples/quick-start.ts"]);
     expect(files.filter((file) => /\.map$|\.test\.|(^|\/)\.|^dist\/generate\//.test(file))).toEqual([]);
     // Every compiled file has a source: leftovers of deleted ones would be published.
     const sources = spawnSync("git", ["ls-files", "--cached", "--others", "--exclude-standard", "lib"], { cwd: ROOT, encoding: "utf8" }).stdout.split("\n");
