@@ -39,7 +39,7 @@ class Pieces {
   // Calls `body(piece, index)` for each piece. Threads get about as many elements each, not as many pieces.
   template <typename Body>
   void forEach(Body body) const {
-    if (elements_ <= kSize) {
+    if (elements_ <= kAlone) {
       for (size_t i = 0; i < pieces_.size(); ++i) body(pieces_[i], i);
       return;
     }
@@ -63,9 +63,11 @@ class Pieces {
   }
 
  private:
-  // Sums are formed piece by piece, so this size is part of a norm's last bit. Below it a second thread costs more than
-  // it saves. Above it a second thread also keeps half of the parameters in the cache of the core that computes with them.
+  // Sums are formed piece by piece, so this size is part of a norm's last bit.
   static constexpr int64_t kSize = 8192;
+  // Up to here a second thread costs more than it saves: it has to be woken, and leaves half of the parameters in the other
+  // core's cache.
+  static constexpr int64_t kAlone = 4 * kSize;
 
   c10::SmallVector<Piece, 32> pieces_;
   int64_t elements_ = 0;

@@ -117,7 +117,7 @@ export class DGSAM<B extends OptimizerLike = OptimizerLike, O = Record<string, u
   }
 
   protected override report(result: StepResult): DGSAMResult {
-    return { ...result, order: this.planned };
+    return Object.assign(result, { order: this.planned });
   }
 
   /** What the sum of gradients is multiplied by. */

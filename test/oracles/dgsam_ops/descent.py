@@ -68,7 +68,8 @@ def sgd_is_torch_optims():
             ours = {**SGD, **options}
             params, _, _ = problem(dtype, missing=(2, 5))
             twin = twins(params)
-            theirs = torch.optim.SGD(twin, fused=True, **ours)
+            # PyTorch's fused SGD loses what it computes of 16-bit parameters: every 32 elements but the last few.
+            theirs = torch.optim.SGD(twin, fused=dtype.itemsize > 2, **ours)
             buffers = state_of(params, torch.empty_like) if ours["momentum"] else []
             for step in range(3):
                 renew(params, twin, 200 + 50 * step)
