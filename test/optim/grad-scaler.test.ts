@@ -30,7 +30,11 @@ const optimizers = fc.record({
     { name: "AdamW" as const, options: { lr: 0.01, amsgrad: true }, missing: true },
   ),
   dtypes: fc.array(fc.constantFrom<DType>("float32", "float16", "float64", "bfloat16"), { minLength: SHAPES.length, maxLength: SHAPES.length }),
-}).map(({ kind, dtypes }) => ({ ...kind, dtypes }));
+}).map(({ kind, dtypes }) => {
+  // PyTorch's SGD is fused or not for all of its parameters; its fused one is wrong in 16 bits.
+  const same = (dtype: DType) => dtype.endsWith("16") === dtypes[0]!.endsWith("16");
+  return { ...kind, dtypes: kind.name === "SGD" ? dtypes.map((dtype) => (same(dtype) ? dtype : dtypes[0]!)) : dtypes };
+});
 const runs: fc.Arbitrary<Run> = fc.record({
   scaler: fc.record({
     initScale: fc.constantFrom(65536, 1000, 3),

@@ -230,10 +230,7 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
       if (group.params.length !== params.length)
         throw new DgsamError("ERR_ARGUMENT", `${name}: group ${i}: expected ${params.length} parameters, got ${group.params.length}`);
       const { params: numbers, ...given } = group;
-      const own = this.groupOptions(given);
-      // A schedule may have led it below 0 at the run's end; step() refuses that, but a state can be loaded.
-      if (typeof own.lr === "number" && own.lr < 0) own.lr = 0;
-      const options = this.withDefaults(this.defaults, own);
+      const options = this.withDefaults(this.defaults, this.groupOptions(given));
       numbers.forEach((number, j) => {
         if (places.has(number)) throw new DgsamError("ERR_ARGUMENT", `${name}: group ${i}: params: the number ${number} comes twice`);
         places.set(number, { parameter: params[j]!, options });
