@@ -1,6 +1,8 @@
 #include "autograd.h"
 
 #include <ATen/Functions.h>
+#include <ATen/ScalarOps.h>
+#include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/functions/utils.h>
@@ -8,6 +10,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 
 namespace dgsam {
 namespace {
@@ -45,25 +48,41 @@ double stampOf(const std::vector<at::Tensor>& tensors) {
   return stamp;
 }
 
-// Frame: a loss, parameters, a weight, the stamp of the gradients before the loss was computed -> whether it was
-// differentiated, its value, the stamp now. It is when it is a finite real scalar that requires a gradient and nothing else
-// was differentiated since. One call, since steps make it several times.
+// What the gradient of a loss begins with; undefined stands for 1.
+at::Tensor seedOf(const at::Tensor& loss, double weight) {
+  if (weight == 1) return at::Tensor();
+  // Without the dispatcher.
+  if (loss.is_cpu() && loss.dim() == 0) return at::detail::scalar_tensor_static(weight, loss.scalar_type(), loss.device());
+  return at::full_like(loss, weight);
+}
+
+// The norm of all gradients together.
+double gradientNorm(at::TensorList parameters) {
+  using Gather = std::tuple<double, double, int64_t>(at::TensorList, at::TensorList, at::TensorList, double, double);
+  static const auto gather = c10::Dispatcher::singleton().findSchemaOrThrow("dgsam::gather_", "").typed<Gather>();
+  // Without anything to gather it only reads.
+  return std::get<0>(gather.call(parameters, {}, {}, 0, 1));
+}
+
+// Frame: a loss, parameters, a weight, the stamp of the gradients before the loss was computed, whether to look at the
+// gradients -> whether it was differentiated, its value, the stamp now, the norm of all gradients if they were looked at. It
+// is differentiated when it is a finite real scalar that requires a gradient and nothing else was differentiated since. One
+// call, since steps make it several times.
 void differentiate(Environment&, FrameReader& reader, FrameWriter& writer) {
   const at::Tensor loss = reader.tensor();
   const std::vector<at::Tensor> parameters = reader.tensors();
   const double weight = reader.number();
   const double stamp = reader.number();
+  const bool looks = reader.number() != 0;
   const bool differentiable = loss.layout() == at::kStrided && loss.is_floating_point() && loss.numel() == 1 && loss.requires_grad() &&
                               stampOf(parameters) == stamp;
   const double value = differentiable ? valueOf(loss) : 0;
-  const bool finite = std::isfinite(value);
-  if (differentiable && finite) {
-    const at::Tensor seed = weight == 1 ? at::Tensor() : at::full_like(loss, weight);
-    torch::autograd::backward({loss}, {seed}, false, false, {});
-  }
-  writer.number(differentiable && finite ? 1 : 0);
+  const bool done = differentiable && std::isfinite(value);
+  if (done) torch::autograd::backward({loss}, {seedOf(loss, weight)}, false, false, {});
+  writer.number(done ? 1 : 0);
   writer.number(value);
-  writer.number(differentiable && finite ? stampOf(parameters) : stamp);
+  writer.number(done ? stampOf(parameters) : stamp);
+  writer.number(done && looks ? gradientNorm(parameters) : 0);
 }
 
 // Frame: outputs, inputs, gradOutputs, retainGraph, createGraph, allowUnused -> gradients, None where unused.

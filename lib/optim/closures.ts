@@ -2,7 +2,7 @@
 
 import { argumentError, DgsamError } from "../errors.js";
 import { differentiateLoss, gradientStamp, isPromiseLike, zeroGradients } from "../tensor/internal.js";
-import { enableGrad, scope, Tensor } from "../tensor/index.js";
+import { enableGrad, isGradEnabled, scope, Tensor } from "../tensor/index.js";
 
 /** Computes one loss, a tensor of one element, from the current parameters. It must not call `backward()`. */
 export type Closure = () => Tensor;
@@ -17,6 +17,14 @@ export class NonFinite extends Error {
   }
 }
 
+/** What was summed into the parameters' `grad` since they were cleared. */
+export class GradientSum {
+  /** Of the gradients as they must be found; 0 for none. */
+  stamp = 0;
+  /** Of all gradients together; 0 where nobody looked. */
+  norm = 0;
+}
+
 /**
  * Evaluates a closure and leaves its gradients, and nothing older, in the parameters' `grad`. All else that it makes is
  * freed at once, so that the passes of a step share the memory of one.
@@ -27,40 +35,49 @@ export class NonFinite extends Error {
  */
 export function differentiate(closure: Closure, parameters: readonly Tensor[], name: string): number {
   zeroGradients(parameters);
-  return differentiateMore(closure, parameters, name, 1, 0).loss;
+  return differentiateMore(closure, parameters, name, 1, new GradientSum(), false);
 }
 
 /**
  * Adds the gradients of `weight` times a closure's loss to the parameters' `grad`; otherwise as {@link differentiate}.
  *
- * @param stamp of the gradients as they are: 0 for none, else what the last call gave
- * @returns the loss without the weight, and the new stamp
+ * @param sum what `grad` holds; brought up to date
+ * @param looks whether to take the sum's norm
+ * @returns the loss without the weight
  */
-export function differentiateMore(closure: Closure, parameters: readonly Tensor[], name: string, weight: number, stamp: number): { loss: number; stamp: number } {
-  return scope(() => backward(evaluate(closure, name), parameters, name, weight, stamp));
+export function differentiateMore(closure: Closure, parameters: readonly Tensor[], name: string, weight: number, sum: GradientSum, looks: boolean): number {
+  return scope(() => backward(evaluate(closure, name), parameters, name, weight, sum, looks));
 }
 
 /** What the closure returns, if that is a tensor. */
 export function evaluate(closure: Closure, name: string): Tensor {
-  return enableGrad(() => {
-    const loss: unknown = closure();
-    if (loss instanceof Tensor) return loss;
-    const expected = "the loss as a Tensor of one element";
-    throw argumentError(`${name}: result`, isPromiseLike(loss) ? `${expected}, not a promise of it: compute what is awaited before the step` : expected, loss);
-  });
+  // Asking costs less than setting, twice.
+  return isGradEnabled() ? lossOf(closure, name) : enableGrad(() => lossOf(closure, name));
+}
+
+function lossOf(closure: Closure, name: string): Tensor {
+  const loss: unknown = closure();
+  if (loss instanceof Tensor) return loss;
+  const expected = "the loss as a Tensor of one element";
+  if (!isPromiseLike(loss)) throw argumentError(`${name}: result`, expected, loss);
+  // That it may be rejected is no news beside this error.
+  Promise.resolve(loss).catch(() => {});
+  throw argumentError(`${name}: result`, `${expected}, not a promise of it: compute what is awaited before the step`, loss);
 }
 
 /** The second half of {@link differentiateMore}: differentiates a loss that was evaluated. */
-export function backward(loss: Tensor, parameters: readonly Tensor[], name: string, weight: number, stamp: number): { loss: number; stamp: number } {
-  const { value, stamp: next } = named(name, () => differentiateLoss(loss, parameters, weight, stamp));
-  if (value === null) throw contractError(loss, parameters, name, stamp);
-  return { loss: finiteLoss(value), stamp: next };
+export function backward(loss: Tensor, parameters: readonly Tensor[], name: string, weight: number, sum: GradientSum, looks: boolean): number {
+  const { value, stamp, norm } = differentiateNamed(loss, parameters, name, weight, sum, looks);
+  if (value === null) throw contractError(loss, parameters, name, sum.stamp);
+  sum.stamp = stamp;
+  sum.norm = norm;
+  return finiteLoss(value);
 }
 
 /** Says which closure's loss LibTorch could not differentiate, say because its graph was differentiated before. */
-function named<T>(name: string, differentiate: () => T): T {
+function differentiateNamed(loss: Tensor, parameters: readonly Tensor[], name: string, weight: number, sum: GradientSum, looks: boolean): ReturnType<typeof differentiateLoss> {
   try {
-    return differentiate();
+    return differentiateLoss(loss, parameters, weight, sum.stamp, looks);
   } catch (error) {
     if (!(error instanceof DgsamError) || error.code !== "ERR_NATIVE") throw error;
     throw new DgsamError("ERR_NATIVE", `${name}: ${error.message}`, { cause: error });

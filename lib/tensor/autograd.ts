@@ -89,10 +89,11 @@ Tensor.prototype.backward = function backward(first?: Tensor | BackwardOptions |
  * What a training step does with a loss, in one native call: `backward()` of `weight * loss` when it is a finite real scalar
  * that requires a gradient, and nothing was summed into the parameters' gradients since {@link gradientStamp} was `stamp`.
  *
+ * @param looks whether to take the norm of all the parameters' gradients then
  * @returns the loss, NaN or infinite when it is, null when one of the other conditions does not hold: then nothing
- *   happened; and the stamp after it
+ *   happened; the stamp after it; the norm, 0 where it was not taken
  */
-export function differentiateLoss(loss: Tensor, parameters: readonly Tensor[], weight: number, stamp: number): { value: number | null; stamp: number } {
+export function differentiateLoss(loss: Tensor, parameters: readonly Tensor[], weight: number, stamp: number, looks: boolean): { value: number | null; stamp: number; norm: number } {
   let frame = callFrame();
   frame[0] = Tag.Tensor;
   frame[1] = loss.handle;
@@ -100,10 +101,11 @@ export function differentiateLoss(loss: Tensor, parameters: readonly Tensor[], w
   frame = callFrame();
   frame[at] = weight;
   frame[at + 1] = stamp;
+  frame[at + 2] = looks ? 1 : 0;
   native.differentiate();
   frame = callFrame();
   const value = frame[1]!;
-  return { value: frame[0] === 1 || !Number.isFinite(value) ? value : null, stamp: frame[2]! };
+  return { value: frame[0] === 1 || !Number.isFinite(value) ? value : null, stamp: frame[2]!, norm: frame[3]! };
 }
 
 /** A number that changes whenever something is summed into one of the tensors' gradients; 0 while none has any. */

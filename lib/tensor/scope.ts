@@ -51,7 +51,7 @@ export function scope<T>(fn: () => T): T {
       Promise.resolve(result).catch(() => {});
       throw new DgsamError("ERR_ARGUMENT", "scope(fn): fn returned a promise, and what it makes later would escape; use scopeAsync(fn)");
     }
-    survivors = tensorsIn(result);
+    if (typeof result === "object") survivors = tensorsIn(result);
     return result;
   } finally {
     close(survivors);

@@ -4,7 +4,7 @@ import { checkInteger, checkNumber } from "../../checks.js";
 import { argumentError } from "../../errors.js";
 import { zeroGradients } from "../../tensor/internal.js";
 import { scope } from "../../tensor/index.js";
-import { backward, checkClosure, differentiateMore, evaluate, finiteLoss, type Closure, type DomainClosure } from "../closures.js";
+import { backward, checkClosure, differentiateMore, evaluate, finiteLoss, GradientSum, NonFinite, type Closure, type DomainClosure } from "../closures.js";
 import type { Climb } from "./climb.js";
 import type { Statistics } from "./statistics.js";
 
@@ -63,19 +63,14 @@ export class Passes {
   differentiate(domain: number): number {
     checkInteger("differentiate(domain)", domain, 0, this.domains - 1);
     this.begin();
-    return this.add(domain, 1, 0).loss;
+    return this.add(domain, 1, new GradientSum(), false);
   }
 
   /** Leaves in `grad` the gradient of the mean of the domains' losses, and returns these losses. */
   differentiateMean(): number[] {
     this.begin();
-    let stamp = 0;
-    return this.closures.map((_, domain) => {
-      const added = this.add(domain, 1 / this.domains, stamp);
-      stamp = added.stamp;
-      this.checkGradient(domain);
-      return added.loss;
-    });
+    const sum = new GradientSum();
+    return this.closures.map((_, domain) => this.add(domain, 1 / this.domains, sum, this.looksAfter(domain)));
   }
 
   /**
@@ -100,11 +95,11 @@ export class Passes {
       const weights = weigh(values);
       if (!Array.isArray(weights) || weights.length !== this.domains) throw argumentError("differentiateWeighted: weights", `an array of ${this.domains} numbers, one per domain`, weights);
       weights.forEach((weight, domain) => checkNumber(`differentiateWeighted: weights[${domain}]`, weight, -Number.MAX_VALUE, Number.MAX_VALUE));
-      let stamp = 0;
+      const sum = new GradientSum();
       for (const [domain, { loss }] of losses.entries()) {
         this.present = domain;
-        ({ stamp } = backward(loss, this.climb.parameters, this.closureName(domain, 0), weights[domain]! * this.lossScale, stamp));
-        this.checkGradient(domain);
+        backward(loss, this.climb.parameters, this.closureName(domain, 0), weights[domain]! * this.lossScale, sum, this.looksAfter(domain));
+        checkGradient(sum);
       }
       return values;
     });
@@ -116,24 +111,23 @@ export class Passes {
   }
 
   // What follows the passes looks at the whole gradient: it could not tell whose fault it was, but for the last domain's.
-  private checkGradient(domain: number): void {
-    if (domain < this.domains - 1) this.climb.gradientNorm();
+  private looksAfter(domain: number): boolean {
+    return domain < this.domains - 1;
   }
 
-  /** Adds `weight` times the gradient of a domain's loss to `grad`. */
-  private add(domain: number, weight: number, before: number): { loss: number; stamp: number } {
+  /** Adds `weight` times the gradient of a domain's loss to `grad`, and returns that loss. */
+  private add(domain: number, weight: number, sum: GradientSum, looks: boolean): number {
     const closures = this.closures[domain]!;
     const first = this.announce(domain);
-    let sum = 0;
-    let stamp = before;
+    let total = 0;
     closures.forEach((closure, batch) => {
-      const added = differentiateMore(closure, this.climb.parameters, this.closureName(domain, batch), (weight / closures.length) * this.lossScale, stamp);
-      sum += added.loss;
-      stamp = added.stamp;
+      const last = batch === closures.length - 1;
+      total += differentiateMore(closure, this.climb.parameters, this.closureName(domain, batch), (weight / closures.length) * this.lossScale, sum, looks && last);
     });
-    const loss = sum / closures.length;
+    const loss = total / closures.length;
     if (first) this.losses[domain] = loss;
-    return { loss, stamp };
+    checkGradient(sum);
+    return loss;
   }
 
   /** Says whose pass it is; whether it is the domain's first one of the step. */
@@ -149,4 +143,9 @@ export class Passes {
     const micro = this.closures[domain]!.length > 1 ? `, micro-batch ${batch}` : "";
     return `${this.name}: closure ${domain}${micro}`;
   }
+}
+
+/** Throws NonFinite where somebody looked and the sum was not finite. */
+function checkGradient({ norm }: GradientSum): void {
+  if (!Number.isFinite(norm)) throw new NonFinite("gradient", norm);
 }
