@@ -1,7 +1,7 @@
 /** What `dgsam parity` found, as an object for programs and as a table. */
 
 import type { ParityResult, ParityRow } from "../training/parity/rows.js";
-import { PARITY_DTYPES, PARITY_STEPS, PARITY_TOLERANCE } from "../training/parity/runs.js";
+import { PARITY_DTYPES, PARITY_STEPS } from "../training/parity/runs.js";
 import { align } from "./align.js";
 
 export interface ParityReport {
@@ -38,7 +38,7 @@ export function parityText({ rows, torch, missing, pass }: ParityReport): string
   ].join("\n");
 }
 
-/** A line for each algorithm, base optimizer and device, grouped by base; a column for each dtype and oracle. */
+/** A line for each algorithm, base optimizer and device, grouped by base; a column for each dtype and oracle. Tolerances stand where they change. */
 function table(rows: readonly ParityRow[]): string {
   const oracles = [...new Set(rows.map(({ oracle }) => oracle))];
   const columns = PARITY_DTYPES.flatMap((dtype) => oracles.map((oracle) => ({ dtype, oracle })));
@@ -48,16 +48,18 @@ function table(rows: readonly ParityRow[]): string {
     lines.set(key, [...(lines.get(key) ?? []), row]);
   }
   const blank = ["", "", "", ...columns.map(() => "")];
-  const cells = [
-    ["base", "algorithm", "device", ...columns.map(({ dtype, oracle }) => `${dtype} ${oracle}`)],
-    ["", "tolerance", "", ...columns.map(({ dtype }) => PARITY_TOLERANCE[dtype].toExponential(0))],
-  ];
+  const cells = [["base", "algorithm", "device", ...columns.map(({ dtype, oracle }) => `${dtype} ${oracle}`)]];
   let group = "";
+  let allowed = "";
   for (const line of lines.values()) {
     const { base, algorithm, device } = line[0]!;
+    const own = columns.map(({ dtype, oracle }) => line.find((row) => row.dtype === dtype && row.oracle === oracle));
+    const tolerances = own.map((row) => row?.tolerance.toExponential(0) ?? "");
     if (base !== group) cells.push(blank);
+    if (tolerances.join() !== allowed) cells.push(["", "tolerance", "", ...tolerances]);
     group = base;
-    cells.push([base, algorithm, device, ...columns.map(({ dtype, oracle }) => cell(line.find((row) => row.dtype === dtype && row.oracle === oracle)))]);
+    allowed = tolerances.join();
+    cells.push([base, algorithm, device, ...own.map(cell)]);
   }
   return align(cells, 3);
 }

@@ -5,7 +5,7 @@ import { trajectoryError, type Trajectory } from "./measure.js";
 import { trainNative } from "./native.js";
 import { askPytorch, type PytorchAnswer } from "./pytorch.js";
 import { trainReference } from "./reference.js";
-import { PARITY_RUNS, PARITY_TOLERANCE, type ParityDtype, type ParityRun } from "./runs.js";
+import { PARITY_RUNS, type ParityDtype, type ParityRun } from "./runs.js";
 
 /** How far the native optimizer parts from one oracle. */
 export interface ParityRow {
@@ -68,6 +68,6 @@ async function trainAll(device: string, signal: AbortSignal): Promise<Trained[]>
 
 export function row({ variant, base, dtype }: ParityRun, device: string, oracle: ParityRow["oracle"], native: Trajectory, expected: Trajectory): ParityRow {
   const error = trajectoryError(native, expected);
-  const tolerance = PARITY_TOLERANCE[dtype];
+  const tolerance = base.tolerances[dtype]!;
   return { algorithm: variant.name, base: base.name, dtype, device, oracle, error, tolerance, pass: error <= tolerance };
 }

@@ -4,19 +4,24 @@
  * Not the full product: every algorithm and every option of it that changes the formula over one base optimizer, SGD, whose
  * steps show the scale of what they are given; and every base optimizer under ERM, which descends along a plain gradient,
  * SAM, which ends a climb by the last gradient, and DGSAM, which gathers. An algorithm only ever sees its base as something
- * that takes gradients, so the rest of the product repeats these. Each run is made in float64 and float32.
+ * that takes gradients, so the rest of the product repeats these. Each run is made in float64 and float32. LBFGS, which
+ * evaluates the closure itself, stands alone; rounding errors grow in its estimate of the curvature, so its tolerance is
+ * wider, and its float32 says nothing.
  *
  * A base optimizer is added by one line in {@link BASES}, an algorithm by one in {@link VARIANTS}.
  */
 
-import { Adadelta, Adagrad, Adam, Adamax, AdamW, ASAM, DGSAM, DISAM, ERM, GSAM, LookSAM, NAdam, RAdam, RMSprop, SAGM, SAM, SGD } from "../../optim/index.js";
+import { Adadelta, Adagrad, Adam, Adamax, AdamW, ASAM, DGSAM, DISAM, ERM, GSAM, LBFGS, LookSAM, NAdam, RAdam, RMSprop, SAGM, SAM, SGD } from "../../optim/index.js";
 import * as reference from "../../reference/index.js";
 import type { Tensor } from "../../tensor/index.js";
+import { Alone, AloneTwin } from "./alone.js";
 
 export const PARITY_STEPS = 200;
 export const PARITY_DTYPES = ["float64", "float32"] as const;
 export const PARITY_TOLERANCE = { float64: 1e-12, float32: 1e-5 } as const;
 export type ParityDtype = (typeof PARITY_DTYPES)[number];
+/** The largest error by dtype; a dtype that is missing is not run. */
+export type Tolerances = Partial<Readonly<Record<ParityDtype, number>>>;
 
 type NativeBase = new (params: Tensor[], options: object) => { step(): void };
 type TwinBase = new (params: Float64Array[], options: object) => object;
@@ -31,10 +36,11 @@ export interface Base {
   readonly Native: NativeBase;
   readonly Twin: TwinBase;
   readonly options: object;
+  readonly tolerances: Tolerances;
 }
 
-function base(Native: unknown, Twin: unknown, options: object): Base {
-  return { name: (Native as NativeBase).name, Native: Native as NativeBase, Twin: Twin as TwinBase, options };
+function base(Native: unknown, Twin: unknown, options: object, tolerances: Tolerances = PARITY_TOLERANCE): Base {
+  return { name: (Native as NativeBase).name, Native: Native as NativeBase, Twin: Twin as TwinBase, options, tolerances };
 }
 
 /**
@@ -53,11 +59,14 @@ export const BASES: readonly Base[] = [
   base(Adamax, reference.Adamax, { lr: 0.01, weightDecay: 1e-3 }),
 ];
 
+/** Takes a closure, and is no base of anything. */
+const ALONE = base(LBFGS, reference.LBFGS, {}, { float64: 1e-8 });
+
 /** An algorithm with options; those that it does not name have their defaults. */
 export interface Variant {
   /** How tables call it. */
   readonly name: string;
-  /** The class in `test/oracles/sharpness`. */
+  /** The class in `test/oracles/sharpness`, by its name. */
   readonly algorithm: string;
   readonly Native: NativeAlgorithm;
   readonly Twin: TwinAlgorithm;
@@ -75,7 +84,7 @@ export interface Variant {
 const ONE_BASE = [BASES[0]!.name];
 const ALL_BASES = BASES.map(({ name }) => name);
 const IS_WEIGHT = reference.parameterShapes(reference.PROBLEM_SIZES).map((shape) => shape.length >= 2);
-const MEAN_LOSS: readonly unknown[] = [SAM, ASAM, GSAM, SAGM, LookSAM];
+const MEAN_LOSS: readonly unknown[] = [SAM, ASAM, GSAM, SAGM, LookSAM, Alone];
 
 function variant(Native: unknown, Twin: unknown, form = "", options: object = {}, more: Partial<Variant> = {}): Variant {
   const algorithm = (Native as NativeAlgorithm).name;
@@ -108,6 +117,9 @@ export const VARIANTS: readonly Variant[] = [
   variant(DGSAM, reference.DGSAM, "no reuse", { reuse: false }),
   variant(DGSAM, reference.DGSAM, "mean", { reduction: "mean" }),
   variant(DGSAM, reference.DGSAM, "adaptive", { adaptive: true, rho: 0.5 }),
+  // Slow, so that it moves in each of the steps.
+  variant(Alone, AloneTwin, "", { lr: 0.05, maxIter: 1 }, { bases: [ALONE.name] }),
+  variant(Alone, AloneTwin, "strong Wolfe", { lineSearchFn: "strong_wolfe", maxIter: 2, historySize: 10 }, { bases: [ALONE.name] }),
 ];
 
 /** One way of training the problem. */
@@ -118,6 +130,8 @@ export interface ParityRun {
 }
 
 /** By base optimizer, then by algorithm; the dtypes of one way stand together. */
-export const PARITY_RUNS: readonly ParityRun[] = BASES.flatMap((base) =>
-  VARIANTS.filter(({ bases }) => bases.includes(base.name)).flatMap((variant) => PARITY_DTYPES.map((dtype) => ({ variant, base, dtype }))),
+export const PARITY_RUNS: readonly ParityRun[] = [...BASES, ALONE].flatMap((base) =>
+  VARIANTS.filter(({ bases }) => bases.includes(base.name)).flatMap((variant) =>
+    PARITY_DTYPES.filter((dtype) => dtype in base.tolerances).map((dtype) => ({ variant, base, dtype })),
+  ),
 );

@@ -2,6 +2,7 @@
 tests and of `dgsam parity`, and the benchmark's other side.
 """
 
+from .alone import Alone
 from .asam import ASAM
 from .dgsam import DGSAM
 from .disam import DISAM
@@ -11,4 +12,4 @@ from .looksam import LookSAM
 from .sagm import SAGM
 from .sam import SAM
 
-ALGORITHMS = {each.__name__: each for each in (ERM, SAM, ASAM, GSAM, SAGM, DISAM, LookSAM, DGSAM)}
+ALGORITHMS = {each.__name__: each for each in (Alone, ERM, SAM, ASAM, GSAM, SAGM, DISAM, LookSAM, DGSAM)}
