@@ -6,6 +6,7 @@
 
 #include "autocast.h"
 #include "autograd.h"
+#include "capture/room.h"
 #include "cpu_allocator.h"
 #include "dispatch.h"
 #include "random.h"
@@ -36,6 +37,7 @@ Napi::Value open(const Napi::CallbackInfo& info) {
     registerTensorData(rooms, *environment);
     registerAutograd(rooms, *environment);
     registerAutocast(rooms, *environment);
+    registerCapture(rooms, *environment);
     registerRandom(rooms, *environment);
     registerRuntime(rooms, *environment);
     env.GetInstanceData<Environments>()->push_back(std::move(environment));

@@ -2,7 +2,6 @@
 
 #include <ATen/Functions.h>
 #include <ATen/ScalarOps.h>
-#include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/functions/utils.h>
@@ -10,7 +9,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <tuple>
+
+#include "capture/recorder.h"
+#include "gradients.h"
 
 namespace dgsam {
 namespace {
@@ -19,6 +20,7 @@ std::string dtypeName(const at::Tensor& tensor) { return std::string(c10::getDty
 
 // Frame: outputs, gradOutputs, retainGraph, createGraph, inputs (an empty list for all leaves).
 void backward(Environment& environment, FrameReader& reader, FrameWriter&) {
+  capture::refuseRecording("it calls backward()");
   static const std::string name = "backward";
   environment.subject = &name;
   const std::vector<at::Tensor> outputs = reader.tensors();
@@ -38,16 +40,6 @@ double valueOf(const at::Tensor& scalar) {
   return scalar.item<double>();
 }
 
-// A number that changes whenever something is summed into a gradient; 0 while there is none.
-double stampOf(const std::vector<at::Tensor>& tensors) {
-  double stamp = 0;
-  for (const at::Tensor& each : tensors) {
-    const at::Tensor& gradient = each.grad();
-    if (gradient.defined()) stamp += gradient.is_inference() ? 1 : 1 + gradient._version();
-  }
-  return stamp;
-}
-
 // What the gradient of a loss begins with; undefined stands for 1.
 at::Tensor seedOf(const at::Tensor& loss, double weight) {
   if (weight == 1) return at::Tensor();
@@ -56,19 +48,12 @@ at::Tensor seedOf(const at::Tensor& loss, double weight) {
   return at::full_like(loss, weight);
 }
 
-// The norm of all gradients together.
-double gradientNorm(at::TensorList parameters) {
-  using Gather = std::tuple<double, double, int64_t>(at::TensorList, at::TensorList, at::TensorList, double, double);
-  static const auto gather = c10::Dispatcher::singleton().findSchemaOrThrow("dgsam::gather_", "").typed<Gather>();
-  // Without anything to gather it only reads.
-  return std::get<0>(gather.call(parameters, {}, {}, 0, 1));
-}
-
 // Frame: a loss, parameters, a weight, the stamp of the gradients before the loss was computed, whether to look at the
 // gradients -> whether it was differentiated, its value, the stamp now, the norm of all gradients if they were looked at. It
 // is differentiated when it is a finite real scalar that requires a gradient and nothing else was differentiated since. One
 // call, since steps make it several times.
 void differentiate(Environment&, FrameReader& reader, FrameWriter& writer) {
+  capture::refuseRecording("it differentiates a loss of a training step");
   const at::Tensor loss = reader.tensor();
   const std::vector<at::Tensor> parameters = reader.tensors();
   const double weight = reader.number();
@@ -100,6 +85,7 @@ void grad(Environment& environment, FrameReader& reader, FrameWriter& writer) {
 
 // Frame: tensors -> their gradients, None where there is none.
 void grads(Environment&, FrameReader& reader, FrameWriter& writer) {
+  capture::refuseRecording("it reads the grad of tensors");
   std::vector<at::Tensor> result = reader.tensors();
   for (at::Tensor& each : result) each = at::Tensor(each.grad());
   writer.tensors(result);
@@ -110,6 +96,7 @@ void gradientStamp(Environment&, FrameReader& reader, FrameWriter& writer) { wri
 
 // Frame: tensors, gradients (None clears). All are checked before one is set.
 void setGrads(Environment&, FrameReader& reader, FrameWriter&) {
+  capture::refuseRecording("it sets the grad of tensors");
   const std::vector<at::Tensor> tensors = reader.tensors();
   const std::vector<at::Tensor> gradients = reader.tensorsOrUndefined();
   if (tensors.size() != gradients.size())
@@ -135,6 +122,7 @@ void setGrads(Environment&, FrameReader& reader, FrameWriter&) {
 
 // Frame: tensors. Drops their gradients, or fills them with zeros where the second value is true.
 void zeroGrads(Environment&, FrameReader& reader, FrameWriter&) {
+  capture::refuseRecording("it clears the grad of tensors");
   const std::vector<at::Tensor> tensors = reader.tensors();
   const bool fill = reader.boolean();
   for (const at::Tensor& tensor : tensors) {
@@ -184,6 +172,7 @@ Napi::Value gradFunctionName(Environment& environment, const Napi::CallbackInfo&
 void setRequiresGrad(Environment&, FrameReader& reader, FrameWriter&) {
   const at::Tensor tensor = reader.tensor();
   const bool flag = reader.boolean();
+  capture::refuseRecordingOf(tensor, "it sets requiresGrad of a tensor from outside of the function");
   if (!tensor.is_leaf()) {
     if (!flag)
       throw UsageError("ERR_ARGUMENT", "requiresGrad can only be turned off on leaf tensors; use detach() on a computed one");

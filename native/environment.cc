@@ -53,6 +53,7 @@ const c10::StorageImpl* trackedStorage(const at::Tensor& tensor) {
 Environment::Environment(Napi::Env env, const Napi::Function& errorFactory, const Napi::Function& warningSink)
     : id_(takeId()),
       generators(id_.number, id_.firstGeneration, "generator"),
+      programs(id_.number, id_.firstGeneration, "captured program"),
       makeError(Napi::Persistent(errorFactory)),
       warn(Napi::Persistent(warningSink)),
       env_(env),

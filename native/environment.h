@@ -14,6 +14,8 @@
 #include <vector>
 
 #include "autocast.h"
+#include "capture/program.h"
+#include "capture/recorder.h"
 #include "dispatch_schema.h"
 #include "handles.h"
 #include "napi_setup.h"
@@ -51,6 +53,11 @@ class Environment {
   Napi::Env env() const { return env_; }
 
   HandleTable<at::Generator> generators;
+  HandleTable<std::shared_ptr<capture::Program>> programs;
+
+  // While a function is recorded, with its inputs.
+  std::unique_ptr<capture::Recorder> recorder;
+  std::vector<at::Tensor> recorded;
 
   // Operators that JavaScript has looked up so far, by the index it knows them by.
   std::vector<std::unique_ptr<BoundOperator>> operators;

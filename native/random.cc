@@ -21,6 +21,7 @@ uint64_t seedArgument(const Napi::Value& value) {
 
 // manualSeed(seed): the default generators of every device.
 Napi::Value manualSeed(Environment&, const Napi::CallbackInfo& info) {
+  capture::refuseRecording("it seeds a generator");
   at::manual_seed(seedArgument(info[0]));
   return info.Env().Undefined();
 }
@@ -39,6 +40,7 @@ Napi::Value defaultGenerator(Environment& environment, const Napi::CallbackInfo&
 }
 
 Napi::Value seedGenerator(Environment& environment, const Napi::CallbackInfo& info) {
+  capture::refuseRecording("it seeds a generator");
   at::Generator& generator = generatorArgument(environment, info);
   std::lock_guard<std::mutex> lock(generator.mutex());
   generator.set_current_seed(seedArgument(info[1]));
@@ -47,6 +49,7 @@ Napi::Value seedGenerator(Environment& environment, const Napi::CallbackInfo& in
 
 // A seed drawn from the system, which it also sets.
 Napi::Value reseedGenerator(Environment& environment, const Napi::CallbackInfo& info) {
+  capture::refuseRecording("it seeds a generator");
   at::Generator& generator = generatorArgument(environment, info);
   std::lock_guard<std::mutex> lock(generator.mutex());
   return Napi::BigInt::New(info.Env(), generator.seed());
@@ -59,12 +62,14 @@ Napi::Value initialSeed(Environment& environment, const Napi::CallbackInfo& info
 }
 
 Napi::Value generatorState(Environment& environment, const Napi::CallbackInfo& info) {
+  capture::refuseRecording("it reads the state of a generator");
   at::Generator& generator = generatorArgument(environment, info);
   std::lock_guard<std::mutex> lock(generator.mutex());
   return Napi::Number::New(info.Env(), environment.hold(generator.get_state()));
 }
 
 Napi::Value setGeneratorState(Environment& environment, const Napi::CallbackInfo& info) {
+  capture::refuseRecording("it sets the state of a generator");
   at::Generator& generator = generatorArgument(environment, info);
   const at::Tensor state = environment.tensor(handleArgument(info, 1));
   std::lock_guard<std::mutex> lock(generator.mutex());

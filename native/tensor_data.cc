@@ -63,9 +63,10 @@ Napi::Value fromBytes(Environment& environment, const Napi::CallbackInfo& info) 
   if (byteCount(shape, dtype) != bytes.size)
     throw UsageError("ERR_SHAPE", c10::str("expected as many bytes as shape ", at::IntArrayRef(shape), " of dtype ", dtypeName,
                                            " holds, got ", bytes.size));
+  const capture::MakingConstant making;
   const at::Tensor tensor = at::empty(shape, at::TensorOptions().dtype(dtype));
   if (bytes.size != 0) std::memcpy(tensor.data_ptr(), bytes.data, bytes.size);
-  return Napi::Number::New(info.Env(), environment.hold(tensor));
+  return Napi::Number::New(info.Env(), environment.hold(making.made(tensor)));
 }
 
 // Through JavaScript's constructor, since Node-API's function ends the process when memory is short.
@@ -80,6 +81,7 @@ Napi::ArrayBuffer newArrayBuffer(Napi::Env env, size_t bytes) {
 
 // copyBytes(handle): the tensor's elements in row-major order as a new ArrayBuffer.
 Napi::Value copyBytes(Environment& environment, const Napi::CallbackInfo& info) {
+  capture::refuseRecording("it reads the values of a tensor");
   const at::Tensor tensor = plain(environment.tensor(handleArgument(info, 0)));
   Napi::ArrayBuffer buffer = newArrayBuffer(info.Env(), tensor.nbytes());
   if (tensor.nbytes() != 0) std::memcpy(buffer.Data(), tensor.const_data_ptr(), tensor.nbytes());

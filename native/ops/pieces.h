@@ -65,9 +65,8 @@ class Pieces {
  private:
   // Sums are formed piece by piece, so this size is part of a norm's last bit.
   static constexpr int64_t kSize = 8192;
-  // Up to here a second thread costs more than it saves: it has to be woken, and leaves half of the parameters in the other
-  // core's cache.
-  static constexpr int64_t kAlone = 4 * kSize;
+  // Up to here a second thread costs more than it saves.
+  static constexpr int64_t kAlone = kSize;
 
   c10::SmallVector<Piece, 32> pieces_;
   int64_t elements_ = 0;

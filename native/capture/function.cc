@@ -1,0 +1,110 @@
+#include "function.h"
+
+#include <ATen/Functions.h>
+#include <ATen/ScalarOps.h>
+#include <ATen/core/grad_mode.h>
+#include <c10/util/ScopeExit.h>
+#include <torch/csrc/autograd/function.h>
+#include <torch/csrc/autograd/functions/utils.h>
+#include <torch/csrc/autograd/graph_task.h>
+#include <torch/csrc/autograd/utils/grad_layout_contract.h>
+#include <torch/csrc/autograd/variable.h>
+
+#include <cmath>
+
+namespace dgsam::capture {
+namespace {
+
+uint32_t versionOf(const at::Tensor& tensor) { return tensor.is_inference() ? 0 : tensor._version(); }
+
+// What the differentiation of a function that was run leaves to do.
+struct CapturedBackward : torch::autograd::Node {
+  CapturedBackward(std::shared_ptr<Program> itsProgram, std::unique_ptr<Frame> itsFrame) : program(std::move(itsProgram)), frame(std::move(itsFrame)) {
+    for (Slot slot : program->readByBackward()) versions.push_back(versionOf((*frame)[slot]));
+  }
+
+  torch::autograd::variable_list apply(torch::autograd::variable_list&& seeds) override {
+    TORCH_CHECK(!at::GradMode::is_enabled(), "a captured function cannot be differentiated twice (createGraph): call the function itself");
+    TORCH_CHECK(frame != nullptr, "Trying to backward through the graph a second time, but what a captured function saved has been freed; pass "
+                                  "retainGraph: true the first time");
+    for (size_t i = 0; i < versions.size(); ++i)
+      TORCH_CHECK(versionOf((*frame)[program->readByBackward()[i]]) == versions[i],
+                  "one of the variables needed for gradient computation has been modified by an inplace operation since the captured "
+                  "function was called");
+    // A run uses its frame up.
+    Frame own = *frame;
+    if (!torch::autograd::get_current_graph_task_keep_graph()) release_variables();
+    return program->runBackward(own, seeds);
+  }
+
+  void release_variables() override {
+    if (frame != nullptr) program->end(std::move(frame));
+  }
+
+  std::string name() const override { return "CapturedBackward"; }
+
+  const std::shared_ptr<Program> program;
+  std::unique_ptr<Frame> frame;
+  std::vector<uint32_t> versions;
+};
+
+// What AccumulateGrad does with a gradient outside of double differentiation.
+void accumulate(const at::Tensor& variable, at::Tensor gradient, bool own) {
+  at::Tensor& held = variable.mutable_grad();
+  if (held.defined())
+    held.add_(gradient);
+  else if (own && torch::autograd::utils::obeys_layout_contract(gradient, variable))
+    held = std::move(gradient);
+  else
+    held = torch::autograd::utils::clone_obey_contract(gradient, variable);
+}
+
+}  // namespace
+
+std::vector<at::Tensor> callProgram(const std::shared_ptr<Program>& program, const std::vector<at::Tensor>& inputs) {
+  std::unique_ptr<Frame> frame = program->begin(inputs);
+  program->runForward(*frame);
+  std::vector<at::Tensor> outputs = program->takeOutputs(*frame);
+  const Tape& tape = program->tape();
+  if (tape.differentiable.empty()) {
+    program->end(std::move(frame));
+    return outputs;
+  }
+  torch::autograd::edge_list edges;
+  for (const Leaf& leaf : tape.leaves)
+    edges.push_back(torch::autograd::impl::gradient_edge(leaf.input.has_value() ? inputs[*leaf.input] : leaf.variable));
+  // Of a tensor that the frame keeps, so that it does not keep itself.
+  for (size_t i : tape.differentiable) {
+    const at::NoGradGuard noGrad;
+    outputs[i] = outputs[i].detach();
+  }
+  const auto node = std::make_shared<CapturedBackward>(program, std::move(frame));
+  node->set_next_edges(std::move(edges));
+  for (size_t i : tape.differentiable) torch::autograd::set_history(outputs[i], node);
+  return outputs;
+}
+
+bool givesLoss(const Program& program) { return program.outputs() == 1 && program.tape().differentiable.size() == 1; }
+
+double differentiateProgram(Program& program, const std::vector<at::Tensor>& inputs, double weight) {
+  const at::NoGradGuard noGrad;
+  std::unique_ptr<Frame> frame = program.begin(inputs);
+  program.runForward(*frame);
+  const at::Tensor loss = program.takeOutputs(*frame)[0];
+  const double value = loss.item<double>();
+  if (!std::isfinite(value)) {
+    program.end(std::move(frame));
+    return value;
+  }
+  const at::Tensor seed = at::full_like(loss, weight);
+  std::vector<at::Tensor> gradients = program.runBackward(*frame, {seed});
+  program.end(std::move(frame));
+  const std::vector<Leaf>& leaves = program.tape().leaves;
+  for (size_t i = 0; i < leaves.size(); ++i) {
+    if (!gradients[i].defined()) continue;
+    accumulate(leaves[i].input.has_value() ? inputs[*leaves[i].input] : leaves[i].variable, std::move(gradients[i]), program.isOwnGradient(i));
+  }
+  return value;
+}
+
+}  // namespace dgsam::capture

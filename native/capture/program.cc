@@ -1,0 +1,353 @@
+#include "program.h"
+
+#include <ATen/Functions.h>
+#include <ATen/core/LegacyTypeDispatch.h>
+#include <ATen/core/grad_mode.h>
+#include <c10/util/ScopeExit.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "trim.h"
+
+namespace dgsam::capture {
+namespace {
+
+// Frames that are kept for the next run.
+constexpr size_t kSpareFrames = 4;
+
+const void* storageOf(const at::Tensor& tensor) { return tensor.storage().unsafeGetStorageImpl(); }
+
+bool isPlainMemory(const at::Tensor& tensor) { return tensor.is_cpu() && tensor.is_contiguous() && !tensor.is_conj() && !tensor.is_neg(); }
+
+void copyValues(const at::Tensor& to, const at::Tensor& from) {
+  if (isPlainMemory(to) && isPlainMemory(from))
+    std::memcpy(to.mutable_data_ptr(), from.const_data_ptr(), from.nbytes());
+  else
+    to.copy_(from);
+}
+
+// Calls one instruction; its operands come from the frame and its results go there.
+void execute(const Instruction& instruction, Frame& frame, torch::jit::Stack& stack) {
+  for (const Instruction::Argument& argument : instruction.arguments) {
+    const Place& place = argument.place;
+    const auto take = [&](size_t i) {
+      const Slot slot = place.slots[i];
+      if (slot == kNoSlot) return at::Tensor();
+      return argument.last[i] ? std::move(frame[slot]) : frame[slot];
+    };
+    switch (place.kind) {
+      case Place::Kind::Value:
+        stack.push_back(place.value);
+        break;
+      case Place::Kind::Tensor:
+        stack.emplace_back(take(0));
+        break;
+      case Place::Kind::Tensors: {
+        c10::List<at::Tensor> list;
+        list.reserve(place.slots.size());
+        for (size_t i = 0; i < place.slots.size(); ++i) list.push_back(take(i));
+        stack.emplace_back(std::move(list));
+        break;
+      }
+      case Place::Kind::OptionalTensors: {
+        c10::List<std::optional<at::Tensor>> list;
+        list.reserve(place.slots.size());
+        for (size_t i = 0; i < place.slots.size(); ++i)
+          list.push_back(place.slots[i] == kNoSlot ? std::nullopt : std::optional<at::Tensor>(take(i)));
+        stack.emplace_back(std::move(list));
+        break;
+      }
+    }
+  }
+  instruction.handle.redispatchBoxed(instruction.keys, &stack);
+  for (size_t i = 0; i < instruction.results.size(); ++i) {
+    const Place& place = instruction.results[i];
+    c10::IValue& value = stack[stack.size() - instruction.results.size() + i];
+    if (place.kind == Place::Kind::Tensor && place.slots[0] != kNoSlot) {
+      frame[place.slots[0]] = std::move(value).toTensor();
+    } else if (place.kind == Place::Kind::Tensors) {
+      const auto list = value.toTensorList();
+      for (size_t j = 0; j < place.slots.size() && j < list.size(); ++j)
+        if (place.slots[j] != kNoSlot) frame[place.slots[j]] = list.get(j);
+    }
+  }
+}
+
+}  // namespace
+
+Program::Signature::Signature(const at::Tensor& tensor)
+    : sizes(tensor.sizes().vec()),
+      strides(tensor.strides().vec()),
+      offset(tensor.storage_offset()),
+      dtype(tensor.scalar_type()),
+      device(tensor.device()),
+      requiresGrad(tensor.requires_grad()),
+      conjugate(tensor.is_conj()),
+      negative(tensor.is_neg()) {}
+
+// Where an input lies in its memory does not matter.
+bool Program::Signature::fits(const at::Tensor& tensor) const {
+  return tensor.layout() == at::kStrided && tensor.has_storage() && !tensor._is_zerotensor() && tensor.scalar_type() == dtype &&
+         tensor.device() == device && tensor.sizes() == sizes && tensor.strides() == strides && tensor.requires_grad() == requiresGrad &&
+         tensor.is_conj() == conjugate && tensor.is_neg() == negative;
+}
+
+Program::Program(Tape tape, const std::vector<at::Tensor>& inputs) : tape_(std::move(tape)), modes_(currentModes()) {
+  trim(tape_);
+  for (const at::Tensor& input : inputs) inputs_.emplace_back(input);
+  for (Slot seed : tape_.seeds) {
+    seeds_.emplace_back(tape_.slots[seed].tensor);
+    tape_.slots[seed].tensor.reset();
+  }
+  rememberOutside();
+  findWrites();
+  hoist(tape_.calls);
+  for (Backward& backward : tape_.backwards) hoist(backward.calls);
+
+  std::vector<bool> afterForward(tape_.slots.size());
+  const auto need = [](std::vector<bool>& needed, Slot slot) {
+    if (slot != kNoSlot) needed[slot] = true;
+  };
+  for (const Backward& backward : tape_.backwards) {
+    for (const Call& call : backward.calls) forEachSlot(call.arguments, [&](Slot slot) { need(afterForward, slot); });
+    for (Slot slot : backward.gradients) need(afterForward, slot);
+    std::vector<bool> gradients(tape_.slots.size());
+    for (Slot slot : backward.gradients) need(gradients, slot);
+    backwards_.push_back(compile(backward.calls, std::move(gradients)));
+  }
+  for (Slot slot = 0; slot < tape_.slots.size(); ++slot) {
+    const bool comesFromOutside = tape_.slots[slot].origin == Origin::External || tape_.slots[slot].origin == Origin::Input;
+    const bool isOutput = std::find(tape_.outputs.begin(), tape_.outputs.end(), slot) != tape_.outputs.end();
+    if (afterForward[slot] && (comesFromOutside || isOutput)) readByBackward_.push_back(slot);
+  }
+  for (Slot slot : tape_.outputs) need(afterForward, slot);
+  forward_ = compile(tape_.calls, std::move(afterForward));
+  findOwnGradients();
+  // The lists of calls are the instructions now.
+  tape_.calls.clear();
+  for (Backward& backward : tape_.backwards) backward.calls.clear();
+}
+
+void Program::rememberOutside() {
+  standing_.resize(tape_.slots.size());
+  isOutside_.resize(tape_.memories);
+  for (Slot slot = 0; slot < tape_.slots.size(); ++slot) {
+    const SlotInfo& info = tape_.slots[slot];
+    if (info.origin == Origin::Input || info.origin == Origin::External) isOutside_[info.memory] = true;
+    if (info.origin == Origin::External || info.origin == Origin::Constant) standing_[slot] = info.tensor;
+    if (info.origin == Origin::External) outside_.push_back({slot, storageOf(info.tensor), Signature(info.tensor)});
+  }
+}
+
+void Program::findWrites() {
+  isWritten_.resize(tape_.memories);
+  const auto note = [](std::vector<Slot>& slots, Slot slot) {
+    if (std::find(slots.begin(), slots.end(), slot) == slots.end()) slots.push_back(slot);
+  };
+  const auto visit = [&](const std::vector<Call>& calls) {
+    for (const Call& call : calls) {
+      for (size_t i = 0; i < call.written.size(); ++i) {
+        const uint32_t memory = tape_.slots[call.written[i]].memory;
+        isWritten_[memory] = true;
+        if (!isOutside_[memory]) continue;
+        // A view's memory is that of the tensor that came from outside.
+        for (Slot slot = 0; slot < tape_.slots.size(); ++slot) {
+          const SlotInfo& info = tape_.slots[slot];
+          if (info.memory != memory || (info.origin != Origin::Input && info.origin != Origin::External)) continue;
+          note(written_, slot);
+          if (i < call.declared) note(bumped_, slot);
+        }
+      }
+    }
+  };
+  visit(tape_.calls);
+  for (const Backward& backward : tape_.backwards) visit(backward.calls);
+  before_.resize(written_.size());
+}
+
+// Views of what always stands, and what is computed of constants alone, can be had once.
+bool Program::isHoistable(const Call& call) const {
+  if (!isPure(call)) return false;
+  bool standing = true, constant = true, view = true;
+  forEachSlot(call.arguments, [&](Slot slot) {
+    standing = standing && isStanding(slot);
+    constant = constant && isStanding(slot) && !isOutside_[tape_.slots[slot].memory] && !isWritten_[tape_.slots[slot].memory];
+  });
+  forEachSlot(call.results, [&](Slot slot) {
+    const uint32_t memory = tape_.slots[slot].memory;
+    view = view && isOutside_[memory];
+    constant = constant && !isWritten_[memory];
+    standing = standing && std::find(tape_.outputs.begin(), tape_.outputs.end(), slot) == tape_.outputs.end();
+  });
+  bool hasTensors = false;
+  forEachSlot(call.arguments, [&](Slot) { hasTensors = true; });
+  return hasTensors && standing && (view || constant);
+}
+
+void Program::hoist(std::vector<Call>& calls) {
+  const at::AutoDispatchBelowADInplaceOrView below;
+  const at::NoGradGuard noGrad;
+  std::vector<Call> rest;
+  for (Call& call : calls) {
+    if (!isHoistable(call)) {
+      rest.push_back(std::move(call));
+      continue;
+    }
+    std::vector<bool> all(tape_.slots.size(), true);
+    const Segment segment = compile({call}, std::move(all));
+    stack_.clear();
+    execute(segment.instructions.front(), standing_, stack_);
+    stack_.clear();
+  }
+  calls = std::move(rest);
+}
+
+// `needed`: the slots that somebody needs after these calls.
+Segment Program::compile(const std::vector<Call>& calls, std::vector<bool> needed) const {
+  Segment segment;
+  for (auto call = calls.rbegin(); call != calls.rend(); ++call) {
+    Instruction instruction{call->handle, call->keys, c10::toString(call->handle.operator_name()), {}, call->results};
+    for (Place& place : instruction.results)
+      for (Slot& slot : place.slots)
+        if (slot != kNoSlot && !needed[slot]) slot = kNoSlot;
+    for (auto place = call->arguments.rbegin(); place != call->arguments.rend(); ++place) {
+      Instruction::Argument argument{*place, std::vector<bool>(place->slots.size())};
+      for (size_t i = place->slots.size(); i-- > 0;) {
+        const Slot slot = place->slots[i];
+        if (slot == kNoSlot || needed[slot]) continue;
+        argument.last[i] = !isStanding(slot);
+        needed[slot] = true;
+      }
+      instruction.arguments.push_back(std::move(argument));
+    }
+    std::reverse(instruction.arguments.begin(), instruction.arguments.end());
+    segment.instructions.push_back(std::move(instruction));
+  }
+  std::reverse(segment.instructions.begin(), segment.instructions.end());
+  return segment;
+}
+
+void Program::findOwnGradients() {
+  ownGradients_.assign(tape_.leaves.size(), true);
+  for (const Backward& backward : tape_.backwards) {
+    std::vector<size_t> uses(tape_.memories);
+    for (Slot slot : backward.gradients)
+      if (slot != kNoSlot) ++uses[tape_.slots[slot].memory];
+    for (size_t leaf = 0; leaf < backward.gradients.size(); ++leaf) {
+      const Slot slot = backward.gradients[leaf];
+      if (slot == kNoSlot) continue;
+      const uint32_t memory = tape_.slots[slot].memory;
+      bool lasting = isOutside_[memory];
+      for (Slot other = 0; other < tape_.slots.size(); ++other) lasting = lasting || (tape_.slots[other].memory == memory && isStanding(other));
+      for (Slot output : tape_.outputs) lasting = lasting || tape_.slots[output].memory == memory;
+      if (uses[memory] > 1 || lasting) ownGradients_[leaf] = false;
+    }
+  }
+}
+
+Program::Fit Program::fits(const std::vector<at::Tensor>& inputs) const {
+  if (inputs.size() != inputs_.size() || !(currentModes() == modes_)) return Fit::No;
+  for (size_t i = 0; i < inputs.size(); ++i)
+    if (!inputs_[i].fits(inputs[i])) return Fit::No;
+  for (const Outside& each : outside_) {
+    const at::Tensor& tensor = standing_[each.slot];
+    if (storageOf(tensor) != each.storage || tensor.storage_offset() != each.signature.offset || !each.signature.fits(tensor)) return Fit::Stale;
+  }
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const void* storage = storageOf(inputs[i]);
+    for (size_t j = 0; j < i; ++j)
+      if (storageOf(inputs[j]) == storage) return Fit::Never;
+    for (const Outside& each : outside_)
+      if (each.storage == storage) return Fit::Never;
+  }
+  return Fit::Yes;
+}
+
+bool Program::uses(const at::Tensor& tensor) const {
+  return std::any_of(outside_.begin(), outside_.end(), [&](const Outside& each) { return standing_[each.slot].is_same(tensor); });
+}
+
+std::unique_ptr<Frame> Program::begin(const std::vector<at::Tensor>& inputs) {
+  std::unique_ptr<Frame> frame;
+  if (spare_.empty()) {
+    frame = std::make_unique<Frame>(standing_);
+  } else {
+    frame = std::move(spare_.back());
+    spare_.pop_back();
+  }
+  std::copy(inputs.begin(), inputs.end(), frame->begin());
+  return frame;
+}
+
+void Program::end(std::unique_ptr<Frame> frame) {
+  if (spare_.size() == kSpareFrames) return;
+  for (Slot slot = 0; slot < frame->size(); ++slot)
+    if (!isStanding(slot)) (*frame)[slot].reset();
+  spare_.push_back(std::move(frame));
+}
+
+void Program::run(const Segment& segment, Frame& frame) {
+  const at::AutoDispatchBelowADInplaceOrView below;
+  const at::NoGradGuard noGrad;
+  // Also when a call throws: what stays on the stack would stay in memory.
+  const auto clear = c10::make_scope_exit([this] { stack_.clear(); });
+  for (const Instruction& instruction : segment.instructions) {
+    try {
+      execute(instruction, frame, stack_);
+    } catch (...) {
+      failed_ = instruction.name;
+      throw;
+    }
+    stack_.clear();
+  }
+}
+
+void Program::runForward(Frame& frame) {
+  for (size_t i = 0; i < written_.size(); ++i) {
+    const at::NoGradGuard noGrad;
+    const at::Tensor& tensor = frame[written_[i]];
+    if (!before_[i].defined()) before_[i] = at::empty_like(tensor);
+    copyValues(before_[i], tensor);
+  }
+  try {
+    run(forward_, frame);
+  } catch (...) {
+    const at::NoGradGuard noGrad;
+    for (size_t i = 0; i < written_.size(); ++i)
+      if (frame[written_[i]].defined()) copyValues(frame[written_[i]].detach(), before_[i]);
+    throw;
+  }
+  for (Slot slot : bumped_)
+    if (!frame[slot].is_inference()) frame[slot].unsafeGetTensorImpl()->bump_version();
+}
+
+std::vector<at::Tensor> Program::takeOutputs(const Frame& frame) const {
+  std::vector<at::Tensor> outputs;
+  for (Slot slot : tape_.outputs) outputs.push_back(frame[slot]);
+  return outputs;
+}
+
+std::vector<at::Tensor> Program::runBackward(Frame& frame, const std::vector<at::Tensor>& seeds) {
+  std::vector<bool> seeded;
+  for (const at::Tensor& seed : seeds) seeded.push_back(seed.defined());
+  const auto backward = std::find_if(tape_.backwards.begin(), tape_.backwards.end(), [&](const Backward& each) { return each.seeded == seeded; });
+  std::vector<at::Tensor> gradients(tape_.leaves.size());
+  if (backward == tape_.backwards.end()) return gradients;
+  for (size_t i = 0; i < seeds.size(); ++i) {
+    if (!seeds[i].defined()) continue;
+    at::Tensor& place = frame[tape_.seeds[i]];
+    place = seeds[i];
+    const Signature& recorded = seeds_[i];
+    if (place.strides() == recorded.strides && place.scalar_type() == recorded.dtype) continue;
+    // Kernels choose their way by strides.
+    const at::NoGradGuard noGrad;
+    place = at::empty_strided(recorded.sizes, recorded.strides, seeds[i].options()).copy_(seeds[i]);
+  }
+  run(backwards_[static_cast<size_t>(backward - tape_.backwards.begin())], frame);
+  for (size_t leaf = 0; leaf < gradients.size(); ++leaf)
+    if (backward->gradients[leaf] != kNoSlot) gradients[leaf] = frame[backward->gradients[leaf]];
+  return gradients;
+}
+
+}  // namespace dgsam::capture

@@ -1,0 +1,114 @@
+// A tape made ready to run: what is known beforehand is done, what comes next is a list of calls.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "modes.h"
+#include "tape.h"
+
+namespace dgsam::capture {
+
+// The tensors of one run by slot. Those that belong to the program stay; all others are dropped at their last use.
+using Frame = std::vector<at::Tensor>;
+
+struct Instruction {
+  struct Argument {
+    Place place;
+    // One of each slot: whether nobody needs the tensor after this.
+    std::vector<bool> last;
+  };
+  c10::OperatorHandle handle;
+  c10::DispatchKeySet keys;
+  std::string name;
+  std::vector<Argument> arguments;
+  std::vector<Place> results;
+};
+
+struct Segment {
+  std::vector<Instruction> instructions;
+};
+
+class Program {
+ public:
+  // `inputs` are the caller's tensors that the tape was recorded with.
+  Program(Tape tape, const std::vector<at::Tensor>& inputs);
+
+  // Yes: a run with these inputs does what the function would do. No: other inputs or modes. Stale: what it uses is not what
+  // it was. Never: the inputs share memory with each other or with that, of which a tape knows nothing.
+  enum class Fit { Yes, No, Stale, Never };
+  Fit fits(const std::vector<at::Tensor>& inputs) const;
+
+  size_t outputs() const { return tape_.outputs.size(); }
+  const Tape& tape() const { return tape_; }
+  bool uses(const at::Tensor& tensor) const;
+
+  std::unique_ptr<Frame> begin(const std::vector<at::Tensor>& inputs);
+  // Gives a frame back for the next run.
+  void end(std::unique_ptr<Frame> frame);
+  // The function. When a call fails, what it wrote outside of the function is undone.
+  void runForward(Frame& frame);
+  std::vector<at::Tensor> takeOutputs(const Frame& frame) const;
+  // The gradients of the leaves, undefined where there is none; `seeds`: one of each differentiable output, undefined where
+  // nothing comes from it. What the frame holds is used up.
+  std::vector<at::Tensor> runBackward(Frame& frame, const std::vector<at::Tensor>& seeds);
+  // Whether the gradient of a leaf is nobody else's memory.
+  bool isOwnGradient(size_t leaf) const { return ownGradients_[leaf]; }
+  // Tensors that come from outside of the run and that the differentiation reads.
+  const std::vector<Slot>& readByBackward() const { return readByBackward_; }
+
+  // The operator whose call failed last.
+  const std::string& failed() const { return failed_; }
+
+ private:
+  struct Signature {
+    explicit Signature(const at::Tensor& tensor);
+    bool fits(const at::Tensor& tensor) const;
+    std::vector<int64_t> sizes, strides;
+    int64_t offset;
+    at::ScalarType dtype;
+    at::Device device;
+    bool requiresGrad, conjugate, negative;
+  };
+  struct Outside {
+    Slot slot;
+    const void* storage;
+    Signature signature;
+  };
+
+  void rememberOutside();
+  void findWrites();
+  void hoist(std::vector<Call>& calls);
+  bool isHoistable(const Call& call) const;
+  Segment compile(const std::vector<Call>& calls, std::vector<bool> needed) const;
+  void findOwnGradients();
+  bool isStanding(Slot slot) const { return standing_[slot].defined(); }
+  void run(const Segment& segment, Frame& frame);
+  void undoWrites();
+
+  Tape tape_;
+  const Modes modes_;
+  std::vector<Signature> inputs_;
+  std::vector<Outside> outside_;
+  // What a frame holds before a run.
+  Frame standing_;
+  // By memory: whether the tape writes to it, and whether some of it comes from outside of the run.
+  std::vector<bool> isWritten_;
+  std::vector<bool> isOutside_;
+  Segment forward_;
+  std::vector<Segment> backwards_;
+  // Memory outside of the function that it writes to, and room for what was there; those that autograd is told of.
+  std::vector<Slot> written_;
+  std::vector<Slot> bumped_;
+  std::vector<at::Tensor> before_;
+  std::vector<Slot> readByBackward_;
+  std::vector<Signature> seeds_;
+  // By leaf.
+  std::vector<bool> ownGradients_;
+  std::vector<std::unique_ptr<Frame>> spare_;
+  torch::jit::Stack stack_;
+  std::string failed_;
+};
+
+}  // namespace dgsam::capture

@@ -1,0 +1,165 @@
+#include "room.h"
+
+#include <ATen/Functions.h>
+#include <ATen/autocast_mode.h>
+#include <ATen/core/grad_mode.h>
+
+#include <cmath>
+#include <sstream>
+
+#include "../gradients.h"
+#include "function.h"
+#include "recorder.h"
+
+namespace dgsam {
+namespace {
+
+using capture::Program;
+using capture::Recorder;
+
+// The numbers are a contract with lib/tensor/capture/program.ts.
+enum class Status { Other = 0, Done = 1, Stale = 2, Never = 3 };
+
+// Frame: inputs -> the tensors that the function is to be called with in their place. What it calls from now on is recorded.
+void beginRecording(Environment& environment, FrameReader& reader, FrameWriter& writer) {
+  const std::vector<at::Tensor> inputs = reader.tensors();
+  if (Recorder::active() != nullptr) throw UsageError("ERR_STATE", "a function is being recorded already");
+  std::vector<at::Tensor> aliases;
+  // With the history of the inputs, so that what the function returns has it.
+  for (const at::Tensor& input : inputs) aliases.push_back(at::alias(input));
+  at::autocast::clear_cache();
+  environment.recorder = std::make_unique<Recorder>(aliases, environment.tensors());
+  environment.recorded = inputs;
+  writer.tensors(aliases);
+  environment.recorder->start();
+}
+
+// Frame: what the function returned -> the program's number, and of each whether it is the function's own, 1, or comes from
+// outside, 0. Or 0, with the reason why there is no program.
+void endRecording(Environment& environment, FrameReader& reader, FrameWriter& writer) {
+  const std::vector<at::Tensor> outputs = reader.tensors();
+  if (environment.recorder == nullptr) throw UsageError("ERR_STATE", "no function is being recorded");
+  const std::unique_ptr<Recorder> recorder = std::move(environment.recorder);
+  const std::vector<at::Tensor> inputs = std::move(environment.recorded);
+  environment.recorded.clear();
+  std::optional<capture::Tape> tape = recorder->finish(outputs);
+  at::autocast::clear_cache();
+  if (!tape.has_value()) {
+    writer.number(0);
+    return writer.value(c10::IValue(*recorder->refusal()));
+  }
+  std::vector<double> own;
+  for (capture::Slot slot : tape->outputs) own.push_back(tape->slots[slot].origin == capture::Origin::Made ? 1 : 0);
+  writer.number(environment.programs.insert(std::make_shared<Program>(*std::move(tape), inputs)));
+  for (double each : own) writer.number(each);
+}
+
+Napi::Value abandonRecording(Environment& environment, const Napi::CallbackInfo& info) {
+  environment.recorder.reset();
+  environment.recorded.clear();
+  return info.Env().Undefined();
+}
+
+// refuseRecording(reason)
+Napi::Value refuse(Environment&, const Napi::CallbackInfo& info) {
+  capture::refuseRecording(stringArgument(info, 0));
+  return info.Env().Undefined();
+}
+
+Status statusOf(Program::Fit fit) {
+  switch (fit) {
+    case Program::Fit::Yes:
+      return Status::Done;
+    case Program::Fit::Stale:
+      return Status::Stale;
+    case Program::Fit::Never:
+      return Status::Never;
+    default:
+      return Status::Other;
+  }
+}
+
+// Errors name the operator that failed.
+template <typename Run>
+auto naming(Environment& environment, const Program& program, Run run) {
+  try {
+    return run();
+  } catch (...) {
+    environment.subject = &program.failed();
+    throw;
+  }
+}
+
+// Frame: program, inputs -> a status and, if it is done, the outputs.
+void replay(Environment& environment, FrameReader& reader, FrameWriter& writer) {
+  const std::shared_ptr<Program> program = environment.programs.at(reader.number());
+  const std::vector<at::Tensor> inputs = reader.tensors();
+  const Status status = statusOf(program->fits(inputs));
+  if (status != Status::Done) return writer.number(static_cast<double>(status));
+  const std::vector<at::Tensor> outputs = naming(environment, *program, [&] { return capture::callProgram(program, inputs); });
+  writer.number(static_cast<double>(status));
+  writer.tensors(outputs);
+}
+
+// Frame: program, inputs, parameters, weight, stamp of their gradients, whether to look at these -> a status and, if it is
+// done, the loss, the stamp now and the norm of all gradients, if it was looked at.
+void replayDifferentiated(Environment& environment, FrameReader& reader, FrameWriter& writer) {
+  const std::shared_ptr<Program> program = environment.programs.at(reader.number());
+  const std::vector<at::Tensor> inputs = reader.tensors();
+  const std::vector<at::Tensor> parameters = reader.tensors();
+  const double weight = reader.number();
+  const double stamp = reader.number();
+  const bool looks = reader.number() != 0;
+  const Status status = capture::givesLoss(*program) ? statusOf(program->fits(inputs)) : Status::Other;
+  if (status != Status::Done || stampOf(parameters) != stamp)
+    return writer.number(static_cast<double>(status == Status::Done ? Status::Other : status));
+  const double loss = naming(environment, *program, [&] { return capture::differentiateProgram(*program, inputs, weight); });
+  const bool differentiated = std::isfinite(loss);
+  writer.number(static_cast<double>(status));
+  writer.number(loss);
+  writer.number(differentiated ? stampOf(parameters) : stamp);
+  writer.number(differentiated && looks ? gradientNorm(parameters) : 0);
+}
+
+// Frame: program, tensors -> one of each: whether the program refers to it.
+void programUses(Environment& environment, FrameReader& reader, FrameWriter& writer) {
+  const std::shared_ptr<Program> program = environment.programs.at(reader.number());
+  for (const at::Tensor& tensor : reader.tensors()) writer.number(program->uses(tensor) ? 1 : 0);
+}
+
+// releaseProgram(number): false when it was released before.
+Napi::Value releaseProgram(Environment& environment, const Napi::CallbackInfo& info) {
+  std::shared_ptr<Program> program;
+  return Napi::Boolean::New(info.Env(), environment.programs.release(handleArgument(info, 0), program));
+}
+
+// Frame: tensors -> what of them and of the thread's modes decides which calls a function makes, as text.
+void inputSignature(Environment&, FrameReader& reader, FrameWriter& writer) {
+  std::ostringstream text;
+  const capture::Modes modes = capture::currentModes();
+  text << modes.grad << modes.inference << modes.autocastCpu << modes.autocastCuda << modes.autocastCache << modes.deterministic
+       << modes.deterministicFill << modes.oneDnn << modes.cudnn << modes.cudnnBenchmark << modes.cudnnDeterministic << ' '
+       << modes.autocastCpuDtype << ' ' << modes.autocastCudaDtype;
+  for (const at::Tensor& tensor : reader.tensors()) {
+    text << '\n' << tensor.scalar_type() << ' ' << tensor.device() << ' ' << tensor.layout() << ' ' << tensor.sizes() << ' '
+         << tensor.requires_grad() << tensor.is_conj() << tensor.is_neg();
+    if (tensor.layout() == at::kStrided) text << ' ' << tensor.strides();
+  }
+  writer.value(c10::IValue(text.str()));
+}
+
+}  // namespace
+
+void registerCapture(Napi::Object exports, Environment& environment) {
+  addEntry(exports, environment, "beginRecording", guardedFrameEntry<beginRecording>);
+  addEntry(exports, environment, "endRecording", guardedFrameEntry<endRecording>);
+  addEntry(exports, environment, "abandonRecording", guardedEntry<abandonRecording>);
+  addEntry(exports, environment, "refuseRecording", guardedEntry<refuse>);
+  addEntry(exports, environment, "replay", guardedFrameEntry<replay>);
+  addEntry(exports, environment, "replayDifferentiated", guardedFrameEntry<replayDifferentiated>);
+  addEntry(exports, environment, "programUses", guardedFrameEntry<programUses>);
+  addEntry(exports, environment, "releaseProgram", guardedEntry<releaseProgram>);
+  addEntry(exports, environment, "inputSignature", guardedFrameEntry<inputSignature>);
+}
+
+}  // namespace dgsam
