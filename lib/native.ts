@@ -83,6 +83,17 @@ export interface Native {
   autocastEnabled(device: string): boolean;
   autocastDtype(device: string): number;
 
+  beginRecording: FrameFunction;
+  endRecording: FrameFunction;
+  abandonRecording(): void;
+  refuseRecording(reason: string): void;
+  replay: FrameFunction;
+  replayDifferentiated: FrameFunction;
+  programSurroundings: FrameFunction;
+  programUses: FrameFunction;
+  releaseProgram(program: Handle): boolean;
+  inputSignature: FrameFunction;
+
   manualSeed(seed: bigint): void;
   createGenerator(device: string): Handle;
   defaultGenerator(device: string): Handle;

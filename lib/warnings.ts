@@ -1,7 +1,7 @@
 /** LibTorch's warnings, as Node's: `process.on("warning", ...)`, `--trace-warnings`, `--no-warnings`. */
 
-/** `code` of a warning: of something questionable, or of something that LibTorch will drop. */
-export type DgsamWarningCode = "WARN_NATIVE" | "WARN_DEPRECATED";
+/** `code` of a warning: of something questionable, of something that LibTorch will drop, of a function that is not recorded. */
+export type DgsamWarningCode = "WARN_NATIVE" | "WARN_DEPRECATED" | "WARN_CAPTURE";
 
 /** What listeners of the process's `warning` event get. */
 export class DgsamWarning extends Error {

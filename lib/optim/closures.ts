@@ -1,7 +1,7 @@
 /** Closures: how a step gets losses. It differentiates them itself, at parameters of its own choice. */
 
 import { argumentError, DgsamError } from "../errors.js";
-import { differentiateLoss, gradientStamp, isPromiseLike, zeroGradients } from "../tensor/internal.js";
+import { differentiateCaptured, differentiateLoss, gradientStamp, isPromiseLike, zeroGradients } from "../tensor/internal.js";
 import { enableGrad, isGradEnabled, scope, Tensor } from "../tensor/index.js";
 
 /** Computes one loss, a tensor of one element, from the current parameters. It must not call `backward()`. */
@@ -46,7 +46,11 @@ export function differentiate(closure: Closure, parameters: readonly Tensor[], n
  * @returns the loss without the weight
  */
 export function differentiateMore(closure: Closure, parameters: readonly Tensor[], name: string, weight: number, sum: GradientSum, looks: boolean): number {
-  return scope(() => backward(evaluate(closure, name), parameters, name, weight, sum, looks));
+  const pass = differentiateCaptured(closure, parameters, weight, sum.stamp, looks);
+  if (pass === undefined) return scope(() => backward(evaluate(closure, name), parameters, name, weight, sum, looks));
+  sum.stamp = pass.stamp;
+  sum.norm = pass.norm;
+  return finiteLoss(pass.value);
 }
 
 /** What the closure returns, if that is a tensor. */

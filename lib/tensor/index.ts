@@ -9,6 +9,7 @@ export { Generator, defaultGenerator, manualSeed } from "./generator.js";
 export { keep, memoryStats, scope, scopeAsync, type MemoryStats } from "./scope.js";
 export { enableGrad, inferenceMode, isGradEnabled, noGrad } from "./modes.js";
 export { autocast, autocastDtype, isAutocastEnabled, type AutocastDevice, type AutocastDType, type AutocastOptions } from "./autocast.js";
+export { capture, type Captured, type CapturedClosure, type CaptureOptions, type CaptureStats } from "./capture/index.js";
 export { grad, type BackwardOptions, type GradOptions } from "./autograd.js";
 export { fromBytes, tensor, type TensorOptions } from "./data.js";
 export type { DataOf, DTypeOfData, DTypeOfNumber, Element, ItemOf, NestedArray, TypedArray } from "./data-types.js";

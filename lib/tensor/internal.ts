@@ -1,5 +1,7 @@
 /** What the floors above need of this room and users do not. */
 export { gradients, setGradients, zeroGradients } from "./tensor.js";
 export { differentiateLoss, gradientStamp } from "./autograd.js";
+export { differentiateCaptured } from "./capture/index.js";
+export { addGuardFinder, type Guard } from "./capture/guards.js";
 export { forgetCasts } from "./autocast.js";
 export { isPromiseLike } from "./scope.js";

@@ -11,6 +11,7 @@
 #include <torch/csrc/autograd/variable.h>
 
 #include <cmath>
+#include <type_traits>
 
 namespace dgsam::capture {
 namespace {
@@ -48,6 +49,17 @@ struct CapturedBackward : torch::autograd::Node {
   std::vector<uint32_t> versions;
 };
 
+// LibTorch 2.13 counts the references of nodes in them, its predecessors beside them.
+using NodePointer = decltype(torch::autograd::Edge::function);
+
+template <typename Pointer>
+Pointer makeNode(const std::shared_ptr<Program>& program, std::unique_ptr<Frame> frame) {
+  if constexpr (std::is_same_v<Pointer, std::shared_ptr<torch::autograd::Node>>)
+    return Pointer(new CapturedBackward(program, std::move(frame)));
+  else
+    return c10::make_intrusive<CapturedBackward>(program, std::move(frame));
+}
+
 // What AccumulateGrad does with a gradient outside of double differentiation.
 void accumulate(const at::Tensor& variable, at::Tensor gradient, bool own) {
   at::Tensor& held = variable.mutable_grad();
@@ -78,7 +90,7 @@ std::vector<at::Tensor> callProgram(const std::shared_ptr<Program>& program, con
     const at::NoGradGuard noGrad;
     outputs[i] = outputs[i].detach();
   }
-  const auto node = std::make_shared<CapturedBackward>(program, std::move(frame));
+  const NodePointer node = makeNode<NodePointer>(program, std::move(frame));
   node->set_next_edges(std::move(edges));
   for (size_t i : tape.differentiable) torch::autograd::set_history(outputs[i], node);
   return outputs;

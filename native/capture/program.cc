@@ -268,6 +268,13 @@ bool Program::uses(const at::Tensor& tensor) const {
   return std::any_of(outside_.begin(), outside_.end(), [&](const Outside& each) { return standing_[each.slot].is_same(tensor); });
 }
 
+std::vector<at::Tensor> Program::written() const {
+  std::vector<at::Tensor> result;
+  for (Slot slot : written_)
+    if (isStanding(slot)) result.push_back(standing_[slot]);
+  return result;
+}
+
 std::unique_ptr<Frame> Program::begin(const std::vector<at::Tensor>& inputs) {
   std::unique_ptr<Frame> frame;
   if (spare_.empty()) {

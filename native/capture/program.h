@@ -43,6 +43,8 @@ class Program {
   size_t outputs() const { return tape_.outputs.size(); }
   const Tape& tape() const { return tape_; }
   bool uses(const at::Tensor& tensor) const;
+  // The tensors outside of the function that it writes to, but for inputs.
+  std::vector<at::Tensor> written() const;
 
   std::unique_ptr<Frame> begin(const std::vector<at::Tensor>& inputs);
   // Gives a frame back for the next run.

@@ -342,14 +342,17 @@ void Recorder::record(const c10::OperatorHandle& handle, c10::DispatchKeySet key
 
 std::optional<Tape> Recorder::finish(const std::vector<at::Tensor>& outputs) {
   stop();
-  for (size_t i = 0; i < outputs.size() && !refusal_.has_value(); ++i) {
-    const Slot slot = find(outputs[i]);
+  std::vector<at::Tensor> own;
+  for (const at::Tensor& output : outputs) {
+    const Slot slot = find(output);
+    if (slot == kNoSlot || tape_.slots[slot].origin != Origin::Made) continue;
+    if (output.requires_grad()) tape_.differentiable.push_back(own.size());
     tape_.outputs.push_back(slot);
-    if (slot != kNoSlot && tape_.slots[slot].origin == Origin::Made && outputs[i].requires_grad()) tape_.differentiable.push_back(i);
+    own.push_back(output);
   }
-  if (!refusal_.has_value() && !tape_.differentiable.empty()) differentiate(outputs);
+  if (!refusal_.has_value() && !tape_.differentiable.empty()) differentiate(own);
   if (refusal_.has_value()) return std::nullopt;
-  return std::move(tape_);
+  return tape_;
 }
 
 // The tensors that the outputs' history begins with, in the order in which they are met.

@@ -51,7 +51,7 @@ class Recorder {
   void record(const c10::OperatorHandle& handle, c10::DispatchKeySet keys, torch::jit::Stack& stack);
 
   // Ends the recording of the function; those outputs that have a history are differentiated, which is recorded, too.
-  // Nothing when the recording was refused.
+  // Nothing when the recording was refused. The outputs of the tape are those that isOwn() holds of.
   std::optional<Tape> finish(const std::vector<at::Tensor>& outputs);
 
  private:

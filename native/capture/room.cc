@@ -48,10 +48,8 @@ void endRecording(Environment& environment, FrameReader& reader, FrameWriter& wr
     writer.number(0);
     return writer.value(c10::IValue(*recorder->refusal()));
   }
-  std::vector<double> own;
-  for (capture::Slot slot : tape->outputs) own.push_back(tape->slots[slot].origin == capture::Origin::Made ? 1 : 0);
   writer.number(environment.programs.insert(std::make_shared<Program>(*std::move(tape), inputs)));
-  for (double each : own) writer.number(each);
+  for (const at::Tensor& output : outputs) writer.number(recorder->isOwn(output) ? 1 : 0);
 }
 
 Napi::Value abandonRecording(Environment& environment, const Napi::CallbackInfo& info) {
@@ -121,6 +119,16 @@ void replayDifferentiated(Environment& environment, FrameReader& reader, FrameWr
   writer.number(differentiated && looks ? gradientNorm(parameters) : 0);
 }
 
+// Frame: program -> the tensors outside of the function that it writes to, and those that gradients flow to.
+void programSurroundings(Environment& environment, FrameReader& reader, FrameWriter& writer) {
+  const std::shared_ptr<Program> program = environment.programs.at(reader.number());
+  writer.tensors(program->written());
+  std::vector<at::Tensor> leaves;
+  for (const capture::Leaf& leaf : program->tape().leaves)
+    if (!leaf.input.has_value()) leaves.push_back(leaf.variable);
+  writer.tensors(leaves);
+}
+
 // Frame: program, tensors -> one of each: whether the program refers to it.
 void programUses(Environment& environment, FrameReader& reader, FrameWriter& writer) {
   const std::shared_ptr<Program> program = environment.programs.at(reader.number());
@@ -157,6 +165,7 @@ void registerCapture(Napi::Object exports, Environment& environment) {
   addEntry(exports, environment, "refuseRecording", guardedEntry<refuse>);
   addEntry(exports, environment, "replay", guardedFrameEntry<replay>);
   addEntry(exports, environment, "replayDifferentiated", guardedFrameEntry<replayDifferentiated>);
+  addEntry(exports, environment, "programSurroundings", guardedFrameEntry<programSurroundings>);
   addEntry(exports, environment, "programUses", guardedFrameEntry<programUses>);
   addEntry(exports, environment, "releaseProgram", guardedEntry<releaseProgram>);
   addEntry(exports, environment, "inputSignature", guardedFrameEntry<inputSignature>);

@@ -1,0 +1,222 @@
+/** A function of tensors that is recorded when it is called a second time, and afterwards runs without JavaScript. */
+
+import { DgsamWarning } from "../../warnings.js";
+import { native } from "../../native.js";
+import { isPromiseLike } from "../scope.js";
+import type { Tensor } from "../tensor.js";
+import { compareWithFunction } from "./compare.js";
+import { findGuards, guardsHold, type Guard } from "./guards.js";
+import { beginRecording, endRecording, signatureOf, Status, type Program } from "./program.js";
+import { replaceTensors, takeTensors, tensorsOfResult } from "./values.js";
+
+/** How often a captured function ran, and how. */
+export interface CaptureStats {
+  /** Calls in which the function itself ran. */
+  eager: number;
+  /** Calls that were recorded. */
+  recorded: number;
+  /** Calls that ran a program. */
+  replayed: number;
+  /** Replays that were compared with the function. */
+  checked: number;
+  /** Programs that were dropped because others were needed more. */
+  evicted: number;
+  /** Programs there are. */
+  programs: number;
+  /** Why calls were not recorded: one text of each kind of inputs. */
+  refused: readonly string[];
+}
+
+/** What is known of one kind of call. */
+interface Entry {
+  readonly text: string;
+  readonly signature: string;
+  state: Seen | Recorded | Refused;
+  lastUse: number;
+}
+interface Seen {
+  readonly kind: "seen";
+}
+interface Refused {
+  readonly kind: "refused";
+  readonly reason: string;
+}
+interface Recorded {
+  readonly kind: "recorded";
+  readonly program: Program;
+  readonly guards: readonly Guard[];
+  /** The function's result, of what the program gives and the arguments. */
+  readonly result: (outputs: readonly Tensor[], inputs: readonly Tensor[]) => unknown;
+}
+
+/** What a pass of a training step gives: the loss, and the gradients' stamp and norm as `differentiateLoss` does. */
+export interface CapturedPass {
+  readonly value: number;
+  readonly stamp: number;
+  readonly norm: number;
+}
+
+const SEEN: Seen = { kind: "seen" };
+
+// What a captured function calls while it is recorded is recorded with it.
+let recording = false;
+
+export class CapturedFunction {
+  private readonly entries: Entry[] = [];
+  private uses = 0;
+  private replays = 0;
+  private warned = false;
+  private readonly counts = { eager: 0, recorded: 0, replayed: 0, checked: 0, evicted: 0 };
+
+  /**
+   * @param check every how many replays one is compared with the function; 0 for none
+   * @param most how many programs are kept
+   */
+  constructor(private readonly fn: (...args: never[]) => unknown, private readonly check: number, private readonly most: number) {}
+
+  stats(): CaptureStats {
+    const states = this.entries.map(({ state }) => state);
+    return {
+      ...this.counts,
+      programs: states.filter(({ kind }) => kind === "recorded").length,
+      refused: states.flatMap((state) => (state.kind === "refused" ? [state.reason] : [])),
+    };
+  }
+
+  call(args: readonly unknown[]): unknown {
+    if (recording) return this.run(args);
+    const { tensors, text } = takeTensors(args);
+    if (text === null) return this.run(args);
+    for (const entry of this.entries) {
+      if (entry.state.kind !== "recorded" || entry.text !== text || !guardsHold(entry.state.guards)) continue;
+      const { program, result } = entry.state;
+      if (this.isCheckDue()) {
+        const checked = compareWithFunction(program, tensors, () => this.fn(...(args as never[])), (outputs) => result(outputs, tensors));
+        if (checked.status === Status.Done) {
+          this.counts.checked++;
+          this.noteReplay(entry);
+          return checked.result;
+        }
+      }
+      const outputs = program.run(tensors);
+      if (typeof outputs !== "number") {
+        this.noteReplay(entry);
+        return result(outputs, tensors);
+      }
+      if (outputs === Status.Never) return this.run(args);
+      if (outputs === Status.Stale) return this.forget(entry, args, tensors, text);
+    }
+    return this.callSlowly(args, tensors, text);
+  }
+
+  /**
+   * A pass of a training step: the loss, and `weight` times its gradients added to the parameters' `grad`.
+   *
+   * @returns undefined when it has to be done by way of {@link call}
+   */
+  differentiate(args: readonly unknown[], parameters: readonly Tensor[], weight: number, stamp: number, looks: boolean): CapturedPass | undefined {
+    if (recording || this.isCheckDue()) return undefined;
+    const { tensors, text } = takeTensors(args);
+    for (const entry of this.entries) {
+      if (entry.state.kind !== "recorded" || entry.text !== text || !guardsHold(entry.state.guards)) continue;
+      const pass = entry.state.program.differentiate(tensors, parameters, weight, stamp, looks);
+      if (typeof pass !== "number") {
+        this.noteReplay(entry);
+        return pass;
+      }
+    }
+    return undefined;
+  }
+
+  private isCheckDue(): boolean {
+    return this.check > 0 && (this.replays + 1) % this.check === 0;
+  }
+
+  private noteReplay(entry: Entry): void {
+    entry.lastUse = ++this.uses;
+    this.replays++;
+    this.counts.replayed++;
+  }
+
+  private run(args: readonly unknown[]): unknown {
+    this.counts.eager++;
+    return this.fn(...(args as never[]));
+  }
+
+  private forget(entry: Entry, args: readonly unknown[], tensors: Tensor[], text: string): unknown {
+    drop(entry);
+    // Its kind of call is known: it is recorded anew at once.
+    entry.state = SEEN;
+    return this.callSlowly(args, tensors, text);
+  }
+
+  private callSlowly(args: readonly unknown[], tensors: Tensor[], text: string): unknown {
+    const signature = signatureOf(tensors);
+    const entry = this.entries.find((each) => each.text === text && each.signature === signature && (each.state.kind !== "recorded" || guardsHold(each.state.guards)));
+    if (entry === undefined) {
+      const result = this.run(args);
+      this.add({ text, signature, state: SEEN, lastUse: ++this.uses });
+      return result;
+    }
+    entry.lastUse = ++this.uses;
+    return entry.state.kind === "seen" ? this.record(entry, args, tensors) : this.run(args);
+  }
+
+  private add(entry: Entry): void {
+    if (this.entries.length === this.most) {
+      const oldest = this.entries.reduce((one, other) => (other.lastUse < one.lastUse ? other : one));
+      drop(oldest);
+      this.entries.splice(this.entries.indexOf(oldest), 1);
+      this.counts.evicted++;
+    }
+    this.entries.push(entry);
+  }
+
+  /** Runs the function itself, and records what it does. */
+  private record(entry: Entry, args: readonly unknown[], inputs: readonly Tensor[]): unknown {
+    const aliases = beginRecording(inputs);
+    const aliasOf = new Map(inputs.map((input, i) => [input, aliases[i]!]));
+    const inputOf = new Map(aliases.map((alias, i) => [alias, inputs[i]!]));
+    recording = true;
+    try {
+      const result = this.fn(...(replaceTensors(args, (input) => aliasOf.get(input)) as never[]));
+      entry.state = this.finish(result, aliases);
+      this.counts[entry.state.kind === "recorded" ? "recorded" : "eager"]++;
+      return replaceTensors(result, (tensor) => inputOf.get(tensor) ?? tensor);
+    } finally {
+      recording = false;
+      native.abandonRecording();
+    }
+  }
+
+  private finish(result: unknown, aliases: readonly Tensor[]): Recorded | Refused {
+    const returned = isPromiseLike(result) ? null : tensorsOfResult(result);
+    if (returned === null) return this.refuse("it returns something other than tensors, numbers, strings, arrays and plain objects");
+    const recorded = endRecording(returned);
+    if ("reason" in recorded) return this.refuse(recorded.reason);
+    const { program, own } = recorded;
+    const places = new Map(returned.filter((_, i) => own[i]).map((tensor, place) => [tensor, place]));
+    const remake = (outputs: readonly Tensor[], inputs: readonly Tensor[]): unknown =>
+      replaceTensors(result, (tensor) => {
+        const place = places.get(tensor);
+        if (place !== undefined) return outputs[place];
+        const input = aliases.indexOf(tensor);
+        return input === -1 ? tensor : inputs[input];
+      });
+    const isOne = result === returned[0] && own[0] === true;
+    return { kind: "recorded", program, guards: findGuards((tensors) => program.uses(tensors)), result: isOne ? ([output]) => output : remake };
+  }
+
+  private refuse(reason: string): Refused {
+    if (!this.warned) {
+      const name = this.fn.name === "" ? "a captured function" : `the captured function ${this.fn.name}`;
+      process.emitWarning(new DgsamWarning("WARN_CAPTURE", `${name} runs as it is and is not recorded: ${reason}`));
+    }
+    this.warned = true;
+    return { kind: "refused", reason };
+  }
+}
+
+function drop({ state }: Entry): void {
+  if (state.kind === "recorded") state.program.dispose();
+}

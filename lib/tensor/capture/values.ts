@@ -1,0 +1,68 @@
+/** What a captured function takes and gives: tensors, and other values in arrays and plain objects around them. */
+
+import { isPlainObject } from "../../checks.js";
+import { Tensor } from "../tensor.js";
+
+/** A value with the tensors taken out: `tensors` in the order in which they were met, each once. */
+export interface Taken {
+  readonly tensors: Tensor[];
+  /** The rest, as text that is equal for equal values; `null` where a value cannot be told from others. */
+  readonly text: string | null;
+}
+
+/** Takes the tensors out of arguments. Only arguments that are all tensors are frequent. */
+export function takeTensors(args: readonly unknown[]): Taken {
+  if (args.every((each) => each instanceof Tensor) && new Set(args).size === args.length) return { tensors: [...args], text: String(args.length) };
+  const tensors: Tensor[] = [];
+  const text = describe(args, tensors);
+  return { tensors, text };
+}
+
+function describe(value: unknown, tensors: Tensor[]): string | null {
+  if (value instanceof Tensor) {
+    let place = tensors.indexOf(value);
+    if (place === -1) place = tensors.push(value) - 1;
+    return `#${place}`;
+  }
+  switch (typeof value) {
+    case "number":
+      return Object.is(value, -0) ? "-0" : String(value);
+    case "string":
+      return JSON.stringify(value);
+    case "bigint":
+      return `${value}n`;
+    case "boolean":
+    case "undefined":
+      return String(value);
+    case "object": {
+      if (value === null) return "null";
+      if (Array.isArray(value)) return around("[", value.map((each) => describe(each, tensors)), "]");
+      if (!isPlainObject(value)) return null;
+      return around("{", Object.entries(value).map(([key, each]) => within(JSON.stringify(key), describe(each, tensors))), "}");
+    }
+    default:
+      return null;
+  }
+}
+
+function within(key: string, text: string | null): string | null {
+  return text === null ? null : `${key}:${text}`;
+}
+
+function around(open: string, texts: readonly (string | null)[], close: string): string | null {
+  return texts.includes(null) ? null : `${open}${texts.join()}${close}`;
+}
+
+/** The same value with other tensors in the places of those it holds; arrays and plain objects are copied. */
+export function replaceTensors(value: unknown, replace: (tensor: Tensor) => unknown): unknown {
+  if (value instanceof Tensor) return replace(value);
+  if (Array.isArray(value)) return value.map((each: unknown) => replaceTensors(each, replace));
+  if (isPlainObject(value)) return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, replaceTensors(each, replace)]));
+  return value;
+}
+
+/** The tensors in a result, each once; `null` when it holds something that cannot be made again. */
+export function tensorsOfResult(result: unknown): Tensor[] | null {
+  const { tensors, text } = takeTensors([result]);
+  return text === null ? null : tensors;
+}
