@@ -17,8 +17,9 @@ import { checkBoolean, isPlainObject } from "../checks.js";
 import { argumentError, DgsamError } from "../errors.js";
 import { dtypeCode, isComplex, isFloatingPoint } from "../tensor/dtype.js";
 import { empty, noGrad, ops, scope, Tensor, type Device, type DType } from "../tensor/index.js";
-import { zeroGradients } from "../tensor/internal.js";
+import { addGuardFinder, zeroGradients } from "../tensor/internal.js";
 import { membersOf } from "./fields.js";
+import { LiveModules } from "./guards.js";
 import { Buffer, roleOf, type Placement, type Role } from "./parameter.js";
 import { formatModule } from "./print.js";
 import { loadInto, type LoadOptions, type LoadResult, type StateDict } from "./state-dict.js";
@@ -32,6 +33,10 @@ export abstract class Module {
   training = true;
   /** Whether training passes move BatchNorm's running statistics; {@link setRunningStats} sets it. */
   runningStats: RunningStatsMode = "update";
+
+  constructor() {
+    live.add(this);
+  }
 
   /** Computes the outputs. */
   abstract forward(...inputs: never[]): unknown;
@@ -218,6 +223,9 @@ export abstract class Module {
     return this.toString();
   }
 }
+
+const live = new LiveModules<Module>((module) => membersOf(module, Module).map(([, member]) => member));
+addGuardFinder((uses) => live.guards(uses));
 
 function join(path: string, name: string): string {
   return path === "" ? name : `${path}.${name}`;
