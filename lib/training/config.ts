@@ -29,6 +29,8 @@ export interface TrainConfig extends TrainSettings {
   sources: readonly Domain[];
   /** The domains to evaluate on after the last step, none for no evaluation. */
   targets: readonly Domain[];
+  /** Call the model in every pass, instead of recording what it does and replaying that. Default false. */
+  eager?: boolean;
   /** Stops the run within a step: the iterator throws the signal's reason. */
   signal?: AbortSignal;
 }
@@ -41,6 +43,8 @@ export interface CompareConfig extends Omit<TrainSettings, "algorithm"> {
   targets?: readonly string[];
   /** Makes the network for a data set; called once a run, after seeding. */
   makeModel: (dataset: DomainDataset) => Classifier;
+  /** As {@link TrainConfig.eager}. */
+  eager?: boolean;
   /** Stops the comparison within a step: the iterator throws the signal's reason. */
   signal?: AbortSignal;
 }
@@ -57,6 +61,7 @@ const algorithm = z.enum(ALGORITHM_NAMES);
 const domain = z.custom<Domain>(isDomain);
 const shared = {
   makeModel: z.custom<() => Classifier>((value) => typeof value === "function").describe("a function that makes a model"),
+  eager: z.boolean().optional().describe("a boolean"),
   signal: z.instanceof(AbortSignal).optional().describe("an AbortSignal"),
 };
 

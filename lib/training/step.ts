@@ -2,22 +2,22 @@
 
 import type { DomainLoader, Minibatch } from "../data/index.js";
 import { DgsamError } from "../errors.js";
-import { crossEntropy } from "../nn/index.js";
+import type { Closure } from "../optim/index.js";
 import { scope } from "../tensor/index.js";
 import type { Step } from "./algorithms.js";
-import type { Classifier } from "./evaluate.js";
 
 /**
  * Draws the minibatches and takes the step; returns the domains' losses as first computed.
  *
+ * @param lossOf the loss of a minibatch, as a closure
  * @param where what the errors begin with: the step and its algorithm
  * @throws DgsamError `ERR_NON_FINITE` naming the domain, before the parameters change; `ERR_OOM` for minibatches beyond memory
  */
-export function takeStep(step: Step, model: Classifier, loader: DomainLoader, where: string): number[] {
+export function takeStep(step: Step, lossOf: (minibatch: Minibatch) => Closure, loader: DomainLoader, where: string): number[] {
   return scope(() => {
     const minibatches = nextMinibatches(loader, where);
     try {
-      return step(minibatches.map(({ x, y }) => () => crossEntropy(model.forward(x), y)));
+      return step(minibatches.map(lossOf));
     } catch (error) {
       if (!(error instanceof DgsamError) || error.code !== "ERR_NON_FINITE" || error.domain === undefined) throw error;
       // The optimizer knows domains by their numbers, and speaks of options that a run does not have; its cause does not.

@@ -1,8 +1,9 @@
 /** One training run, as an asynchronous iterator of events. */
 
 import { setImmediate } from "node:timers/promises";
-import { DomainLoader, seedHash } from "../data/index.js";
-import { manualSeed } from "../tensor/index.js";
+import { DomainLoader, seedHash, type Minibatch } from "../data/index.js";
+import { crossEntropy } from "../nn/index.js";
+import { capture, manualSeed, type Tensor } from "../tensor/index.js";
 import { ALGORITHMS } from "./algorithms.js";
 import { checkClassifier } from "./checks.js";
 import { checkTrainConfig, type TrainConfig } from "./config.js";
@@ -19,7 +20,15 @@ export type TrainEvent =
   /** After the last step, for each target. */
   | ({ type: "evaluation"; step: number } & Accuracy)
   /** At the end. The model is the caller's from here on. */
-  | { type: "done"; steps: number; medianStepSeconds: number; model: Classifier };
+  | ({ type: "done"; steps: number; medianStepSeconds: number; model: Classifier } & StepMode);
+
+/** How the passes of the steps were made. */
+export interface StepMode {
+  /** Replayed natively, once they were recorded, or by calling the model. */
+  mode: "captured" | "eager";
+  /** Why the model could not be recorded, where that is why it was called. */
+  notCaptured?: string;
+}
 
 // The first steps allocate memory and compile JavaScript; they say nothing about the rest.
 const WARM_UP_STEPS = 5;
@@ -39,7 +48,7 @@ export function train(config: TrainConfig): AsyncGenerator<TrainEvent, void, voi
 }
 
 async function* run(config: TrainConfig): AsyncGenerator<TrainEvent, void, void> {
-  const { algorithm, steps, batchSize, lr, rho, seed, makeModel, sources, targets, signal } = config;
+  const { algorithm, steps, batchSize, lr, rho, seed, makeModel, sources, targets, eager = false, signal } = config;
   signal?.throwIfAborted();
   manualSeed(seedHash(seed, "model"));
   const model = makeModel();
@@ -47,11 +56,12 @@ async function* run(config: TrainConfig): AsyncGenerator<TrainEvent, void, void>
   let finished = false;
   try {
     const loader = new DomainLoader(sources, { batchSize, seed: seedHash(seed, "minibatches") });
+    const passes = makePasses(model, eager);
     const runStep = ALGORITHMS[algorithm].create({ parameters: model.parameters(), model, lr, rho, seed: seedHash(seed, "order") });
     const durations: number[] = [];
     for (let step = 1; step <= steps; step++) {
       const start = performance.now();
-      const losses = takeStep(runStep, model, loader, `train: step ${step} of ${algorithm}`);
+      const losses = takeStep(runStep, passes.lossOf, loader, `train: step ${step} of ${algorithm}`);
       const seconds = (performance.now() - start) / 1000;
       durations.push(seconds);
       yield { type: "step", step, losses, seconds };
@@ -64,10 +74,22 @@ async function* run(config: TrainConfig): AsyncGenerator<TrainEvent, void, void>
       yield { type: "evaluation", step: steps, ...next.value };
     }
     finished = true;
-    yield { type: "done", steps, medianStepSeconds: median(durations.slice(Math.min(WARM_UP_STEPS, durations.length - 1))), model };
+    yield { type: "done", steps, medianStepSeconds: median(durations.slice(Math.min(WARM_UP_STEPS, durations.length - 1))), model, ...passes.mode() };
   } finally {
     if (!finished) model.dispose();
   }
+}
+
+/** The loss of a minibatch, and how it was computed so far. */
+function makePasses(model: Classifier, eager: boolean): { lossOf: (minibatch: Minibatch) => () => Tensor; mode: () => StepMode } {
+  const loss = (x: Tensor, y: Tensor) => crossEntropy(model.forward(x), y);
+  if (eager) return { lossOf: ({ x, y }) => () => loss(x, y), mode: () => ({ mode: "eager" }) };
+  const captured = capture(loss);
+  const mode = (): StepMode => {
+    const [reason] = captured.stats.refused;
+    return reason === undefined ? { mode: "captured" } : { mode: "eager", notCaptured: reason };
+  };
+  return { lossOf: ({ x, y }) => captured.on(x, y), mode };
 }
 
 /** Lets the event loop run: a promise that is already resolved would let in neither timers nor signals. */

@@ -45,7 +45,7 @@ describe("dgsam compare", () => {
     expect(stderr).toContain("[3/3] DGSAM, 0 held out");
     expect(status).toBe(0);
     expect(stdout).toMatch(/ERM .*\nSAM .*\(2\.00\)\nDGSAM .*\(1\.20\)/);
-    expect(read(out)).toMatchObject({ complete: true, runs: [{ algorithm: "ERM", target: "0", total: 1667 }, { algorithm: "SAM" }, { algorithm: "DGSAM" }] });
+    expect(read(out)).toMatchObject({ complete: true, runs: [{ algorithm: "ERM", target: "0", total: 1667, mode: "captured" }, { algorithm: "SAM", mode: "captured" }, { algorithm: "DGSAM", mode: "captured" }] });
     const again = path.join(folder, "two");
     const json = run("compare", ...SMALL, "--json", "--out", again);
     expect(withoutTimes(JSON.parse(json.stdout) as Results)).toEqual(withoutTimes(read(out)));
@@ -53,13 +53,13 @@ describe("dgsam compare", () => {
 
   test("--json prints the file and nothing else, versions, threads and settings are in it", () => {
     const out = path.join(folder, "json");
-    const { stdout } = run("compare", "--json", ...SMALL, "--algorithms", "DGSAM", "--seed", "5", "--rho", "0", "--lr", "0.01", "--out", out);
+    const { stdout } = run("compare", "--json", ...SMALL, "--algorithms", "DGSAM", "--seed", "5", "--rho", "0", "--lr", "0.01", "--eager", "--out", out);
     expect(stdout).toBe(readFileSync(path.join(out, "results.json"), "utf8"));
     const { version } = runtimeInfo();
     expect(JSON.parse(stdout)).toMatchObject({
       complete: true, dgsam: "0.1.0", libtorch: version, node: process.version, threads: 1, cpu: expect.any(String) as string,
-      config: { dataset: "RotatedMNIST", algorithms: ["DGSAM"], targets: ["0"], seed: 5, steps: 3, batchSize: 4, lr: 0.01, rho: 0, selection: "last step" },
-      runs: [{ algorithm: "DGSAM", seed: 5, idealCost: 1.2 }], summary: [{ algorithm: "DGSAM", cost: null }],
+      config: { dataset: "RotatedMNIST", algorithms: ["DGSAM"], targets: ["0"], seed: 5, steps: 3, batchSize: 4, lr: 0.01, rho: 0, eager: true, selection: "last step" },
+      runs: [{ algorithm: "DGSAM", seed: 5, idealCost: 1.2, mode: "eager" }], summary: [{ algorithm: "DGSAM", cost: null }],
     });
   });
 

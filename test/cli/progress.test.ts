@@ -6,7 +6,7 @@ import { makeProgress } from "../../lib/cli/progress.js";
 const STEP: CompareEvent = { type: "step", run: 1, runs: 2, algorithm: "ERM", target: "45", step: 3, steps: 10, loss: 1.25 };
 const RUN: CompareEvent = {
   type: "run", run: 1, runs: 2,
-  record: { algorithm: "ERM", target: "45", seed: 0, steps: 10, accuracy: 0.875, correct: 7, total: 8, medianStepSeconds: 0.0125, finalLoss: 1, idealCost: 1 },
+  record: { algorithm: "ERM", target: "45", seed: 0, steps: 10, accuracy: 0.875, correct: 7, total: 8, medianStepSeconds: 0.0125, finalLoss: 1, idealCost: 1, mode: "captured" },
 };
 
 /** A stream that is a terminal or is none, and all that is written to it. */

@@ -47,10 +47,11 @@ describe.each(["ERM", "SAM", "DGSAM"] as const)("%s", (algorithm) => {
     expect(mean(losses.at(-1)!)).toBeLessThan(mean(losses[0]!));
   });
 
-  test("keeps the number of live tensors constant, step after step", async () => {
+  test("does not let the number of live tensors grow, step after step", async () => {
     const counts: number[] = [];
     for await (const event of run()) if (event.type === "step") counts.push(memoryStats().handles);
-    expect(new Set(counts.slice(2)).size).toBe(1);
+    // What earlier tests left may be collected meanwhile.
+    expect(Math.max(...counts.slice(2))).toBe(counts[2]);
   });
 
   test("stops within a step when it is told to", async () => {
@@ -187,7 +188,7 @@ test("an algorithm takes the gradients that its cost says", async () => {
       }
     }
     // LookSAM takes its second gradient every fifth step.
-    for await (const event of train({ ...SETTINGS, steps: 10, algorithm, makeModel: () => new Counting([4, 2]), sources, targets: [] })) void event;
+    for await (const event of train({ ...SETTINGS, steps: 10, algorithm, eager: true, makeModel: () => new Counting([4, 2]), sources, targets: [] })) void event;
     expect(passes, algorithm).toBeCloseTo(10 * ALGORITHMS[algorithm].gradients(sources.length), 9);
   }
 });
@@ -233,9 +234,9 @@ test("a forward pass that throws leaves no tensor behind, and the mode as it was
 });
 
 describe("a comparison", () => {
-  const compare = async (targets?: string[]) => {
+  const compare = async (targets?: string[], eager = false) => {
     const records: RunRecord[] = [];
-    const events = compareAlgorithms({ ...SETTINGS, dataset: points(), algorithms: ["ERM", "SAM", "DGSAM"], makeModel: () => new MLP([4, 8, 2]), ...(targets === undefined ? {} : { targets }) });
+    const events = compareAlgorithms({ ...SETTINGS, dataset: points(), algorithms: ["ERM", "SAM", "DGSAM"], eager, makeModel: () => new MLP([4, 8, 2]), ...(targets === undefined ? {} : { targets }) });
     for await (const event of events) if (event.type === "run") records.push({ ...event.record, medianStepSeconds: 0 });
     return records;
   };
@@ -246,6 +247,26 @@ describe("a comparison", () => {
     expect(records.map((each) => each.idealCost)).toEqual(Array.from({ length: 3 }, () => [1, 2, 1.5]).flat());
     expect(await compare()).toEqual(records);
     expect(await compare(["site 1"])).toEqual(records.slice(3, 6));
+  });
+
+  test("gives the same numbers when the model is called in every pass, and says which it did", async () => {
+    const [captured, eager] = [await compare(["site 1"], false), await compare(["site 1"], true)];
+    expect(captured.map(({ mode }) => mode)).toEqual(["captured", "captured", "captured"]);
+    expect(eager.map(({ mode }) => mode)).toEqual(["eager", "eager", "eager"]);
+    expect(eager.map((each) => ({ ...each, mode: "captured" }))).toEqual(captured);
+  });
+
+  test("says why a model was not captured", async () => {
+    class Reading extends MLP {
+      override forward(x: Tensor): Tensor {
+        return super.forward(x).div(Number(x.abs().max().item()));
+      }
+    }
+    const warned = new Promise<Error & { code?: string }>((resolve) => process.once("warning", resolve));
+    const config: CompareConfig = { ...SETTINGS, dataset: points(), algorithms: ["ERM"], targets: ["site 0"], makeModel: () => new Reading([4, 2]) };
+    for await (const event of compareAlgorithms(config))
+      if (event.type === "run") expect(event.record).toMatchObject({ mode: "eager", notCaptured: expect.stringMatching(/^aten::_local_scalar_dense depends on the values of its tensors/) as string });
+    expect(await warned).toMatchObject({ name: "DgsamWarning", code: "WARN_CAPTURE" });
   });
 
   test("starts all algorithms of a target from the same weights and minibatches", async () => {
