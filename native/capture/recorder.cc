@@ -30,7 +30,19 @@ void fallback(const c10::OperatorHandle& handle, c10::DispatchKeySet keys, torch
     current->record(handle, below, *stack);
 }
 
-TORCH_LIBRARY_IMPL(_, Fake, library) { library.fallback(torch::CppFunction::makeFromBoxedFunction<&fallback>()); }
+// A key has one fallback in a process; whoever comes second, such as another copy of this addon, is refused by LibTorch.
+bool canRecord() {
+  static const bool installed = [] {
+    try {
+      static torch::Library library(torch::Library::IMPL, "_", kKey, __FILE__, __LINE__);
+      library.fallback(torch::CppFunction::makeFromBoxedFunction<&fallback>());
+      return true;
+    } catch (const c10::Error&) {
+      return false;
+    }
+  }();
+  return installed;
+}
 
 std::string nameOf(const c10::OperatorHandle& handle) { return c10::toString(handle.operator_name()); }
 
@@ -82,6 +94,10 @@ bool Recorder::Geometry::operator==(const Geometry& other) const {
 Recorder* Recorder::active() { return current; }
 
 Recorder::Recorder(const std::vector<at::Tensor>& inputs, const HandleTable<HeldTensor>& alive) : inputs_(inputs), calls_(&tape_.calls) {
+  if (!canRecord()) {
+    refuse("something else in this process watches LibTorch's calls, such as another copy of dgsam");
+    return;
+  }
   alive.forEach([&](const HeldTensor& held) {
     if (held.tensor.defined() && held.tensor.has_storage())
       alive_[held.tensor.storage().unsafeGetStorageImpl()].emplace_back(held.tensor.getIntrusivePtr());
