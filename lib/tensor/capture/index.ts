@@ -27,7 +27,12 @@ export interface Captured<A extends unknown[], R> {
   readonly stats: CaptureStats;
 }
 
-const CLOSURES = new WeakMap<object, { fn: CapturedFunction; args: readonly unknown[] }>();
+/** Of a closure: what it calls, and with what. A step makes one for every minibatch, so it is a field and no map. */
+const CALL = Symbol("captured call");
+interface Call {
+  readonly fn: CapturedFunction;
+  readonly args: readonly unknown[];
+}
 
 /**
  * Records what a function of tensors does, and does it again without JavaScript and without building a graph.
@@ -58,13 +63,13 @@ export function capture<A extends unknown[], R>(fn: (...args: A) => R, options?:
 }
 
 function closureOf<R>(fn: CapturedFunction, args: readonly unknown[]): CapturedClosure<R> {
-  const closure = () => fn.call(args) as R;
-  CLOSURES.set(closure, { fn, args });
+  const closure: CapturedClosure<R> & { [CALL]?: Call } = () => fn.call(args) as R;
+  closure[CALL] = { fn, args };
   return closure;
 }
 
 /** A pass of a training step over a captured closure; undefined when the closure has to be called. */
 export function differentiateCaptured(closure: object, parameters: readonly Tensor[], weight: number, stamp: number, looks: boolean): CapturedPass | undefined {
-  const captured = CLOSURES.get(closure);
-  return captured?.fn.differentiate(captured.args, parameters, weight, stamp, looks);
+  const call = (closure as { [CALL]?: Call })[CALL];
+  return call?.fn.differentiate(call.args, parameters, weight, stamp, looks);
 }
