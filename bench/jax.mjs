@@ -5,6 +5,9 @@ import { virtualEnvironment } from "../test/oracles/virtual-environment.mjs";
 
 const VERSION = "0.10.2";
 
+/** Its folder in the cache. */
+export const JAX_ENVIRONMENT = `jax-${VERSION}`;
+
 /** @param {string} python */
 function works(python) {
   const { status, stdout } = spawnSync(python, ["-c", "import jax; print(jax.__version__)"], { encoding: "utf8" });
@@ -18,5 +21,5 @@ function works(python) {
  * @throws {Error} saying why there is none
  */
 export function findJax() {
-  return virtualEnvironment(`jax-${VERSION}`, works, (pip) => pip(`jax==${VERSION}`));
+  return virtualEnvironment(JAX_ENVIRONMENT, works, (pip) => pip(`jax==${VERSION}`));
 }

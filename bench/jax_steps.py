@@ -180,14 +180,17 @@ def jitted(network, algorithm):
     return step
 
 
+def random_batches(key, network):
+    """One of each domain."""
+    shape = NETWORKS[network][2]
+    keys = [jax.random.split(jax.random.fold_in(key, domain)) for domain in range(DOMAINS)]
+    return [(jax.random.normal(x_key, (BATCH, *shape)), jax.random.randint(y_key, (BATCH,), 0, 10)) for x_key, y_key in keys]
+
+
 def body(network, algorithm, wait=True):
-    make, _, shape = NETWORKS[network]
     key = jax.random.key(0)
-    training = begin(make(key))
-    batches = []
-    for domain in range(DOMAINS):
-        x_key, y_key = jax.random.split(jax.random.fold_in(key, domain))
-        batches.append((jax.random.normal(x_key, (BATCH, *shape)), jax.random.randint(y_key, (BATCH,), 0, 10)))
+    training = begin(NETWORKS[network][0](key))
+    batches = random_batches(key, network)
     step = jitted(network, algorithm)
     order = random.Random(0)
 

@@ -81,7 +81,8 @@ const { json, markdown, seconds, threads, suites } = options();
 if (threads !== undefined) setNumThreads(threads);
 const pytorch = await findPytorch();
 const jax = suites.includes("captured") ? await findJaxSide() : null;
-console.log([`Node ${process.version}`, `${getNumThreads()} threads`, pytorch === null ? "no PyTorch" : `PyTorch ${pytorch.version}`, ...(jax === null ? [] : [`JAX ${jax.version}`])].join(", "));
+const others = `${pytorch === null ? "no PyTorch" : `PyTorch ${pytorch.version}`}${jax === null ? "" : `, JAX ${jax.version}`}`;
+console.log(`Node ${process.version}, ${getNumThreads()} threads, ${others}`);
 if (markdown) console.log("\n| row | value | goal | |\n| --- | --- | --- | --- |");
 
 /** @type {Context} */
