@@ -4,10 +4,10 @@
  * knows what is measured.
  */
 
-/** The value that a tenth of the values is below. @param {number[]} values */
-function fastest(values) {
+/** The value that a share of the values is below. @param {number[]} values @param {number} share */
+function quantile(values, share) {
   const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 10)];
+  return sorted[Math.floor(sorted.length * share)];
 }
 
 /**
@@ -46,9 +46,10 @@ const LEAST_TURNS = 20;
 /**
  * The ratio of the time of `a` to that of `b`, per iteration, once both are warm.
  * @param {Side} a @param {Side} b
- * @param {{ seconds: number, turn?: number }} options about how long all turns take, after the warm-up, and how long one takes
+ * @param {{ seconds: number, turn?: number, share?: number }} options about how long all turns take, after the warm-up, how long
+ * one takes, and which turn of each side counts: the one that this share of them is faster than
  */
-export async function compare(a, b, { seconds, turn = 0.001 }) {
+export async function compare(a, b, { seconds, turn = 0.001, share = 0.1 }) {
   const perTurn = Math.min(turn, seconds / LEAST_TURNS);
   const iterationsA = await calibrate(a, perTurn);
   const iterationsB = await calibrate(b, perTurn);
@@ -65,5 +66,5 @@ export async function compare(a, b, { seconds, turn = 0.001 }) {
     timesA.push(perIteration[0]);
     timesB.push(perIteration[1]);
   }
-  return fastest(timesA) / fastest(timesB);
+  return quantile(timesA, share) / quantile(timesB, share);
 }

@@ -1,14 +1,13 @@
-"""The benchmark's PyTorch side: says what it can measure, then reads {"name", "options", "iterations"} lines and answers
-{"seconds"} lines. The sharpness-aware optimizers are the transcriptions that the tests compare with.
-"""
+"""The benchmark's PyTorch side. The sharpness-aware optimizers are the transcriptions that the tests compare with."""
 
 import functools
-import json
+import itertools
 import pathlib
 import sys
-import time
 
 import torch
+
+from turns import repeated, serve
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "test" / "oracles"))
 from sharpness import ALGORITHMS  # noqa: E402
@@ -55,11 +54,12 @@ def add():
     return lambda: x.add(y)
 
 
-def passes(network):
+def passes(network, count):
     parameters, closures = problem(network)
+    visited = list(itertools.islice(itertools.cycle(closures), count))
 
     def run():
-        for closure in [*closures, closures[0]]:
+        for closure in visited:
             for p in parameters:
                 p.grad = None
             closure().backward()
@@ -91,20 +91,5 @@ def cases():
     return made
 
 
-def main():
-    torch.set_num_threads(int(sys.argv[1]))
-    makers, bodies = cases(), {}
-    print(json.dumps({"version": torch.__version__, "cases": list(makers)}), flush=True)
-    for line in sys.stdin:
-        request = json.loads(line)
-        name = request["name"]
-        if name not in bodies:
-            bodies[name] = makers[name](**request["options"])
-        body = bodies[name]
-        start = time.perf_counter()
-        for _ in range(request["iterations"]):
-            body()
-        print(json.dumps({"seconds": time.perf_counter() - start}), flush=True)
-
-
-main()
+torch.set_num_threads(int(sys.argv[1]))
+serve(torch.__version__, {name: lambda make=make, **options: repeated(make(**options)) for name, make in cases().items()})

@@ -8,26 +8,30 @@
 
 import { writeFileSync } from "node:fs";
 import { getNumThreads, setNumThreads } from "dgsam";
+import { capturedRows } from "./cases/captured.mjs";
 import { familyRows } from "./cases/family.mjs";
 import { memoryRows } from "./cases/memory.mjs";
 import { operatorRows } from "./cases/operators.mjs";
 import { optimizerRows } from "./cases/optimizers.mjs";
 import { stepRows } from "./cases/steps.mjs";
 import { findOracle } from "../test/oracles/environment.mjs";
+import { findJax } from "./jax.mjs";
 import { compare } from "./measure.mjs";
 import { readOptions } from "./options.mjs";
-import { startPytorch } from "./pytorch.mjs";
+import { startPython } from "./python-side.mjs";
 
 /** @typedef {import("./measure.mjs").Side} Side */
+/** @typedef {Awaited<ReturnType<typeof startPython>>} PythonSide */
 /**
  * @typedef {object} Context
- * @property {Awaited<ReturnType<typeof startPytorch>> | null} pytorch
- * @property {(a: Side, b: Side, options?: { turn?: number }) => Promise<number>} compare
+ * @property {PythonSide | null} pytorch
+ * @property {PythonSide | null} jax
+ * @property {(a: Side, b: Side, options?: { turn?: number, share?: number }) => Promise<number>} compare
  */
 /** @typedef {{ name: string, value: number, goal: number | null, pass: boolean | null }} Row */
 
 // Memory first: the loop of adds outside a scope leaves tensors to the collector, which would be counted.
-const SUITES = { memory: memoryRows, operators: operatorRows, optimizers: optimizerRows, steps: stepRows, family: familyRows };
+const SUITES = { memory: memoryRows, operators: operatorRows, optimizers: optimizerRows, steps: stepRows, family: familyRows, captured: capturedRows };
 
 /** @param {unknown} error @returns {never} */
 function fail(error) {
@@ -38,11 +42,21 @@ function fail(error) {
 /** PyTorch, which is measured with torch alone; without it its rows are left out, and it says why. */
 async function findPytorch() {
   try {
-    return await startPytorch(await findOracle([]), getNumThreads());
+    return await startPython(await findOracle([]), "pytorch.py", getNumThreads());
   } catch (error) {
     // Whoever names a Python wants it measured.
     if (process.env["DGSAM_PYTHON"]) fail(error);
     console.log(`No PyTorch to compare with: its rows are left out (${/** @type {Error} */ (error).message})`);
+    return null;
+  }
+}
+
+/** JAX, which one suite compares with; without it its rows are left out, and it says why. */
+async function findJaxSide() {
+  try {
+    return await startPython(await findJax(), "jax_steps.py", getNumThreads());
+  } catch (error) {
+    console.error(`No JAX to compare with: its rows are left out (${/** @type {Error} */ (error).message})`);
     return null;
   }
 }
@@ -66,11 +80,13 @@ function line({ name, value, goal, pass }) {
 const { json, markdown, seconds, threads, suites } = options();
 if (threads !== undefined) setNumThreads(threads);
 const pytorch = await findPytorch();
-console.log(`Node ${process.version}, ${getNumThreads()} threads, ${pytorch === null ? "no PyTorch" : `PyTorch ${pytorch.version}`}`);
+const jax = suites.includes("captured") ? await findJaxSide() : null;
+const others = `${pytorch === null ? "no PyTorch" : `PyTorch ${pytorch.version}`}${jax === null ? "" : `, JAX ${jax.version}`}`;
+console.log(`Node ${process.version}, ${getNumThreads()} threads, ${others}`);
 if (markdown) console.log("\n| row | value | goal | |\n| --- | --- | --- | --- |");
 
 /** @type {Context} */
-const context = { pytorch, compare: (a, b, options = {}) => compare(a, b, { seconds, ...options }) };
+const context = { pytorch, jax, compare: (a, b, options = {}) => compare(a, b, { seconds, ...options }) };
 /** @type {Row[]} */
 const rows = [];
 for (const suite of suites) {
@@ -81,4 +97,5 @@ for (const suite of suites) {
   }
 }
 pytorch?.close();
+jax?.close();
 if (json !== undefined) writeFileSync(json, `${JSON.stringify({ rows }, null, 2)}\n`);

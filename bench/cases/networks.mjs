@@ -20,7 +20,7 @@ export function prepare(network, size = BATCH) {
   const model = network.make();
   const batches = Array.from({ length: DOMAINS }, () => ({ x: randn([size, ...network.shape]), y: randint(10, [size]) }));
   const closures = batches.map(({ x, y }) => () => crossEntropy(model.forward(x), y));
-  return { model, parameters: model.parameters(), closures };
+  return { model, parameters: model.parameters(), batches, closures };
 }
 
 /** So many forward and backward passes, one domain after the other, and nothing else: the floor under a step. */

@@ -6,11 +6,10 @@
  */
 
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { cacheFolder } from "../../install/cache.mjs";
-import { withLock } from "../../install/lock.mjs";
 import { readRecord } from "../../install/record.mjs";
+import { virtualEnvironment } from "./virtual-environment.mjs";
 
 /** What the tests import besides torch. */
 const EXTRA = ["numpy", "expecttest", "pytorch_optimizer"];
@@ -27,12 +26,6 @@ function works(python, version, modules) {
   const script = `import ${["torch", ...modules].join(", ")}; print(torch.__version__)`;
   const { status, stdout } = spawnSync(python, ["-c", script], { encoding: "utf8" });
   return status === 0 && stdout.trim() === version;
-}
-
-/** @param {string} command @param {string[]} args */
-function run(command, args) {
-  const { status, stderr } = spawnSync(command, args, { encoding: "utf8" });
-  if (status !== 0) throw new Error(`${command} ${args.slice(0, 4).join(" ")} ...: ${stderr?.trim().split("\n").at(-1) ?? "did not start"}`);
 }
 
 /**
@@ -52,22 +45,14 @@ function requirements(packages) {
  * Makes a virtual environment around a torch package that lies without its dependencies, unless it was made before.
  * @param {string} torch the package's folder @param {string} version @param {string[]} modules
  */
-async function environmentFor(torch, version, modules) {
+function environmentFor(torch, version, modules) {
   const packages = path.dirname(torch);
-  const folder = path.join(cacheFolder(process.env), `oracle-${version}`);
-  const python = path.join(folder, "bin", "python");
-  await withLock(folder, async () => {
-    if (existsSync(python) && works(python, version, modules)) return;
-    rmSync(folder, { recursive: true, force: true });
-    run("python3", ["-m", "venv", folder]);
-    const install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-    run(python, [...install, ...requirements(packages), ...REQUIREMENTS]);
-    run(python, [...install, "--no-deps", ...ALONE]);
+  return virtualEnvironment(`oracle-${version}`, (python) => works(python, version, modules), (pip, folder) => {
+    pip(...requirements(packages), ...REQUIREMENTS);
+    pip("--no-deps", ...ALONE);
     const library = readdirSync(path.join(folder, "lib")).find((name) => name.startsWith("python")) ?? "";
     writeFileSync(path.join(folder, "lib", library, "site-packages", "dgsam-torch.pth"), `${packages}\n`);
-    if (!works(python, version, modules)) throw new Error(`the torch in ${packages} does not work with python3`);
   });
-  return python;
 }
 
 /**

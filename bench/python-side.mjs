@@ -1,29 +1,31 @@
-/** PyTorch as a measured side: a child process that runs a named case so many times when asked. */
+/** Python as a measured side: a child process that runs a named case so many times when asked (bench/turns.py). */
 
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
 /**
- * @param {string} python the interpreter, whose torch is measured
+ * @param {string} python the interpreter, whose library is measured
+ * @param {string} script beside this file
  * @param {number} threads
  */
-export async function startPytorch(python, threads) {
-  const child = spawn(python, ["-B", fileURLToPath(new URL("pytorch.py", import.meta.url)), String(threads)], { stdio: ["pipe", "pipe", "inherit"] });
+export async function startPython(python, script, threads) {
+  const child = spawn(python, ["-B", fileURLToPath(new URL(script, import.meta.url)), String(threads)], { stdio: ["pipe", "pipe", "inherit"] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const next = async () => {
     const { value, done } = await lines.next();
-    if (done) throw new Error("bench/pytorch.py ended before it answered; its message is above");
+    if (done) throw new Error(`bench/${script} ended before it answered; its message is above`);
     return JSON.parse(value);
   };
   const { version, cases } = await next();
   return {
+    /** @type {string} */
     version,
     /** @type {string[]} what it can be asked for */
     cases,
     /**
      * @param {string} name one of `cases`
-     * @param {{ options?: object, steps?: number }} [settings] an optimizer's options, and how many of its steps are one iteration
+     * @param {{ options?: object, steps?: number }} [settings] the case's options, and how many of its steps are one iteration
      * @returns {import("./measure.mjs").Side}
      */
     side: (name, { options = {}, steps = 1 } = {}) => async (iterations) => {
