@@ -1,0 +1,172 @@
+/**
+ * A hundred captured steps end with the same bits as a hundred eager ones, on the CPU: parameters, buffers, the optimizer's
+ * state, every loss and gradient norm on the way, and what the default generator gives next.
+ *
+ * As in `lib/training/parity/runs.ts` not the full product: every algorithm over one base optimizer on every net, and every
+ * base optimizer under ERM, SAM and DGSAM on the net with statistics and noise.
+ */
+import {
+  Adadelta, Adagrad, Adam, Adamax, AdamW, capture, crossEntropy, defaultGenerator, DGSAM, ERM, LBFGS, manualSeed, NAdam, noGrad, RAdam, RMSprop, SAM, scope, SGD,
+  type CaptureStats, type Closure, type Module, type StepResult, type Tensor,
+} from "dgsam";
+import { describe, expect, test } from "vitest";
+import { FAMILY, type AnyWrapper } from "../sharpness/family.js";
+import { MODES, type Mode } from "../modes.js";
+import { stateBits } from "../support.js";
+import { drawBatches, NETS, type Net } from "./nets.js";
+
+const STEPS = 100;
+
+interface AnyOptimizer {
+  step(closures: Closure[]): unknown;
+  stateDict(): object;
+}
+
+interface Outcome {
+  /** What each step told, and the parameters and buffers after it. */
+  readonly steps: readonly { readonly result: unknown; readonly tensors: unknown }[];
+  readonly state: unknown;
+  readonly generator: unknown;
+  /** How often closures were evaluated. */
+  readonly calls: number;
+}
+
+/** @param disturb a number of JavaScript's that the loss is multiplied by, by step */
+function train(mode: Mode, net: Net, optimizerOf: (model: Module) => AnyOptimizer, disturb: (step: number) => number = () => 1): Outcome {
+  return scope(() => {
+    manualSeed(1);
+    const model = net.make();
+    const optimizer = optimizerOf(model);
+    let calls = 0;
+    let factor = 1;
+    const lossOf = (x: Tensor, y: Tensor) => (calls++, crossEntropy(model.forward(x), y).mul(factor));
+    const loss = capture(lossOf);
+    const steps = Array.from({ length: STEPS }, (_, step) =>
+      scope(() => {
+        factor = disturb(step);
+        const result = optimizer.step(drawBatches(net).map(({ x, y }) => (mode === "captured" ? loss.on(x, y) : () => lossOf(x, y))));
+        return { result, tensors: stateBits([...model.parameters(), ...model.buffers()]) };
+      }),
+    );
+    if (mode === "captured") {
+      expect(calls).toBeLessThanOrEqual(4);
+      calls = callsOf(loss.stats);
+    }
+    return { steps, state: stateBits(optimizer.stateDict()), generator: stateBits(defaultGenerator().getState()), calls };
+  });
+}
+
+/** All calls, after a check that nearly all of them were replays. */
+function callsOf({ eager, recorded, replayed, refused }: CaptureStats): number {
+  expect(refused).toEqual([]);
+  // One program for passes that move statistics, one for those that do not.
+  expect([1, 2]).toContain(recorded);
+  expect(eager).toBe(recorded);
+  expect(replayed).toBeGreaterThan(0.9 * STEPS);
+  return eager + recorded + replayed;
+}
+
+function expectEqual(net: Net, optimizerOf: (model: Module) => AnyOptimizer): void {
+  const [eager, captured] = MODES.map((mode) => train(mode, net, optimizerOf)) as [Outcome, Outcome];
+  for (const [step, expected] of eager.steps.entries()) expect(captured.steps[step], `step ${step + 1}`).toEqual(expected);
+  expect(captured).toEqual(eager);
+  const last = eager.steps.at(-1)!;
+  expect(last.tensors).not.toEqual(eager.steps.at(-2)!.tensors);
+  const { losses } = last.result as Partial<StepResult>;
+  expect((losses ?? [last.result]).every(Number.isFinite)).toBe(true);
+}
+
+const SGD_OPTIONS = { lr: 0.02, momentum: 0.9, nesterov: true, weightDecay: 1e-3 };
+const MORE_FORMS: { name: string; Wrapper: AnyWrapper; options: object }[] = [
+  { name: "SAM, adaptive", Wrapper: SAM as never, options: { adaptive: true, rho: 0.5 } },
+  { name: "DGSAM, fixed order", Wrapper: DGSAM as never, options: { order: "fixed" } },
+  { name: "DGSAM, mean", Wrapper: DGSAM as never, options: { reduction: "mean" } },
+  { name: "DGSAM, adaptive", Wrapper: DGSAM as never, options: { adaptive: true, rho: 0.5 } },
+];
+
+describe.each(Object.values(NETS))("$name: every algorithm takes the eager steps", (net: Net) => {
+  test.each([...FAMILY, ...MORE_FORMS])("$name", ({ Wrapper, options }) => {
+    expectEqual(net, (model) => new Wrapper(model.parameters(), SGD, { ...SGD_OPTIONS, ...options, model }) as never);
+  });
+});
+
+const BASES = [
+  [SGD, SGD_OPTIONS],
+  [Adam, { lr: 0.01, amsgrad: true, weightDecay: 1e-3 }],
+  [AdamW, { lr: 0.01, weightDecay: 0.05 }],
+  [RMSprop, { lr: 0.001, momentum: 0.5, centered: true }],
+  [Adagrad, { lr: 0.02, lrDecay: 0.01 }],
+  [Adadelta, { lr: 0.5 }],
+  [NAdam, { lr: 0.003 }],
+  [RAdam, { lr: 0.01 }],
+  [Adamax, { lr: 0.01 }],
+] as const;
+// Each with another of the ways in which passes move statistics; without the model all do.
+const ALGORITHMS = [
+  { name: "ERM", Wrapper: ERM as unknown as AnyWrapper, statistics: (model: Module) => ({ model, runningStats: "frozen" }) },
+  { name: "SAM", Wrapper: SAM as unknown as AnyWrapper, statistics: (model: Module) => ({ model, runningStats: "all" }) },
+  { name: "DGSAM", Wrapper: DGSAM as unknown as AnyWrapper, statistics: () => ({}) },
+];
+
+describe.each(ALGORITHMS)("$name: with every base optimizer", ({ Wrapper, statistics }) => {
+  test.each(BASES.map(([Base, options]) => ({ name: Base.name, Base, options })))("$name", ({ Base, options }) => {
+    expectEqual(NETS.noisy, (model) => new Wrapper(model.parameters(), Base, { base: options, ...statistics(model) }) as never);
+  });
+});
+
+test("evaluations between the steps, in evaluation mode and without gradients, have a program of their own", () => {
+  const evaluated = MODES.map((mode) => scope(() => {
+    manualSeed(1);
+    const net = NETS.noisy;
+    const model = net.make();
+    const optimizer = new DGSAM(model.parameters(), SGD, { ...SGD_OPTIONS, model });
+    const lossOf = (x: Tensor, y: Tensor) => crossEntropy(model.forward(x), y);
+    const loss = capture(lossOf);
+    const results = Array.from({ length: 20 }, () => {
+      const batches = drawBatches(net);
+      const { losses } = optimizer.step(batches.map(({ x, y }) => (mode === "captured" ? loss.on(x, y) : () => lossOf(x, y))));
+      model.eval();
+      const after = noGrad(() => batches.map(({ x, y }) => (mode === "captured" ? loss(x, y) : lossOf(x, y)).item()));
+      model.train();
+      return { losses, after };
+    });
+    if (mode === "captured") expect(loss.stats).toMatchObject({ eager: 3, recorded: 3, replayed: 20 * (4 + 3) - 6, programs: 3, refused: [] });
+    return { results, tensors: stateBits([...model.parameters(), ...model.buffers()]) };
+  }));
+  expect(evaluated[1]).toEqual(evaluated[0]);
+});
+
+describe("optimizers that stand alone", () => {
+  const first = { ...NETS.mlp, domains: 1 };
+  test.each([
+    ["LBFGS", { lr: 0.1, maxIter: 3 }],
+    ["LBFGS, strong Wolfe", { lineSearchFn: "strong_wolfe", maxIter: 3 }],
+  ] as const)("%s", (_, options) => {
+    expectEqual(first, (model) => {
+      const optimizer = new LBFGS(model.parameters(), options);
+      return { step: ([closure]) => optimizer.step(closure!), stateDict: () => optimizer.stateDict() };
+    });
+  });
+
+  test("Adam, along the gradient of a sum of captured losses that the caller differentiates", () => {
+    expectEqual(NETS.noisy, (model) => {
+      const optimizer = new Adam(model.parameters(), { lr: 0.01 });
+      const step = (closures: Closure[]) => {
+        optimizer.zeroGrad();
+        const loss = closures.map((closure) => closure()).reduce((sum, each) => sum.add(each)).div(closures.length);
+        loss.backward();
+        optimizer.step();
+        return loss.item();
+      };
+      return { step, stateDict: () => optimizer.stateDict() };
+    });
+  });
+});
+
+test("a number of JavaScript's that moves by a last bit would be seen", () => {
+  const optimizerOf = (model: Module) => new ERM(model.parameters(), SGD, SGD_OPTIONS) as never;
+  const moving = (step: number) => (step < STEPS / 2 ? 1 : 1 + 2 ** -23);
+  const [eager, captured] = MODES.map((mode) => train(mode, NETS.mlp, optimizerOf, moving)) as [Outcome, Outcome];
+  expect(captured.steps[STEPS / 2 - 1]).toEqual(eager.steps[STEPS / 2 - 1]);
+  expect(captured.steps[STEPS / 2]).not.toEqual(eager.steps[STEPS / 2]);
+});
