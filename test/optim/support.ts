@@ -1,5 +1,5 @@
 /** Small problems and comparisons for the optimizer tests. */
-import { DgsamError, manualSeed, noGrad, ones, ops, randn, tensor, zeros, type Closure, type DType, type Tensor } from "dgsam";
+import { BatchNorm1d, DgsamError, manualSeed, ops, randn, tensor, type Closure, type DType, type Tensor } from "dgsam";
 import { expect } from "vitest";
 import { closuresIn, type Mode } from "./modes.js";
 
@@ -70,15 +70,14 @@ export function expectError(fn: () => unknown, code: string, text: RegExp): void
   expect((thrown as DgsamError).message).toMatch(text);
 }
 
-/** A stand-in for a model with BatchNorm: its one buffer counts the passes that move statistics. */
-export function statisticsModel() {
-  const param = ones([1], { dtype: "float64", requiresGrad: true });
-  const count = zeros([1]);
-  let mode = "update";
-  const model = { buffers: () => [count], setRunningStats: (next: "update" | "hold") => void (mode = next) };
-  const closure = Object.assign(() => {
-    if (mode === "update") noGrad(() => ops.aten.add_(count, 1));
-    return param.square().sum();
-  }, { param });
-  return { model, closure, tracked: () => count.item() };
+/** A model with BatchNorm, of which `param` is trained, and how many passes moved its statistics. */
+export function statisticsModel(mode: Mode = "eager") {
+  const model = new BatchNorm1d(1, { bias: false, dtype: "float64" });
+  const x = tensor([-1, 0.5, 2], { dtype: "float64", shape: [3, 1] });
+  const closureOf = closuresIn(mode, () => model.forward(x).pow(3).sum());
+  // Passes that move them and passes that do not have a program each.
+  const [, update] = (["hold", "update"] as const).map((how) => (model.setRunningStats(how), closureOf()));
+  model.resetRunningStats();
+  const closure = Object.assign(update!, { param: model.weight! });
+  return { model, closure, tracked: () => Number(model.numBatchesTracked!.item()) };
 }

@@ -188,7 +188,7 @@ describe.each(MODES)("a step that was begun by hand, %s", (mode) => {
   });
 
   test("that the base optimizer cannot end is undone", () => {
-    const { model, closure, tracked } = statisticsModel();
+    const { model, closure, tracked } = statisticsModel(mode);
     const dgsam = new DGSAM([closure.param], SGD, { lr: 0.1, model });
     const before = [bits([closure.param]), dgsam.stateDict().generator];
     dgsam.order(1);
