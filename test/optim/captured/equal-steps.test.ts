@@ -114,6 +114,41 @@ describe.each(ALGORITHMS)("$name: with every base optimizer", ({ Wrapper, statis
   });
 });
 
+describe("steps that are left out or fail are so in both modes, and the others go on from the same bits", () => {
+  const ALGORITHMS_OF_ALL_KINDS = FAMILY.filter(({ name }) => ["ERM", "SAM", "DISAM", "LookSAM", "DGSAM"].includes(name));
+  test.each(ALGORITHMS_OF_ALL_KINDS)("$name", ({ Wrapper, options }) => {
+    const run = (mode: Mode) => scope(() => {
+      manualSeed(1);
+      const model = NETS.noisy.make();
+      const optimizer = new Wrapper(model.parameters(), SGD, { ...SGD_OPTIONS, ...options, model, policy: "skip" });
+      const lossOf = (x: Tensor, y: Tensor) => crossEntropy(model.forward(x), y);
+      const loss = capture(lossOf);
+      const attempt = (closures: Closure[]) => {
+        try {
+          return optimizer.step(closures);
+        } catch (error) {
+          // Operators have other names below autograd.
+          return (error as Error).message.replace(/^.*?: /, "");
+        }
+      };
+      const steps = Array.from({ length: 30 }, (_, step) => scope(() => {
+        const batches = drawBatches(NETS.noisy);
+        const { x, y } = batches[step % 3]!;
+        if (step % 5 === 3) x.fill_(NaN);
+        if (step % 5 === 4) y.fill_(99);
+        const result = attempt(batches.map((batch) => (mode === "captured" ? loss.on(batch.x, batch.y) : () => lossOf(batch.x, batch.y))));
+        return { result, tensors: stateBits([...model.parameters(), ...model.buffers()]), state: stateBits(optimizer.stateDict()), generator: stateBits(defaultGenerator().getState()) };
+      }));
+      if (mode === "captured") expect(loss.stats.eager + loss.stats.recorded).toBeLessThanOrEqual(4);
+      return steps;
+    });
+    const [eager, captured] = [run("eager"), run("captured")];
+    for (const [step, expected] of eager.entries()) expect(captured[step], `step ${step + 1}`).toEqual(expected);
+    expect(eager[3]!.result).toMatchObject({ skipped: true, nonFiniteDomain: 0 });
+    expect(eager[4]!.result).toBe("Target 99 is out of bounds.");
+  });
+});
+
 test("evaluations between the steps, in evaluation mode and without gradients, have a program of their own", () => {
   const evaluated = MODES.map((mode) => scope(() => {
     manualSeed(1);
