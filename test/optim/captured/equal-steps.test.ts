@@ -6,13 +6,13 @@
  * base optimizer under ERM, SAM and DGSAM on the net with statistics and noise.
  */
 import {
-  Adadelta, Adagrad, Adam, Adamax, AdamW, capture, crossEntropy, defaultGenerator, DGSAM, ERM, LBFGS, manualSeed, NAdam, noGrad, RAdam, RMSprop, SAM, scope, SGD,
+  Adadelta, Adagrad, Adam, Adamax, AdamW, capture, crossEntropy, defaultGenerator, DGSAM, DISAM, ERM, LBFGS, manualSeed, NAdam, noGrad, RAdam, RMSprop, SAM, scope, SGD,
   type CaptureStats, type Closure, type Module, type StepResult, type Tensor,
 } from "dgsam";
 import { describe, expect, test } from "vitest";
 import { FAMILY, type AnyWrapper } from "../sharpness/family.js";
 import { MODES, type Mode } from "../modes.js";
-import { stateBits } from "../support.js";
+import { expectError, stateBits } from "../support.js";
 import { drawBatches, NETS, type Net } from "./nets.js";
 
 const STEPS = 100;
@@ -31,8 +31,14 @@ interface Outcome {
   readonly calls: number;
 }
 
-/** @param disturb a number of JavaScript's that the loss is multiplied by, by step */
-function train(mode: Mode, net: Net, optimizerOf: (model: Module) => AnyOptimizer, disturb: (step: number) => number = () => 1): Outcome {
+interface TrainOptions {
+  /** A number of JavaScript's that the loss is multiplied by, by step. */
+  disturb?: (step: number) => number;
+  /** {@link CaptureOptions.check}. */
+  check?: number;
+}
+
+function train(mode: Mode, net: Net, optimizerOf: (model: Module) => AnyOptimizer, { disturb = () => 1, check = 0 }: TrainOptions = {}): Outcome {
   return scope(() => {
     manualSeed(1);
     const model = net.make();
@@ -40,7 +46,7 @@ function train(mode: Mode, net: Net, optimizerOf: (model: Module) => AnyOptimize
     let calls = 0;
     let factor = 1;
     const lossOf = (x: Tensor, y: Tensor) => (calls++, crossEntropy(model.forward(x), y).mul(factor));
-    const loss = capture(lossOf);
+    const loss = capture(lossOf, { check });
     const steps = Array.from({ length: STEPS }, (_, step) =>
       scope(() => {
         factor = disturb(step);
@@ -49,7 +55,8 @@ function train(mode: Mode, net: Net, optimizerOf: (model: Module) => AnyOptimize
       }),
     );
     if (mode === "captured") {
-      expect(calls).toBeLessThanOrEqual(4);
+      expect(calls).toBe(loss.stats.eager + loss.stats.recorded + loss.stats.checked);
+      expect(loss.stats.checked).toBe(check === 0 ? 0 : Math.floor(loss.stats.replayed / check));
       calls = callsOf(loss.stats);
     }
     return { steps, state: stateBits(optimizer.stateDict()), generator: stateBits(defaultGenerator().getState()), calls };
@@ -116,7 +123,9 @@ describe.each(ALGORITHMS)("$name: with every base optimizer", ({ Wrapper, statis
 
 describe("steps that are left out or fail are so in both modes, and the others go on from the same bits", () => {
   const ALGORITHMS_OF_ALL_KINDS = FAMILY.filter(({ name }) => ["ERM", "SAM", "DISAM", "LookSAM", "DGSAM"].includes(name));
-  test.each(ALGORITHMS_OF_ALL_KINDS)("$name", ({ Wrapper, options }) => {
+  // Among the first calls, which run as they are or are recorded, and among replays.
+  const OFFSETS = [0, 2, 3, 4];
+  test.each(ALGORITHMS_OF_ALL_KINDS.flatMap((member) => OFFSETS.map((offset) => ({ ...member, offset }))))("$name, $offset steps later", ({ Wrapper, options, offset }) => {
     const run = (mode: Mode) => scope(() => {
       manualSeed(1);
       const model = NETS.noisy.make();
@@ -134,18 +143,18 @@ describe("steps that are left out or fail are so in both modes, and the others g
       const steps = Array.from({ length: 30 }, (_, step) => scope(() => {
         const batches = drawBatches(NETS.noisy);
         const { x, y } = batches[step % 3]!;
-        if (step % 5 === 3) x.fill_(NaN);
-        if (step % 5 === 4) y.fill_(99);
+        if ((step + 5 - offset) % 5 === 0) x.fill_(NaN);
+        if ((step + 5 - offset) % 5 === 1) y.fill_(99);
         const result = attempt(batches.map((batch) => (mode === "captured" ? loss.on(batch.x, batch.y) : () => lossOf(batch.x, batch.y))));
         return { result, tensors: stateBits([...model.parameters(), ...model.buffers()]), state: stateBits(optimizer.stateDict()), generator: stateBits(defaultGenerator().getState()) };
       }));
-      if (mode === "captured") expect(loss.stats.eager + loss.stats.recorded).toBeLessThanOrEqual(4);
+      if (mode === "captured") expect(loss.stats.eager + loss.stats.recorded).toBeLessThanOrEqual(6);
       return steps;
     });
     const [eager, captured] = [run("eager"), run("captured")];
     for (const [step, expected] of eager.entries()) expect(captured[step], `step ${step + 1}`).toEqual(expected);
-    expect(eager[3]!.result).toMatchObject({ skipped: true, nonFiniteDomain: 0 });
-    expect(eager[4]!.result).toBe("Target 99 is out of bounds.");
+    expect(eager[5 + offset]!.result).toMatchObject({ skipped: true, nonFiniteDomain: (5 + offset) % 3 });
+    expect(eager[6 + offset]!.result).toBe("Target 99 is out of bounds.");
   });
 });
 
@@ -201,7 +210,15 @@ describe("optimizers that stand alone", () => {
 test("a number of JavaScript's that moves by a last bit would be seen", () => {
   const optimizerOf = (model: Module) => new ERM(model.parameters(), SGD, SGD_OPTIONS) as never;
   const moving = (step: number) => (step < STEPS / 2 ? 1 : 1 + 2 ** -23);
-  const [eager, captured] = MODES.map((mode) => train(mode, NETS.mlp, optimizerOf, moving)) as [Outcome, Outcome];
+  const [eager, captured] = MODES.map((mode) => train(mode, NETS.mlp, optimizerOf, { disturb: moving })) as [Outcome, Outcome];
   expect(captured.steps[STEPS / 2 - 1]).toEqual(eager.steps[STEPS / 2 - 1]);
   expect(captured.steps[STEPS / 2]).not.toEqual(eager.steps[STEPS / 2]);
+  expectError(() => train("captured", NETS.mlp, optimizerOf, { disturb: moving, check: 5 }), "ERR_STATE", /capture: check: .* differ in result 0/);
+});
+
+// DISAM keeps the graphs of all domains while others are compared.
+test.each([["DGSAM", DGSAM], ["DISAM", DISAM]] as const)("%s: steps in which replays are compared with the function are the same steps", (_, Wrapper) => {
+  const optimizerOf = (model: Module) => new (Wrapper as unknown as AnyWrapper)(model.parameters(), SGD, { ...SGD_OPTIONS, model }) as never;
+  const run = (mode: Mode, check: number) => train(mode, NETS.noisy, optimizerOf, { check });
+  expect(run("captured", 7)).toEqual(run("eager", 0));
 });
