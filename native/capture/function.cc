@@ -10,6 +10,7 @@
 #include <torch/csrc/autograd/utils/grad_layout_contract.h>
 #include <torch/csrc/autograd/variable.h>
 
+#include <algorithm>
 #include <cmath>
 #include <type_traits>
 
@@ -96,7 +97,12 @@ std::vector<at::Tensor> callProgram(const std::shared_ptr<Program>& program, con
   return outputs;
 }
 
-bool givesLoss(const Program& program) { return program.outputs() == 1 && program.tape().differentiable.size() == 1; }
+bool givesLoss(const Program& program, const std::vector<at::Tensor>& inputs) {
+  const Tape& tape = program.tape();
+  if (tape.outputs.size() != 1 || tape.differentiable.size() != 1 || !program.isRealNumber(0)) return false;
+  // From inputs with a history gradients would have to flow on.
+  return std::all_of(tape.leaves.begin(), tape.leaves.end(), [&](const Leaf& leaf) { return !leaf.input.has_value() || inputs[*leaf.input].is_leaf(); });
+}
 
 double differentiateProgram(Program& program, const std::vector<at::Tensor>& inputs, double weight) {
   const at::NoGradGuard noGrad;

@@ -1,6 +1,8 @@
 // A tape made ready to run: what is known beforehand is done, what comes next is a list of calls.
 #pragma once
 
+#include <c10/util/accumulate.h>
+
 #include <memory>
 #include <string>
 #include <vector>
@@ -55,6 +57,10 @@ class Program {
   // The gradients of the leaves, undefined where there is none; `seeds`: one of each differentiable output, undefined where
   // nothing comes from it. What the frame holds is used up.
   std::vector<at::Tensor> runBackward(Frame& frame, const std::vector<at::Tensor>& seeds);
+  // Whether a differentiable output is a single real number.
+  bool isRealNumber(size_t differentiable) const {
+    return c10::multiply_integers(seeds_[differentiable].sizes) == 1 && !c10::isComplexType(seeds_[differentiable].dtype);
+  }
   // Whether the gradient of a leaf is nobody else's memory.
   bool isOwnGradient(size_t leaf) const { return ownGradients_[leaf]; }
   // Tensors that come from outside of the run and that the differentiation reads.

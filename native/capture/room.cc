@@ -108,9 +108,9 @@ void replayDifferentiated(Environment& environment, FrameReader& reader, FrameWr
   const double weight = reader.number();
   const double stamp = reader.number();
   const bool looks = reader.number() != 0;
-  const Status status = capture::givesLoss(*program) ? statusOf(program->fits(inputs)) : Status::Other;
-  if (status != Status::Done || stampOf(parameters) != stamp)
-    return writer.number(static_cast<double>(status == Status::Done ? Status::Other : status));
+  Status status = statusOf(program->fits(inputs));
+  if (status == Status::Done && (!capture::givesLoss(*program, inputs) || stampOf(parameters) != stamp)) status = Status::Other;
+  if (status != Status::Done) return writer.number(static_cast<double>(status));
   const double loss = naming(environment, *program, [&] { return capture::differentiateProgram(*program, inputs, weight); });
   const bool differentiated = std::isfinite(loss);
   writer.number(static_cast<double>(status));

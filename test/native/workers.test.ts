@@ -16,3 +16,7 @@ it("terminate() in the middle of a native call is clean, 20 times", { timeout: 1
 it("300 workers in turn leak nothing and revive no handle", { timeout: 240_000 }, async () => {
   expect(await runFixture("many-workers", { timeout: 230_000 })).toEqual(PASSED);
 });
+
+it("captured steps in two workers and the main thread at once equal plain ones", { timeout: 90_000 }, async () => {
+  expect(await runFixture("captured-workers")).toEqual(PASSED);
+});

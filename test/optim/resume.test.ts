@@ -7,6 +7,7 @@ import {
   CosineAnnealingLR, type Tensor,
 } from "dgsam";
 import { describe, expect, test } from "vitest";
+import { closuresIn, inBothModes, type Mode } from "./modes.js";
 import { bits } from "./support.js";
 
 /** A deep copy by way of bytes and JSON, as a file would give it back. */
@@ -19,7 +20,7 @@ function throughFile<T>(value: T): T {
   return JSON.parse(text, (_, each: { $tensor?: number } | null) => (each?.$tensor === undefined ? each : tensors[each.$tensor])) as T;
 }
 
-function makeRun(Algorithm: typeof DGSAM | typeof LookSAM) {
+function makeRun(Algorithm: typeof DGSAM | typeof LookSAM, mode: Mode) {
   manualSeed(1);
   const model = new MLP([6, 12, 3]);
   const data = Array.from({ length: 3 }, () => ({ x: randn([32, 6]), y: randint(3, [32]) }));
@@ -33,9 +34,10 @@ function makeRun(Algorithm: typeof DGSAM | typeof LookSAM) {
   const scaler = new GradScaler({ initScale: 2 ** 20, growthInterval: 4 });
   const ema = new EMA(model.parameters(), { decay: 0.9 });
   const swad = new SWAD(model.parameters(), { nConverge: 2, nTolerance: 3 });
+  const closureOf = closuresIn(mode, (x: Tensor, y: Tensor) => autocast(() => crossEntropy(model.forward(x), y), { dtype: "float16" }));
   const step = (number: number) => {
     const batches = data.map(({ x, y }) => ({ x: x.add(randn([32, 6], { generator: noise }).mul(0.1)), y }));
-    scaler.step(optimizer, batches.map(({ x, y }) => () => autocast(() => crossEntropy(model.forward(x), y), { dtype: "float16" })));
+    scaler.step(optimizer, batches.map(({ x, y }) => closureOf(x, y)));
     scaler.update();
     schedule.step();
     radius.step();
@@ -66,18 +68,18 @@ function makeRun(Algorithm: typeof DGSAM | typeof LookSAM) {
   return { step, save, load, outcome };
 }
 
-describe.each([["DGSAM", DGSAM], ["LookSAM", LookSAM]] as const)("a run with %s", (_, Algorithm) => {
+describe.each(inBothModes([{ name: "DGSAM", Algorithm: DGSAM }, { name: "LookSAM", Algorithm: LookSAM }]))("a run with $name, $mode", ({ Algorithm, mode }) => {
   test("goes on with the same bits, wherever it was stopped", () => {
-    const whole = makeRun(Algorithm);
+    const whole = makeRun(Algorithm, mode);
     for (let number = 1; number <= 24; number++) whole.step(number);
     // The scaler left some out.
     expect(whole.outcome().steps).toBeLessThan(24);
     expect(whole.outcome().steps).toBeGreaterThan(12);
     for (const stop of [1, 2, 7, 13, 20]) {
-      const first = makeRun(Algorithm);
+      const first = makeRun(Algorithm, mode);
       for (let number = 1; number <= stop; number++) first.step(number);
       const saved = first.save();
-      const second = makeRun(Algorithm);
+      const second = makeRun(Algorithm, mode);
       second.load(saved);
       for (let number = stop + 1; number <= 24; number++) second.step(number);
       expect(second.outcome()).toEqual(whole.outcome());

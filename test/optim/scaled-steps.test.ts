@@ -2,20 +2,21 @@
 import { Adam, autocast, crossEntropy, DGSAM, GradScaler, GSAM, manualSeed, MLP, randint, randn, SAGM, SAM, SGD, type Tensor, type TwoStep } from "dgsam";
 import { describe, expect, test } from "vitest";
 import { FAMILY } from "./sharpness/family.js";
+import { closuresIn, inBothModes, MODES, type Mode } from "./modes.js";
 import { bits, expectError, values, worstError } from "./support.js";
 
 /** A small network on three domains, computing in float16 where autocast says so. */
-function problem() {
+function problem(mode: Mode = "eager") {
   manualSeed(3);
   const model = new MLP([8, 16, 4]);
   const batches = Array.from({ length: 3 }, () => ({ x: randn([8, 8]), y: randint(4, [8]) }));
-  const loss = (d: number) => autocast(() => crossEntropy(model.forward(batches[d]!.x), batches[d]!.y), { dtype: "float16" });
-  return { model, params: model.parameters(), closures: [0, 1, 2].map((d) => () => loss(d)) };
+  const closureOf = closuresIn(mode, (x: Tensor, y: Tensor) => autocast(() => crossEntropy(model.forward(x), y), { dtype: "float16" }));
+  return { model, params: model.parameters(), closures: batches.map(({ x, y }) => closureOf(x, y)) };
 }
 
-describe.each(FAMILY)("$name under a scaler", ({ Wrapper, options }) => {
+describe.each(inBothModes(FAMILY))("$name, $mode, under a scaler", ({ Wrapper, options, mode }) => {
   test("leaves out what overflows, shrinks the scale, and trains on", () => {
-    const { params, closures } = problem();
+    const { params, closures } = problem(mode);
     const optimizer = new Wrapper(params, Adam, { lr: 0.02, rho: 0.05, ...options });
     // A gradient of the loss in float16 overflows at this scale.
     const scaler = new GradScaler({ initScale: 2 ** 24 });
@@ -37,9 +38,9 @@ describe.each(FAMILY)("$name under a scaler", ({ Wrapper, options }) => {
   });
 });
 
-describe("a step that was begun by hand", () => {
+describe.each(MODES)("a step that was begun by hand, %s", (mode) => {
   test.each([["SAM", SAM], ["GSAM", GSAM], ["SAGM", SAGM]] as const)("%s is ended by scaler.step()", (_, Algorithm) => {
-    const [one, two] = [problem(), problem()];
+    const [one, two] = [problem(mode), problem(mode)];
     const make = (params: Tensor[]) => new (Algorithm as unknown as new (params: Tensor[], Base: unknown, options: object) => TwoStep)(params, SGD, { lr: 0.1, rho: 0.05 });
     const [whole, halves] = [make(one.params), make(two.params)];
     const [a, b] = [new GradScaler({ initScale: 256 }), new GradScaler({ initScale: 256 })];
@@ -58,7 +59,7 @@ describe("a step that was begun by hand", () => {
   });
 
   test("DGSAM's open form is ended by scaler.step(), and one bad pass leaves it out", () => {
-    const { params, closures } = problem();
+    const { params, closures } = problem(mode);
     const optimizer = new DGSAM(params, SGD, { lr: 0.1, rho: 0.05 });
     const scaler = new GradScaler({ initScale: 256 });
     for (const bad of [-1, 0, 2, 3]) {
@@ -78,7 +79,7 @@ describe("a step that was begun by hand", () => {
   });
 
   test("a scaler that is off changes nothing", () => {
-    const [one, two] = [problem(), problem()];
+    const [one, two] = [problem(mode), problem(mode)];
     const plain = new DGSAM(one.params, Adam, { lr: 0.02 });
     const scaled = new DGSAM(two.params, Adam, { lr: 0.02 });
     const off = new GradScaler({ enabled: false });

@@ -1,6 +1,7 @@
 /** Small problems and comparisons for the optimizer tests. */
-import { DgsamError, manualSeed, noGrad, ones, ops, randn, tensor, zeros, type DType, type Tensor } from "dgsam";
+import { BatchNorm1d, DgsamError, manualSeed, ops, randn, tensor, type Closure, type DType, type Tensor } from "dgsam";
 import { expect } from "vitest";
+import { closuresIn, type Mode } from "./modes.js";
 
 /** What the rules add to every norm that divides. */
 export const EPS = 1e-12;
@@ -26,23 +27,34 @@ export function bits(tensors: Iterable<Tensor>): string[] {
   return [...tensors].map((each) => Buffer.from(each.toBytes()).toString("hex"));
 }
 
+/** A value with the exact bits of all tensors in its arrays and objects in their places. */
+export function stateBits(value: unknown): unknown {
+  if (value === null || typeof value !== "object") return value;
+  if (Array.isArray(value)) return value.map(stateBits);
+  if ("toBytes" in value) return bits([value as Tensor])[0];
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, stateBits(each)]));
+}
+
 /** Domains with quadratic losses mean((A_d w - b_d)^2) + c tanh(c), over parameters w [size] and c []. */
-export function quadraticDomains({ domains = 3, size = 5, dtype = "float64" as DType, seed = 1 } = {}) {
+export function quadraticDomains({ domains = 3, size = 5, dtype = "float64" as DType, seed = 1, mode = "eager" as Mode, anew = false } = {}) {
   manualSeed(seed);
   const matrices = Array.from({ length: domains }, () => randn([size, size], { dtype }));
   const targets = Array.from({ length: domains }, () => randn([size], { dtype }));
   const w = randn([size], { dtype, requiresGrad: true });
   const c = randn([], { dtype, requiresGrad: true });
-  const closures = matrices.map((matrix, i) => () => {
-    const residual = ops.aten.sub(ops.aten.mv(matrix, w), targets[i]!) as Tensor;
+  const closureOf = closuresIn(mode, (matrix: Tensor, target: Tensor) => {
+    const residual = ops.aten.sub(ops.aten.mv(matrix, w), target) as Tensor;
     return ops.aten.add(ops.aten.mean(ops.aten.pow(residual, 2)), ops.aten.mul(c, ops.aten.tanh(c))) as Tensor;
-  });
-  return { w, c, params: [w, c], closures };
+  }, { anew });
+  const closures = matrices.map((matrix, i) => closureOf(matrix, targets[i]!));
+  /** A domain's with its matrix multiplied, say by NaN. */
+  const spoilt = (domain: number, factor: number) => closureOf(matrices[domain]!.mul(factor), targets[domain]!);
+  return { w, c, params: [w, c], closures, spoilt };
 }
 
 /** A loss that is linear in the parameters, so that its gradient is the given one everywhere. */
-export function linearLoss(param: Tensor, gradient: readonly number[]): () => Tensor {
-  return () => ops.aten.dot(param, tensor([...gradient], { dtype: param.dtype })) as Tensor;
+export function linearLoss(param: Tensor, gradient: readonly number[], mode: Mode = "eager"): Closure {
+  return closuresIn(mode, (slopes: Tensor) => ops.aten.dot(param, slopes) as Tensor)(tensor([...gradient], { dtype: param.dtype }));
 }
 
 /** Checks that `fn` throws a DgsamError of this code whose text matches. */
@@ -58,15 +70,14 @@ export function expectError(fn: () => unknown, code: string, text: RegExp): void
   expect((thrown as DgsamError).message).toMatch(text);
 }
 
-/** A stand-in for a model with BatchNorm: its one buffer counts the passes that move statistics. */
-export function statisticsModel() {
-  const param = ones([1], { dtype: "float64", requiresGrad: true });
-  const count = zeros([1]);
-  let mode = "update";
-  const model = { buffers: () => [count], setRunningStats: (next: "update" | "hold") => void (mode = next) };
-  const closure = Object.assign(() => {
-    if (mode === "update") noGrad(() => ops.aten.add_(count, 1));
-    return param.square().sum();
-  }, { param });
-  return { model, closure, tracked: () => count.item() };
+/** A model with BatchNorm, of which `param` is trained, and how many passes moved its statistics. */
+export function statisticsModel(mode: Mode = "eager") {
+  const model = new BatchNorm1d(1, { bias: false, dtype: "float64" });
+  const x = tensor([-1, 0.5, 2], { dtype: "float64", shape: [3, 1] });
+  const closureOf = closuresIn(mode, () => model.forward(x).pow(3).sum());
+  // Passes that move them and passes that do not have a program each.
+  const [, update] = (["hold", "update"] as const).map((how) => (model.setRunningStats(how), closureOf()));
+  model.resetRunningStats();
+  const closure = Object.assign(update!, { param: model.weight! });
+  return { model, closure, tracked: () => Number(model.numBatchesTracked!.item()) };
 }

@@ -45,6 +45,8 @@ interface Recorded {
   readonly kind: "recorded";
   readonly program: Program;
   readonly guards: readonly Guard[];
+  /** Whether the result is what the program gives, one tensor with nothing around it. */
+  readonly isOne: boolean;
   /** The function's result, of what the program gives and the arguments. */
   readonly result: (outputs: readonly Tensor[], inputs: readonly Tensor[]) => unknown;
 }
@@ -119,6 +121,7 @@ export class CapturedFunction {
     const { tensors, text } = takeTensors(args);
     for (const entry of this.entries) {
       if (entry.state.kind !== "recorded" || entry.text !== text || !guardsHold(entry.state.guards)) continue;
+      if (!entry.state.isOne) return undefined;
       const pass = entry.state.program.differentiate(tensors, parameters, weight, stamp, looks);
       if (typeof pass !== "number") {
         this.noteReplay(entry);
@@ -204,7 +207,7 @@ export class CapturedFunction {
         return input === -1 ? tensor : inputs[input];
       });
     const isOne = result === returned[0] && own[0] === true;
-    return { kind: "recorded", program, guards: findGuards((tensors) => program.uses(tensors)), result: isOne ? ([output]) => output : remake };
+    return { kind: "recorded", program, guards: findGuards((tensors) => program.uses(tensors)), isOne, result: isOne ? ([output]) => output : remake };
   }
 
   private refuse(reason: string): Refused {

@@ -11,8 +11,8 @@ import { Status, type Program } from "./program.js";
 import { tensorsOfResult } from "./values.js";
 
 /**
- * Runs a program and, from the same state of generators and buffers, the function itself. Buffers and generators are
- * afterwards what the program left.
+ * Runs the function itself and then, from the same state of generators and buffers, a program of it. Buffers and generators
+ * are afterwards what the program left.
  *
  * @throws DgsamError `ERR_STATE` when they differ in a bit of a result, a gradient or a buffer
  */
@@ -22,40 +22,61 @@ export function compareWithFunction(
   const { written, leaves } = program.surroundings();
   const generator = defaultGenerator();
   return scope(() => {
-    const before = noGrad(() => written.map((each) => ops.aten["clone.default"](each)));
+    const before = copies(written);
     const seed = generator.getState();
+    const expected = evaluate(fn, leaves, () => restore(written, before));
+    const expectedWrites = copies(written);
+    const expectedDraws = generator.getState();
+    restore(written, before);
+    generator.setState(seed);
+    // Last, so that nothing writes to what its differentiation reads.
     const outputs = program.run(inputs);
     if (typeof outputs === "number") return { status: outputs };
     const result = resultOf(outputs);
     scope(() => {
-      const after = noGrad(() => written.map((each) => ops.aten["clone.default"](each)));
-      const drawn = generator.getState();
-      restore(written, before);
-      generator.setState(seed);
-      const expected = fn();
-      const differs = firstDifference(tensorsOfResult(result) ?? [], tensorsOfResult(expected) ?? []);
+      const differs = firstDifference(tensorsOfResult(result) ?? [], tensorsOfResult(expected.result) ?? []);
       if (differs !== -1) throw mismatch(`result ${differs}`);
-      if (firstDifference(after, written) !== -1) throw mismatch("what it writes to buffers");
-      if (firstDifference([drawn], [generator.getState()]) !== -1) throw mismatch("the random numbers it draws");
-      restore(written, after);
-      compareGradients(result, expected, leaves);
+      if (firstDifference(written, expectedWrites) !== -1) throw mismatch("what it writes to buffers");
+      if (firstDifference([generator.getState()], [expectedDraws]) !== -1) throw mismatch("the random numbers it draws");
+      compareGradients(gradientsOf(result, leaves), expected.gradients);
     });
     return { status: Status.Done, result };
   });
 }
 
-function restore(tensors: readonly Tensor[], values: readonly Tensor[]): void {
-  noGrad(() => tensors.forEach((tensor, i) => ops.aten["copy_.default"](tensor, values[i]!)));
+function evaluate(fn: () => unknown, leaves: readonly Tensor[], undo: () => void): { result: unknown; gradients: Gradients } {
+  try {
+    const result = fn();
+    return { result, gradients: gradientsOf(result, leaves) };
+  } catch (error) {
+    undo();
+    throw error;
+  }
 }
 
-function compareGradients(result: unknown, expected: unknown, leaves: readonly Tensor[]): void {
-  const one = tensorsOfResult(result)?.[0];
-  const other = tensorsOfResult(expected)?.[0];
-  if (one === undefined || other === undefined || !isGradEnabled() || !one.requiresGrad || one.numel !== 1 || leaves.length === 0) return;
-  const gradientsOf = (loss: Tensor) => grad(loss, [...leaves], { allowUnused: true, retainGraph: true });
-  const [actual, own] = [gradientsOf(one), gradientsOf(other)];
-  actual.forEach((gradient, i) => {
-    const same = gradient === null ? own[i] === null : own[i] != null && firstDifference([gradient], [own[i]]) === -1;
+function copies(tensors: readonly Tensor[]): Tensor[] {
+  return noGrad(() => tensors.map((each) => ops.aten["clone.default"](each)));
+}
+
+// Behind autograd's back: graphs that read them find the values that they saw.
+function restore(tensors: readonly Tensor[], values: readonly Tensor[]): void {
+  noGrad(() => tensors.forEach((tensor, i) => ops.aten["copy_.default"](ops.aten["data.default"](tensor), values[i]!)));
+}
+
+type Gradients = readonly (Tensor | null)[] | null;
+
+/** Of a result that is a loss; null of any other. */
+function gradientsOf(result: unknown, leaves: readonly Tensor[]): Gradients {
+  const loss = tensorsOfResult(result)?.[0];
+  if (loss === undefined || !isGradEnabled() || !loss.requiresGrad || loss.numel !== 1 || leaves.length === 0) return null;
+  return grad(loss, [...leaves], { allowUnused: true, retainGraph: true });
+}
+
+function compareGradients(actual: Gradients, expected: Gradients): void {
+  if ((actual === null) !== (expected === null)) throw mismatch("whether there are gradients");
+  actual?.forEach((gradient, i) => {
+    const other = expected![i] ?? null;
+    const same = gradient === null ? other === null : other !== null && firstDifference([gradient], [other]) === -1;
     if (!same) throw mismatch(`the gradient of parameter ${i}`);
   });
 }

@@ -1,13 +1,15 @@
 import { Adam, AdamW, DGSAM, memoryStats, noGrad, ones, ops, SAM, SGD, tensor, zeros, type Tensor } from "dgsam";
 import { describe, expect, test } from "vitest";
+import { closuresIn, MODES } from "../modes.js";
 import { bits, EPS, expectError, linearLoss, quadraticDomains, statisticsModel, values, worstError } from "../support.js";
 
-describe("DGSAM", () => {
+describe.each(MODES)("DGSAM, %s", (mode) => {
   test("G is S/(S+1) times the sum of the gradients along the path, the first domain twice", () => {
     const param = tensor([0, 0], { dtype: "float64", requiresGrad: true });
     // Losses |p - c|^2 / 2 have gradient p - c, so the path can be written down.
     const centres = [[1, 0], [0, 2], [-1, -1]];
-    const losses = centres.map((centre) => () => ops.aten.mul(ops.aten.sum(ops.aten.pow(ops.aten.sub(param, tensor(centre, { dtype: "float64" })), 2)), 0.5) as Tensor);
+    const closureOf = closuresIn(mode, (centre: Tensor) => ops.aten.mul(ops.aten.sum(ops.aten.pow(ops.aten.sub(param, centre), 2)), 0.5) as Tensor);
+    const losses = centres.map((centre) => closureOf(tensor(centre, { dtype: "float64" })));
     const rho = 0.3;
     let p = [0, 0];
     const sum = [0, 0];
@@ -45,7 +47,7 @@ describe("DGSAM", () => {
   test("a gradient that appears in some passes only is gathered; one that never does stays absent", () => {
     const shared = tensor([1], { dtype: "float64", requiresGrad: true });
     const heads = [0, 1, 2].map(() => tensor([1], { dtype: "float64", requiresGrad: true }));
-    const losses = [0, 1].map((d) => () => ops.aten.sum(ops.aten.mul(shared, heads[d]!)) as Tensor);
+    const losses = [0, 1].map((d) => closuresIn(mode, () => ops.aten.sum(ops.aten.mul(shared, heads[d]!)) as Tensor)());
     const optimizer = new DGSAM([shared, ...heads], SGD, { lr: 0, rho: 0, order: "fixed" });
     for (let step = 0; step < 2; step++) {
       optimizer.step(losses);
@@ -56,8 +58,8 @@ describe("DGSAM", () => {
   });
 
   test("the open form gives the same bits as step(closures)", () => {
-    const one = quadraticDomains();
-    const two = quadraticDomains();
+    const one = quadraticDomains({ mode });
+    const two = quadraticDomains({ mode });
     const whole = new DGSAM(one.params, AdamW, { lr: 0.1, rho: 0.1, seed: 5 });
     const open = new DGSAM(two.params, AdamW, { lr: 0.1, rho: 0.1, seed: 5 });
     for (let i = 0; i < 5; i++) {
@@ -74,7 +76,7 @@ describe("DGSAM", () => {
   });
 
   test("the open form out of turn", () => {
-    const { params, closures } = quadraticDomains();
+    const { params, closures } = quadraticDomains({ mode });
     const optimizer = new DGSAM(params, SGD, { lr: 0.1 });
     expectError(() => optimizer.order(), "ERR_ARGUMENT", /the number of source domains/);
     expectError(() => optimizer.ascend(), "ERR_STATE", /begin the step with order\(\)/);
@@ -92,7 +94,7 @@ describe("DGSAM", () => {
   });
 
   test("the open form with policy \"skip\" lets the loop run out and applies nothing", () => {
-    const { params, closures } = quadraticDomains();
+    const { params, closures } = quadraticDomains({ mode });
     const optimizer = new DGSAM(params, SGD, { lr: 0.1, policy: "skip" });
     const before = bits(params);
     const order = optimizer.order(3);
@@ -106,13 +108,13 @@ describe("DGSAM", () => {
   });
 
   test("names the domain whose loss is not finite", () => {
-    const { params, closures } = quadraticDomains();
-    const bad = [closures[0]!, closures[1]!, () => ops.aten.mul(closures[2]!(), NaN) as Tensor];
+    const { params, closures, spoilt } = quadraticDomains({ mode });
+    const bad = [closures[0]!, closures[1]!, spoilt(2, NaN)];
     expectError(() => new DGSAM(params, SGD, { lr: 0.1, order: "fixed" }).step(bad), "ERR_NON_FINITE", /domain 2 \(pass 3\)/);
   });
 
   test("the order is drawn from its own seeded generator, and is part of the state", () => {
-    const orders = (optimizer: DGSAM, steps: number) => Array.from({ length: steps }, () => optimizer.step(quadraticDomains().closures.map((_, d) => linearLoss(optimizer.paramGroups[0]!.params[0]!, [d + 1]))).order.join(""));
+    const orders = (optimizer: DGSAM, steps: number) => Array.from({ length: steps }, () => optimizer.step([0, 1, 2].map((d) => linearLoss(optimizer.paramGroups[0]!.params[0]!, [d + 1], mode))).order.join(""));
     const make = (seed: number) => new DGSAM([tensor([0], { requiresGrad: true })], SGD, { lr: 0.1, seed }) as DGSAM;
     const first = make(3);
     expect(orders(first, 6)).toEqual(orders(make(3), 6));
@@ -123,7 +125,7 @@ describe("DGSAM", () => {
   });
 
   test("options that are not the wrapper's go to the base optimizer, `base` where a name exists twice", () => {
-    const { params } = quadraticDomains();
+    const { params } = quadraticDomains({ mode });
     const optimizer = new DGSAM(params, Adam, { rho: 0.2, lr: 0.01, amsgrad: true, base: { eps: 1e-3 } });
     expect(optimizer.base).toBeInstanceOf(Adam);
     expect(optimizer.paramGroups[0]).toMatchObject({ lr: 0.01, amsgrad: true, eps: 1e-3, rho: 0.2 });
@@ -141,7 +143,7 @@ describe("DGSAM", () => {
     const bytes = () => memoryStats().bytes["cpu"]!;
     const before = bytes();
     const optimizer = new DGSAM([param], SGD, { lr: 0.1 });
-    const loss = () => ops.aten.sum(ops.aten.mul(param, param)) as Tensor;
+    const loss = closuresIn(mode, () => ops.aten.sum(ops.aten.mul(param, param)) as Tensor)();
     for (let i = 0; i < 3; i++) optimizer.step([loss, loss]);
     expect(bytes() - before).toBe(2 * 4000);
   });
@@ -158,7 +160,7 @@ describe("DGSAM", () => {
   test("a sum of gradients that overflows is not applied, though no gradient does", () => {
     for (const [dtype, slope] of [["float16", 4e4], ["float32", 3e38]] as const) {
       const param = ones([3], { dtype, requiresGrad: true });
-      const domains = [0, 1].map(() => () => param.mul(slope).select(0, 1));
+      const domains = [0, 1].map(() => closuresIn(mode, () => param.mul(slope).select(0, 1))());
       expectError(() => new DGSAM([param], SGD, { lr: 1e-4, rho: 0, order: "fixed" }).step(domains), "ERR_NON_FINITE", /sum of gradients with that of domain 0 \(pass 3\) is Infinity/);
       expect(param.toArray()).toEqual([1, 1, 1]);
       expect(new DGSAM([param], SGD, { lr: 1e-4, rho: 0, policy: "skip" }).step(domains).skipped).toBe(true);
@@ -167,8 +169,8 @@ describe("DGSAM", () => {
   });
 
   test("a step that was not applied leaves the order's generator as it was", () => {
-    const { params, closures } = quadraticDomains();
-    const bad = [closures[0]!, () => closures[1]!().mul(NaN), closures[2]!];
+    const { params, closures, spoilt } = quadraticDomains({ mode });
+    const bad = [closures[0]!, spoilt(1, NaN), closures[2]!];
     const throwing = [closures[0]!, () => { throw new Error("no data"); }, closures[2]!];
     const optimizer = new DGSAM(params, SGD, { lr: 0.1 });
     const skipping = new DGSAM(params, SGD, { lr: 0.1, policy: "skip" });
@@ -184,7 +186,7 @@ describe("DGSAM", () => {
 
   test("the open form moves BatchNorm statistics in each minibatch's first pass only, and brings them back when it fails", () => {
     for (const [runningStats, expected] of [["first", 3], ["all", 4], ["frozen", 0]] as const) {
-      const { model, closure, tracked } = statisticsModel();
+      const { model, closure, tracked } = statisticsModel(mode);
       const optimizer = new DGSAM([closure.param], SGD, { lr: 0.1, model, runningStats });
       optimizer.order(3).forEach((_, pass) => {
         closure().backward();
@@ -194,7 +196,7 @@ describe("DGSAM", () => {
       expect(tracked(), runningStats).toBe(expected);
     }
     for (const policy of ["throw", "skip"] as const) {
-      const { model, closure, tracked } = statisticsModel();
+      const { model, closure, tracked } = statisticsModel(mode);
       const optimizer = new DGSAM([closure.param], SGD, { lr: 0.1, model, policy });
       const generator = optimizer.stateDict().generator;
       closure();
@@ -213,7 +215,7 @@ describe("DGSAM", () => {
   });
 
   test("abort() gives up a step in the open form; step() ends one that had not climbed yet", () => {
-    const { params, closures } = quadraticDomains();
+    const { params, closures } = quadraticDomains({ mode });
     const optimizer = new DGSAM(params, SGD, { lr: 0.1 });
     const before = bits(params);
     const generator = optimizer.stateDict().generator;

@@ -1,7 +1,8 @@
 /** Every algorithm goes on bit for bit from its state dict, taken in mid-run. */
-import { Adam, LookSAM, ops, SGD, tensor, type SharpnessAware, type Tensor } from "dgsam";
+import { Adam, LookSAM, ops, SGD, tensor, type Tensor } from "dgsam";
 import { describe, expect, test } from "vitest";
-import { bits, expectError, quadraticDomains } from "../support.js";
+import { inBothModes } from "../modes.js";
+import { bits, expectError, quadraticDomains, stateBits } from "../support.js";
 import { FAMILY } from "./family.js";
 
 /** A deep copy, as a file would give it back. */
@@ -12,9 +13,9 @@ function copied(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, copied(each)]));
 }
 
-describe.each(FAMILY)("$name", ({ Wrapper, options }) => {
+describe.each(inBothModes(FAMILY))("$name, $mode", ({ Wrapper, options, mode }) => {
   const make = () => {
-    const problem = quadraticDomains();
+    const problem = quadraticDomains({ mode });
     return { ...problem, optimizer: new Wrapper(problem.params, Adam, { lr: 0.05, rho: 0.1, ...options }) };
   };
 
@@ -39,26 +40,16 @@ describe.each(FAMILY)("$name", ({ Wrapper, options }) => {
     const { optimizer, closures } = make();
     for (let step = 0; step < 3; step++) optimizer.step(closures);
     const dict = optimizer.stateDict();
-    const before = JSON.stringify(described(optimizer));
+    const before = JSON.stringify(stateBits(optimizer.stateDict()));
     for (const key of Object.keys(dict)) {
       const { [key as never]: _, ...rest } = dict;
       expectError(() => optimizer.loadStateDict(rest as never), "ERR_ARGUMENT", /loadStateDict\(dict\): expected \{ base, steps/);
     }
     expectError(() => optimizer.loadStateDict({ ...dict, steps: -1 }), "ERR_ARGUMENT", /steps: expected an integer of at least 0/);
     expectError(() => optimizer.loadStateDict({ ...dict, base: 7 } as never), "ERR_ARGUMENT", /Adam\.loadStateDict/);
-    expect(JSON.stringify(described(optimizer))).toBe(before);
+    expect(JSON.stringify(stateBits(optimizer.stateDict()))).toBe(before);
   });
 });
-
-function described(optimizer: SharpnessAware): unknown {
-  const visit = (value: unknown): unknown => {
-    if (value === null || typeof value !== "object") return value;
-    if (Array.isArray(value)) return value.map(visit);
-    if ("toBytes" in value) return bits([value as Tensor]);
-    return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, visit(each)]));
-  };
-  return visit(optimizer.stateDict());
-}
 
 describe("LookSAM's direction", () => {
   const loss = (param: Tensor) => () => param.pow(3).sum();
@@ -81,10 +72,10 @@ describe("LookSAM's direction", () => {
     const param = make();
     const optimizer = new LookSAM([param], SGD, { lr: 0.01, momentum: 0.9 });
     optimizer.step(loss(param));
-    const before = [bits([param]), JSON.stringify(described(optimizer))];
+    const before = [bits([param]), JSON.stringify(stateBits(optimizer.stateDict()))];
     expectError(() => optimizer.step(() => param.mul(NaN).sum()), "ERR_NON_FINITE", /loss of the closure \(pass 1\)/);
     expect(() => optimizer.step(() => { throw new Error("the disk is full"); })).toThrow("the disk is full");
-    expect([bits([param]), JSON.stringify(described(optimizer))]).toEqual(before);
+    expect([bits([param]), JSON.stringify(stateBits(optimizer.stateDict()))]).toEqual(before);
     expect(optimizer.step(loss(param)).gradNorms).toHaveLength(1);
   });
 
@@ -93,13 +84,13 @@ describe("LookSAM's direction", () => {
     const optimizer = new LookSAM([param], SGD, { lr: 0.01, k: 2 });
     optimizer.step(loss(param));
     optimizer.step(loss(param));
-    const before = [bits([param]), JSON.stringify(described(optimizer))];
+    const before = [bits([param]), JSON.stringify(stateBits(optimizer.stateDict()))];
     let calls = 0;
     expectError(() => optimizer.step(() => (calls++ === 1 ? param.mul(NaN).sum() : param.pow(3).sum())), "ERR_NON_FINITE", /pass 2/);
     optimizer.paramGroups[0]!.lr = -1;
     expectError(() => optimizer.step(loss(param)), "ERR_ARGUMENT", /lr/);
     optimizer.paramGroups[0]!.lr = 0.01;
-    expect([bits([param]), JSON.stringify(described(optimizer))]).toEqual(before);
+    expect([bits([param]), JSON.stringify(stateBits(optimizer.stateDict()))]).toEqual(before);
   });
 
   test("is made anew when parameters were added or converted", () => {

@@ -1,12 +1,13 @@
 import { noGrad, ops, SAM, SGD, tensor, type Tensor } from "dgsam";
 import { describe, expect, test } from "vitest";
-import { bits, EPS, expectError, linearLoss, quadraticDomains, statisticsModel, values, worstError } from "../support.js";
+import { closuresIn, MODES, Visits } from "../modes.js";
+import { bits, EPS, expectError, quadraticDomains, statisticsModel, values, worstError } from "../support.js";
 
-describe("SAM", () => {
+describe.each(MODES)("SAM, %s", (mode) => {
   test("descends along the gradient at the perturbed parameters", () => {
-    const { params, closures, w } = quadraticDomains({ domains: 1 });
+    const { params, closures, w } = quadraticDomains({ domains: 1, mode });
     const start = values(w);
-    const twin = quadraticDomains({ domains: 1 });
+    const twin = quadraticDomains({ domains: 1, mode });
     const rho = 0.1;
     twin.closures[0]!().backward();
     const g = twin.params.map((param) => values(param.grad!));
@@ -24,7 +25,7 @@ describe("SAM", () => {
   });
 
   test("the two-step form out of turn", () => {
-    const { params, closures } = quadraticDomains({ domains: 1 });
+    const { params, closures } = quadraticDomains({ domains: 1, mode });
     const optimizer = new SAM(params, SGD, { lr: 0.1 });
     expectError(() => optimizer.secondStep(), "ERR_STATE", /call firstStep\(\) first/);
     closures[0]!().backward();
@@ -39,13 +40,12 @@ describe("SAM", () => {
 
   test("adaptive: the elementwise form of ASAM", () => {
     const param = tensor([1, -2, 0.5], { dtype: "float64", requiresGrad: true });
-    const points: number[][] = [];
+    const visits = new Visits(3);
     const g = [0.3, 0.2, -1];
-    const loss = () => {
-      points.push(values(param));
-      return linearLoss(param, g)();
-    };
+    const loss = closuresIn(mode, (slopes: Tensor) => (visits.note(param), ops.aten.dot(param, slopes) as Tensor))(tensor(g, { dtype: "float64" }));
+    visits.reset();
     new SAM([param], SGD, { lr: 0.1, rho: 0.7, adaptive: true }).step(loss);
+    const { points } = visits;
     const norm = Math.hypot(...g.map((each, i) => each * points[0]![i]!));
     const expected = points[0]!.map((p, i) => p + (0.7 * p * p * g[i]!) / (norm + EPS));
     expect(worstError(points[1]!, expected)).toBeLessThan(1e-14);
@@ -53,7 +53,7 @@ describe("SAM", () => {
 
   test("the two-step form moves BatchNorm statistics in its first pass only", () => {
     for (const [runningStats, expected] of [["first", 1], ["all", 2], ["frozen", 0]] as const) {
-      const { model, closure, tracked } = statisticsModel();
+      const { model, closure, tracked } = statisticsModel(mode);
       const optimizer = new SAM([closure.param], SGD, { lr: 0.1, model, runningStats });
       closure().backward();
       optimizer.firstStep(true);
@@ -66,7 +66,7 @@ describe("SAM", () => {
   });
 
   test("abort() gives up a step between its halves", () => {
-    const { params, closures } = quadraticDomains({ domains: 1 });
+    const { params, closures } = quadraticDomains({ domains: 1, mode });
     const optimizer = new SAM(params, SGD, { lr: 0.1 });
     const before = bits(params);
     optimizer.abort();
@@ -82,7 +82,7 @@ describe("SAM", () => {
   });
 
   test("wrong options of the halves are named", () => {
-    const { params, closures } = quadraticDomains({ domains: 1 });
+    const { params, closures } = quadraticDomains({ domains: 1, mode });
     const optimizer = new SAM(params, SGD, { lr: 0.1 });
     closures[0]!().backward();
     expectError(() => optimizer.firstStep(null as never), "ERR_ARGUMENT", /SAM\.firstStep\(options\): expected \{ zeroGrad \} or a boolean, got null/);

@@ -2,6 +2,7 @@
 import { Adam, ASAM, DGSAM, ERM, GradScaler, GSAM, SAGM, SAM, SGD, tensor, type Tensor, type TwoStep } from "dgsam";
 import { describe, expect, test } from "vitest";
 import { bits, expectError, quadraticDomains, statisticsModel, values, worstError } from "../support.js";
+import { closuresIn, inBothModes, MODES } from "../modes.js";
 import { FAMILY } from "./family.js";
 
 type AnyTwoStep = new (params: Tensor[], Base: unknown, options: object) => TwoStep;
@@ -13,12 +14,12 @@ const TWO_STEP = [
   { name: "SAGM", Wrapper: SAGM as unknown as AnyTwoStep, options: { alpha: 0.1 } },
 ];
 
-describe.each(TWO_STEP)("$name in two steps", ({ name, Wrapper, options }) => {
+describe.each(inBothModes(TWO_STEP))("$name in two steps, $mode", ({ name, Wrapper, options, mode }) => {
   const make = (params: Tensor[], more: object = {}) => new Wrapper(params, Adam, { lr: 0.1, rho: 0.1, ...options, ...more });
 
   test("gives the same bits as step(closure)", () => {
-    const one = quadraticDomains({ domains: 1 });
-    const two = quadraticDomains({ domains: 1 });
+    const one = quadraticDomains({ domains: 1, mode });
+    const two = quadraticDomains({ domains: 1, mode });
     const whole = make(one.params);
     const halves = make(two.params);
     for (let i = 0; i < 5; i++) {
@@ -34,8 +35,8 @@ describe.each(TWO_STEP)("$name in two steps", ({ name, Wrapper, options }) => {
   });
 
   test("unscales what a scaler scaled, and only once it ends", () => {
-    const one = quadraticDomains({ domains: 1 });
-    const two = quadraticDomains({ domains: 1 });
+    const one = quadraticDomains({ domains: 1, mode });
+    const two = quadraticDomains({ domains: 1, mode });
     const plain = make(one.params);
     const scaled = make(two.params);
     plain.step(one.closures[0]!);
@@ -50,7 +51,7 @@ describe.each(TWO_STEP)("$name in two steps", ({ name, Wrapper, options }) => {
 
   test("with a scaled loss, a gradient that is not finite in either half leaves the step out", () => {
     for (const poisoned of [0, 1]) {
-      const { params, closures } = quadraticDomains({ domains: 1 });
+      const { params, closures } = quadraticDomains({ domains: 1, mode });
       const optimizer = make(params);
       const before = bits(params);
       for (const half of [0, 1]) {
@@ -70,11 +71,11 @@ describe.each(TWO_STEP)("$name in two steps", ({ name, Wrapper, options }) => {
   });
 });
 
-describe.each(FAMILY)("$name with a scaled loss", ({ Wrapper, options }) => {
+describe.each(inBothModes(FAMILY))("$name with a scaled loss, $mode", ({ Wrapper, options, mode }) => {
   const make = (params: Tensor[]) => new Wrapper(params, SGD, { lr: 0.05, momentum: 0.9, rho: 0.1, ...options });
 
   test("takes the step of the loss as it is", () => {
-    const [one, two] = [quadraticDomains(), quadraticDomains()];
+    const [one, two] = [quadraticDomains({ mode }), quadraticDomains({ mode })];
     const [plain, scaled] = [make(one.params), make(two.params)];
     for (let i = 0; i < 7; i++) {
       const expected = plain.step(one.closures);
@@ -90,7 +91,8 @@ describe.each(FAMILY)("$name with a scaled loss", ({ Wrapper, options }) => {
   test("a gradient that overflows by the scale leaves the whole step out, whatever the policy", () => {
     const param = tensor([1, 2], { dtype: "float16", requiresGrad: true });
     const optimizer = make([param]);
-    const loss = (slope: number) => () => param.mul(slope).sum();
+    const closureOf = closuresIn(mode, (slope: Tensor) => param.mul(slope).sum());
+    const loss = (slope: number) => closureOf(tensor(slope, { dtype: "float16" }));
     const before = bits([param]);
     expect(optimizer.stepScaled(2 ** 15, [loss(1), loss(100)]).skipped).toBe(true);
     expect(bits([param])).toEqual(before);
@@ -100,9 +102,9 @@ describe.each(FAMILY)("$name with a scaled loss", ({ Wrapper, options }) => {
   });
 });
 
-describe("DGSAM's open form with a scaled loss", () => {
+describe.each(MODES)("DGSAM's open form with a scaled loss, %s", (mode) => {
   test("unscales G alone", () => {
-    const [one, two] = [quadraticDomains(), quadraticDomains()];
+    const [one, two] = [quadraticDomains({ mode }), quadraticDomains({ mode })];
     const [plain, scaled] = [one, two].map(({ params }) => new DGSAM(params, SGD, { lr: 0.05, rho: 0.1, seed: 3 }));
     for (const [optimizer, { closures }, lossScale] of [[plain!, one, 1], [scaled!, two, 64]] as const) {
       const order = optimizer.order(3, lossScale === 1 ? {} : { lossScale });
@@ -121,7 +123,7 @@ describe("DGSAM's open form with a scaled loss", () => {
   });
 
   test("a gradient that is not finite leaves the step out", () => {
-    const { params, closures } = quadraticDomains();
+    const { params, closures } = quadraticDomains({ mode });
     const optimizer = new DGSAM(params, SGD, { lr: 0.05, rho: 0.1 });
     const before = [bits(params), optimizer.stateDict().generator];
     const order = optimizer.order(3, { lossScale: 8 });
@@ -134,9 +136,9 @@ describe("DGSAM's open form with a scaled loss", () => {
   });
 });
 
-describe("a scaler whose scale is 1, or that is off", () => {
+describe.each(MODES)("a scaler whose scale is 1, or that is off, %s", (mode) => {
   test("a scale of 1 still leaves steps out", () => {
-    const { params, closures } = quadraticDomains({ domains: 1 });
+    const { params, closures } = quadraticDomains({ domains: 1, mode });
     const before = bits(params);
     const sam = new SAM(params, SGD, { lr: 0.1 });
     const scaler = new GradScaler({ initScale: 1 });
@@ -153,7 +155,7 @@ describe("a scaler whose scale is 1, or that is off", () => {
   });
 
   test("one that is off leaves the policy to the optimizer", () => {
-    const { params, closures } = quadraticDomains({ domains: 1 });
+    const { params, closures } = quadraticDomains({ domains: 1, mode });
     const off = new GradScaler({ enabled: false });
     const sam = new SAM(params, SGD, { lr: 0.1 });
     const before = bits(params);
@@ -165,9 +167,9 @@ describe("a scaler whose scale is 1, or that is off", () => {
   });
 });
 
-describe("a step that was begun by hand", () => {
+describe.each(MODES)("a step that was begun by hand, %s", (mode) => {
   test("takes no state dict while the parameters are perturbed, and is given up for one before", () => {
-    const { params, closures } = quadraticDomains();
+    const { params, closures } = quadraticDomains({ mode });
     const optimizer = new DGSAM(params, SGD, { lr: 0.1 });
     optimizer.step(closures);
     const dict = optimizer.stateDict();
@@ -186,7 +188,7 @@ describe("a step that was begun by hand", () => {
   });
 
   test("that the base optimizer cannot end is undone", () => {
-    const { model, closure, tracked } = statisticsModel();
+    const { model, closure, tracked } = statisticsModel(mode);
     const dgsam = new DGSAM([closure.param], SGD, { lr: 0.1, model });
     const before = [bits([closure.param]), dgsam.stateDict().generator];
     dgsam.order(1);
@@ -202,8 +204,8 @@ describe("a step that was begun by hand", () => {
   });
 });
 
-test("ERM's step is the base optimizer's on the mean loss", () => {
-  const [one, two] = [quadraticDomains(), quadraticDomains()];
+test.each(MODES)("ERM's step is the base optimizer's on the mean loss, %s", (mode) => {
+  const [one, two] = [quadraticDomains({ mode }), quadraticDomains({ mode })];
   const erm = new ERM(one.params, Adam, { lr: 0.1 });
   const adam = new Adam(two.params, { lr: 0.1 });
   for (let i = 0; i < 5; i++) {
