@@ -10,6 +10,7 @@
 #include <torch/csrc/autograd/utils/grad_layout_contract.h>
 #include <torch/csrc/autograd/variable.h>
 
+#include <algorithm>
 #include <cmath>
 #include <type_traits>
 
@@ -35,7 +36,11 @@ struct CapturedBackward : torch::autograd::Node {
     // A run uses its frame up.
     Frame own = *frame;
     if (!torch::autograd::get_current_graph_task_keep_graph()) release_variables();
-    return program->runBackward(own, seeds);
+    std::vector<at::Tensor> gradients = program->runBackward(own, seeds);
+    // What is the gradient of a leaf now may be written to.
+    for (size_t i = 0; i < gradients.size(); ++i)
+      if (gradients[i].defined() && !program->isOwnGradient(i)) gradients[i] = gradients[i].clone();
+    return gradients;
   }
 
   void release_variables() override {
@@ -96,7 +101,12 @@ std::vector<at::Tensor> callProgram(const std::shared_ptr<Program>& program, con
   return outputs;
 }
 
-bool givesLoss(const Program& program) { return program.outputs() == 1 && program.tape().differentiable.size() == 1; }
+bool givesLoss(const Program& program, const std::vector<at::Tensor>& inputs) {
+  const std::vector<Leaf>& leaves = program.tape().leaves;
+  return program.outputs() == 1 && program.tape().differentiable.size() == 1 && std::all_of(leaves.begin(), leaves.end(), [&](const Leaf& leaf) {
+           return !leaf.input.has_value() || (*leaf.input < inputs.size() && inputs[*leaf.input].is_leaf());
+         });
+}
 
 double differentiateProgram(Program& program, const std::vector<at::Tensor>& inputs, double weight) {
   const at::NoGradGuard noGrad;

@@ -34,8 +34,8 @@ void beginRecording(Environment& environment, FrameReader& reader, FrameWriter& 
   environment.recorder->start();
 }
 
-// Frame: what the function returned -> the program's number, and of each whether it is the function's own, 1, or comes from
-// outside, 0. Or 0, with the reason why there is no program.
+// Frame: what the function returned -> the program's number, and of each where it comes from: from the function, -1, from
+// outside, -2, or the input of that number. Or 0, with the reason why there is no program.
 void endRecording(Environment& environment, FrameReader& reader, FrameWriter& writer) {
   const std::vector<at::Tensor> outputs = reader.tensors();
   if (environment.recorder == nullptr) throw UsageError("ERR_STATE", "no function is being recorded");
@@ -49,7 +49,10 @@ void endRecording(Environment& environment, FrameReader& reader, FrameWriter& wr
     return writer.value(c10::IValue(*recorder->refusal()));
   }
   writer.number(environment.programs.insert(std::make_shared<Program>(*std::move(tape), inputs)));
-  for (const at::Tensor& output : outputs) writer.number(recorder->isOwn(output) ? 1 : 0);
+  for (const at::Tensor& output : outputs) {
+    const std::optional<size_t> input = recorder->inputOf(output);
+    writer.number(input.has_value() ? static_cast<double>(*input) : recorder->isOwn(output) ? -1 : -2);
+  }
 }
 
 Napi::Value abandonRecording(Environment& environment, const Napi::CallbackInfo& info) {
@@ -108,7 +111,7 @@ void replayDifferentiated(Environment& environment, FrameReader& reader, FrameWr
   const double weight = reader.number();
   const double stamp = reader.number();
   const bool looks = reader.number() != 0;
-  const Status status = capture::givesLoss(*program) ? statusOf(program->fits(inputs)) : Status::Other;
+  const Status status = capture::givesLoss(*program, inputs) ? statusOf(program->fits(inputs)) : Status::Other;
   if (status != Status::Done || stampOf(parameters) != stamp)
     return writer.number(static_cast<double>(status == Status::Done ? Status::Other : status));
   const double loss = naming(environment, *program, [&] { return capture::differentiateProgram(*program, inputs, weight); });
