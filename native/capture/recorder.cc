@@ -236,7 +236,6 @@ Slot Recorder::findInMemory(const at::Tensor& tensor, uint32_t memory) {
 }
 
 Slot Recorder::addExternal(const at::Tensor& tensor) {
-  const uint32_t memory = memoryOf(tensor);
   const Geometry geometry(tensor);
   at::Tensor external, base;
   for (const WeakTensor& weak : alive_[tensor.storage().unsafeGetStorageImpl()]) {
@@ -256,7 +255,7 @@ Slot Recorder::addExternal(const at::Tensor& tensor) {
     refuse("it uses a tensor with a history of its own, computed outside of the function");
     return kNoSlot;
   }
-  const Slot slot = add(Origin::External, chosen, memory);
+  const Slot slot = add(Origin::External, chosen, memoryOf(tensor));
   if (!external.defined()) return restride(slot, tensor);
   know(tensor, slot);
   return slot;
@@ -391,6 +390,7 @@ void Recorder::record(const c10::OperatorHandle& handle, c10::DispatchKeySet key
 
 std::optional<Tape> Recorder::finish(const std::vector<at::Tensor>& outputs) {
   stop();
+  if (refusal_.has_value()) return std::nullopt;
   std::vector<at::Tensor> own;
   for (const at::Tensor& output : outputs) {
     const Slot slot = find(output);

@@ -11,9 +11,10 @@ import { Status, type Program } from "./program.js";
 import { tensorsOfResult } from "./values.js";
 
 /**
- * Runs a program and, from the same state of generators and buffers, the function itself. Buffers and generators are
- * afterwards what the program left.
+ * Runs a function and then, from the same state of generators, buffers and inputs, the program that was recorded of it,
+ * whose results and traces are those that stay.
  *
+ * @returns the result when the status is {@link Status.Done}; otherwise nothing was done
  * @throws DgsamError `ERR_STATE` when they differ in a bit of a result, a gradient or a buffer
  */
 export function compareWithFunction(
@@ -22,42 +23,53 @@ export function compareWithFunction(
   const { written, leaves } = program.surroundings();
   const generator = defaultGenerator();
   return scope(() => {
-    const before = noGrad(() => written.map((each) => ops.aten["clone.default"](each)));
+    const touchable = [...written, ...inputs];
+    const before = copiesOf(touchable);
+    const versions = inputs.map(({ version }) => version);
     const seed = generator.getState();
-    const outputs = program.run(inputs);
-    if (typeof outputs === "number") return { status: outputs };
-    const result = resultOf(outputs);
-    scope(() => {
-      const after = noGrad(() => written.map((each) => ops.aten["clone.default"](each)));
-      const drawn = generator.getState();
-      restore(written, before);
+    const expected = fn();
+    const expectedGradients = gradientsOf(expected, leaves);
+    // What was not written to is left alone, since a graph may need it as it is.
+    const touched = touchable.filter((_, i) => i < written.length || inputs[i - written.length]!.version !== versions[i - written.length]);
+    const after = copiesOf(touched);
+    const drawn = generator.getState();
+    const reset = () => {
+      restore(touched, before.filter((_, i) => touched.includes(touchable[i]!)));
       generator.setState(seed);
-      const expected = fn();
-      const differs = firstDifference(tensorsOfResult(result) ?? [], tensorsOfResult(expected) ?? []);
-      if (differs !== -1) throw mismatch(`result ${differs}`);
-      if (firstDifference(after, written) !== -1) throw mismatch("what it writes to buffers");
-      if (firstDifference([drawn], [generator.getState()]) !== -1) throw mismatch("the random numbers it draws");
-      restore(written, after);
-      compareGradients(result, expected, leaves);
+    };
+    reset();
+    const outputs = program.run(inputs);
+    if (typeof outputs === "number") {
+      reset();
+      return { status: outputs };
+    }
+    const result = resultOf(outputs);
+    const differs = firstDifference(tensorsOfResult(result) ?? [], tensorsOfResult(expected) ?? []);
+    if (differs !== -1) throw mismatch(`result ${differs}`);
+    if (firstDifference(touched, after) !== -1) throw mismatch("what it writes to buffers");
+    if (firstDifference([generator.getState()], [drawn]) !== -1) throw mismatch("the random numbers it draws");
+    const gradients = gradientsOf(result, leaves);
+    gradients.forEach((gradient, i) => {
+      const other = expectedGradients[i] ?? null;
+      if (gradient === null ? other !== null : other === null || firstDifference([gradient], [other]) !== -1) throw mismatch(`the gradient of parameter ${i}`);
     });
     return { status: Status.Done, result };
   });
+}
+
+function copiesOf(tensors: readonly Tensor[]): Tensor[] {
+  return noGrad(() => tensors.map((each) => ops.aten["clone.default"](each)));
 }
 
 function restore(tensors: readonly Tensor[], values: readonly Tensor[]): void {
   noGrad(() => tensors.forEach((tensor, i) => ops.aten["copy_.default"](tensor, values[i]!)));
 }
 
-function compareGradients(result: unknown, expected: unknown, leaves: readonly Tensor[]): void {
-  const one = tensorsOfResult(result)?.[0];
-  const other = tensorsOfResult(expected)?.[0];
-  if (one === undefined || other === undefined || !isGradEnabled() || !one.requiresGrad || one.numel !== 1 || leaves.length === 0) return;
-  const gradientsOf = (loss: Tensor) => grad(loss, [...leaves], { allowUnused: true, retainGraph: true });
-  const [actual, own] = [gradientsOf(one), gradientsOf(other)];
-  actual.forEach((gradient, i) => {
-    const same = gradient === null ? own[i] === null : own[i] != null && firstDifference([gradient], [own[i]]) === -1;
-    if (!same) throw mismatch(`the gradient of parameter ${i}`);
-  });
+/** Of a result that begins with a loss. */
+function gradientsOf(result: unknown, leaves: readonly Tensor[]): (Tensor | null)[] {
+  const loss = tensorsOfResult(result)?.[0];
+  if (loss === undefined || !isGradEnabled() || !loss.requiresGrad || loss.numel !== 1 || leaves.length === 0) return [];
+  return grad(loss, [...leaves], { allowUnused: true, retainGraph: true });
 }
 
 /** The first place where two lists of tensors differ in a bit, -1 when there is none. */

@@ -42,7 +42,7 @@ const like = (one: Tensor) => (other: Tensor): boolean => other.dtype === one.dt
 export const CHANNELS = 3;
 const isChannels = (each: Tensor): boolean => each.dtype === "float32" && each.ndim === 1 && each.numel === CHANNELS && each.isContiguous();
 
-const pointwise = ["sin", "exp", "neg", "abs", "sqrt", "relu", "sigmoid", "tanh", "square", "sgn"] as const;
+const pointwise = ["sin", "exp", "neg", "abs", "sqrt", "relu", "sigmoid", "tanh", "square", "erf"] as const;
 const binary = ["add", "sub", "mul", "maximum", "eq", "lt"] as const;
 const inPlace = ["neg_", "sin_", "zero_", "relu_", "sigmoid_", "square_"] as const;
 const foreach = ["_foreach_add", "_foreach_mul", "_foreach_neg"] as const;

@@ -33,7 +33,7 @@ const arbitraryProgram: fc.Arbitrary<Program> = fc.record({
 });
 
 /** Reasons for which a function is rightly not recorded. */
-const REFUSALS = /more than three of its results|of nothing outside of it|its results cannot be differentiated|returns a view of|lie in the same memory|made to require a gradient|writes to a tensor from outside/;
+const REFUSALS = /more than three of its results|of nothing outside of it|its results cannot be differentiated|returns a view of|lie in the same memory|history of its own|made to require a gradient|writes to a tensor from outside/;
 
 const randomOf = (generator: Generator, shape: number[], dtype: "float32" | "float64" = "float32"): Tensor => aten.randn(shape, { generator, dtype });
 
