@@ -108,6 +108,10 @@ Recorder::Recorder(const std::vector<at::Tensor>& inputs, const HandleTable<Held
       refuse("an input is not a dense tensor");
       return;
     }
+    if (input.is_leaf() && input.requires_grad()) {
+      refuse("an input is a view that was made to require a gradient; clone() it first");
+      return;
+    }
     if (memories_.count(input.storage().unsafeGetStorageImpl()) != 0) {
       refuse("two inputs lie in the same memory");
       return;
@@ -364,7 +368,13 @@ void Recorder::record(const c10::OperatorHandle& handle, c10::DispatchKeySet key
   for (const c10::IValue& value : arguments) call.arguments.push_back(argument(value));
   noteWritten(call, arguments);
   call.random = drawsRandomNumbers(handle);
-  handle.redispatchBoxed(keys, &stack);
+  try {
+    handle.redispatchBoxed(keys, &stack);
+  } catch (...) {
+    // A function that goes on after that depends on it, and some of the work may be done.
+    refuse(nameOf(handle) + " failed, and the function went on");
+    throw;
+  }
   if (refusal_.has_value()) return;
   const size_t results = handle.schema().returns().size();
   for (auto value = stack.end() - static_cast<ptrdiff_t>(results); value != stack.end(); ++value) call.results.push_back(result(handle, *value));

@@ -111,6 +111,19 @@ describe("errors inside a replay", () => {
     expect(() => captured(zeros([2, 2], { dtype: "float64" }))).toThrow(/singular/);
   });
 
+  test("a function that goes on after an operator failed is not recorded", () => {
+    const captured = expectEqualCalls((x) => {
+      const sum = x.clone();
+      try {
+        aten._foreach_add_([sum, zeros([1]).expand([4])], 1);
+      } catch {
+        return sum;
+      }
+      return x;
+    }, rows);
+    expect(captured.stats.refused).toEqual([expect.stringMatching(/_foreach_add_\S* failed, and the function went on/)]);
+  });
+
   test("a function that throws while it is recorded is recorded later", () => {
     let fails = false;
     const captured = capture((x: Tensor) => {
@@ -363,6 +376,18 @@ describe("differentiation", () => {
     const captured = capture((x: Tensor) => x.matmul(weight).square().sum());
     for (let call = 0; call < 2; call++) captured(rows());
     expectError(() => grad(captured(rows()), [weight], { createGraph: true }), "ERR_NATIVE", /cannot be differentiated twice.*call the function itself/);
+  });
+
+  test("of a view that was made to require a gradient is left to the function", () => {
+    const fn = (x: Tensor) => (noGrad(() => x.mul_(2)), aten.sin(x).sum());
+    const captured = capture(fn);
+    const gradientOf = (f: (x: Tensor) => Tensor) => {
+      const x = aten.arange(6, { dtype: "float32" }).narrow(0, 2, 3).requiresGrad_();
+      f(x).backward();
+      return x.grad!.toArray();
+    };
+    for (let call = 0; call < 3; call++) expect(gradientOf(captured)).toEqual(gradientOf(fn));
+    expect(captured.stats.refused).toEqual([expect.stringMatching(/a view that was made to require a gradient; clone\(\) it/)]);
   });
 
   test("inside the function may be differentiated again: a gradient penalty", () => {

@@ -78,7 +78,7 @@ const operators: readonly ((choice: Choice) => Made)[] = [
   ({ pick, a, n }) => (n % 3 === 0 ? aten.real(pick(a, isComplex)) : n % 3 === 1 ? aten.imag(pick(a, isComplex)) : aten._conj(pick(a, isComplex))),
   ({ pick, a }) => aten.view_as_real(pick(a, isComplex)),
   ({ pick, a, n }) => call(["sum", "mean", "amax", "var", "logsumexp"][n % 5]!, pick(a, (each) => isReal(each) && hasAxis(each)), [0]),
-  ({ pick, a, n }) => call(["sum", "mean", "norm", "prod", "cumsum"][n % 5]!, pick(a, (each) => isReal(each) && hasAxis(each)), ...(n % 5 === 4 ? [0] : [])),
+  ({ pick, a, n }) => call(["sum", "mean", "norm", "amin", "cumsum"][n % 5]!, pick(a, (each) => isReal(each) && hasAxis(each)), ...(n % 5 === 4 ? [0] : [])),
   ({ pick, a, b }) => {
     const one = pick(a, isMatrix);
     return aten.matmul(one, pick(b, (each) => isMatrix(each) && each.dtype === one.dtype && each.shape[0] === one.shape[1]));
