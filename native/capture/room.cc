@@ -25,6 +25,7 @@ void beginRecording(Environment& environment, FrameReader& reader, FrameWriter& 
   const std::vector<at::Tensor> inputs = reader.tensors();
   if (Recorder::active() != nullptr) throw UsageError("ERR_STATE", "a function is being recorded already");
   std::vector<at::Tensor> aliases;
+  const at::AutoGradMode withHistory(true);
   // With the history of the inputs, so that what the function returns has it. LibTorch forgets the history of views of views
   // that were made to require a gradient: such an input stays what it is, and is not recorded.
   for (const at::Tensor& input : inputs) aliases.push_back(input.is_leaf() && input.requires_grad() && input.is_view() ? input : at::alias(input));

@@ -5,6 +5,10 @@ it("four workers train at once and end bit for bit where the main thread does", 
   expect(await runFixture("four-workers")).toEqual(PASSED);
 });
 
+it("four workers record and replay at once and end bit for bit where the main thread does without", { timeout: 90_000 }, async () => {
+  expect(await runFixture("capturing-workers")).toEqual(PASSED);
+});
+
 it("handles and copied tensors of another worker are refused with the remedy", { timeout: 90_000 }, async () => {
   expect(await runFixture("foreign-handles")).toEqual(PASSED);
 });

@@ -180,7 +180,7 @@ export class CapturedFunction {
     recording = true;
     try {
       const result = this.fn(...(replaceTensors(args, (input) => aliasOf.get(input)) as never[]));
-      entry.state = this.finish(result);
+      entry.state = this.finish(result, (tensor, input) => inputOf.set(tensor, inputs[input]!));
       this.counts[entry.state.kind === "recorded" ? "recorded" : "eager"]++;
       return replaceTensors(result, (tensor) => inputOf.get(tensor) ?? tensor);
     } finally {
@@ -189,12 +189,14 @@ export class CapturedFunction {
     }
   }
 
-  private finish(result: unknown): Recorded | Refused {
+  /** @param isInput hears which of the results are inputs */
+  private finish(result: unknown, isInput: (tensor: Tensor, input: number) => void): Recorded | Refused {
     const returned = isPromiseLike(result) ? null : tensorsOfResult(result);
     if (returned === null) return this.refuse("it returns something other than tensors, numbers, strings, arrays and plain objects");
     const recorded = endRecording(returned);
     if ("reason" in recorded) return this.refuse(recorded.reason);
     const { program, sources } = recorded;
+    sources.forEach((source, i) => source >= 0 && isInput(returned[i]!, source));
     const isOne = result === returned[0] && sources[0] === Source.Function;
     return {
       kind: "recorded",

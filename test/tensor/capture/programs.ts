@@ -140,7 +140,7 @@ const operators: readonly ((choice: Choice) => Made)[] = [
   ({ pick, a }) => aten.contiguous(pick(a)),
   ({ pick, a }) => aten.clone(pick(a)),
   ({ pick, a }) => noGrad(() => aten.mul(pick(a, isFloat), 3)),
-  ({ pick, a, n }) => aten.index_add(pick(a, isMatrix), 0, tensor([0, 0]), aten.expand(aten.select(pick(a, isMatrix), 0, n % 2), [2, pick(a, isMatrix).shape[1]!])),
+  ({ pick, a, n }) => aten.index_add(pick(a, isMatrix), 0, tensor([0, 0], { dtype: "int64" }), aten.expand(aten.select(pick(a, isMatrix), 0, n % 2), [2, pick(a, isMatrix).shape[1]!])),
   ({ pick, a }) => aten.constant_pad_nd(pick(a, (each) => isReal(each) && hasAxis(each)), [1, 1], 0.5),
   ({ pick, a, b }) => aten.addcmul(pick(a, isReal), pick(b, isReal), pick(a + 1, isReal)),
   ({ pick, a, b }) => {
