@@ -184,7 +184,10 @@ void setRequiresGrad(Environment&, FrameReader& reader, FrameWriter&) {
 }
 
 // Frame: tensor. Makes backward() keep the gradient of a tensor that is not a leaf.
-void retainGrad(Environment&, FrameReader& reader, FrameWriter&) { reader.tensor().retain_grad(); }
+void retainGrad(Environment&, FrameReader& reader, FrameWriter&) {
+  capture::refuseRecording("it calls retainGrad()");
+  reader.tensor().retain_grad();
+}
 
 // Frame: tensor -> version counter.
 void version(Environment&, FrameReader& reader, FrameWriter& writer) {

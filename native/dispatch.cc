@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "capture/recorder.h"
 #include "guards.h"
 
 namespace dgsam {
@@ -190,6 +191,7 @@ void call(Environment& environment, FrameReader& reader, FrameWriter& writer) {
       throw UsageError("ERR_ARGUMENT", "argument '" + argument.name + "' is missing");
     }
   }
+  capture::noteCalled(bound.name);
   if (bound.guard != nullptr) bound.guard->check(Arguments(bound, stack));
   try {
     bound.handle.callBoxed(stack);

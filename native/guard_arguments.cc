@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "capture/recorder.h"
 #include "errors.h"
 
 namespace dgsam {
@@ -62,9 +63,14 @@ bool Arguments::flag(Name name) const {
   return value != nullptr && value->isBool() && value->toBool();
 }
 
+void Arguments::lookAtValues() const {
+  capture::refuseRecording(bound_.name + " has to look at the values of its tensors before each call");
+}
+
 at::Tensor Arguments::numbers(Name name) const {
   const at::Tensor value = tensor(name);
   if (!value.defined() || !isReadable(value) || value.is_complex() || value.is_quantized()) return at::Tensor();
+  lookAtValues();
   if (value._is_zerotensor()) return at::zeros(value.sizes(), at::kLong);
   return value.detach().to(at::kLong).contiguous().resolve_neg();
 }
@@ -165,6 +171,7 @@ void Arguments::dimension(Name name, int64_t ndim, bool wraps) const {
 void Arguments::values(Name name, int64_t low, int64_t high) const {
   const at::Tensor value = tensor(name);
   if (!value.defined() || value.numel() == 0 || !isReadable(value)) return;
+  lookAtValues();
   if (!c10::isIntegralType(value.scalar_type(), false)) refuse("ERR_DTYPE", name, "expected an integer dtype, got " + describe(value));
   const auto [least, greatest] = at::aminmax(value);
   const int64_t bottom = least.item<int64_t>();

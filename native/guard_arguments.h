@@ -31,6 +31,8 @@ class Arguments {
   // The values of a tensor as int64, in order and in one piece; undefined where they cannot be read.
   at::Tensor numbers(Name name) const;
   bool has(Name name) const { return find(name) != nullptr; }
+  // The guard looks at values of tensors from here on, which nobody does when the call is made again from a tape.
+  void lookAtValues() const;
 
   // ---- checking
   [[noreturn]] void refuse(const char* code, Name name, const std::string& expectedAndGot) const;

@@ -77,6 +77,7 @@ void powerSum(const Arguments& arguments) {
 void finite(const Arguments& arguments) {
   const at::Tensor self = arguments.tensor("self");
   if (self.numel() == 0 || !self.device().is_cpu() || self.layout() != at::kStrided || !(self.is_floating_point() || self.is_complex())) return;
+  arguments.lookAtValues();
   const at::NoGradGuard noGrad;
   if (!at::isfinite(self).all().item<bool>()) arguments.refuse("ERR_ARGUMENT", "self", "expected finite values, got a tensor with infinities or NaN");
 }
@@ -202,7 +203,9 @@ void truncatedDivision(const Arguments& arguments) {
   if (mode == nullptr || !mode->isString() || mode->toStringRef() != "trunc") return;
   const at::Tensor self = arguments.tensor("self");
   const std::optional<int64_t> least = leastOf(self);
-  if (!least || !contains(self, *least)) return;
+  if (!least) return;
+  arguments.lookAtValues();
+  if (!contains(self, *least)) return;
   const c10::IValue& other = *arguments.find("other");
   const bool byMinusOne = other.isTensor() ? c10::isIntegralType(other.toTensor().scalar_type(), false) && contains(other.toTensor(), -1)
                                            : other.isInt() && other.toInt() == -1;
@@ -211,8 +214,10 @@ void truncatedDivision(const Arguments& arguments) {
 
 void noLeast(const Arguments& arguments) {
   for (const char* name : {"self", "other"})
-    if (const at::Tensor value = arguments.tensor(name); const std::optional<int64_t> least = leastOf(value))
+    if (const at::Tensor value = arguments.tensor(name); const std::optional<int64_t> least = leastOf(value)) {
+      arguments.lookAtValues();
       if (contains(value, *least)) arguments.refuse("ERR_ARGUMENT", name, c10::str("expected values whose magnitude fits the dtype, got ", *least));
+    }
 }
 
 void notNegativeShape(const Arguments& arguments) {

@@ -162,6 +162,7 @@ void finiteCounts(const Arguments& arguments) {
   const at::Tensor probability = arguments.tensor("prob");
   for (const at::Tensor& each : {count, probability})
     if (each.numel() == 0 || !each.device().is_cpu() || each.layout() != at::kStrided || !each.is_floating_point()) return;
+  arguments.lookAtValues();
   const at::NoGradGuard noGrad;
   const at::Tensor endless = at::logical_not(at::isfinite(count)).logical_and(count.ne(-std::numeric_limits<double>::infinity()));
   if (!endless.any().item<bool>()) return;

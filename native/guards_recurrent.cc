@@ -21,6 +21,7 @@ void packedBatches(const Arguments& arguments, const char* data) {
   arguments.dtype("batch_sizes", at::kLong);
   arguments.expect(sizes.numel() > 0, "ERR_SHAPE", "batch_sizes", "at least one element, got " + describe(sizes));
   if (!sizes.device().is_cpu()) arguments.refuse("ERR_DEVICE", "batch_sizes", "expected a tensor on the CPU");
+  arguments.lookAtValues();
   arguments.values("batch_sizes", 1, sizes[0].item<int64_t>());
   const int64_t total = sizes.sum().item<int64_t>();
   const at::Tensor rows = arguments.tensor(data);

@@ -36,7 +36,11 @@ struct CapturedBackward : torch::autograd::Node {
     // A run uses its frame up.
     Frame own = *frame;
     if (!torch::autograd::get_current_graph_task_keep_graph()) release_variables();
-    return program->runBackward(own, seeds);
+    std::vector<at::Tensor> gradients = program->runBackward(own, seeds);
+    // What is the gradient of a leaf now may be written to.
+    for (size_t i = 0; i < gradients.size(); ++i)
+      if (gradients[i].defined() && !program->isOwnGradient(i)) gradients[i] = gradients[i].clone();
+    return gradients;
   }
 
   void release_variables() override {

@@ -102,6 +102,8 @@ Program::Program(Tape tape, const std::vector<at::Tensor>& inputs) : tape_(std::
   }
   rememberOutside();
   findWrites();
+  findReturned();
+  findViews();
   hoist(tape_.calls);
   for (Backward& backward : tape_.backwards) hoist(backward.calls);
 
@@ -116,12 +118,20 @@ Program::Program(Tape tape, const std::vector<at::Tensor>& inputs) : tape_(std::
     for (Slot slot : backward.gradients) need(gradients, slot);
     backwards_.push_back(compile(backward.calls, std::move(gradients)));
   }
+  // Views of what is written to are written to as well.
+  std::vector<bool> readMemory(tape_.memories);
+  for (Slot slot = 0; slot < tape_.slots.size(); ++slot)
+    if (afterForward[slot] && tape_.slots[slot].origin != Origin::Seed) readMemory[tape_.slots[slot].memory] = true;
   for (Slot slot = 0; slot < tape_.slots.size(); ++slot) {
     const bool comesFromOutside = tape_.slots[slot].origin == Origin::External || tape_.slots[slot].origin == Origin::Input;
     const bool isOutput = std::find(tape_.outputs.begin(), tape_.outputs.end(), slot) != tape_.outputs.end();
-    if (afterForward[slot] && (comesFromOutside || isOutput)) readByBackward_.push_back(slot);
+    if (!readMemory[tape_.slots[slot].memory] || !(comesFromOutside || isOutput)) continue;
+    readByBackward_.push_back(slot);
+    afterForward[slot] = true;
   }
-  for (Slot slot : tape_.outputs) need(afterForward, slot);
+  for (const std::vector<Slot>& slots : {tape_.outputs, written_})
+    for (Slot slot : slots) need(afterForward, slot);
+  for (const auto& [view, base] : views_) need(afterForward, base);
   forward_ = compile(tape_.calls, std::move(afterForward));
   findOwnGradients();
   // The lists of calls are the instructions now.
@@ -142,21 +152,27 @@ void Program::rememberOutside() {
 
 void Program::findWrites() {
   isWritten_.resize(tape_.memories);
-  const auto note = [](std::vector<Slot>& slots, Slot slot) {
-    if (std::find(slots.begin(), slots.end(), slot) == slots.end()) slots.push_back(slot);
+  isWrittenSlot_.resize(tape_.slots.size());
+  const auto bump = [&](Slot slot) {
+    const auto known = std::find_if(bumps_.begin(), bumps_.end(), [&](const Bump& each) { return each.slot == slot; });
+    if (known == bumps_.end())
+      bumps_.push_back({slot, 1});
+    else
+      ++known->times;
   };
   const auto visit = [&](const std::vector<Call>& calls) {
     for (const Call& call : calls) {
       for (size_t i = 0; i < call.written.size(); ++i) {
         const uint32_t memory = tape_.slots[call.written[i]].memory;
         isWritten_[memory] = true;
+        isWrittenSlot_[call.written[i]] = true;
         if (!isOutside_[memory]) continue;
         // A view's memory is that of the tensor that came from outside.
         for (Slot slot = 0; slot < tape_.slots.size(); ++slot) {
           const SlotInfo& info = tape_.slots[slot];
           if (info.memory != memory || (info.origin != Origin::Input && info.origin != Origin::External)) continue;
-          note(written_, slot);
-          if (i < call.declared) note(bumped_, slot);
+          if (std::find(written_.begin(), written_.end(), slot) == written_.end()) written_.push_back(slot);
+          if (i < call.declared) bump(slot);
         }
       }
     }
@@ -164,6 +180,24 @@ void Program::findWrites() {
   visit(tape_.calls);
   for (const Backward& backward : tape_.backwards) visit(backward.calls);
   before_.resize(written_.size());
+}
+
+void Program::findReturned() {
+  isReturned_.resize(tape_.memories);
+  for (Slot slot : tape_.outputs) isReturned_[tape_.slots[slot].memory] = true;
+  for (const Backward& backward : tape_.backwards)
+    for (Slot slot : backward.gradients)
+      if (slot != kNoSlot) isReturned_[tape_.slots[slot].memory] = true;
+}
+
+void Program::findViews() {
+  for (Slot output : tape_.outputs) {
+    const uint32_t memory = tape_.slots[output].memory;
+    Slot base = *std::find_if(tape_.outputs.begin(), tape_.outputs.end(), [&](Slot other) { return tape_.slots[other].memory == memory; });
+    for (Slot slot = static_cast<Slot>(tape_.slots.size()); slot-- > 0;)
+      if (tape_.slots[slot].memory == memory && (tape_.slots[slot].origin == Origin::Input || tape_.slots[slot].origin == Origin::External)) base = slot;
+    if (base != output) views_.emplace_back(output, base);
+  }
 }
 
 // Views of what always stands, and what is computed of constants alone, can be had once.
@@ -177,8 +211,9 @@ bool Program::isHoistable(const Call& call) const {
   forEachSlot(call.results, [&](Slot slot) {
     const uint32_t memory = tape_.slots[slot].memory;
     view = view && isOutside_[memory];
-    constant = constant && !isWritten_[memory];
-    standing = standing && std::find(tape_.outputs.begin(), tape_.outputs.end(), slot) == tape_.outputs.end();
+    constant = constant && !isWritten_[memory] && !isReturned_[memory];
+    // Some writes change how a tensor lies in memory.
+    standing = standing && !isWrittenSlot_[slot] && std::find(tape_.outputs.begin(), tape_.outputs.end(), slot) == tape_.outputs.end();
   });
   bool hasTensors = false;
   forEachSlot(call.arguments, [&](Slot) { hasTensors = true; });
@@ -230,6 +265,10 @@ Segment Program::compile(const std::vector<Call>& calls, std::vector<bool> neede
 
 void Program::findOwnGradients() {
   ownGradients_.assign(tape_.leaves.size(), true);
+  // By memory: made before the differentiation, or handed to it.
+  std::vector<bool> isKept(tape_.memories);
+  for (const Call& call : tape_.calls) forEachSlot(call.results, [&](Slot slot) { isKept[tape_.slots[slot].memory] = true; });
+  for (Slot seed : tape_.seeds) isKept[tape_.slots[seed].memory] = true;
   for (const Backward& backward : tape_.backwards) {
     std::vector<size_t> uses(tape_.memories);
     for (Slot slot : backward.gradients)
@@ -238,7 +277,7 @@ void Program::findOwnGradients() {
       const Slot slot = backward.gradients[leaf];
       if (slot == kNoSlot) continue;
       const uint32_t memory = tape_.slots[slot].memory;
-      bool lasting = isOutside_[memory];
+      bool lasting = isOutside_[memory] || isKept[memory];
       for (Slot other = 0; other < tape_.slots.size(); ++other) lasting = lasting || (tape_.slots[other].memory == memory && isStanding(other));
       for (Slot output : tape_.outputs) lasting = lasting || tape_.slots[output].memory == memory;
       if (uses[memory] > 1 || lasting) ownGradients_[leaf] = false;
@@ -322,14 +361,22 @@ void Program::runForward(Frame& frame) {
   } catch (...) {
     const at::NoGradGuard noGrad;
     for (size_t i = 0; i < written_.size(); ++i)
-      if (frame[written_[i]].defined()) copyValues(frame[written_[i]].detach(), before_[i]);
+      copyValues(frame[written_[i]].detach(), before_[i]);
     throw;
   }
-  for (Slot slot : bumped_)
-    if (!frame[slot].is_inference()) frame[slot].unsafeGetTensorImpl()->bump_version();
+  // Views count together.
+  const auto versionOf = [&](const Bump& each) { return frame[each.slot].is_inference() ? 0 : frame[each.slot]._version(); };
+  std::vector<int64_t> versions;
+  for (const Bump& each : bumps_) versions.push_back(versionOf(each) + (frame[each.slot].is_inference() ? 0 : each.times));
+  for (size_t i = 0; i < bumps_.size(); ++i)
+    while (versionOf(bumps_[i]) < versions[i]) frame[bumps_[i].slot].unsafeGetTensorImpl()->bump_version();
 }
 
 std::vector<at::Tensor> Program::takeOutputs(const Frame& frame) const {
+  // Who writes to one of them writes to the other.
+  for (const auto& [view, base] : views_)
+    if (!frame[view].is_inference() && !frame[base].is_inference())
+      frame[view].unsafeGetTensorImpl()->set_version_counter(frame[base].unsafeGetTensorImpl()->version_counter());
   std::vector<at::Tensor> outputs;
   for (Slot slot : tape_.outputs) outputs.push_back(frame[slot]);
   return outputs;
@@ -346,7 +393,7 @@ std::vector<at::Tensor> Program::runBackward(Frame& frame, const std::vector<at:
     at::Tensor& place = frame[tape_.seeds[i]];
     place = seeds[i];
     const Signature& recorded = seeds_[i];
-    if (place.strides() == recorded.strides && place.scalar_type() == recorded.dtype) continue;
+    if (recorded.fits(place)) continue;
     // Kernels choose their way by strides.
     const at::NoGradGuard noGrad;
     place = at::empty_strided(recorded.sizes, recorded.strides, seeds[i].options()).copy_(seeds[i]);

@@ -63,7 +63,7 @@ class Program {
   }
   // Whether the gradient of a leaf is nobody else's memory.
   bool isOwnGradient(size_t leaf) const { return ownGradients_[leaf]; }
-  // Tensors that come from outside of the run and that the differentiation reads.
+  // Tensors of others, of inputs, outputs and what lies outside, in whose memory lies what the differentiation reads.
   const std::vector<Slot>& readByBackward() const { return readByBackward_; }
 
   // The operator whose call failed last.
@@ -85,15 +85,21 @@ class Program {
     Signature signature;
   };
 
+  struct Bump {
+    Slot slot;
+    uint32_t times;
+  };
+
   void rememberOutside();
   void findWrites();
+  void findReturned();
+  void findViews();
   void hoist(std::vector<Call>& calls);
   bool isHoistable(const Call& call) const;
   Segment compile(const std::vector<Call>& calls, std::vector<bool> needed) const;
   void findOwnGradients();
   bool isStanding(Slot slot) const { return standing_[slot].defined(); }
   void run(const Segment& segment, Frame& frame);
-  void undoWrites();
 
   Tape tape_;
   const Modes modes_;
@@ -104,13 +110,18 @@ class Program {
   // By memory: whether the tape writes to it, and whether some of it comes from outside of the run.
   std::vector<bool> isWritten_;
   std::vector<bool> isOutside_;
+  // Whether the caller gets some of it, as an output or a gradient, and may write to it; and by slot, whether it is written to.
+  std::vector<bool> isReturned_;
+  std::vector<bool> isWrittenSlot_;
   Segment forward_;
   std::vector<Segment> backwards_;
-  // Memory outside of the function that it writes to, and room for what was there; those that autograd is told of.
+  // Memory outside of the function that it writes to, and room for what was there; how often autograd is told of it.
   std::vector<Slot> written_;
-  std::vector<Slot> bumped_;
+  std::vector<Bump> bumps_;
   std::vector<at::Tensor> before_;
   std::vector<Slot> readByBackward_;
+  // Outputs that lie in the memory of another tensor of the caller's, and that tensor.
+  std::vector<std::pair<Slot, Slot>> views_;
   std::vector<Signature> seeds_;
   // By leaf.
   std::vector<bool> ownGradients_;

@@ -49,6 +49,7 @@ std::string nameOf(const c10::OperatorHandle& handle) { return c10::toString(han
 // Operators that write to their running statistics, arguments 3 and 4, when argument 5 is true, which their schemas do not say.
 constexpr std::array kWritesStatistics = {"aten::native_batch_norm", "aten::cudnn_batch_norm", "aten::miopen_batch_norm",
                                           "aten::batch_norm", "aten::_batch_norm_impl_index", "aten::instance_norm"};
+constexpr const char* kUpdatesStatistics = "aten::batch_norm_update_stats";
 
 bool drawsRandomNumbers(const c10::OperatorHandle& handle) {
   if (handle.hasTag(at::Tag::nondeterministic_seeded)) return true;
@@ -60,7 +61,21 @@ bool drawsRandomNumbers(const c10::OperatorHandle& handle) {
   });
 }
 
-bool dependsOnValues(const c10::OperatorHandle& handle) {
+bool isMask(const c10::IValue& index) {
+  if (!index.isTensor() || !index.toTensor().defined()) return false;
+  const at::ScalarType dtype = index.toTensor().scalar_type();
+  return dtype == at::kBool || dtype == at::kByte;
+}
+
+bool dependsOnValues(const c10::OperatorHandle& handle, const torch::jit::Stack& arguments) {
+  const std::string& name = handle.operator_name().name;
+  // The tag is for masks.
+  if (name == "aten::index") {
+    const auto indices = arguments[1].toListRef();
+    return std::any_of(indices.begin(), indices.end(), isMask);
+  }
+  // Not tagged.
+  if (name == "aten::_pack_padded_sequence") return true;
   return handle.hasTag(at::Tag::data_dependent_output) || handle.hasTag(at::Tag::dynamic_output_shape);
 }
 
@@ -109,6 +124,10 @@ Recorder::Recorder(const std::vector<at::Tensor>& inputs, const HandleTable<Held
       refuse("an input is not a dense tensor");
       return;
     }
+    if (input.is_leaf() && input.requires_grad()) {
+      refuse("an input is a view that was made to require a gradient; clone() it first");
+      return;
+    }
     if (memories_.count(input.storage().unsafeGetStorageImpl()) != 0) {
       refuse("two inputs lie in the same memory");
       return;
@@ -139,6 +158,12 @@ void refuseRecording(const std::string& what) {
   if (current != nullptr) current->refuse(what);
 }
 
+void noteCalled(const std::string& name) {
+  // LibTorch's functions do these without a call that the recorder could see.
+  if (name == "aten::tensor_split.tensor_indices_or_sections") refuseRecording(name + " depends on the values of its tensors");
+  if (name == "aten::set_data.default") refuseRecording(name + " gives a tensor other memory");
+}
+
 void refuseRecordingOf(const at::Tensor& tensor, const std::string& what) {
   if (current != nullptr && !current->isOwn(tensor)) current->refuse(what);
 }
@@ -146,6 +171,18 @@ void refuseRecordingOf(const at::Tensor& tensor, const std::string& what) {
 at::Tensor MakingConstant::made(at::Tensor tensor) const {
   if (current != nullptr) current->noteMade(tensor);
   return tensor;
+}
+
+std::optional<size_t> Recorder::inputOf(const at::Tensor& tensor) const {
+  const auto known = slots_.find(tensor.unsafeGetTensorImpl());
+  return known != slots_.end() && known->second < tape_.inputs ? std::optional<size_t>(known->second) : std::nullopt;
+}
+
+// Whether it was there before the function ran.
+bool Recorder::isAlive(const at::Tensor& tensor) const {
+  const auto found = alive_.find(tensor.storage().unsafeGetStorageImpl());
+  if (found == alive_.end()) return false;
+  return std::any_of(found->second.begin(), found->second.end(), [&](const WeakTensor& each) { return each._unsafe_get_target() == tensor.unsafeGetTensorImpl(); });
 }
 
 bool Recorder::isOwn(const at::Tensor& tensor) const {
@@ -199,18 +236,26 @@ Slot Recorder::find(const at::Tensor& tensor) {
 Slot Recorder::findInMemory(const at::Tensor& tensor, uint32_t memory) {
   const Geometry geometry(tensor);
   const std::vector<Slot>& candidates = slotsInMemory_[memory];
+  const Origin origin = tape_.slots[candidates.front()].origin;
+  if (origin == Origin::Input && isAlive(tensor)) {
+    refuse("an input lies in the memory of a tensor that it uses");
+    return kNoSlot;
+  }
   for (auto slot = candidates.rbegin(); slot != candidates.rend(); ++slot) {
     if (!(geometries_[*slot] == geometry)) continue;
     know(tensor, *slot);
     return *slot;
   }
-  const Origin origin = tape_.slots[candidates.front()].origin;
-  if (origin == Origin::External && tensor.is_leaf()) return addExternal(tensor);
+  if (origin == Origin::External && isAlive(tensor)) return addExternal(tensor);
+  // Inputs of other calls lie elsewhere in their memory.
+  if (origin == Origin::Input) {
+    refuse("it uses a tensor of unknown origin");
+    return kNoSlot;
+  }
   return restride(candidates.back(), tensor);
 }
 
 Slot Recorder::addExternal(const at::Tensor& tensor) {
-  const uint32_t memory = memoryOf(tensor);
   const Geometry geometry(tensor);
   at::Tensor external, base;
   for (const WeakTensor& weak : alive_[tensor.storage().unsafeGetStorageImpl()]) {
@@ -230,7 +275,7 @@ Slot Recorder::addExternal(const at::Tensor& tensor) {
     refuse("it uses a tensor with a history of its own, computed outside of the function");
     return kNoSlot;
   }
-  const Slot slot = add(Origin::External, chosen, memory);
+  const Slot slot = add(Origin::External, chosen, memoryOf(tensor));
   if (!external.defined()) return restride(slot, tensor);
   know(tensor, slot);
   return slot;
@@ -320,6 +365,10 @@ void Recorder::noteWritten(Call& call, const torch::jit::Stack& arguments) {
     if (schema[i].alias_info() != nullptr && schema[i].alias_info()->isWrite()) note(i);
   call.declared = call.written.size();
   const std::string& name = call.handle.operator_name().name;
+  if (name == kUpdatesStatistics) {
+    note(1);
+    note(2);
+  }
   if (std::find(kWritesStatistics.begin(), kWritesStatistics.end(), name) == kWritesStatistics.end()) return;
   if (arguments.size() > 5 && arguments[5].isBool() && arguments[5].toBool()) {
     note(3);
@@ -330,25 +379,34 @@ void Recorder::noteWritten(Call& call, const torch::jit::Stack& arguments) {
 void Recorder::record(const c10::OperatorHandle& handle, c10::DispatchKeySet keys, torch::jit::Stack& stack) {
   const size_t count = handle.schema().arguments().size();
   const torch::jit::Stack arguments(stack.end() - static_cast<ptrdiff_t>(count), stack.end());
-  if (dependsOnValues(handle)) refuse(nameOf(handle) + " depends on the values of its tensors");
+  if (dependsOnValues(handle, arguments)) refuse(nameOf(handle) + " depends on the values of its tensors");
   Call call{handle, keys};
   for (const c10::IValue& value : arguments) call.arguments.push_back(argument(value));
   noteWritten(call, arguments);
   call.random = drawsRandomNumbers(handle);
-  handle.redispatchBoxed(keys, &stack);
+  try {
+    handle.redispatchBoxed(keys, &stack);
+  } catch (...) {
+    // A function that goes on after that depends on it, and some of the work may be done.
+    refuse(nameOf(handle) + " failed, and the function went on");
+    throw;
+  }
   if (refusal_.has_value()) return;
   const size_t results = handle.schema().returns().size();
   for (auto value = stack.end() - static_cast<ptrdiff_t>(results); value != stack.end(); ++value) call.results.push_back(result(handle, *value));
-  // Writing may have given a tensor another shape.
+  // Writing may have given a tensor another shape or memory.
+  const auto& schemaArguments = handle.schema().arguments();
   for (size_t i = 0; i < count; ++i) {
     const auto recheck = [&](const at::Tensor& tensor, Slot slot) {
-      if (slot == kNoSlot || geometries_[slot] == Geometry(tensor)) return;
-      if (tape_.slots[slot].origin != Origin::Made) refuse(nameOf(handle) + " changes the shape of a tensor from outside of the function");
+      if (slot == kNoSlot) return;
       const uint32_t memory = memoryOf(tensor);
+      if (geometries_[slot] == Geometry(tensor) && memory == tape_.slots[slot].memory) return;
+      if (tape_.slots[slot].origin != Origin::Made) refuse(nameOf(handle) + " changes the shape of a tensor from outside of the function");
       if (memory != tape_.slots[slot].memory) slotsInMemory_[memory].push_back(slot);
       tape_.slots[slot].memory = memory;
       geometries_[slot] = Geometry(tensor);
     };
+    if (schemaArguments[i].alias_info() == nullptr || !schemaArguments[i].alias_info()->isWrite()) continue;
     if (arguments[i].isTensor() && arguments[i].toTensor().defined()) recheck(arguments[i].toTensor(), call.arguments[i].slots[0]);
     if (arguments[i].isTensorList())
       for (size_t j = 0; j < call.arguments[i].slots.size(); ++j) recheck(arguments[i].toTensorVector()[j], call.arguments[i].slots[j]);
@@ -358,6 +416,7 @@ void Recorder::record(const c10::OperatorHandle& handle, c10::DispatchKeySet key
 
 std::optional<Tape> Recorder::finish(const std::vector<at::Tensor>& outputs) {
   stop();
+  if (refusal_.has_value()) return std::nullopt;
   std::vector<at::Tensor> own;
   for (const at::Tensor& output : outputs) {
     const Slot slot = find(output);
@@ -366,9 +425,45 @@ std::optional<Tape> Recorder::finish(const std::vector<at::Tensor>& outputs) {
     tape_.outputs.push_back(slot);
     own.push_back(output);
   }
-  if (!refusal_.has_value() && !tape_.differentiable.empty()) differentiate(own);
+  checkWritten();
+  checkOutputs(own);
+  if (!refusal_.has_value() && !tape_.differentiable.empty()) {
+    try {
+      differentiate(own);
+    } catch (const std::exception& error) {
+      // That is the caller's to hear when it differentiates the results.
+      const std::string text = error.what();
+      refuse("its results cannot be differentiated: " + text.substr(0, text.find('\n')));
+    }
+  }
   if (refusal_.has_value()) return std::nullopt;
   return tape_;
+}
+
+// Writing gave tensors from outside of the function a history, or changed it, which a replay does not.
+void Recorder::checkWritten() {
+  std::vector<bool> written(tape_.memories);
+  for (const Call& call : tape_.calls)
+    for (Slot slot : call.written) written[tape_.slots[slot].memory] = true;
+  for (Slot slot = 0; slot < tape_.slots.size(); ++slot) {
+    const SlotInfo& info = tape_.slots[slot];
+    if (!written[info.memory] || (info.origin != Origin::Input && info.origin != Origin::External)) continue;
+    const at::Tensor& tensor = info.origin == Origin::Input ? inputs_[slot] : info.tensor;
+    if (tensor.requires_grad() && !tensor.is_leaf()) refuse("it writes to a tensor from outside of the function that has a history");
+  }
+}
+
+// What is written in place to one of two views changes the history of both, which nobody notices in a replay.
+void Recorder::checkOutputs(const std::vector<at::Tensor>& outputs) {
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    if (!outputs[i].requires_grad()) continue;
+    if (outputs[i].is_leaf()) return refuse("it returns a tensor that it made to require a gradient");
+    const uint32_t memory = tape_.slots[tape_.outputs[i]].memory;
+    for (size_t j = 0; j < outputs.size(); ++j)
+      if (j != i && tape_.slots[tape_.outputs[j]].memory == memory) return refuse("two of its results lie in the same memory");
+    const Origin origin = tape_.slots[slotsInMemory_[memory].front()].origin;
+    if (origin == Origin::Input || origin == Origin::External) return refuse("it returns a view of a tensor from outside of the function");
+  }
 }
 
 // The tensors that the outputs' history begins with, in the order in which they are met.

@@ -48,6 +48,8 @@ class Recorder {
   void noteMade(const at::Tensor& tensor);
   // Whether the function made it, of whatever.
   bool isOwn(const at::Tensor& tensor) const;
+  // Which input it is.
+  std::optional<size_t> inputOf(const at::Tensor& tensor) const;
   void record(const c10::OperatorHandle& handle, c10::DispatchKeySet keys, torch::jit::Stack& stack);
 
   // Ends the recording of the function; those outputs that have a history are differentiated, which is recorded, too.
@@ -81,6 +83,9 @@ class Recorder {
   Place result(const c10::OperatorHandle& handle, const c10::IValue& value);
   Slot resultSlot(const at::Tensor& tensor);
   void noteWritten(Call& call, const torch::jit::Stack& arguments);
+  bool isAlive(const at::Tensor& tensor) const;
+  void checkWritten();
+  void checkOutputs(const std::vector<at::Tensor>& outputs);
   void findLeaves(const std::vector<at::Tensor>& outputs);
   void differentiate(const std::vector<at::Tensor>& outputs);
   void differentiate(const std::vector<at::Tensor>& outputs, const std::vector<at::Tensor>& seeds, unsigned chosen);
@@ -101,6 +106,9 @@ class Recorder {
 
 // Something happens that a tape cannot do again; nothing when nobody records.
 void refuseRecording(const std::string& what);
+
+// JavaScript calls an operator by its full name, "aten::add.Tensor".
+void noteCalled(const std::string& name);
 
 // The same, unless the function that is recorded made the tensor.
 void refuseRecordingOf(const at::Tensor& tensor, const std::string& what);

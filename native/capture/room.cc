@@ -25,8 +25,10 @@ void beginRecording(Environment& environment, FrameReader& reader, FrameWriter& 
   const std::vector<at::Tensor> inputs = reader.tensors();
   if (Recorder::active() != nullptr) throw UsageError("ERR_STATE", "a function is being recorded already");
   std::vector<at::Tensor> aliases;
-  // With the history of the inputs, so that what the function returns has it.
-  for (const at::Tensor& input : inputs) aliases.push_back(at::alias(input));
+  const at::AutoGradMode withHistory(true);
+  // With the history of the inputs, so that what the function returns has it. LibTorch forgets the history of views of views
+  // that were made to require a gradient: such an input stays what it is, and is not recorded.
+  for (const at::Tensor& input : inputs) aliases.push_back(input.is_leaf() && input.requires_grad() && input.is_view() ? input : at::alias(input));
   at::autocast::clear_cache();
   environment.recorder = std::make_unique<Recorder>(aliases, environment.tensors());
   environment.recorded = inputs;
@@ -34,8 +36,8 @@ void beginRecording(Environment& environment, FrameReader& reader, FrameWriter& 
   environment.recorder->start();
 }
 
-// Frame: what the function returned -> the program's number, and of each whether it is the function's own, 1, or comes from
-// outside, 0. Or 0, with the reason why there is no program.
+// Frame: what the function returned -> the program's number, and of each where it comes from: from the function, -1, from
+// outside, -2, or the input of that number. Or 0, with the reason why there is no program.
 void endRecording(Environment& environment, FrameReader& reader, FrameWriter& writer) {
   const std::vector<at::Tensor> outputs = reader.tensors();
   if (environment.recorder == nullptr) throw UsageError("ERR_STATE", "no function is being recorded");
@@ -49,7 +51,10 @@ void endRecording(Environment& environment, FrameReader& reader, FrameWriter& wr
     return writer.value(c10::IValue(*recorder->refusal()));
   }
   writer.number(environment.programs.insert(std::make_shared<Program>(*std::move(tape), inputs)));
-  for (const at::Tensor& output : outputs) writer.number(recorder->isOwn(output) ? 1 : 0);
+  for (const at::Tensor& output : outputs) {
+    const std::optional<size_t> input = recorder->inputOf(output);
+    writer.number(input.has_value() ? static_cast<double>(*input) : recorder->isOwn(output) ? -1 : -2);
+  }
 }
 
 Napi::Value abandonRecording(Environment& environment, const Napi::CallbackInfo& info) {

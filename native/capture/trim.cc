@@ -1,6 +1,7 @@
 #include "trim.h"
 
 #include <algorithm>
+#include <cstring>
 #include <unordered_set>
 
 namespace dgsam::capture {
@@ -8,10 +9,23 @@ namespace {
 
 bool isTensors(const Place& place) { return place.kind != Place::Kind::Value; }
 
-bool samePlace(const Place& a, const Place& b) {
-  if (a.kind != b.kind || a.slots != b.slots) return false;
-  return isTensors(a) || a.value.isSameIdentity(b.value) || c10::_fastEqualsForContainer(a.value, b.value);
+bool sameBits(double a, double b) { return std::memcmp(&a, &b, sizeof a) == 0; }
+
+// 0 and -0 differ.
+bool sameValue(const c10::IValue& a, const c10::IValue& b) {
+  if (a.isDouble() && b.isDouble()) return sameBits(a.toDouble(), b.toDouble());
+  if (a.isComplexDouble() && b.isComplexDouble()) {
+    const c10::complex<double> one = a.toComplexDouble(), other = b.toComplexDouble();
+    return sameBits(one.real(), other.real()) && sameBits(one.imag(), other.imag());
+  }
+  if (a.isDoubleList() && b.isDoubleList()) {
+    const std::vector<double> one = a.toDoubleVector(), other = b.toDoubleVector();
+    return std::equal(one.begin(), one.end(), other.begin(), other.end(), sameBits);
+  }
+  return a.isSameIdentity(b) || c10::_fastEqualsForContainer(a, b);
 }
+
+bool samePlace(const Place& a, const Place& b) { return a.kind == b.kind && a.slots == b.slots && (isTensors(a) || sameValue(a.value, b.value)); }
 
 class Trimmer {
  public:
@@ -118,7 +132,8 @@ class Trimmer {
     const auto sweep = [&](std::vector<Call>& calls, std::vector<bool>& neededSlots, std::vector<bool>& neededMemories) {
       std::vector<Call> kept;
       for (auto call = calls.rbegin(); call != calls.rend(); ++call) {
-        bool needed = call->random;
+        // What gives nothing may fail, which is what it is for.
+        bool needed = call->random || call->results.empty();
         forEachSlot(call->results, [&](Slot slot) { needed = needed || neededSlots[slot]; });
         for (Slot slot : call->written) needed = needed || neededMemories[memory(slot)] || tape_.slots[slot].origin != Origin::Made || isOutside(slot);
         if (!needed) continue;

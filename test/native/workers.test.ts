@@ -5,6 +5,10 @@ it("four workers train at once and end bit for bit where the main thread does", 
   expect(await runFixture("four-workers")).toEqual(PASSED);
 });
 
+it("four workers record and replay at once and end bit for bit where the main thread does without", { timeout: 90_000 }, async () => {
+  expect(await runFixture("capturing-workers")).toEqual(PASSED);
+});
+
 it("handles and copied tensors of another worker are refused with the remedy", { timeout: 90_000 }, async () => {
   expect(await runFixture("foreign-handles")).toEqual(PASSED);
 });
@@ -15,8 +19,4 @@ it("terminate() in the middle of a native call is clean, 20 times", { timeout: 1
 
 it("300 workers in turn leak nothing and revive no handle", { timeout: 240_000 }, async () => {
   expect(await runFixture("many-workers", { timeout: 230_000 })).toEqual(PASSED);
-});
-
-it("captured steps in two workers and the main thread at once equal plain ones", { timeout: 90_000 }, async () => {
-  expect(await runFixture("captured-workers")).toEqual(PASSED);
 });

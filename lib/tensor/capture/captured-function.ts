@@ -6,8 +6,8 @@ import { isPromiseLike } from "../scope.js";
 import type { Tensor } from "../tensor.js";
 import { compareWithFunction } from "./compare.js";
 import { findGuards, guardsHold, type Guard } from "./guards.js";
-import { beginRecording, endRecording, signatureOf, Status, type Program } from "./program.js";
-import { replaceTensors, takeTensors, tensorsOfResult } from "./values.js";
+import { beginRecording, endRecording, signatureOf, Source, Status, type Program } from "./program.js";
+import { replaceTensors, takeTensors, make, makerOf, tensorsOfResult, type Make } from "./values.js";
 
 /** How often a captured function ran, and how. */
 export interface CaptureStats {
@@ -48,7 +48,7 @@ interface Recorded {
   /** Whether the result is what the program gives, one tensor with nothing around it. */
   readonly isOne: boolean;
   /** The function's result, of what the program gives and the arguments. */
-  readonly result: (outputs: readonly Tensor[], inputs: readonly Tensor[]) => unknown;
+  readonly result: Make;
 }
 
 /** What a pass of a training step gives: the loss, and the gradients' stamp and norm as `differentiateLoss` does. */
@@ -183,7 +183,7 @@ export class CapturedFunction {
     recording = true;
     try {
       const result = this.fn(...(replaceTensors(args, (input) => aliasOf.get(input)) as never[]));
-      entry.state = this.finish(result, aliases);
+      entry.state = this.finish(result, (tensor, input) => inputOf.set(tensor, inputs[input]!));
       this.counts[entry.state.kind === "recorded" ? "recorded" : "eager"]++;
       return replaceTensors(result, (tensor) => inputOf.get(tensor) ?? tensor);
     } finally {
@@ -192,22 +192,22 @@ export class CapturedFunction {
     }
   }
 
-  private finish(result: unknown, aliases: readonly Tensor[]): Recorded | Refused {
+  /** @param isInput hears which of the results are inputs */
+  private finish(result: unknown, isInput: (tensor: Tensor, input: number) => void): Recorded | Refused {
     const returned = isPromiseLike(result) ? null : tensorsOfResult(result);
     if (returned === null) return this.refuse("it returns something other than tensors, numbers, strings, arrays and plain objects");
     const recorded = endRecording(returned);
     if ("reason" in recorded) return this.refuse(recorded.reason);
-    const { program, own } = recorded;
-    const places = new Map(returned.filter((_, i) => own[i]).map((tensor, place) => [tensor, place]));
-    const remake = (outputs: readonly Tensor[], inputs: readonly Tensor[]): unknown =>
-      replaceTensors(result, (tensor) => {
-        const place = places.get(tensor);
-        if (place !== undefined) return outputs[place];
-        const input = aliases.indexOf(tensor);
-        return input === -1 ? tensor : inputs[input];
-      });
-    const isOne = result === returned[0] && own[0] === true;
-    return { kind: "recorded", program, guards: findGuards((tensors) => program.uses(tensors)), isOne, result: isOne ? ([output]) => output : remake };
+    const { program, sources } = recorded;
+    sources.forEach((source, i) => source >= 0 && isInput(returned[i]!, source));
+    const isOne = result === returned[0] && sources[0] === Source.Function;
+    return {
+      kind: "recorded",
+      program,
+      guards: findGuards((tensors) => program.uses(tensors)),
+      isOne,
+      result: isOne ? make.output(0) : remake(result, returned, sources),
+    };
   }
 
   private refuse(reason: string): Refused {
@@ -218,6 +218,13 @@ export class CapturedFunction {
     this.warned = true;
     return { kind: "refused", reason };
   }
+}
+
+/** Makes a result again: what the function made is in the outputs, in order. */
+function remake(result: unknown, tensors: readonly Tensor[], sources: readonly number[]): Make {
+  let own = 0;
+  const makers = new Map(tensors.map((tensor, i) => [tensor, sources[i] === Source.Function ? make.output(own++) : sources[i] === Source.Outside ? make.same(tensor) : make.input(sources[i]!)]));
+  return makerOf(result, (tensor) => makers.get(tensor)!);
 }
 
 function drop({ state }: Entry): void {

@@ -11,9 +11,10 @@ import { Status, type Program } from "./program.js";
 import { tensorsOfResult } from "./values.js";
 
 /**
- * Runs the function itself and then, from the same state of generators and buffers, a program of it. Buffers and generators
- * are afterwards what the program left.
+ * Runs a function and then, from the same state of generators, buffers and inputs, the program that was recorded of it,
+ * whose results and traces are those that stay.
  *
+ * @returns the result when the status is {@link Status.Done}; otherwise nothing was done
  * @throws DgsamError `ERR_STATE` when they differ in a bit of a result, a gradient or a buffer
  */
 export function compareWithFunction(
@@ -22,22 +23,32 @@ export function compareWithFunction(
   const { written, leaves } = program.surroundings();
   const generator = defaultGenerator();
   return scope(() => {
-    const before = copies(written);
+    const touchable = [...written, ...inputs];
+    const before = copiesOf(touchable);
+    const versions = inputs.map(versionOf);
     const seed = generator.getState();
-    const expected = evaluate(fn, leaves, () => restore(written, before));
-    const expectedWrites = copies(written);
-    const expectedDraws = generator.getState();
-    restore(written, before);
-    generator.setState(seed);
+    // What was not written to is left alone, since a graph may need it as it is.
+    const touched = () => touchable.flatMap((tensor, i) => (i < written.length || versionOf(tensor) !== versions[i - written.length] ? [{ tensor, value: before[i]! }] : []));
+    const reset = () => {
+      restore(touched());
+      generator.setState(seed);
+    };
+    const expected = evaluate(fn, leaves, reset);
+    const after = copiesOf(touched().map(({ tensor }) => tensor));
+    const drawn = generator.getState();
+    reset();
     // Last, so that nothing writes to what its differentiation reads.
     const outputs = program.run(inputs);
-    if (typeof outputs === "number") return { status: outputs };
+    if (typeof outputs === "number") {
+      reset();
+      return { status: outputs };
+    }
     const result = resultOf(outputs);
     scope(() => {
       const differs = firstDifference(tensorsOfResult(result) ?? [], tensorsOfResult(expected.result) ?? []);
       if (differs !== -1) throw mismatch(`result ${differs}`);
-      if (firstDifference(written, expectedWrites) !== -1) throw mismatch("what it writes to buffers");
-      if (firstDifference([generator.getState()], [expectedDraws]) !== -1) throw mismatch("the random numbers it draws");
+      if (firstDifference(touched().map(({ tensor }) => tensor), after) !== -1) throw mismatch("what it writes to buffers");
+      if (firstDifference([generator.getState()], [drawn]) !== -1) throw mismatch("the random numbers it draws");
       compareGradients(gradientsOf(result, leaves), expected.gradients);
     });
     return { status: Status.Done, result };
@@ -54,18 +65,22 @@ function evaluate(fn: () => unknown, leaves: readonly Tensor[], undo: () => void
   }
 }
 
-function copies(tensors: readonly Tensor[]): Tensor[] {
+function versionOf(tensor: Tensor): number {
+  return tensor.isInference ? 0 : tensor.version;
+}
+
+function copiesOf(tensors: readonly Tensor[]): Tensor[] {
   return noGrad(() => tensors.map((each) => ops.aten["clone.default"](each)));
 }
 
 // Behind autograd's back: graphs that read them find the values that they saw.
-function restore(tensors: readonly Tensor[], values: readonly Tensor[]): void {
-  noGrad(() => tensors.forEach((tensor, i) => ops.aten["copy_.default"](ops.aten["data.default"](tensor), values[i]!)));
+function restore(tensors: readonly { tensor: Tensor; value: Tensor }[]): void {
+  noGrad(() => tensors.forEach(({ tensor, value }) => ops.aten["copy_.default"](ops.aten["data.default"](tensor), value)));
 }
 
 type Gradients = readonly (Tensor | null)[] | null;
 
-/** Of a result that is a loss; null of any other. */
+/** Of a result that begins with a loss; null of any other. */
 function gradientsOf(result: unknown, leaves: readonly Tensor[]): Gradients {
   const loss = tensorsOfResult(result)?.[0];
   if (loss === undefined || !isGradEnabled() || !loss.requiresGrad || loss.numel !== 1 || leaves.length === 0) return null;

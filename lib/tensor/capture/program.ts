@@ -17,8 +17,11 @@ export const Status = {
 } as const;
 export type Status = (typeof Status)[keyof typeof Status];
 
-/** A recording that became a program, or why it did not. */
-export type Recording = { readonly program: Program; readonly own: readonly boolean[] } | { readonly reason: string };
+/** Where a result comes from that is no input; inputs have their numbers. A contract with native/capture/room.cc. */
+export const Source = { Function: -1, Outside: -2 } as const;
+
+/** A recording that became a program, with the sources of its results, or why it did not. */
+export type Recording = { readonly program: Program; readonly sources: readonly number[] } | { readonly reason: string };
 
 const registry = new FinalizationRegistry<Handle>((handle) => void native.releaseProgram(handle));
 
@@ -99,8 +102,7 @@ export function endRecording(outputs: readonly Tensor[]): Recording {
   const frame = native.endRecording() ?? callFrame();
   const handle = frame[0]!;
   if (handle === 0) return { reason: readText(frame, 1) };
-  const own = outputs.map((_, i) => frame[1 + i] === 1);
-  return { program: new Program(handle), own };
+  return { program: new Program(handle), sources: outputs.map((_, i) => frame[1 + i]!) };
 }
 
 function readText(frame: Float64Array, at: number): string {

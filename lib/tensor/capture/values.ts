@@ -61,6 +61,26 @@ export function replaceTensors(value: unknown, replace: (tensor: Tensor) => unkn
   return value;
 }
 
+/** Makes a value of the outputs of a program and its inputs. */
+export type Make = (outputs: readonly Tensor[], inputs: readonly Tensor[]) => unknown;
+
+/** Functions of their own, so that what they return refers to nothing but what it needs, and not to the tensors of a recording. */
+export const make = {
+  output: (place: number): Make => (outputs) => outputs[place],
+  input: (place: number): Make => (_, inputs) => inputs[place],
+  same: (value: unknown): Make => () => value,
+  list: (makers: readonly Make[]): Make => (outputs, inputs) => makers.map((each) => each(outputs, inputs)),
+  object: (makers: readonly (readonly [string, Make])[]): Make => (outputs, inputs) => Object.fromEntries(makers.map(([key, each]) => [key, each(outputs, inputs)])),
+};
+
+/** Makes values like one, whose tensors are made as told. */
+export function makerOf(value: unknown, tensorMaker: (tensor: Tensor) => Make): Make {
+  if (value instanceof Tensor) return tensorMaker(value);
+  if (Array.isArray(value)) return make.list(value.map((each: unknown) => makerOf(each, tensorMaker)));
+  if (isPlainObject(value)) return make.object(Object.entries(value).map(([key, each]) => [key, makerOf(each, tensorMaker)] as const));
+  return make.same(value);
+}
+
 /** The tensors in a result, each once; `null` when it holds something that cannot be made again. */
 export function tensorsOfResult(result: unknown): Tensor[] | null {
   const { tensors, text } = takeTensors([result]);
