@@ -159,6 +159,7 @@ void refuseRecording(const std::string& what) {
 }
 
 void noteCalled(const std::string& name) {
+  if (current == nullptr) return;
   // LibTorch's functions do these without a call that the recorder could see.
   if (name == "aten::tensor_split.tensor_indices_or_sections") refuseRecording(name + " depends on the values of its tensors");
   if (name == "aten::set_data.default") refuseRecording(name + " gives a tensor other memory");

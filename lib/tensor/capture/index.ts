@@ -2,6 +2,7 @@
 
 import { checkInteger, optionsOf } from "../../checks.js";
 import { argumentError } from "../../errors.js";
+import { enableGrad, isGradEnabled } from "../modes.js";
 import type { Tensor } from "../tensor.js";
 import { CapturedFunction, type CapturedPass, type CaptureStats } from "./captured-function.js";
 
@@ -71,5 +72,7 @@ function closureOf<R>(fn: CapturedFunction, args: readonly unknown[]): CapturedC
 /** A pass of a training step over a captured closure; undefined when the closure has to be called. */
 export function differentiateCaptured(closure: object, parameters: readonly Tensor[], weight: number, stamp: number, looks: boolean): CapturedPass | undefined {
   const call = (closure as { [CALL]?: Call })[CALL];
-  return call?.fn.differentiate(call.args, parameters, weight, stamp, looks);
+  if (call === undefined) return undefined;
+  const differentiate = () => call.fn.differentiate(call.args, parameters, weight, stamp, looks);
+  return isGradEnabled() ? differentiate() : enableGrad(differentiate);
 }
