@@ -27,53 +27,6 @@ void copyValues(const at::Tensor& to, const at::Tensor& from) {
     to.copy_(from);
 }
 
-// Calls one instruction; its operands come from the frame and its results go there.
-void execute(const Instruction& instruction, Frame& frame, torch::jit::Stack& stack) {
-  for (const Instruction::Argument& argument : instruction.arguments) {
-    const Place& place = argument.place;
-    const auto take = [&](size_t i) {
-      const Slot slot = place.slots[i];
-      if (slot == kNoSlot) return at::Tensor();
-      return argument.last[i] ? std::move(frame[slot]) : frame[slot];
-    };
-    switch (place.kind) {
-      case Place::Kind::Value:
-        stack.push_back(place.value);
-        break;
-      case Place::Kind::Tensor:
-        stack.emplace_back(take(0));
-        break;
-      case Place::Kind::Tensors: {
-        c10::List<at::Tensor> list;
-        list.reserve(place.slots.size());
-        for (size_t i = 0; i < place.slots.size(); ++i) list.push_back(take(i));
-        stack.emplace_back(std::move(list));
-        break;
-      }
-      case Place::Kind::OptionalTensors: {
-        c10::List<std::optional<at::Tensor>> list;
-        list.reserve(place.slots.size());
-        for (size_t i = 0; i < place.slots.size(); ++i)
-          list.push_back(place.slots[i] == kNoSlot ? std::nullopt : std::optional<at::Tensor>(take(i)));
-        stack.emplace_back(std::move(list));
-        break;
-      }
-    }
-  }
-  instruction.handle.redispatchBoxed(instruction.keys, &stack);
-  for (size_t i = 0; i < instruction.results.size(); ++i) {
-    const Place& place = instruction.results[i];
-    c10::IValue& value = stack[stack.size() - instruction.results.size() + i];
-    if (place.kind == Place::Kind::Tensor && place.slots[0] != kNoSlot) {
-      frame[place.slots[0]] = std::move(value).toTensor();
-    } else if (place.kind == Place::Kind::Tensors) {
-      const auto list = value.toTensorList();
-      for (size_t j = 0; j < place.slots.size() && j < list.size(); ++j)
-        if (place.slots[j] != kNoSlot) frame[place.slots[j]] = list.get(j);
-    }
-  }
-}
-
 }  // namespace
 
 Program::Signature::Signature(const at::Tensor& tensor)
@@ -232,7 +185,7 @@ void Program::hoist(std::vector<Call>& calls) {
     std::vector<bool> all(tape_.slots.size(), true);
     const Segment segment = compile({call}, std::move(all));
     stack_.clear();
-    execute(segment.instructions.front(), standing_, stack_);
+    segment.front().execute(standing_, stack_);
     stack_.clear();
   }
   calls = std::move(rest);
@@ -242,7 +195,7 @@ void Program::hoist(std::vector<Call>& calls) {
 Segment Program::compile(const std::vector<Call>& calls, std::vector<bool> needed) const {
   Segment segment;
   for (auto call = calls.rbegin(); call != calls.rend(); ++call) {
-    Instruction instruction{call->handle, call->keys, c10::toString(call->handle.operator_name()), {}, call->results};
+    Instruction instruction{call->handle, call->keys, c10::toString(call->handle.operator_name()), {}, call->results, call->view};
     for (Place& place : instruction.results)
       for (Slot& slot : place.slots)
         if (slot != kNoSlot && !needed[slot]) slot = kNoSlot;
@@ -257,9 +210,9 @@ Segment Program::compile(const std::vector<Call>& calls, std::vector<bool> neede
       instruction.arguments.push_back(std::move(argument));
     }
     std::reverse(instruction.arguments.begin(), instruction.arguments.end());
-    segment.instructions.push_back(std::move(instruction));
+    segment.push_back(std::move(instruction));
   }
-  std::reverse(segment.instructions.begin(), segment.instructions.end());
+  std::reverse(segment.begin(), segment.end());
   return segment;
 }
 
@@ -338,9 +291,9 @@ void Program::run(const Segment& segment, Frame& frame) {
   const at::NoGradGuard noGrad;
   // Also when a call throws: what stays on the stack would stay in memory.
   const auto clear = c10::make_scope_exit([this] { stack_.clear(); });
-  for (const Instruction& instruction : segment.instructions) {
+  for (const Instruction& instruction : segment) {
     try {
-      execute(instruction, frame, stack_);
+      instruction.execute(frame, stack_);
     } catch (...) {
       failed_ = instruction.name;
       throw;

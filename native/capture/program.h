@@ -7,30 +7,13 @@
 #include <string>
 #include <vector>
 
+#include "instruction.h"
 #include "modes.h"
 #include "tape.h"
 
 namespace dgsam::capture {
 
-// The tensors of one run by slot. Those that belong to the program stay; all others are dropped at their last use.
-using Frame = std::vector<at::Tensor>;
-
-struct Instruction {
-  struct Argument {
-    Place place;
-    // One of each slot: whether nobody needs the tensor after this.
-    std::vector<bool> last;
-  };
-  c10::OperatorHandle handle;
-  c10::DispatchKeySet keys;
-  std::string name;
-  std::vector<Argument> arguments;
-  std::vector<Place> results;
-};
-
-struct Segment {
-  std::vector<Instruction> instructions;
-};
+using Segment = std::vector<Instruction>;
 
 class Program {
  public:

@@ -8,10 +8,10 @@
 #include <torch/library.h>
 
 #include <algorithm>
-#include <array>
 #include <unordered_set>
 
 #include "../environment.h"
+#include "operators.h"
 
 namespace dgsam::capture {
 namespace {
@@ -44,67 +44,11 @@ bool canRecord() {
   return installed;
 }
 
-std::string nameOf(const c10::OperatorHandle& handle) { return c10::toString(handle.operator_name()); }
-
-// Operators that write to their running statistics, arguments 3 and 4, when argument 5 is true, which their schemas do not say.
-constexpr std::array kWritesStatistics = {"aten::native_batch_norm", "aten::cudnn_batch_norm", "aten::miopen_batch_norm",
-                                          "aten::batch_norm", "aten::_batch_norm_impl_index", "aten::instance_norm"};
-constexpr const char* kUpdatesStatistics = "aten::batch_norm_update_stats";
-
-bool drawsRandomNumbers(const c10::OperatorHandle& handle) {
-  if (handle.hasTag(at::Tag::nondeterministic_seeded)) return true;
-  const auto& arguments = handle.schema().arguments();
-  return std::any_of(arguments.begin(), arguments.end(), [](const c10::Argument& argument) {
-    const auto type = argument.type();
-    const auto inner = type->castRaw<c10::OptionalType>();
-    return (inner == nullptr ? type : inner->getElementType())->kind() == c10::TypeKind::GeneratorType;
-  });
-}
-
-bool isMask(const c10::IValue& index) {
-  if (!index.isTensor() || !index.toTensor().defined()) return false;
-  const at::ScalarType dtype = index.toTensor().scalar_type();
-  return dtype == at::kBool || dtype == at::kByte;
-}
-
-bool dependsOnValues(const c10::OperatorHandle& handle, const torch::jit::Stack& arguments) {
-  const std::string& name = handle.operator_name().name;
-  // The tag is for masks.
-  if (name == "aten::index") {
-    const auto indices = arguments[1].toListRef();
-    return std::any_of(indices.begin(), indices.end(), isMask);
-  }
-  // Not tagged.
-  if (name == "aten::_pack_padded_sequence") return true;
-  return handle.hasTag(at::Tag::data_dependent_output) || handle.hasTag(at::Tag::dynamic_output_shape);
-}
-
-// Whether the result, no tensor, says something of the shapes of tensors only.
-bool tellsShape(const c10::OperatorHandle& handle) {
-  static const std::unordered_set<std::string> names{"aten::size", "aten::stride", "aten::sym_size", "aten::sym_stride",
-                                                     "aten::sym_numel", "aten::sym_storage_offset", "aten::is_same_size", "aten::dim",
-                                                     "aten::numel", "aten::is_complex", "aten::is_floating_point", "aten::is_signed"};
-  return names.count(handle.operator_name().name) != 0;
-}
-
 bool holdsTensors(const c10::IValue& value) {
   return value.isTuple() || value.isGenericDict() || value.isObject() || value.isCapsule();
 }
 
 }  // namespace
-
-Recorder::Geometry::Geometry(const at::Tensor& tensor)
-    : sizes(tensor.sizes().begin(), tensor.sizes().end()),
-      strides(tensor.strides().begin(), tensor.strides().end()),
-      offset(tensor.storage_offset()),
-      dtype(tensor.scalar_type()),
-      conjugate(tensor.is_conj()),
-      negative(tensor.is_neg()) {}
-
-bool Recorder::Geometry::operator==(const Geometry& other) const {
-  return sizes == other.sizes && strides == other.strides && offset == other.offset && dtype == other.dtype &&
-         conjugate == other.conjugate && negative == other.negative;
-}
 
 Recorder* Recorder::active() { return current; }
 
@@ -365,16 +309,40 @@ void Recorder::noteWritten(Call& call, const torch::jit::Stack& arguments) {
   for (size_t i = 0; i < schema.size(); ++i)
     if (schema[i].alias_info() != nullptr && schema[i].alias_info()->isWrite()) note(i);
   call.declared = call.written.size();
-  const std::string& name = call.handle.operator_name().name;
-  if (name == kUpdatesStatistics) {
-    note(1);
-    note(2);
+  for (size_t index : writtenInSilence(call.handle, arguments)) note(index);
+}
+
+// Writing may have given a tensor another shape or memory.
+void Recorder::recheckWritten(const Call& call, const torch::jit::Stack& arguments) {
+  const auto recheck = [&](const at::Tensor& tensor, Slot slot) {
+    if (slot == kNoSlot) return;
+    const uint32_t memory = memoryOf(tensor);
+    if (geometries_[slot] == Geometry(tensor) && memory == tape_.slots[slot].memory) return;
+    if (tape_.slots[slot].origin != Origin::Made) refuse(nameOf(call.handle) + " changes the shape of a tensor from outside of the function");
+    if (memory != tape_.slots[slot].memory) slotsInMemory_[memory].push_back(slot);
+    tape_.slots[slot].memory = memory;
+    geometries_[slot] = Geometry(tensor);
+  };
+  const auto& schema = call.handle.schema().arguments();
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    if (schema[i].alias_info() == nullptr || !schema[i].alias_info()->isWrite()) continue;
+    if (arguments[i].isTensor() && arguments[i].toTensor().defined()) recheck(arguments[i].toTensor(), call.arguments[i].slots[0]);
+    if (arguments[i].isTensorList())
+      for (size_t j = 0; j < call.arguments[i].slots.size(); ++j) recheck(arguments[i].toTensorVector()[j], call.arguments[i].slots[j]);
   }
-  if (std::find(kWritesStatistics.begin(), kWritesStatistics.end(), name) == kWritesStatistics.end()) return;
-  if (arguments.size() > 5 && arguments[5].isBool() && arguments[5].toBool()) {
-    note(3);
-    note(4);
-  }
+}
+
+// Views of one tensor need no operator when they are made again.
+void Recorder::noteView(Call& call) const {
+  std::vector<Slot> operands, results;
+  forEachSlot(call.arguments, [&](Slot slot) { operands.push_back(slot); });
+  forEachSlot(call.results, [&](Slot slot) { results.push_back(slot); });
+  if (!call.written.empty() || operands.size() != 1 || results.size() != 1 || operands == results) return;
+  if (call.results.size() != 1 || call.results[0].kind != Place::Kind::Tensor) return;
+  if (tape_.slots[operands[0]].memory != tape_.slots[results[0]].memory) return;
+  const Geometry &base = geometries_[operands[0]], &view = geometries_[results[0]];
+  if (base.dtype != view.dtype || base.conjugate != view.conjugate || base.negative != view.negative) return;
+  call.view = View{view.sizes, view.strides, view.offset - base.offset};
 }
 
 void Recorder::record(const c10::OperatorHandle& handle, c10::DispatchKeySet keys, torch::jit::Stack& stack) {
@@ -395,23 +363,8 @@ void Recorder::record(const c10::OperatorHandle& handle, c10::DispatchKeySet key
   if (refusal_.has_value()) return;
   const size_t results = handle.schema().returns().size();
   for (auto value = stack.end() - static_cast<ptrdiff_t>(results); value != stack.end(); ++value) call.results.push_back(result(handle, *value));
-  // Writing may have given a tensor another shape or memory.
-  const auto& schemaArguments = handle.schema().arguments();
-  for (size_t i = 0; i < count; ++i) {
-    const auto recheck = [&](const at::Tensor& tensor, Slot slot) {
-      if (slot == kNoSlot) return;
-      const uint32_t memory = memoryOf(tensor);
-      if (geometries_[slot] == Geometry(tensor) && memory == tape_.slots[slot].memory) return;
-      if (tape_.slots[slot].origin != Origin::Made) refuse(nameOf(handle) + " changes the shape of a tensor from outside of the function");
-      if (memory != tape_.slots[slot].memory) slotsInMemory_[memory].push_back(slot);
-      tape_.slots[slot].memory = memory;
-      geometries_[slot] = Geometry(tensor);
-    };
-    if (schemaArguments[i].alias_info() == nullptr || !schemaArguments[i].alias_info()->isWrite()) continue;
-    if (arguments[i].isTensor() && arguments[i].toTensor().defined()) recheck(arguments[i].toTensor(), call.arguments[i].slots[0]);
-    if (arguments[i].isTensorList())
-      for (size_t j = 0; j < call.arguments[i].slots.size(); ++j) recheck(arguments[i].toTensorVector()[j], call.arguments[i].slots[j]);
-  }
+  recheckWritten(call, arguments);
+  noteView(call);
   calls_->push_back(std::move(call));
 }
 

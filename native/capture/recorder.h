@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "../handles.h"
+#include "geometry.h"
 #include "tape.h"
 
 namespace dgsam {
@@ -57,15 +58,6 @@ class Recorder {
   std::optional<Tape> finish(const std::vector<at::Tensor>& outputs);
 
  private:
-  // How a tensor lies in its memory.
-  struct Geometry {
-    explicit Geometry(const at::Tensor& tensor);
-    bool operator==(const Geometry& other) const;
-    c10::SmallVector<int64_t, 5> sizes, strides;
-    int64_t offset;
-    at::ScalarType dtype;
-    bool conjugate, negative;
-  };
   // Held weakly: nothing else may come to lie at its address meanwhile, but its memory is free.
   using WeakTensor = c10::weak_intrusive_ptr<c10::TensorImpl, c10::UndefinedTensorImpl>;
   using WeakStorage = c10::weak_intrusive_ptr<c10::StorageImpl>;
@@ -83,6 +75,8 @@ class Recorder {
   Place result(const c10::OperatorHandle& handle, const c10::IValue& value);
   Slot resultSlot(const at::Tensor& tensor);
   void noteWritten(Call& call, const torch::jit::Stack& arguments);
+  void recheckWritten(const Call& call, const torch::jit::Stack& arguments);
+  void noteView(Call& call) const;
   bool isAlive(const at::Tensor& tensor) const;
   void checkWritten();
   void checkOutputs(const std::vector<at::Tensor>& outputs);

@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "geometry.h"
+
 namespace dgsam::capture {
 
 using Slot = uint32_t;
@@ -57,6 +59,8 @@ struct Call {
   size_t declared = 0;
   // Whether it draws random numbers.
   bool random = false;
+  // Of a call that does nothing but look at its one tensor in another way.
+  std::optional<View> view = {};
 };
 
 // Where gradients flow to: an input, or a tensor outside of the function.

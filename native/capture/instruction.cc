@@ -1,0 +1,66 @@
+#include "instruction.h"
+
+namespace dgsam::capture {
+namespace {
+
+at::Tensor take(const Instruction::Argument& argument, size_t i, Frame& frame) {
+  const Slot slot = argument.place.slots[i];
+  if (slot == kNoSlot) return at::Tensor();
+  return argument.last[i] ? std::move(frame[slot]) : frame[slot];
+}
+
+}  // namespace
+
+void Instruction::push(const Argument& argument, Frame& frame, torch::jit::Stack& stack) const {
+  const Place& place = argument.place;
+  switch (place.kind) {
+    case Place::Kind::Value:
+      stack.push_back(place.value);
+      break;
+    case Place::Kind::Tensor:
+      stack.emplace_back(take(argument, 0, frame));
+      break;
+    case Place::Kind::Tensors: {
+      c10::List<at::Tensor> list;
+      list.reserve(place.slots.size());
+      for (size_t i = 0; i < place.slots.size(); ++i) list.push_back(take(argument, i, frame));
+      stack.emplace_back(std::move(list));
+      break;
+    }
+    case Place::Kind::OptionalTensors: {
+      c10::List<std::optional<at::Tensor>> list;
+      list.reserve(place.slots.size());
+      for (size_t i = 0; i < place.slots.size(); ++i)
+        list.push_back(place.slots[i] == kNoSlot ? std::nullopt : std::optional<at::Tensor>(take(argument, i, frame)));
+      stack.emplace_back(std::move(list));
+      break;
+    }
+  }
+}
+
+void Instruction::makeView(Frame& frame) const {
+  at::Tensor base;
+  for (const Argument& argument : arguments)
+    for (size_t i = 0; i < argument.place.slots.size(); ++i)
+      if (argument.place.slots[i] != kNoSlot) base = take(argument, i, frame);
+  if (results[0].slots[0] != kNoSlot) frame[results[0].slots[0]] = view->of(base);
+}
+
+void Instruction::execute(Frame& frame, torch::jit::Stack& stack) const {
+  if (view.has_value()) return makeView(frame);
+  for (const Argument& argument : arguments) push(argument, frame, stack);
+  handle.redispatchBoxed(keys, &stack);
+  for (size_t i = 0; i < results.size(); ++i) {
+    const Place& place = results[i];
+    c10::IValue& value = stack[stack.size() - results.size() + i];
+    if (place.kind == Place::Kind::Tensor && place.slots[0] != kNoSlot) {
+      frame[place.slots[0]] = std::move(value).toTensor();
+    } else if (place.kind == Place::Kind::Tensors) {
+      const auto list = value.toTensorList();
+      for (size_t j = 0; j < place.slots.size() && j < list.size(); ++j)
+        if (place.slots[j] != kNoSlot) frame[place.slots[j]] = list.get(j);
+    }
+  }
+}
+
+}  // namespace dgsam::capture

@@ -1,0 +1,25 @@
+// What operators do that their schemas do not say, or not in one place.
+#pragma once
+
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/core/stack.h>
+
+#include <string>
+#include <vector>
+
+namespace dgsam::capture {
+
+std::string nameOf(const c10::OperatorHandle& handle);
+
+bool drawsRandomNumbers(const c10::OperatorHandle& handle);
+
+// Whether the course of a function that calls it depends on the values of tensors: a value, or a result's shape, does.
+bool dependsOnValues(const c10::OperatorHandle& handle, const torch::jit::Stack& arguments);
+
+// Whether a result that is no tensor says something of the shapes of tensors only.
+bool tellsShape(const c10::OperatorHandle& handle);
+
+// The arguments that it writes to although its schema does not say so.
+std::vector<size_t> writtenInSilence(const c10::OperatorHandle& handle, const torch::jit::Stack& arguments);
+
+}  // namespace dgsam::capture
