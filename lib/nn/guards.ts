@@ -2,13 +2,17 @@
  * What captured functions hold of modules: the fields of every module that takes part, so that a layer that is switched to
  * evaluation, frozen, or given another parameter is noticed.
  *
- * Which modules take part is found when a function has been recorded: those whose tensors it uses, and all that hang together
- * with them; and those that have no tensors and are in no other module, such as a Dropout of its own, since they may.
+ * Those take part whose `forward` the function calls or whose tensors it uses, and all that hang together with them.
  */
 
 import { isPlainObject } from "../checks.js";
 import { Tensor } from "../tensor/index.js";
-import type { Guard } from "../tensor/internal.js";
+import { isUnchanged, type Guard, type Watch } from "../tensor/internal.js";
+
+/** A longer array is data. Only its length is looked at. */
+const LONGEST = 256;
+
+type Forward = (...inputs: unknown[]) => unknown;
 
 /** The modules that there are, held weakly. */
 export class LiveModules<M extends object> {
@@ -24,20 +28,33 @@ export class LiveModules<M extends object> {
     this.registry.register(module, reference);
   }
 
-  /** The guards of a function; `uses` tells which of some tensors it uses. */
-  guards(uses: (tensors: readonly Tensor[]) => readonly boolean[]): Guard[] {
+  /** Looks at all modules while a function is recorded. */
+  watch(): Watch {
     const modules = [...this.references].flatMap((reference) => reference.deref() ?? []);
+    const known = new Set<object>(modules);
+    const fields = new Map(modules.map((module) => [module, guardsOf(module, known)]));
+    const calls = new ForwardCalls(modules);
+    const changedField = (module: M): string[] => {
+      const changed = fields.get(module)!.find((guard) => !isUnchanged(guard));
+      return changed === undefined ? [] : [`it changes ${changed.kind === "count" ? "which fields there are" : `the field ${String(changed.key)}`} of a ${module.constructor.name}`];
+    };
+    return {
+      changed: () => modules.flatMap(changedField)[0] ?? null,
+      guards: (uses) => [...this.partakers(modules, uses, calls.called)].flatMap((module) => fields.get(module) ?? []),
+      end: () => calls.end(),
+    };
+  }
+
+  private partakers(modules: readonly M[], uses: (tensors: readonly Tensor[]) => readonly boolean[], called: ReadonlySet<object>): Set<M> {
     const members = new Map(modules.map((module) => [module, this.membersOf(module)]));
     const tensors = modules.flatMap((module) => members.get(module)!.filter((each): each is Tensor => each instanceof Tensor && !each.disposed));
     const flags = uses(tensors);
-    const used = new Set(tensors.filter((_, i) => flags[i]));
+    const used = new Set<object>(tensors.filter((_, i) => flags[i]));
     const childrenOf = (module: M): M[] => members.get(module)!.filter((each): each is M => !(each instanceof Tensor) && members.has(each));
     const parents = new Map<M, M[]>();
     for (const module of modules) for (const child of childrenOf(module)) parents.set(child, [...(parents.get(child) ?? []), module]);
-    const withTensors = modules.filter((module) => members.get(module)!.some((each) => each instanceof Tensor && used.has(each)));
-    const tops = reach(withTensors, (module) => parents.get(module) ?? []);
-    const alone = modules.filter((module) => members.get(module)!.length === 0 && !parents.has(module));
-    return [...reach([...tops, ...alone], childrenOf)].flatMap((module) => guardsOf(module));
+    const found = modules.filter((module) => called.has(module) || members.get(module)!.some((each) => used.has(each)));
+    return reach([...reach(found, (module) => parents.get(module) ?? [])], childrenOf);
   }
 }
 
@@ -48,19 +65,67 @@ function reach<M>(from: readonly M[], next: (module: M) => readonly M[]): Set<M>
   return reached;
 }
 
-/** Every field of an object; of arrays and plain objects in them their elements, too. */
-function guardsOf(owner: object): Guard[] {
+/** Notes on which modules `forward` is called, by standing in for it until the end. */
+class ForwardCalls {
+  readonly called = new Set<object>();
+  private readonly replaced: { owner: object; forward: PropertyDescriptor }[] = [];
+
+  constructor(modules: readonly object[]) {
+    const seen = new Set<object>();
+    for (const module of modules)
+      for (let owner: object | null = Object.getPrototypeOf(module) as object | null; owner !== null && !seen.has(owner); owner = Object.getPrototypeOf(owner) as object | null) {
+        seen.add(owner);
+        this.replace(owner);
+      }
+  }
+
+  private replace(owner: object): void {
+    const forward = Object.getOwnPropertyDescriptor(owner, "forward");
+    if (typeof forward?.value !== "function" || forward.configurable !== true) return;
+    const { called } = this;
+    const original = forward.value as Forward;
+    const noting = function (this: object, ...inputs: unknown[]): unknown {
+      called.add(this);
+      return original.apply(this, inputs);
+    };
+    Object.defineProperty(owner, "forward", { ...forward, value: noting });
+    this.replaced.push({ owner, forward });
+  }
+
+  end(): void {
+    for (const { owner, forward } of this.replaced) Object.defineProperty(owner, "forward", forward);
+  }
+}
+
+/**
+ * Every field of a module; of arrays, Maps and plain objects in them their elements, too, of other objects their own fields.
+ *
+ * @param modules have guards of their own
+ */
+function guardsOf(owner: object, modules: ReadonlySet<object>): Guard[] {
   const guards: Guard[] = [];
-  const open = new Set<object>();
-  const visit = (object: object): void => {
-    if (open.has(object)) return;
-    open.add(object);
-    if (Array.isArray(object)) guards.push({ owner: object, key: "length", value: object.length });
-    for (const [key, value] of Object.entries(object)) {
-      guards.push({ owner: object, key, value });
-      if (Array.isArray(value) || isPlainObject(value)) visit(value);
+  const seen = new Set<object>();
+  const isContainer = (value: unknown): value is object => Array.isArray(value) || value instanceof Map || isPlainObject(value);
+  const isOther = (value: unknown): value is object => typeof value === "object" && value !== null && !(value instanceof Tensor) && !ArrayBuffer.isView(value) && !modules.has(value);
+  const visit = (object: object, deep: boolean): void => {
+    if (seen.has(object)) return;
+    seen.add(object);
+    if (object instanceof Map || object instanceof Set) guards.push({ owner: object, kind: "field", key: "size", value: object.size });
+    if (object instanceof Map) {
+      for (const [key, value] of object) look("entry", object, key, value, deep);
+      return;
     }
+    if (Array.isArray(object)) guards.push({ owner: object, kind: "field", key: "length", value: object.length });
+    if (Array.isArray(object) && object.length > LONGEST) return;
+    guards.push({ owner: object, kind: "count", key: "", value: Object.keys(object).length });
+    for (const [key, value] of Object.entries(object)) look("field", object, key, value, deep);
   };
-  visit(owner);
+  const look = (kind: "field" | "entry", object: object, key: unknown, value: unknown, deep: boolean): void => {
+    guards.push({ owner: object, kind, key, value });
+    if (isContainer(value)) visit(value, deep);
+    // What hangs on it may be anything, a data set, and is not followed.
+    else if (deep && isOther(value)) visit(value, false);
+  };
+  visit(owner, true);
   return guards;
 }

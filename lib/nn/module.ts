@@ -17,7 +17,7 @@ import { checkBoolean, isPlainObject } from "../checks.js";
 import { argumentError, DgsamError } from "../errors.js";
 import { dtypeCode, isComplex, isFloatingPoint } from "../tensor/dtype.js";
 import { empty, noGrad, ops, scope, Tensor, type Device, type DType } from "../tensor/index.js";
-import { addGuardFinder, zeroGradients } from "../tensor/internal.js";
+import { addWatcher, zeroGradients } from "../tensor/internal.js";
 import { membersOf } from "./fields.js";
 import { LiveModules } from "./guards.js";
 import { Buffer, roleOf, type Placement, type Role } from "./parameter.js";
@@ -225,7 +225,7 @@ export abstract class Module {
 }
 
 const live = new LiveModules<Module>((module) => membersOf(module, Module).map(([, member]) => member));
-addGuardFinder((uses) => live.guards(uses));
+addWatcher(() => live.watch());
 
 function join(path: string, name: string): string {
   return path === "" ? name : `${path}.${name}`;

@@ -2,6 +2,6 @@
 export { gradients, setGradients, zeroGradients } from "./tensor.js";
 export { differentiateLoss, gradientStamp } from "./autograd.js";
 export { differentiateCaptured } from "./capture/index.js";
-export { addGuardFinder, type Guard } from "./capture/guards.js";
+export { addWatcher, isUnchanged, type Guard, type Watch } from "./capture/guards.js";
 export { forgetCasts } from "./autocast.js";
 export { isPromiseLike } from "./scope.js";

@@ -23,6 +23,7 @@ uint32_t versionOf(const at::Tensor& tensor) { return tensor.is_inference() ? 0 
 struct CapturedBackward : torch::autograd::Node {
   CapturedBackward(std::shared_ptr<Program> itsProgram, std::unique_ptr<Frame> itsFrame) : program(std::move(itsProgram)), frame(std::move(itsFrame)) {
     for (Slot slot : program->readByBackward()) versions.push_back(versionOf((*frame)[slot]));
+    differentiated.resize(program->tape().differentiable.size());
   }
 
   torch::autograd::variable_list apply(torch::autograd::variable_list&& seeds) override {
@@ -35,6 +36,7 @@ struct CapturedBackward : torch::autograd::Node {
                   "function was called");
     // A run uses its frame up.
     Frame own = *frame;
+    for (size_t i = 0; i < seeds.size(); ++i) differentiated[i] = differentiated[i] || seeds[i].defined();
     if (!torch::autograd::get_current_graph_task_keep_graph()) release_variables();
     std::vector<at::Tensor> gradients = program->runBackward(own, seeds);
     // What is the gradient of a leaf now may be written to.
@@ -43,8 +45,10 @@ struct CapturedBackward : torch::autograd::Node {
     return gradients;
   }
 
+  // Results may have nothing in common, and be differentiated one after the other.
   void release_variables() override {
-    if (frame != nullptr) program->end(std::move(frame));
+    const bool all = std::find(differentiated.begin(), differentiated.end(), false) == differentiated.end();
+    if (frame != nullptr && all) program->end(std::move(frame));
   }
 
   std::string name() const override { return "CapturedBackward"; }
@@ -52,6 +56,8 @@ struct CapturedBackward : torch::autograd::Node {
   const std::shared_ptr<Program> program;
   std::unique_ptr<Frame> frame;
   std::vector<uint32_t> versions;
+  // By differentiable output.
+  std::vector<bool> differentiated;
 };
 
 // LibTorch 2.13 counts the references of nodes in them, its predecessors beside them.
@@ -88,8 +94,7 @@ std::vector<at::Tensor> callProgram(const std::shared_ptr<Program>& program, con
     return outputs;
   }
   torch::autograd::edge_list edges;
-  for (const Leaf& leaf : tape.leaves)
-    edges.push_back(torch::autograd::impl::gradient_edge(leaf.input.has_value() ? inputs[*leaf.input] : leaf.variable));
+  for (const at::Tensor& leaf : program->leaves(inputs)) edges.push_back(torch::autograd::impl::gradient_edge(leaf));
   // Of a tensor that the frame keeps, so that it does not keep itself.
   for (size_t i : tape.differentiable) {
     const at::NoGradGuard noGrad;
@@ -121,11 +126,9 @@ double differentiateProgram(Program& program, const std::vector<at::Tensor>& inp
   const at::Tensor seed = at::full_like(loss, weight);
   std::vector<at::Tensor> gradients = program.runBackward(*frame, {seed});
   program.end(std::move(frame));
-  const std::vector<Leaf>& leaves = program.tape().leaves;
-  for (size_t i = 0; i < leaves.size(); ++i) {
-    if (!gradients[i].defined()) continue;
-    accumulate(leaves[i].input.has_value() ? inputs[*leaves[i].input] : leaves[i].variable, std::move(gradients[i]), program.isOwnGradient(i));
-  }
+  const std::vector<at::Tensor> leaves = program.leaves(inputs);
+  for (size_t i = 0; i < leaves.size(); ++i)
+    if (gradients[i].defined()) accumulate(leaves[i], std::move(gradients[i]), program.isOwnGradient(i));
   return value;
 }
 

@@ -18,6 +18,8 @@ constexpr size_t kSpareFrames = 4;
 
 const void* storageOf(const at::Tensor& tensor) { return tensor.storage().unsafeGetStorageImpl(); }
 
+at::Tensor locked(const c10::weak_intrusive_ptr<c10::TensorImpl, c10::UndefinedTensorImpl>& weak) { return at::Tensor(weak.lock()); }
+
 bool isPlainMemory(const at::Tensor& tensor) { return tensor.is_cpu() && tensor.is_contiguous() && !tensor.is_conj() && !tensor.is_neg(); }
 
 void copyValues(const at::Tensor& to, const at::Tensor& from) {
@@ -87,6 +89,7 @@ Program::Program(Tape tape, const std::vector<at::Tensor>& inputs) : tape_(std::
   for (const auto& [view, base] : views_) need(afterForward, base);
   forward_ = compile(tape_.calls, std::move(afterForward));
   findOwnGradients();
+  letGoOfOutside();
   // The lists of calls are the instructions now.
   tape_.calls.clear();
   for (Backward& backward : tape_.backwards) backward.calls.clear();
@@ -94,13 +97,25 @@ Program::Program(Tape tape, const std::vector<at::Tensor>& inputs) : tape_(std::
 
 void Program::rememberOutside() {
   standing_.resize(tape_.slots.size());
+  isStanding_.resize(tape_.slots.size());
   isOutside_.resize(tape_.memories);
   for (Slot slot = 0; slot < tape_.slots.size(); ++slot) {
     const SlotInfo& info = tape_.slots[slot];
     if (info.origin == Origin::Input || info.origin == Origin::External) isOutside_[info.memory] = true;
-    if (info.origin == Origin::External || info.origin == Origin::Constant) standing_[slot] = info.tensor;
-    if (info.origin == Origin::External) outside_.push_back({slot, storageOf(info.tensor), Signature(info.tensor)});
+    if (info.origin != Origin::External && info.origin != Origin::Constant) continue;
+    standing_[slot] = info.tensor;
+    isStanding_[slot] = true;
+    if (info.origin == Origin::External) outside_.push_back({slot, WeakTensor(info.tensor.getIntrusivePtr()), storageOf(info.tensor), Signature(info.tensor)});
   }
+  for (const Leaf& leaf : tape_.leaves) leaves_.emplace_back(leaf.variable.getIntrusivePtr());
+}
+
+void Program::letGoOfOutside() {
+  for (const Outside& each : outside_) {
+    standing_[each.slot].reset();
+    tape_.slots[each.slot].tensor.reset();
+  }
+  for (Leaf& leaf : tape_.leaves) leaf.variable.reset();
 }
 
 void Program::findWrites() {
@@ -186,6 +201,7 @@ void Program::hoist(std::vector<Call>& calls) {
     const Segment segment = compile({call}, std::move(all));
     stack_.clear();
     segment.front().execute(standing_, stack_);
+    forEachSlot(call.results, [&](Slot slot) { isStanding_[slot] = true; });
     stack_.clear();
   }
   calls = std::move(rest);
@@ -243,9 +259,11 @@ Program::Fit Program::fits(const std::vector<at::Tensor>& inputs) const {
   for (size_t i = 0; i < inputs.size(); ++i)
     if (!inputs_[i].fits(inputs[i])) return Fit::No;
   for (const Outside& each : outside_) {
-    const at::Tensor& tensor = standing_[each.slot];
-    if (storageOf(tensor) != each.storage || tensor.storage_offset() != each.signature.offset || !each.signature.fits(tensor)) return Fit::Stale;
+    const at::Tensor tensor = locked(each.tensor);
+    if (!tensor.defined() || storageOf(tensor) != each.storage || tensor.storage_offset() != each.signature.offset || !each.signature.fits(tensor)) return Fit::Stale;
   }
+  for (size_t i = 0; i < leaves_.size(); ++i)
+    if (!tape_.leaves[i].input.has_value() && leaves_[i].expired()) return Fit::Stale;
   for (size_t i = 0; i < inputs.size(); ++i) {
     const void* storage = storageOf(inputs[i]);
     for (size_t j = 0; j < i; ++j)
@@ -257,13 +275,26 @@ Program::Fit Program::fits(const std::vector<at::Tensor>& inputs) const {
 }
 
 bool Program::uses(const at::Tensor& tensor) const {
-  return std::any_of(outside_.begin(), outside_.end(), [&](const Outside& each) { return standing_[each.slot].is_same(tensor); });
+  return std::any_of(outside_.begin(), outside_.end(), [&](const Outside& each) { return locked(each.tensor).is_same(tensor); });
+}
+
+std::vector<at::Tensor> Program::leaves(const std::vector<at::Tensor>& inputs) const {
+  std::vector<at::Tensor> result;
+  for (size_t i = 0; i < leaves_.size(); ++i) result.push_back(tape_.leaves[i].input.has_value() ? inputs[*tape_.leaves[i].input] : locked(leaves_[i]));
+  return result;
+}
+
+std::vector<at::Tensor> Program::leaves() const {
+  std::vector<at::Tensor> result;
+  for (size_t i = 0; i < leaves_.size(); ++i)
+    if (!tape_.leaves[i].input.has_value()) result.push_back(locked(leaves_[i]));
+  return result;
 }
 
 std::vector<at::Tensor> Program::written() const {
   std::vector<at::Tensor> result;
-  for (Slot slot : written_)
-    if (isStanding(slot)) result.push_back(standing_[slot]);
+  for (const Outside& each : outside_)
+    if (std::find(written_.begin(), written_.end(), each.slot) != written_.end()) result.push_back(locked(each.tensor));
   return result;
 }
 
@@ -276,19 +307,19 @@ std::unique_ptr<Frame> Program::begin(const std::vector<at::Tensor>& inputs) {
     spare_.pop_back();
   }
   std::copy(inputs.begin(), inputs.end(), frame->begin());
+  for (const Outside& each : outside_) (*frame)[each.slot] = locked(each.tensor);
   return frame;
 }
 
 void Program::end(std::unique_ptr<Frame> frame) {
   if (spare_.size() == kSpareFrames) return;
   for (Slot slot = 0; slot < frame->size(); ++slot)
-    if (!isStanding(slot)) (*frame)[slot].reset();
+    if (!standing_[slot].defined()) (*frame)[slot].reset();
   spare_.push_back(std::move(frame));
 }
 
 void Program::run(const Segment& segment, Frame& frame) {
   const at::AutoDispatchBelowADInplaceOrView below;
-  const at::NoGradGuard noGrad;
   // Also when a call throws: what stays on the stack would stay in memory.
   const auto clear = c10::make_scope_exit([this] { stack_.clear(); });
   for (const Instruction& instruction : segment) {
@@ -310,6 +341,8 @@ void Program::runForward(Frame& frame) {
     copyValues(before_[i], tensor);
   }
   try {
+    // Some kernels keep more when there will be a differentiation.
+    const at::AutoGradMode grad(modes_.grad);
     run(forward_, frame);
   } catch (...) {
     const at::NoGradGuard noGrad;
@@ -351,6 +384,7 @@ std::vector<at::Tensor> Program::runBackward(Frame& frame, const std::vector<at:
     const at::NoGradGuard noGrad;
     place = at::empty_strided(recorded.sizes, recorded.strides, seeds[i].options()).copy_(seeds[i]);
   }
+  const at::NoGradGuard noGrad;
   run(backwards_[static_cast<size_t>(backward - tape_.backwards.begin())], frame);
   for (size_t leaf = 0; leaf < gradients.size(); ++leaf)
     if (backward->gradients[leaf] != kNoSlot) gradients[leaf] = frame[backward->gradients[leaf]];

@@ -27,6 +27,10 @@ class Program {
 
   size_t outputs() const { return tape_.outputs.size(); }
   const Tape& tape() const { return tape_; }
+  // Where the gradients of leaves go; of a leaf that is an input, to that.
+  std::vector<at::Tensor> leaves(const std::vector<at::Tensor>& inputs) const;
+  // Those that are no inputs.
+  std::vector<at::Tensor> leaves() const;
   bool uses(const at::Tensor& tensor) const;
   // The tensors outside of the function that it writes to, but for inputs.
   std::vector<at::Tensor> written() const;
@@ -62,8 +66,11 @@ class Program {
     at::Device device;
     bool requiresGrad, conjugate, negative;
   };
+  // Held weakly: what JavaScript has disposed of is gone, and must not live on in programs.
+  using WeakTensor = c10::weak_intrusive_ptr<c10::TensorImpl, c10::UndefinedTensorImpl>;
   struct Outside {
     Slot slot;
+    WeakTensor tensor;
     const void* storage;
     Signature signature;
   };
@@ -81,15 +88,19 @@ class Program {
   bool isHoistable(const Call& call) const;
   Segment compile(const std::vector<Call>& calls, std::vector<bool> needed) const;
   void findOwnGradients();
-  bool isStanding(Slot slot) const { return standing_[slot].defined(); }
+  bool isStanding(Slot slot) const { return isStanding_[slot]; }
+  void letGoOfOutside();
   void run(const Segment& segment, Frame& frame);
 
   Tape tape_;
   const Modes modes_;
   std::vector<Signature> inputs_;
   std::vector<Outside> outside_;
-  // What a frame holds before a run.
+  // The program's own tensors: constants, and what was made of them and of the memory outside once and for all.
   Frame standing_;
+  // By slot: whether it is one of these, or comes from outside.
+  std::vector<bool> isStanding_;
+  std::vector<WeakTensor> leaves_;
   // By memory: whether the tape writes to it, and whether some of it comes from outside of the run.
   std::vector<bool> isWritten_;
   std::vector<bool> isOutside_;

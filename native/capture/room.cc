@@ -128,10 +128,7 @@ void replayDifferentiated(Environment& environment, FrameReader& reader, FrameWr
 void programSurroundings(Environment& environment, FrameReader& reader, FrameWriter& writer) {
   const std::shared_ptr<Program> program = environment.programs.at(reader.number());
   writer.tensors(program->written());
-  std::vector<at::Tensor> leaves;
-  for (const capture::Leaf& leaf : program->tape().leaves)
-    if (!leaf.input.has_value()) leaves.push_back(leaf.variable);
-  writer.tensors(leaves);
+  writer.tensors(program->leaves());
 }
 
 // Frame: program, tensors -> one of each: whether the program refers to it.
@@ -153,10 +150,15 @@ void inputSignature(Environment&, FrameReader& reader, FrameWriter& writer) {
   text << modes.grad << modes.inference << modes.autocastCpu << modes.autocastCuda << modes.autocastCache << modes.deterministic
        << modes.deterministicFill << modes.oneDnn << modes.cudnn << modes.cudnnBenchmark << modes.cudnnDeterministic << ' '
        << modes.autocastCpuDtype << ' ' << modes.autocastCudaDtype;
-  for (const at::Tensor& tensor : reader.tensors()) {
+  const std::vector<at::Tensor> tensors = reader.tensors();
+  for (const at::Tensor& tensor : tensors) {
     text << '\n' << tensor.scalar_type() << ' ' << tensor.device() << ' ' << tensor.layout() << ' ' << tensor.sizes() << ' '
          << tensor.requires_grad() << tensor.is_conj() << tensor.is_neg();
-    if (tensor.layout() == at::kStrided) text << ' ' << tensor.strides();
+    if (tensor.layout() != at::kStrided) continue;
+    text << ' ' << tensor.strides();
+    // A function whose inputs share memory is another one.
+    for (size_t i = 0; &tensors[i] != &tensor; ++i)
+      if (tensors[i].has_storage() && tensor.has_storage() && tensors[i].storage().is_alias_of(tensor.storage())) text << " with " << i;
   }
   writer.value(c10::IValue(text.str()));
 }

@@ -5,7 +5,7 @@ import { native } from "../../native.js";
 import { isPromiseLike } from "../scope.js";
 import type { Tensor } from "../tensor.js";
 import { compareWithFunction } from "./compare.js";
-import { findGuards, guardsHold, type Guard } from "./guards.js";
+import { guardsHold, watch, type Guard, type Watch } from "./guards.js";
 import { beginRecording, endRecording, signatureOf, Source, Status, type Program } from "./program.js";
 import { replaceTensors, takeTensors, make, makerOf, tensorsOfResult, type Make } from "./values.js";
 
@@ -68,6 +68,8 @@ export class CapturedFunction {
   private uses = 0;
   private replays = 0;
   private warned = false;
+  /** Why calls were not even told apart. */
+  private unnamed: string | null = null;
   private readonly counts = { eager: 0, recorded: 0, replayed: 0, checked: 0, evicted: 0 };
 
   /**
@@ -81,14 +83,17 @@ export class CapturedFunction {
     return {
       ...this.counts,
       programs: states.filter(({ kind }) => kind === "recorded").length,
-      refused: states.flatMap((state) => (state.kind === "refused" ? [state.reason] : [])),
+      refused: [...(this.unnamed === null ? [] : [this.unnamed]), ...states.flatMap((state) => (state.kind === "refused" ? [state.reason] : []))],
     };
   }
 
   call(args: readonly unknown[]): unknown {
     if (recording) return this.run(args);
     const { tensors, text } = takeTensors(args);
-    if (text === null) return this.run(args);
+    if (text === null) {
+      this.unnamed ??= this.refuse("an argument is something other than tensors, numbers, strings, arrays and plain objects").reason;
+      return this.run(args);
+    }
     for (const entry of this.entries) {
       if (entry.state.kind !== "recorded" || entry.text !== text || !guardsHold(entry.state.guards)) continue;
       const { program, result } = entry.state;
@@ -129,6 +134,11 @@ export class CapturedFunction {
       }
     }
     return undefined;
+  }
+
+  /** Frees the programs. Later calls record anew. */
+  forgetAll(): void {
+    for (const entry of this.entries.splice(0)) drop(entry);
   }
 
   private isCheckDue(): boolean {
@@ -177,13 +187,22 @@ export class CapturedFunction {
 
   /** Runs the function itself, and records what it does. */
   private record(entry: Entry, args: readonly unknown[], inputs: readonly Tensor[]): unknown {
+    const surroundings = watch();
+    try {
+      return this.recordWatched(entry, args, inputs, surroundings);
+    } finally {
+      surroundings.end();
+    }
+  }
+
+  private recordWatched(entry: Entry, args: readonly unknown[], inputs: readonly Tensor[], surroundings: Watch): unknown {
     const aliases = beginRecording(inputs);
     const aliasOf = new Map(inputs.map((input, i) => [input, aliases[i]!]));
     const inputOf = new Map(aliases.map((alias, i) => [alias, inputs[i]!]));
     recording = true;
     try {
       const result = this.fn(...(replaceTensors(args, (input) => aliasOf.get(input)) as never[]));
-      entry.state = this.finish(result, (tensor, input) => inputOf.set(tensor, inputs[input]!));
+      entry.state = this.finish(result, surroundings, (tensor, input) => inputOf.set(tensor, inputs[input]!));
       this.counts[entry.state.kind === "recorded" ? "recorded" : "eager"]++;
       return replaceTensors(result, (tensor) => inputOf.get(tensor) ?? tensor);
     } finally {
@@ -193,9 +212,11 @@ export class CapturedFunction {
   }
 
   /** @param isInput hears which of the results are inputs */
-  private finish(result: unknown, isInput: (tensor: Tensor, input: number) => void): Recorded | Refused {
+  private finish(result: unknown, surroundings: Watch, isInput: (tensor: Tensor, input: number) => void): Recorded | Refused {
     const returned = isPromiseLike(result) ? null : tensorsOfResult(result);
     if (returned === null) return this.refuse("it returns something other than tensors, numbers, strings, arrays and plain objects");
+    const changed = surroundings.changed();
+    if (changed !== null) return this.refuse(changed);
     const recorded = endRecording(returned);
     if ("reason" in recorded) return this.refuse(recorded.reason);
     const { program, sources } = recorded;
@@ -204,7 +225,7 @@ export class CapturedFunction {
     return {
       kind: "recorded",
       program,
-      guards: findGuards((tensors) => program.uses(tensors)),
+      guards: surroundings.guards((tensors) => program.uses(tensors)),
       isOne,
       result: isOne ? make.output(0) : remake(result, returned, sources),
     };

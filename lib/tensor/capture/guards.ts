@@ -3,30 +3,59 @@
  * for those that it was recorded with. Floors above name them, since they know where such values lie.
  */
 
-import type { Tensor } from "../tensor.js";
+import { Tensor } from "../tensor.js";
 
-/** A property that a program was recorded with. */
+/** A value that a program was recorded with: a field, an entry of a Map, or how many fields there are. */
 export interface Guard {
   readonly owner: object;
-  readonly key: PropertyKey;
+  readonly kind: "field" | "entry" | "count";
+  readonly key: unknown;
   readonly value: unknown;
 }
 
-/** @param uses tells which of some tensors the function uses */
-export type GuardFinder = (uses: (tensors: readonly Tensor[]) => readonly boolean[]) => Guard[];
-
-const finders: GuardFinder[] = [];
-
-/** Adds a finder of guards for every function that is recorded from now on. */
-export function addGuardFinder(finder: GuardFinder): void {
-  finders.push(finder);
+/** What is looked at while a function is recorded. */
+export interface Watch {
+  /** What the function changed of it, in words; null for nothing. */
+  changed(): string | null;
+  /** @param uses tells which of some tensors the function uses */
+  guards(uses: (tensors: readonly Tensor[]) => readonly boolean[]): Guard[];
+  end(): void;
 }
 
-export function findGuards(uses: (tensors: readonly Tensor[]) => readonly boolean[]): Guard[] {
-  return finders.flatMap((find) => find(uses));
+const watchers: (() => Watch)[] = [];
+
+/** Adds something to look at while a function is recorded, from now on. */
+export function addWatcher(watcher: () => Watch): void {
+  watchers.push(watcher);
+}
+
+/** Begins to look at all of it; `end` must follow. */
+export function watch(): Watch {
+  const watches = watchers.map((begin) => begin());
+  return {
+    changed: () => watches.reduce<string | null>((found, each) => found ?? each.changed(), null),
+    guards: (uses) => watches.flatMap((each) => each.guards(uses)),
+    end: () => watches.forEach((each) => each.end()),
+  };
+}
+
+/** Whether it is what it was. */
+export function isUnchanged({ owner, kind, key, value }: Guard): boolean {
+  switch (kind) {
+    case "field":
+      return Object.is((owner as Record<PropertyKey, unknown>)[key as PropertyKey], value);
+    case "entry":
+      return Object.is((owner as ReadonlyMap<unknown, unknown>).get(key), value);
+    default:
+      return Object.keys(owner).length === value;
+  }
 }
 
 export function guardsHold(guards: readonly Guard[]): boolean {
-  for (const { owner, key, value } of guards) if (!Object.is((owner as Record<PropertyKey, unknown>)[key], value)) return false;
+  for (const guard of guards) {
+    if (!isUnchanged(guard)) return false;
+    // That it was disposed of is the function's to find out.
+    if (guard.value instanceof Tensor && guard.value.handle === 0) return false;
+  }
   return true;
 }

@@ -26,6 +26,8 @@ export interface Captured<A extends unknown[], R> {
   on(...args: A): CapturedClosure<R>;
   /** How often it ran, and how. */
   readonly stats: CaptureStats;
+  /** Frees the programs now, and what they hold. Later calls record anew. */
+  dispose(): void;
 }
 
 /** Of a closure: what it calls, and with what. A step makes one for every minibatch, so it is a field and no map. */
@@ -60,6 +62,7 @@ export function capture<A extends unknown[], R>(fn: (...args: A) => R, options?:
   return Object.defineProperties(call, {
     on: { value: (...args: A) => closureOf(captured, args) },
     stats: { get: () => captured.stats() },
+    dispose: { value: () => captured.forgetAll() },
   }) as Captured<A, R>;
 }
 
