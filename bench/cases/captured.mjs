@@ -4,8 +4,8 @@ import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import * as dgsam from "dgsam";
 import { ACROSS_PROCESSES, local } from "../measure.mjs";
-import { FAMILY } from "./family.mjs";
-import { NETWORKS, prepare } from "./networks.mjs";
+import { FAMILY, STEP_GOALS } from "./family.mjs";
+import { barePasses, NETWORKS, prepare } from "./networks.mjs";
 
 const ALGORITHMS = FAMILY.filter(({ name }) => ["ERM", "SAM", "DGSAM"].includes(name));
 
@@ -18,6 +18,11 @@ const MEMORY_GOAL = 1.02;
 /** @param {import("../run.mjs").Context} context */
 export async function* capturedRows({ pytorch, jax, compare }) {
   for (const network of NETWORKS) {
+    for (const algorithm of FAMILY) {
+      const { name, passes, count } = algorithm;
+      const bare = local(barePasses(prepare(network), passes));
+      yield { name: `${network.name}: captured ${name} step / bare ${count} passes`, value: await compare(sides(network, algorithm).captured, bare), goal: STEP_GOALS[network.key] };
+    }
     for (const algorithm of ALGORITHMS) {
       const { name, passes, count } = algorithm;
       const goals = GOALS[network.key];
@@ -49,9 +54,9 @@ export async function* capturedRows({ pytorch, jax, compare }) {
  * and whose second pass is recorded; and eager ones.
  * @param {(typeof NETWORKS)[number]} network @param {import("./family.mjs").Algorithm} algorithm
  */
-function sides(network, { name }) {
+function sides(network, { name, options = {}, steps = 1 }) {
   const { model, parameters, batches, closures } = prepare(network);
-  const optimizer = new dgsam[name](parameters, dgsam.Adam, { lr: 1e-4 });
+  const optimizer = new dgsam[name](parameters, dgsam.Adam, { lr: 1e-4, ...options });
   const capture = () => {
     const loss = dgsam.capture((x, y) => dgsam.crossEntropy(model.forward(x), y));
     return { loss, closures: batches.map(({ x, y }) => loss.on(x, y)) };
@@ -61,7 +66,9 @@ function sides(network, { name }) {
   const { refused, programs } = recorded.loss.stats;
   if (programs !== 1) throw new Error(`${network.name}, ${name}: expected one program, got ${programs}; ${refused.join("; ")}`);
   return {
-    captured: local(() => optimizer.step(recorded.closures)),
+    captured: local(() => {
+      for (let i = 0; i < steps; i++) optimizer.step(recorded.closures);
+    }),
     recording: local(() => optimizer.step(capture().closures)),
     eager: local(() => optimizer.step(closures)),
   };
