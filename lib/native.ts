@@ -86,7 +86,6 @@ export interface Native {
   beginRecording: FrameFunction;
   endRecording: FrameFunction;
   abandonRecording(): void;
-  refuseRecording(reason: string): void;
   replay: FrameFunction;
   replayDifferentiated: FrameFunction;
   programSurroundings: FrameFunction;

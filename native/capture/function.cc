@@ -1,9 +1,7 @@
 #include "function.h"
 
 #include <ATen/Functions.h>
-#include <ATen/ScalarOps.h>
 #include <ATen/core/grad_mode.h>
-#include <c10/util/ScopeExit.h>
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/functions/utils.h>
 #include <torch/csrc/autograd/graph_task.h>

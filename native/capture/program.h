@@ -25,7 +25,6 @@ class Program {
   enum class Fit { Yes, No, Stale, Never };
   Fit fits(const std::vector<at::Tensor>& inputs) const;
 
-  size_t outputs() const { return tape_.outputs.size(); }
   const Tape& tape() const { return tape_; }
   // Where the gradients of leaves go; of a leaf that is an input, to that.
   std::vector<at::Tensor> leaves(const std::vector<at::Tensor>& inputs) const;

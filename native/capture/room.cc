@@ -63,12 +63,6 @@ Napi::Value abandonRecording(Environment& environment, const Napi::CallbackInfo&
   return info.Env().Undefined();
 }
 
-// refuseRecording(reason)
-Napi::Value refuse(Environment&, const Napi::CallbackInfo& info) {
-  capture::refuseRecording(stringArgument(info, 0));
-  return info.Env().Undefined();
-}
-
 Status statusOf(Program::Fit fit) {
   switch (fit) {
     case Program::Fit::Yes:
@@ -169,7 +163,6 @@ void registerCapture(Napi::Object exports, Environment& environment) {
   addEntry(exports, environment, "beginRecording", guardedFrameEntry<beginRecording>);
   addEntry(exports, environment, "endRecording", guardedFrameEntry<endRecording>);
   addEntry(exports, environment, "abandonRecording", guardedEntry<abandonRecording>);
-  addEntry(exports, environment, "refuseRecording", guardedEntry<refuse>);
   addEntry(exports, environment, "replay", guardedFrameEntry<replay>);
   addEntry(exports, environment, "replayDifferentiated", guardedFrameEntry<replayDifferentiated>);
   addEntry(exports, environment, "programSurroundings", guardedFrameEntry<programSurroundings>);
