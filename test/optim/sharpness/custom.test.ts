@@ -1,6 +1,7 @@
 /** Algorithms of one's own: what `run` may do in any order, and what it is told when it does it wrong. */
 import { SGD, SharpnessAware, tensor, type OptimizerClass, type Passes, type Tensor } from "dgsam";
 import { describe, expect, test } from "vitest";
+import { MODES, type Mode } from "../modes.js";
 import { bits, expectError, linearLoss, values } from "../support.js";
 
 type Run = (this: Custom, passes: Passes) => void;
@@ -18,21 +19,21 @@ class Custom extends SharpnessAware {
 }
 
 /** Losses with the gradients 1, 2, 4 everywhere. */
-function problem() {
+function problem(mode: Mode) {
   const param = tensor([0], { dtype: "float64", requiresGrad: true });
-  return { param, closures: [1, 2, 4].map((slope) => linearLoss(param, [slope])) };
+  return { param, closures: [1, 2, 4].map((slope) => linearLoss(param, [slope], mode)) };
 }
 
 /** What the base optimizer is given, for three steps in a row. */
-function gathered(body: Run): number[] {
-  const { param, closures } = problem();
+function gathered(mode: Mode, body: Run): number[] {
+  const { param, closures } = problem(mode);
   const optimizer = new Custom([param], body);
   return [0, 1, 2].map(() => (optimizer.step(closures), values(param.grad!)[0]!));
 }
 
-describe("the sum", () => {
+describe.each(MODES)("the sum, %s", (mode) => {
   test("begins with the first gradient that is accumulated, whichever ascent that is", () => {
-    expect(gathered(function (passes) {
+    expect(gathered(mode, function (passes) {
       passes.differentiate(0);
       this.engine.ascend();
       passes.differentiate(1);
@@ -43,7 +44,7 @@ describe("the sum", () => {
   });
 
   test("goes on over what was accumulated without an ascent", () => {
-    expect(gathered(function (passes) {
+    expect(gathered(mode, function (passes) {
       passes.differentiate(0);
       this.engine.accumulate();
       passes.differentiate(1);
@@ -54,12 +55,12 @@ describe("the sum", () => {
   });
 
   test("of nothing is zero when it is gathered, and an error when it is looked at", () => {
-    expect(gathered(function (passes) {
+    expect(gathered(mode, function (passes) {
       passes.differentiate(1);
       this.engine.gather({ sum: 5, grad: 1 });
     })).toEqual([2, 2, 2]);
     for (const look of ["products", "combine"] as const) {
-      const { param, closures } = problem();
+      const { param, closures } = problem(mode);
       const optimizer = new Custom([param], function (passes) {
         passes.differentiate(0);
         if (look === "products") this.engine.products();
@@ -70,7 +71,7 @@ describe("the sum", () => {
   });
 });
 
-describe("a run that goes wrong", () => {
+describe.each(MODES)("a run that goes wrong, %s", (mode) => {
   const cases: [string, Run, string, RegExp][] = [
     ["forgets to gather", (passes) => void passes.differentiate(0), "ERR_STATE", /Custom\.run\(\): expected climb\.gather\(\) at its end/],
     ["climbs after it gathered", function (passes) {
@@ -83,7 +84,7 @@ describe("a run that goes wrong", () => {
     ["gives a weight that is none", (passes) => void passes.differentiateWeighted(() => [1, NaN, 1]), "ERR_ARGUMENT", /weights\[1\]: expected a number/],
   ];
   test.each(cases)("%s is told, and undone", (_, body, code, text) => {
-    const { param, closures } = problem();
+    const { param, closures } = problem(mode);
     const optimizer = new Custom([param], body, { rho: 0.1 });
     const before = bits([param]);
     for (let i = 0; i < 2; i++) expectError(() => optimizer.step(closures), code, text);
@@ -96,5 +97,5 @@ test("what is no optimizer class is refused", () => {
   class Plain extends SharpnessAware {
     protected run(): void {}
   }
-  for (const Base of [5, () => ({}), class {}, Map]) expectError(() => new Plain([problem().param], Base as never), "ERR_ARGUMENT", /expected an optimizer class such as Adam/);
+  for (const Base of [5, () => ({}), class {}, Map]) expectError(() => new Plain([problem("eager").param], Base as never), "ERR_ARGUMENT", /expected an optimizer class such as Adam/);
 });
