@@ -31,7 +31,7 @@ describe.each(MODES)("DGSAM, %s", (mode) => {
 
   test("without reuse G is the sum of the gradients after each climb", () => {
     const param = tensor([0], { dtype: "float64", requiresGrad: true });
-    const losses = [1, 2].map((centre) => () => ops.aten.mul(ops.aten.sum(ops.aten.pow(ops.aten.sub(param, centre), 2)), 0.5) as Tensor);
+    const losses = [1, 2].map((centre) => closuresIn(mode, () => ops.aten.mul(ops.aten.sum(ops.aten.pow(ops.aten.sub(param, centre), 2)), 0.5) as Tensor)());
     const result = new DGSAM([param], SGD, { lr: 0, rho: 0.1, order: "fixed", reuse: false }).step(losses);
     // Climbs: 0 - 1 < 0, so p_1 = -0.1, h_1 = -1.1; then p_2 = -0.2, h_2 = -2.2.
     expect(values(param.grad!)[0]).toBeCloseTo(-3.3, 11);
@@ -40,7 +40,7 @@ describe.each(MODES)("DGSAM, %s", (mode) => {
 
   test("one domain is legal", () => {
     const param = tensor([1], { dtype: "float64", requiresGrad: true });
-    new DGSAM([param], SGD, { lr: 0, rho: 0.1 }).step([() => ops.aten.mul(ops.aten.sum(ops.aten.pow(param, 2)), 0.5) as Tensor]);
+    new DGSAM([param], SGD, { lr: 0, rho: 0.1 }).step([closuresIn(mode, () => ops.aten.mul(ops.aten.sum(ops.aten.pow(param, 2)), 0.5) as Tensor)()]);
     expect(values(param.grad!)[0]).toBeCloseTo((1 + 1.1) / 2, 12);
   });
 
@@ -151,8 +151,9 @@ describe.each(MODES)("DGSAM, %s", (mode) => {
   test("without reuse one domain has G = h_1", () => {
     const param = tensor([3, 4], { dtype: "float64", requiresGrad: true });
     const optimizer = new DGSAM([param], SGD, { lr: 0, rho: 0, reuse: false });
+    const loss = closuresIn(mode, () => param.sum())();
     for (let i = 0; i < 2; i++) {
-      optimizer.step([() => param.sum()]);
+      optimizer.step([loss]);
       expect(param.grad!.toArray()).toEqual([1, 1]);
     }
   });

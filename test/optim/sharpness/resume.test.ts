@@ -1,7 +1,7 @@
 /** Every algorithm goes on bit for bit from its state dict, taken in mid-run. */
-import { Adam, LookSAM, ops, SGD, tensor, type Tensor } from "dgsam";
+import { Adam, LookSAM, noGrad, ops, SGD, tensor, zeros, type Tensor } from "dgsam";
 import { describe, expect, test } from "vitest";
-import { inBothModes } from "../modes.js";
+import { closuresIn, inBothModes, MODES } from "../modes.js";
 import { bits, expectError, quadraticDomains, stateBits } from "../support.js";
 import { FAMILY } from "./family.js";
 
@@ -51,14 +51,30 @@ describe.each(inBothModes(FAMILY))("$name, $mode", ({ Wrapper, options, mode }) 
   });
 });
 
-describe("LookSAM's direction", () => {
-  const loss = (param: Tensor) => () => param.pow(3).sum();
-  const make = () => tensor([1, 2, 3], { dtype: "float64", requiresGrad: true });
+describe.each(MODES)("LookSAM's direction, %s", (mode) => {
+  const parameter = () => tensor([1, 2, 3], { dtype: "float64", requiresGrad: true });
+
+  /** A parameter with a loss, and with the same loss, infinite from its n-th call on. */
+  const make = () => {
+    const param = parameter();
+    const calls = zeros([1]);
+    const closureOf = closuresIn(mode, (last: Tensor) => {
+      noGrad(() => calls.add_(1));
+      return param.pow(3).sum().div(calls.le(last).to("float64"));
+    });
+    const loss = closureOf(tensor([Infinity]));
+    const spoiltFrom = (n: number) => {
+      const closure = closureOf(tensor([n - 1]));
+      calls.zero_();
+      return closure;
+    };
+    return { param, loss, spoiltFrom };
+  };
 
   test("is checked when it is loaded", () => {
-    const param = make();
+    const { param, loss } = make();
     const optimizer = new LookSAM([param], SGD, { lr: 0.01 });
-    optimizer.step(loss(param));
+    optimizer.step(loss);
     const dict = optimizer.stateDict();
     const before = bits(dict.direction!);
     for (const [direction, text] of [[5, /direction: expected null or 1 tensors/], [[], /direction: expected null or 1 tensors/], [[5], /direction\[0\]: expected a Tensor/], [[tensor([1])], /direction\[0\]: expected shape \[3\], got \[1\]/]] as const)
@@ -69,36 +85,36 @@ describe("LookSAM's direction", () => {
   });
 
   test("a failure between the second gradients leaves everything as it was", () => {
-    const param = make();
+    const { param, loss, spoiltFrom } = make();
     const optimizer = new LookSAM([param], SGD, { lr: 0.01, momentum: 0.9 });
-    optimizer.step(loss(param));
+    optimizer.step(loss);
     const before = [bits([param]), JSON.stringify(stateBits(optimizer.stateDict()))];
-    expectError(() => optimizer.step(() => param.mul(NaN).sum()), "ERR_NON_FINITE", /loss of the closure \(pass 1\)/);
+    expectError(() => optimizer.step(spoiltFrom(1)), "ERR_NON_FINITE", /loss of the closure \(pass 1\)/);
     expect(() => optimizer.step(() => { throw new Error("the disk is full"); })).toThrow("the disk is full");
     expect([bits([param]), JSON.stringify(stateBits(optimizer.stateDict()))]).toEqual(before);
-    expect(optimizer.step(loss(param)).gradNorms).toHaveLength(1);
+    expect(optimizer.step(loss).gradNorms).toHaveLength(1);
   });
 
   test("a step that makes a direction and fails keeps the old one", () => {
-    const param = make();
+    const { param, loss, spoiltFrom } = make();
     const optimizer = new LookSAM([param], SGD, { lr: 0.01, k: 2 });
-    optimizer.step(loss(param));
-    optimizer.step(loss(param));
+    optimizer.step(loss);
+    optimizer.step(loss);
     const before = [bits([param]), JSON.stringify(stateBits(optimizer.stateDict()))];
-    let calls = 0;
-    expectError(() => optimizer.step(() => (calls++ === 1 ? param.mul(NaN).sum() : param.pow(3).sum())), "ERR_NON_FINITE", /pass 2/);
+    expectError(() => optimizer.step(spoiltFrom(2)), "ERR_NON_FINITE", /pass 2/);
     optimizer.paramGroups[0]!.lr = -1;
-    expectError(() => optimizer.step(loss(param)), "ERR_ARGUMENT", /lr/);
+    expectError(() => optimizer.step(loss), "ERR_ARGUMENT", /lr/);
     optimizer.paramGroups[0]!.lr = 0.01;
     expect([bits([param]), JSON.stringify(stateBits(optimizer.stateDict()))]).toEqual(before);
   });
 
   test("is made anew when parameters were added or converted", () => {
-    const [param, late] = [make(), make()];
+    const { param, loss } = make();
+    const late = parameter();
     const optimizer = new LookSAM([param], SGD, { lr: 0.01 });
-    optimizer.step(loss(param));
+    optimizer.step(loss);
     optimizer.addParamGroup({ params: [late] });
-    const both = () => param.pow(3).sum().add(late.square().sum());
+    const both = closuresIn(mode, () => param.pow(3).sum().add(late.square().sum()), { anew: true })();
     expect(optimizer.step(both).gradNorms).toHaveLength(2);
     expect(optimizer.step(both).gradNorms).toHaveLength(1);
     for (const each of [param, late]) {
