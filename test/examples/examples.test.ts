@@ -8,6 +8,7 @@ import { expect, test } from "vitest";
 import { WSAM } from "../../examples/custom-algorithm/wsam.js";
 import { FRAME } from "../../examples/fake-flat-minima/drawing.js";
 import { DOMAIN_LOSSES, meanLoss, RHO, sharpness, startingPoints, trajectory, type Point } from "../../examples/fake-flat-minima/two-domains.js";
+import { closuresIn, MODES } from "../optim/modes.js";
 import { values, worstError } from "../optim/support.js";
 
 const RUN = fileURLToPath(new URL("../../examples/run.mjs", import.meta.url));
@@ -78,11 +79,11 @@ test("drop-in-sam runs both", () => {
   expect(example("drop-in-sam").stdout).toMatch(/^SAM    6 gradients a step, loss by site( \d\.\d+){3}\nDGSAM  4 gradients a step, loss by site( \d\.\d+){3}\n$/);
 });
 
-test("custom-algorithm: twenty lines that take WSAM's step", () => {
+test.each(MODES)("custom-algorithm: twenty lines that take WSAM's step, %s", (mode) => {
   const start = () => tensor([1, -2], { dtype: "float64", requiresGrad: true });
-  const lossOf = (param: Tensor, d: number) => () => param.pow(3).sum().mul(d);
   const param = start();
-  const result = new WSAM([param], SGD, { gamma: 0.8, rho: 0.1, lr: 0.01 }).step([lossOf(param, 1), lossOf(param, 3)]);
+  const lossOf = closuresIn(mode, (d: Tensor) => param.pow(3).sum().mul(d));
+  const result = new WSAM([param], SGD, { gamma: 0.8, rho: 0.1, lr: 0.01 }).step([1, 3].map((d) => lossOf(tensor(d, { dtype: "float64" }))));
   // The mean of the two is 2 p^3: its gradient is 6 p^2.
   const gradient = (p: number[]) => p.map((each) => 6 * each * each);
   const g = gradient([1, -2]);

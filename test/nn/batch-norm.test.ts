@@ -1,5 +1,6 @@
 import { BatchNorm1d, BatchNorm2d, DGSAM, manualSeed, ops, randn, SGD, zeros, type Tensor } from "dgsam";
 import { describe, expect, test } from "vitest";
+import { closuresIn, MODES } from "../optim/modes.js";
 import { bits, expectError, values } from "../optim/support.js";
 
 const makeInput = () => randn([8, 3], { dtype: "float64" });
@@ -72,12 +73,14 @@ test("resetRunningStats goes back to the start, and has nothing to do without st
   expect(() => make({ trackRunningStats: false }).resetRunningStats()).not.toThrow();
 });
 
-test("a DGSAM step moves the statistics once per domain, as its first pass does", () => {
+test.each(MODES)("a DGSAM step moves the statistics once per domain, as its first pass does, %s", (mode) => {
   manualSeed(0);
   const model = make();
   const inputs = Array.from({ length: 3 }, makeInput);
-  const losses = inputs.map((x) => (): Tensor => ops.aten["sum.default"](ops.aten["square.default"](model.forward(x))));
-  new DGSAM(model.parameters(), SGD, { lr: 0.1, model }).step(losses);
+  const closureOf = closuresIn(mode, (x: Tensor) => model.forward(x).square().sum());
+  const [, losses] = (["hold", "update"] as const).map((how) => (model.setRunningStats(how), inputs.map((x) => closureOf(x))));
+  model.resetRunningStats();
+  new DGSAM(model.parameters(), SGD, { lr: 0.1, model }).step(losses!);
   expect(model.numBatchesTracked!.item()).toBe(3);
   expect(model.runningStats).toBe("update");
 });

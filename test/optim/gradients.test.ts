@@ -5,7 +5,8 @@ import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { hasTorch, oracle } from "../reference/oracle.js";
 import { decodeTensor, encodeTensor, type EncodedTensor } from "../tensor/pytorch.js";
-import { bits, expectError, values as elements } from "./support.js";
+import { MODES } from "./modes.js";
+import { bits, expectError, linearLoss, values as elements } from "./support.js";
 
 /** How far a result may lie from the one in float64, relative to the greatest value: half the distance of two numbers, and a little. */
 const ROUNDING: Partial<Record<DType, number>> = { float64: 1e-12, complex128: 1e-12, float32: 2 ** -23, complex64: 2 ** -23, bfloat16: 2 ** -8, float16: 2 ** -10 };
@@ -269,7 +270,7 @@ describe("gradients", () => {
     }));
 });
 
-test("DGSAM's gathered gradient is clipped by a base optimizer that clips", () =>
+test.each(MODES)("DGSAM's gathered gradient is clipped by a base optimizer that clips, %s", (mode) =>
   scope(() => {
     class ClippedSGD extends SGD {
       override step(): void {
@@ -279,7 +280,7 @@ test("DGSAM's gathered gradient is clipped by a base optimizer that clips", () =
     }
     const param = tensor([0, 0], { dtype: "float64", requiresGrad: true });
     const optimizer = new DGSAM([param], ClippedSGD, { lr: 0.5, rho: 0.1 });
-    optimizer.step([() => param.mul(300).sum(), () => param.mul(500).sum()]);
+    optimizer.step([300, 500].map((slope) => linearLoss(param, [slope, slope], mode)));
     elements(param).forEach((each) => expect(each).toBeCloseTo(-Math.SQRT1_2, 5));
   }));
 

@@ -1,10 +1,11 @@
 import {
   Adam, autocast, autocastDtype, BatchNorm2d, Conv2d, crossEntropy, DGSAM, EMA, inferenceMode, isAutocastEnabled, LBFGS, Linear, manualSeed, memoryStats, noGrad,
-  ones, ops, randn, SAM, scope, SGD, tensor, type AutocastDType, type AutocastOptions, type Tensor,
+  ones, ops, randn, SAM, scope, SGD, tensor, type AutocastDType, type AutocastOptions, type Closure, type Tensor,
 } from "dgsam";
 import { describe, expect, test } from "vitest";
 import { expectError } from "../data/errors.js";
 import { PASSED, runFixture } from "../native/child.js";
+import { closuresIn, MODES } from "../optim/modes.js";
 import { hasTorch } from "../reference/oracle.js";
 import { encode, evaluatedByPytorch, type Encoded } from "./pytorch.js";
 
@@ -163,14 +164,16 @@ describe("casts of parameters", () => {
     }
   }));
 
-  test("are forgotten when a climb moves the parameters: a whole step may lie inside, or its closures", inScope(() => {
+  test.each(MODES)("are forgotten when a climb moves the parameters: a whole step may lie inside, or its closures, %s", (mode) => inScope(() => {
     const step = (Optimizer: typeof SAM | typeof DGSAM, place: "step" | "closures" | "nowhere"): unknown => {
       manualSeed(5);
       const [w, data] = [randn([8, 3], { requiresGrad: true }), [randn([16, 8]), randn([16, 8])]];
       const y = tensor(Array.from({ length: 16 }, (_, i) => BigInt(i % 3)));
       const optimizer = new Optimizer([w], SGD, { lr: 1, rho: 0.5 });
       const inside = place === "closures" ? autocast : <T>(fn: () => T): T => fn();
-      const closures = data.map((x) => () => inside(() => crossEntropy(x.matmul(w), y)));
+      const closureOf = closuresIn(mode, (x: Tensor) => inside(() => crossEntropy(x.matmul(w), y)));
+      const closuresOf = (): Closure[] => data.map((x) => closureOf(x));
+      const closures = place === "step" ? autocast(closuresOf) : closuresOf();
       const run = (): unknown => (optimizer instanceof DGSAM ? optimizer.step(closures) : optimizer.step(closures[0]!));
       const result = place === "step" ? autocast(run) : run();
       return [result, w.toArray()];
@@ -179,7 +182,7 @@ describe("casts of parameters", () => {
       expect(step(Optimizer, "step")).toEqual(step(Optimizer, "closures"));
       expect(step(Optimizer, "nowhere")).not.toEqual(step(Optimizer, "closures"));
     }
-  }));
+  })());
 
   test("are forgotten when LBFGS, an average or a state dict moves the parameters", inScope(() => {
     const w = parameter(1);

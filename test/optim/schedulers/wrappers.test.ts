@@ -1,7 +1,8 @@
 /** Schedulers over SAM and DGSAM, of their learning rate and of their radius; groups that come later; GSAM's rule. */
-import { Adam, CosineAnnealingLR, CosineAnnealingWarmRestarts, DGSAM, LambdaLR, LinearLR, OneCycleLR, ProportionalRho, ReduceLROnPlateau, SAM, SequentialLR, SGD, StepLR, WarmupLR, zeros, type Tensor } from "dgsam";
+import { Adam, CosineAnnealingLR, CosineAnnealingWarmRestarts, DGSAM, LambdaLR, LinearLR, OneCycleLR, ProportionalRho, ReduceLROnPlateau, SAM, SequentialLR, SGD, StepLR, WarmupLR, zeros, type Closure } from "dgsam";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { closuresIn, MODES, Visits } from "../modes.js";
 import { expectError, linearLoss, values } from "../support.js";
 import { SINGLE, STEPS, title } from "./cases.js";
 import { createScheduler, stepAll, type Spec } from "./support.js";
@@ -11,33 +12,33 @@ const groupOptions = (optimizer: { paramGroups: object[] }, name: string) => opt
 
 describe.each([["SAM", SAM], ["DGSAM", DGSAM]] as const)("%s", (name, Wrapper) => {
   const create = (params: unknown, options: object) => new (Wrapper as unknown as new (params: unknown, Base: typeof SGD, options: object) => SAM<SGD>)(params, SGD, options);
-  const step = (optimizer: SAM<SGD>, closure: () => Tensor) => (name === "SAM" ? optimizer.step(closure) : (optimizer as unknown as DGSAM).step([closure]));
+  const step = (optimizer: SAM<SGD>, closure: Closure) => (name === "SAM" ? optimizer.step(closure) : (optimizer as unknown as DGSAM).step([closure]));
 
-  test("descends with the scheduled learning rate", () => {
+  test.each(MODES)("descends with the scheduled learning rate, %s", (mode) => {
     const param = parameter();
     const optimizer = create([param], { lr: 1, ...(name === "DGSAM" ? { reduction: "mean" } : {}) });
     const scheduler = new StepLR(optimizer, { stepSize: 1, gamma: 0.5 });
+    const loss = linearLoss(param, [1], mode);
     for (const expected of [-1, -1.5, -1.75]) {
-      step(optimizer, linearLoss(param, [1]));
+      step(optimizer, loss);
       scheduler.step();
       expect(values(param)[0]).toBeCloseTo(expected, 14);
     }
     expect(optimizer.base.paramGroups[0]!.lr).toBe(0.125);
   });
 
-  test("climbs by the scheduled radius", () => {
+  test.each(MODES)("climbs by the scheduled radius, %s", (mode) => {
     const param = parameter();
     const optimizer = create([param], { lr: 0, rho: 0.4 });
     const scheduler = new StepLR(optimizer, { stepSize: 1, gamma: 0.5, target: "rho" });
+    const visits = new Visits(1);
+    const loss = closuresIn(mode, () => (visits.note(param), param.sum()))();
     for (const radius of [0.4, 0.2, 0.1]) {
-      const points: number[] = [];
-      const loss = linearLoss(param, [1]);
-      step(optimizer, () => {
-        points.push(values(param)[0]!);
-        return loss();
-      });
+      visits.reset();
+      step(optimizer, loss);
       scheduler.step();
-      expect(points[1]! - points[0]!).toBeCloseTo(radius, 12);
+      const [[from], [to]] = visits.points as [[number], [number]];
+      expect(to - from).toBeCloseTo(radius, 12);
     }
     expect(optimizer.paramGroups[0]!.lr).toBe(0);
   });
