@@ -1,4 +1,4 @@
-"""torch.amp.GradScaler on given gradients, for grad-scaler.test.ts.
+"""torch.amp.GradScaler on given gradients, for torch.test.ts.
 
 Standard input: {"runs": [{"scaler": {...}, "optimizers": [{"name", "options", "params": [tensor, ...]}, ...], "steps": [[{"grads":
 [tensor | null, ...], "unscale": bool}, ...], ...]}]} with one entry a step for each optimizer, a tensor being {"dtype", "shape",
