@@ -24,6 +24,7 @@ export function closuresIn<A extends Tensor[]>(mode: Mode, fn: (...args: A) => T
   onTestFinished(() => {
     expect(captured.stats.refused).toEqual([]);
     if (!anew) expect(calls, "calls of the function itself").toBe(warm);
+    captured.dispose();
   });
   return (...args) => {
     const { replayed } = captured.stats;

@@ -7,11 +7,12 @@
  * implementation.
  */
 import * as dgsam from "dgsam";
-import { tensor, type Tensor } from "dgsam";
+import { tensor, type Closure, type Tensor } from "dgsam";
 import * as reference from "dgsam/reference";
 import fc from "fast-check";
 import { cut, numbers } from "../../reference/support.js";
 import { groupsOf, type Variant } from "../../reference/variants.js";
+import { closuresIn, type Mode } from "../modes.js";
 import type { AnyWrapper } from "./family.js";
 
 interface Quadratic {
@@ -107,21 +108,23 @@ interface NativeSide {
 }
 
 /** The native optimizer over a case. */
-export function nativeOf(made: Case): NativeSide {
+export function nativeOf(made: Case, mode: Mode): NativeSide {
   const { algorithm, base, domains, bare, options } = made;
   const params = made.params.map(({ shape, values }) => tensor([...values], { dtype: "float64", shape: [...shape], requiresGrad: true }));
   const closureOf = ({ terms, reaches }: MicroBatch) => {
     const constant = (values: Float64Array, index: number) => tensor([...values], { dtype: "float64", shape: [...made.params[index]!.shape] });
     const constants = terms.map(({ curvature, centre }, index) => ({ curvature: constant(curvature, index), centre: constant(centre, index) }));
+    const [even, odd] = reaches.map((reached) =>
+      closuresIn(mode, () => {
+        const losses = params.flatMap((param, index) => {
+          const { curvature, centre } = constants[index]!;
+          return reached[index] ? [param.sub(centre).square().mul(curvature).sum().mul(0.5)] : [];
+        });
+        return losses.reduce((sum, loss) => sum.add(loss));
+      })(),
+    ) as [Closure, Closure];
     let calls = 0;
-    return () => {
-      const reached = reaches[calls++ % 2]!;
-      const losses = params.flatMap((param, index) => {
-        const { curvature, centre } = constants[index]!;
-        return reached[index] ? [param.sub(centre).square().mul(curvature).sum().mul(0.5)] : [];
-      });
-      return losses.reduce((sum, loss) => sum.add(loss));
-    };
+    return reaches[0] === reaches[1] ? even : () => (calls++ % 2 === 0 ? even : odd)();
   };
   const closures = domains.map((batches) => {
     const list = batches.map(closureOf);

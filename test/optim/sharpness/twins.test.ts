@@ -5,17 +5,20 @@ import { describe, expect, test } from "vitest";
 import { nativeClosures, nativeParams } from "../../../lib/training/parity/native.js";
 import { worstError } from "../../reference/support.js";
 import { groupsOf, ordersOf, title, trainTwin, VARIANTS, type Variant } from "../../reference/variants.js";
+import { closuresIn, MODES, type Mode } from "../modes.js";
 import { cases, nativeOf, twinOf, type Case } from "./domains.js";
 import type { AnyWrapper } from "./family.js";
 
 const data = (params: readonly Tensor[]) => noGrad(() => params.map((param) => param.data() as Float64Array));
 
 /** The native optimizer on the fixed problem; the parameters after every step. */
-function trainNative(variant: Variant): Float64Array[][] {
+function trainNative(variant: Variant, mode: Mode): Float64Array[][] {
   return scope(() => {
     const { algorithm, base, options, baseOptions } = variant;
     const params = nativeParams("float64", "cpu");
-    const closures = nativeClosures(params.map((param, index) => (variant.unused?.includes(index) ? param.detach().clone() : param)));
+    const losses = nativeClosures(params.map((param, index) => (variant.unused?.includes(index) ? param.detach().clone() : param)));
+    const closures = losses.map((loss) => closuresIn(mode, loss)());
+    const notFinite = closuresIn(mode, () => losses.at(-1)!().mul(NaN))();
     const order = algorithm === "DGSAM" ? { order: "fixed" } : {};
     const Wrapper = dgsam[algorithm] as unknown as AnyWrapper;
     const optimizer = new Wrapper(groupsOf(variant, params), dgsam[base], { policy: "skip", ...order, ...options, ...baseOptions });
@@ -23,7 +26,7 @@ function trainNative(variant: Variant): Float64Array[][] {
       const omitted = variant.omitted?.includes(step) === true;
       const last = variant.domains - 1;
       scope(() => {
-        const { skipped } = optimizer.step(visits.map((domain) => (omitted && domain === last ? () => closures[domain]!().mul(NaN) : closures[domain]!)));
+        const { skipped } = optimizer.step(visits.map((domain) => (omitted && domain === last ? notFinite : closures[domain]!)));
         expect(skipped).toBe(omitted);
       });
       return data(params);
@@ -31,14 +34,14 @@ function trainNative(variant: Variant): Float64Array[][] {
   });
 }
 
-describe("the native optimizers equal their twins in float64 over 200 steps of the fixed problem", () => {
+describe.each(MODES)("the native optimizers equal their twins in float64 over 200 steps of the fixed problem, %s", (mode) => {
   test.each(VARIANTS.map((variant) => [title(variant), variant] as const))("%s", (_, variant) => {
-    const native = trainNative(variant);
+    const native = trainNative(variant, mode);
     for (const [step, expected] of trainTwin(variant).entries()) expect(worstError(native[step]!, expected), `step ${step + 1}`).toBeLessThanOrEqual(1e-12);
   });
 });
 
-describe("the native optimizers equal their twins in float64 over 20 steps, whatever shapes, groups, domains, micro-batches and missing gradients", () => {
+describe.each(MODES)("the native optimizers equal their twins in float64 over 20 steps, whatever shapes, groups, domains, micro-batches and missing gradients, %s", (mode) => {
   const STEPS = 20;
   const norm = (list: readonly ArrayLike<number>[]) => Math.hypot(...list.flatMap((each) => Array.from(each)));
 
@@ -49,7 +52,7 @@ describe("the native optimizers equal their twins in float64 over 20 steps, what
    */
   function measure(made: Case): { worst: number; bound: number } {
     return scope(() => {
-      const native = nativeOf(made);
+      const native = nativeOf(made, mode);
       const twin = twinOf(made);
       let worst = 0;
       let bound = 1e-12;
@@ -72,7 +75,8 @@ describe("the native optimizers equal their twins in float64 over 20 steps, what
         const { worst, bound } = measure(made);
         expect(worst).toBeLessThanOrEqual(bound);
       }),
-      { numRuns: 60 },
+      // What is recorded for a case costs as much as its steps.
+      { numRuns: mode === "eager" ? 60 : 20 },
     );
   });
 
@@ -81,7 +85,7 @@ describe("the native optimizers equal their twins in float64 over 20 steps, what
       ({ base, groups, params }) => base === "SGD" && groups.every(({ rho, lr }) => rho === undefined && lr !== 0) && params.every(({ shape }) => !shape.includes(0)),
     );
     for (const made of fc.sample(plain, { numRuns: 5, seed: 1 })) {
-      const native = nativeOf({ ...made, options: { rho: 0.1 } });
+      const native = nativeOf({ ...made, options: { rho: 0.1 } }, mode);
       const twin = twinOf({ ...made, options: { rho: 0.1 + 1e-6 } });
       for (let step = 0; step < STEPS; step++) twin.step(native.step());
       expect(worstError(data(native.params), twin.params)).toBeGreaterThan(1e-11);
