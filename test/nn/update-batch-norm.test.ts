@@ -1,4 +1,4 @@
-import { BatchNorm1d, Dropout, Linear, manualSeed, memoryStats, Module, randn, ReLU, Sequential, SWA, Tensor, updateBatchNorm, zeros } from "dgsam";
+import { BatchNorm1d, capture, Dropout, Linear, manualSeed, memoryStats, Module, noGrad, randn, ReLU, Sequential, SWA, Tensor, updateBatchNorm, zeros } from "dgsam";
 import { describe, expect, test } from "vitest";
 import { bits, expectError, values, worstError } from "../optim/support.js";
 import { hasTorch, oracle } from "../reference/oracle.js";
@@ -169,4 +169,25 @@ test("measures averaged weights in a swap, after which the statistics are the mo
   });
   expect(counted).toBe(3);
   expect(bits(net.buffers())).toEqual(before);
+});
+
+test("a captured forward measures what its function does: momentum null depends on a value, so such passes are no replays", () => {
+  const batches = makeBatches();
+  const results = ["eager", "captured"].map((mode) => {
+    const { net } = makeNet();
+    const captured = capture((x: Tensor) => net.forward(x) as Tensor);
+    const model = Object.assign(new Sequential(net), { forward: mode === "eager" ? (x: Tensor) => net.forward(x) : captured });
+    const pass = () => noGrad(() => bits([model.forward(batches[0]!), ...net.buffers()]));
+    const before = [pass(), pass(), pass()];
+    updateBatchNorm(model, [...batches, ...batches]);
+    const measured = bits(net.buffers());
+    const { replayed } = captured.stats;
+    const after = pass();
+    if (mode === "captured") {
+      expect(captured.stats).toMatchObject({ recorded: 1, replayed: replayed + 1 });
+      expect(captured.stats.refused[0]).toMatch(/^aten::_local_scalar_dense depends on the values/);
+    }
+    return { before, measured, after };
+  });
+  expect(results[1]).toEqual(results[0]);
 });
