@@ -3,7 +3,7 @@
 import { checkInteger, checkNumber } from "../../checks.js";
 import { argumentError } from "../../errors.js";
 import { zeroGradients } from "../../tensor/internal.js";
-import { scope } from "../../tensor/index.js";
+import { scope, type Tensor } from "../../tensor/index.js";
 import { backward, checkClosure, differentiateMore, evaluate, finiteLoss, GradientSum, NonFinite, type Closure, type DomainClosure } from "../closures.js";
 import type { Climb } from "./climb.js";
 import type { Statistics } from "./statistics.js";
@@ -83,22 +83,23 @@ export class Passes {
       const losses = this.closures.map((closures, domain) => {
         const first = this.announce(domain);
         const parts = closures.map((closure, batch) => evaluate(closure, this.closureName(domain, batch)));
-        // Divided first: a sum of 16-bit losses may overflow.
-        const loss = parts.length === 1 ? parts[0]! : parts.map((part) => part.div(parts.length)).reduce((sum, part) => sum.add(part));
-        const item = loss.numel === 1 ? loss.item() : undefined;
-        // What is no real number is told below, when it cannot be differentiated.
-        const value = typeof item === "number" ? finiteLoss(item) : 0;
+        const value = finiteLoss(parts.reduce((sum, part) => sum + numberOf(part), 0) / parts.length);
         if (first) this.losses[domain] = value;
-        return { loss, value };
+        return { parts, value };
       });
       const values = losses.map(({ value }) => value);
       const weights = weigh(values);
       if (!Array.isArray(weights) || weights.length !== this.domains) throw argumentError("differentiateWeighted: weights", `an array of ${this.domains} numbers, one per domain`, weights);
       weights.forEach((weight, domain) => checkNumber(`differentiateWeighted: weights[${domain}]`, weight, -Number.MAX_VALUE, Number.MAX_VALUE));
       const sum = new GradientSum();
-      for (const [domain, { loss }] of losses.entries()) {
+      for (const [domain, { parts }] of losses.entries()) {
         this.present = domain;
-        backward(loss, this.climb.parameters, this.closureName(domain, 0), weights[domain]! * this.lossScale, sum, this.looksAfter(domain));
+        const weight = (weights[domain]! / parts.length) * this.lossScale;
+        // One by one, so that gradients are summed as in the passes of other algorithms, and in captured steps as in eager ones.
+        parts.forEach((part, batch) => {
+          const looks = this.looksAfter(domain) && batch === parts.length - 1;
+          backward(part, this.climb.parameters, this.closureName(domain, batch), weight, sum, looks);
+        });
         checkGradient(sum);
       }
       return values;
@@ -143,6 +144,12 @@ export class Passes {
     const micro = this.closures[domain]!.length > 1 ? `, micro-batch ${batch}` : "";
     return `${this.name}: closure ${domain}${micro}`;
   }
+}
+
+/** A loss's value. What is no real number is told when it cannot be differentiated; until then it is 0. */
+function numberOf(loss: Tensor): number {
+  const item = loss.numel === 1 ? loss.item() : undefined;
+  return typeof item === "number" ? item : 0;
 }
 
 /** Throws NonFinite where somebody looked and the sum was not finite. */

@@ -70,9 +70,7 @@ function play(mode: Mode, { Wrapper, options }: Member, { policy, runningStats, 
         }];
       });
       const take = () => (scale === null ? optimizer.step(domains) : optimizer.stepScaled(scale, domains));
-      // DISAM differentiates the micro-batches of a domain together. Functions that run as they are share their casts of the
-      // parameters then, whose gradients meet in 16 bits; replays have casts of their own.
-      return cast && !halves ? autocast(take) : take();
+      return cast ? autocast(take) : take();
     };
 
     const stepByHand = ({ passes, poisoned }: Event<"byHand">) => {
