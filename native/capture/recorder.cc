@@ -6,6 +6,7 @@
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/functions/accumulate_grad.h>
 #include <torch/library.h>
+#include <torch/version.h>
 
 #include <algorithm>
 #include <unordered_set>
@@ -16,7 +17,7 @@
 namespace dgsam::capture {
 namespace {
 
-// Below autograd and above the backends; LibTorch gives it no kernel of its own.
+// Below autograd and above the backends.
 constexpr c10::DispatchKey kKey = c10::DispatchKey::Fake;
 
 thread_local Recorder* current = nullptr;
@@ -30,7 +31,7 @@ void fallback(const c10::OperatorHandle& handle, c10::DispatchKeySet keys, torch
     current->record(handle, below, *stack);
 }
 
-// A key has one fallback in a process; whoever comes second, such as another copy of this addon, is refused by LibTorch.
+// A key has one fallback in a process; whoever comes second is refused by LibTorch, which has none of its own up to 2.14.
 bool canRecord() {
   static const bool installed = [] {
     try {
@@ -54,7 +55,7 @@ Recorder* Recorder::active() { return current; }
 
 Recorder::Recorder(const std::vector<at::Tensor>& inputs, const HandleTable<HeldTensor>& alive) : inputs_(inputs), calls_(&tape_.calls) {
   if (!canRecord()) {
-    refuse("something else in this process watches LibTorch's calls, such as another copy of dgsam");
+    refuse("the dispatch key that recording needs is taken, by LibTorch " TORCH_VERSION " itself or by another copy of dgsam in this process");
     return;
   }
   alive.forEach([&](const HeldTensor& held) {
@@ -85,7 +86,8 @@ Recorder::~Recorder() { stop(); }
 
 void Recorder::start() {
   current = this;
-  c10::impl::tls_set_dispatch_key_included(kKey, true);
+  // What another's fallback does with a call is its own affair.
+  if (canRecord()) c10::impl::tls_set_dispatch_key_included(kKey, true);
 }
 
 void Recorder::stop() {
