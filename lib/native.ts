@@ -88,6 +88,8 @@ export interface Native {
   abandonRecording(): void;
   replay: FrameFunction;
   replayDifferentiated: FrameFunction;
+  runCommands: FrameFunction;
+  programFits: FrameFunction;
   programSurroundings: FrameFunction;
   programUses: FrameFunction;
   releaseProgram(program: Handle): boolean;

@@ -7,6 +7,7 @@
 #include "autocast.h"
 #include "autograd.h"
 #include "capture/room.h"
+#include "commands.h"
 #include "cpu_allocator.h"
 #include "dispatch.h"
 #include "random.h"
@@ -38,6 +39,7 @@ Napi::Value open(const Napi::CallbackInfo& info) {
     registerAutograd(rooms, *environment);
     registerAutocast(rooms, *environment);
     registerCapture(rooms, *environment);
+    registerCommands(rooms, *environment);
     registerRandom(rooms, *environment);
     registerRuntime(rooms, *environment);
     env.GetInstanceData<Environments>()->push_back(std::move(environment));

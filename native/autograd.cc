@@ -1,7 +1,6 @@
 #include "autograd.h"
 
 #include <ATen/Functions.h>
-#include <ATen/ScalarOps.h>
 #include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/functions/utils.h>
@@ -31,23 +30,6 @@ void backward(Environment& environment, FrameReader& reader, FrameWriter&) {
   torch::autograd::backward(outputs, gradOutputs, retainGraph, createGraph, inputs);
 }
 
-// The value of a real scalar, without the dispatcher where it lies in memory as it is.
-double valueOf(const at::Tensor& scalar) {
-  if (scalar.is_cpu() && !scalar.is_neg() && !scalar._is_zerotensor()) {
-    if (scalar.scalar_type() == at::kFloat) return *scalar.const_data_ptr<float>();
-    if (scalar.scalar_type() == at::kDouble) return *scalar.const_data_ptr<double>();
-  }
-  return scalar.item<double>();
-}
-
-// What the gradient of a loss begins with; undefined stands for 1.
-at::Tensor seedOf(const at::Tensor& loss, double weight) {
-  if (weight == 1) return at::Tensor();
-  // Without the dispatcher.
-  if (loss.is_cpu() && loss.dim() == 0) return at::detail::scalar_tensor_static(weight, loss.scalar_type(), loss.device());
-  return at::full_like(loss, weight);
-}
-
 // Frame: a loss, parameters, a weight, the stamp of the gradients before the loss was computed, whether to look at the
 // gradients -> whether it was differentiated, its value, the stamp now, the norm of all gradients if they were looked at. It
 // is differentiated when it is a finite real scalar that requires a gradient and nothing else was differentiated since. One
@@ -63,7 +45,7 @@ void differentiate(Environment&, FrameReader& reader, FrameWriter& writer) {
                               stampOf(parameters) == stamp;
   const double value = differentiable ? valueOf(loss) : 0;
   const bool done = differentiable && std::isfinite(value);
-  if (done) torch::autograd::backward({loss}, {seedOf(loss, weight)}, false, false, {});
+  if (done) torch::autograd::backward({loss}, {weight == 1 ? at::Tensor() : scalarLike(loss, weight)}, false, false, {});
   writer.number(done ? 1 : 0);
   writer.number(value);
   writer.number(done ? stampOf(parameters) : stamp);

@@ -5,8 +5,8 @@
 
 #include <algorithm>
 
-#include "capture/recorder.h"
 #include "guards.h"
+#include "operator_call.h"
 
 namespace dgsam {
 namespace {
@@ -118,91 +118,18 @@ Napi::Value setFrame(Environment& environment, const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// Whether a tensor's sizes and strides stay inside its memory.
-bool fitsItsStorage(const at::Tensor& tensor) {
-  // Zero tensors of autograd's have sizes and no memory by design.
-  if (!tensor.defined() || !tensor.has_storage() || tensor.layout() != at::kStrided || tensor._is_zerotensor()) return true;
-  int64_t last = tensor.storage_offset();
-  bool tooMany = false;
-  for (int64_t i = 0; i < tensor.dim(); ++i) {
-    if (tensor.size(i) == 0) return true;
-    int64_t extent;
-    tooMany |= __builtin_mul_overflow(tensor.size(i) - 1, tensor.stride(i), &extent);
-    tooMany |= __builtin_add_overflow(last, extent, &last);
-  }
-  return !tooMany && last < static_cast<int64_t>(tensor.storage().nbytes() / tensor.element_size());
-}
-
-// When memory runs out while an operator resizes a tensor, LibTorch leaves it with its new sizes over its old memory
-// (in PyTorch too), and the next operator would read or write beyond the end. Such a tensor is made empty here.
-void repairWritten(Environment& environment, const BoundOperator& bound, double given) {
-  FrameReader reader(environment);
-  reader.number();
-  reader.number();
-  const auto repair = [](const at::Tensor& tensor) {
-    if (!fitsItsStorage(tensor)) tensor.unsafeGetTensorImpl()->set_sizes_contiguous({0});
-  };
-  for (size_t i = 0; i < bound.arguments.size() && static_cast<double>(i) < given; ++i) {
-    const c10::IValue value = reader.argument(bound.arguments[i]);
-    if (!bound.arguments[i].written) continue;
-    if (value.isTensor()) repair(value.toTensor());
-    if (value.isTensorList())
-      for (const at::Tensor& each : value.toTensorVector()) repair(each);
-  }
-}
-
-// LibTorch resizes and fills the memory of a zero tensor of autograd's, which has none, where its kernels forget to ask.
-void refuseZeroTensor(const c10::IValue& written) {
-  const auto check = [](const c10::IValue& value) {
-    if (value.isTensor() && value.unsafeToTensorImpl()->key_set().has(c10::DispatchKey::ZeroTensor))
-      throw UsageError("ERR_ARGUMENT", "a zero tensor has no memory to write to: clone() it first");
-  };
-  if (!written.isTensorList()) return check(written);
-  for (const c10::IValue& each : written.toListRef()) check(each);
-}
-
-// Frame: operator index, number of arguments given, one value each. Trailing arguments take their defaults.
+// Frame: a call (operator_call.h) -> the number of results, one value each.
 void call(Environment& environment, FrameReader& reader, FrameWriter& writer) {
-  const double index = reader.number();
-  if (!(index >= 0) || index >= static_cast<double>(environment.operators.size()))
-    throw UsageError("ERR_ARGUMENT", "no operator has this index");
-  const BoundOperator& bound = *environment.operators[static_cast<size_t>(index)];
-  environment.subject = &bound.name;
-  const double given = reader.number();
   torch::jit::Stack& stack = environment.stack;
   // Also when the call throws: what stays on the stack would stay in memory.
   const auto clearStack = c10::make_scope_exit([&stack] { stack.clear(); });
-  // Which arguments came as tensors or lists that an aliased return can hand back.
-  uint64_t returnable = 0;
-  for (size_t i = 0; i < bound.arguments.size(); ++i) {
-    const BoundArgument& argument = bound.arguments[i];
-    if (static_cast<double>(i) < given) {
-      const Tag tag = reader.peek();
-      if ((tag == Tag::Tensor || tag == Tag::List) && i < 64) returnable |= uint64_t{1} << i;
-      try {
-        stack.push_back(reader.argument(argument));
-        if (argument.written) refuseZeroTensor(stack.back());
-      } catch (const UsageError& error) {
-        throw UsageError(error.code(), "argument '" + argument.name + "': " + error.what());
-      }
-    } else if (argument.hasDefault) {
-      stack.push_back(argument.defaultValue);
-    } else {
-      throw UsageError("ERR_ARGUMENT", "argument '" + argument.name + "' is missing");
-    }
-  }
-  capture::noteCalled(bound.name);
-  if (bound.guard != nullptr) bound.guard->check(Arguments(bound, stack));
-  try {
-    bound.handle.callBoxed(stack);
-  } catch (...) {
-    repairWritten(environment, bound, given);
-    throw;
-  }
+  const OperatorCall operatorCall(environment, reader, stack);
+  operatorCall.run(stack);
+  const std::vector<BoundReturn>& returns = operatorCall.bound().returns;
   writer.number(static_cast<double>(stack.size()));
   for (size_t i = 0; i < stack.size(); ++i) {
-    const int aliased = i < bound.returns.size() ? bound.returns[i].aliasedArgument : -1;
-    if (aliased >= 0 && aliased < 64 && (returnable >> aliased & 1) != 0) {
+    const int aliased = i < returns.size() ? returns[i].aliasedArgument : -1;
+    if (operatorCall.isReturnable(aliased)) {
       writer.tag(Tag::Argument);
       writer.number(aliased);
     } else if (stack[i].isTensor()) {

@@ -1,10 +1,26 @@
 #include "gradients.h"
 
+#include <ATen/Functions.h>
+#include <ATen/ScalarOps.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 
 #include <tuple>
 
 namespace dgsam {
+
+double valueOf(const at::Tensor& scalar) {
+  if (scalar.is_cpu() && !scalar.is_neg() && !scalar._is_zerotensor()) {
+    if (scalar.scalar_type() == at::kFloat) return *scalar.const_data_ptr<float>();
+    if (scalar.scalar_type() == at::kDouble) return *scalar.const_data_ptr<double>();
+  }
+  return scalar.item<double>();
+}
+
+at::Tensor scalarLike(const at::Tensor& scalar, double value) {
+  // Without the dispatcher.
+  if (scalar.is_cpu() && scalar.dim() == 0) return at::detail::scalar_tensor_static(value, scalar.scalar_type(), scalar.device());
+  return at::full_like(scalar, value);
+}
 
 double stampOf(const std::vector<at::Tensor>& tensors) {
   double stamp = 0;

@@ -1,7 +1,9 @@
 /** What the floors above need of this room and users do not. */
 export { gradients, setGradients, zeroGradients } from "./tensor.js";
 export { differentiateLoss, gradientStamp } from "./autograd.js";
-export { differentiateCaptured } from "./capture/index.js";
+export { differentiateCaptured, isCaptured, planCaptured } from "./capture/index.js";
+export { Commands, NotPlannable, type PassesOutcome, type PlannedPass } from "./capture/commands.js";
+export type { OperatorFunction } from "./operators.js";
 export { addWatcher, isUnchanged, type Guard, type Watch } from "./capture/guards.js";
 export { forgetCasts } from "./autocast.js";
 export { isPromiseLike } from "./scope.js";

@@ -75,40 +75,40 @@ function settledKeywords(keywords: Record<string, unknown>): Record<string, unkn
   return Object.fromEntries(Object.entries(keywords).map(([name, value]) => [name, settled(value)]));
 }
 
-/** Writes the call into the frame; false when the arguments do not fit this overload. */
-function encode(overload: Overload, args: readonly unknown[], keywords: Record<string, unknown> | undefined, numbersAsTensors: boolean): boolean {
+/** Writes the call into the frame at `start`; returns the next free position, or MISFIT when the arguments do not fit this overload. */
+function encode(overload: Overload, args: readonly unknown[], keywords: Record<string, unknown> | undefined, numbersAsTensors: boolean, start = 0): number {
   const given = keywords === undefined ? args.length : args.length - 1;
-  if (given > overload.positional) return false;
+  if (given > overload.positional) return MISFIT;
   const schema = overload.arguments;
   let last = given;
   let end = given;
   if (keywords === undefined) {
-    if (given < overload.required) return false;
+    if (given < overload.required) return MISFIT;
   } else {
     end = schema.length;
     for (const name in keywords) {
       if (keywords[name] === undefined) continue;
       const position = overload.positions.get(name);
-      if (position === undefined || position < given) return false;
+      if (position === undefined || position < given) return MISFIT;
       if (position >= last) last = position + 1;
     }
   }
   const frame = callFrame();
-  frame[0] = overload.index;
-  frame[1] = last;
-  let at = 2;
+  frame[start] = overload.index;
+  frame[start + 1] = last;
+  let at = start + 2;
   for (let i = 0; i < end; i++) {
     const argument = schema[i]!;
     const value = i < given ? args[i] : keywords?.[argument.name];
     if (value === undefined) {
-      if (!argument.hasDefault) return false;
+      if (!argument.hasDefault) return MISFIT;
       if (i < last) callFrame()[at++] = Tag.Default;
       continue;
     }
     at = write(at, argument.type, value, numbersAsTensors);
-    if (at === MISFIT) return false;
+    if (at === MISFIT) return MISFIT;
   }
-  return true;
+  return at;
 }
 
 function run(overload: Overload, args: readonly unknown[], keywords: Record<string, unknown> | undefined): unknown {
@@ -146,7 +146,7 @@ function overloadOfTensors(overloads: readonly Overload[], count: number): Overl
 function makeFunction(overloads: readonly Overload[], numbersAsTensors: boolean): OperatorFunction {
   const unary = overloadOfTensors(overloads, 1);
   const binary = overloadOfTensors(overloads, 2);
-  return (...args) => {
+  const call: OperatorFunction = (...args) => {
     // Most calls of small operators are of one tensor or two: what is known beforehand need not be found out again.
     const [first, second] = args;
     if (first instanceof Tensor) {
@@ -160,11 +160,28 @@ function makeFunction(overloads: readonly Overload[], numbersAsTensors: boolean)
       keywords = settledKeywords(keywords);
     }
     for (let i = keywords === undefined ? args.length : args.length - 1; i-- > 0; ) args[i] = settled(args[i]);
-    for (const overload of overloads) if (encode(overload, args, keywords, numbersAsTensors)) return run(overload, args, keywords);
+    for (const overload of overloads) if (encode(overload, args, keywords, numbersAsTensors) !== MISFIT) return run(overload, args, keywords);
     if (!numbersAsTensors)
-      for (const overload of overloads) if (encode(overload, args, keywords, true)) return run(overload, args, keywords);
+      for (const overload of overloads) if (encode(overload, args, keywords, true) !== MISFIT) return run(overload, args, keywords);
     throw explainMisfit(overloads, args, keywords);
   };
+  overloadsOf.set(call, overloads);
+  return call;
+}
+
+const overloadsOf = new WeakMap<OperatorFunction, readonly Overload[]>();
+
+/**
+ * Writes a call of an operator that has one overload into the frame, as `native.call` takes it.
+ *
+ * @param args by position; lists that are plain arrays, and nothing that runs code when it is read
+ * @returns the next free position
+ */
+export function writeCall(operator: OperatorFunction, args: readonly unknown[], start: number): number {
+  const overloads = overloadsOf.get(operator)!;
+  const at = encode(overloads[0]!, args, undefined, true, start);
+  if (at === MISFIT) throw explainMisfit(overloads, args, undefined);
+  return at;
 }
 
 // Where several overloads could take a number, PyTorch's packets let it stand for a tensor only in these operators

@@ -5,11 +5,9 @@
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/functions/utils.h>
 #include <torch/csrc/autograd/graph_task.h>
-#include <torch/csrc/autograd/utils/grad_layout_contract.h>
 #include <torch/csrc/autograd/variable.h>
 
 #include <algorithm>
-#include <cmath>
 #include <type_traits>
 
 namespace dgsam::capture {
@@ -69,17 +67,6 @@ Pointer makeNode(const std::shared_ptr<Program>& program, std::unique_ptr<Frame>
     return c10::make_intrusive<CapturedBackward>(program, std::move(frame));
 }
 
-// What AccumulateGrad does with a gradient outside of double differentiation.
-void accumulate(const at::Tensor& variable, at::Tensor gradient, bool own) {
-  at::Tensor& held = variable.mutable_grad();
-  if (held.defined())
-    held.add_(gradient);
-  else if (own && torch::autograd::utils::obeys_layout_contract(gradient, variable))
-    held = std::move(gradient);
-  else
-    held = torch::autograd::utils::clone_obey_contract(gradient, variable);
-}
-
 }  // namespace
 
 std::vector<at::Tensor> callProgram(const std::shared_ptr<Program>& program, const std::vector<at::Tensor>& inputs) {
@@ -102,32 +89,6 @@ std::vector<at::Tensor> callProgram(const std::shared_ptr<Program>& program, con
   node->set_next_edges(std::move(edges));
   for (size_t i : tape.differentiable) torch::autograd::set_history(outputs[i], node);
   return outputs;
-}
-
-bool givesLoss(const Program& program, const std::vector<at::Tensor>& inputs) {
-  const Tape& tape = program.tape();
-  if (tape.outputs.size() != 1 || tape.differentiable.size() != 1 || !program.isRealNumber(0)) return false;
-  // From inputs with a history gradients would have to flow on.
-  return std::all_of(tape.leaves.begin(), tape.leaves.end(), [&](const Leaf& leaf) { return !leaf.input.has_value() || inputs[*leaf.input].is_leaf(); });
-}
-
-double differentiateProgram(Program& program, const std::vector<at::Tensor>& inputs, double weight) {
-  const at::NoGradGuard noGrad;
-  std::unique_ptr<Frame> frame = program.begin(inputs);
-  program.runForward(*frame);
-  const at::Tensor loss = program.takeOutputs(*frame)[0];
-  const double value = loss.item<double>();
-  if (!std::isfinite(value)) {
-    program.end(std::move(frame));
-    return value;
-  }
-  const at::Tensor seed = at::full_like(loss, weight);
-  std::vector<at::Tensor> gradients = program.runBackward(*frame, {seed});
-  program.end(std::move(frame));
-  const std::vector<at::Tensor> leaves = program.leaves(inputs);
-  for (size_t i = 0; i < leaves.size(); ++i)
-    if (gradients[i].defined()) accumulate(leaves[i], std::move(gradients[i]), program.isOwnGradient(i));
-  return value;
 }
 
 }  // namespace dgsam::capture

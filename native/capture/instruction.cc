@@ -3,27 +3,27 @@
 namespace dgsam::capture {
 namespace {
 
-at::Tensor take(const Instruction::Argument& argument, size_t i, Frame& frame) {
+at::Tensor take(const Instruction::Argument& argument, size_t i, Frame& frame, bool keeps) {
   const Slot slot = argument.place.slots[i];
   if (slot == kNoSlot) return at::Tensor();
-  return argument.last[i] ? std::move(frame[slot]) : frame[slot];
+  return argument.last[i] && !keeps ? std::move(frame[slot]) : frame[slot];
 }
 
 }  // namespace
 
-void Instruction::push(const Argument& argument, Frame& frame, torch::jit::Stack& stack) const {
+void Instruction::push(const Argument& argument, Frame& frame, torch::jit::Stack& stack, bool keeps) const {
   const Place& place = argument.place;
   switch (place.kind) {
     case Place::Kind::Value:
       stack.push_back(place.value);
       break;
     case Place::Kind::Tensor:
-      stack.emplace_back(take(argument, 0, frame));
+      stack.emplace_back(take(argument, 0, frame, keeps));
       break;
     case Place::Kind::Tensors: {
       c10::List<at::Tensor> list;
       list.reserve(place.slots.size());
-      for (size_t i = 0; i < place.slots.size(); ++i) list.push_back(take(argument, i, frame));
+      for (size_t i = 0; i < place.slots.size(); ++i) list.push_back(take(argument, i, frame, keeps));
       stack.emplace_back(std::move(list));
       break;
     }
@@ -31,24 +31,24 @@ void Instruction::push(const Argument& argument, Frame& frame, torch::jit::Stack
       c10::List<std::optional<at::Tensor>> list;
       list.reserve(place.slots.size());
       for (size_t i = 0; i < place.slots.size(); ++i)
-        list.push_back(place.slots[i] == kNoSlot ? std::nullopt : std::optional<at::Tensor>(take(argument, i, frame)));
+        list.push_back(place.slots[i] == kNoSlot ? std::nullopt : std::optional<at::Tensor>(take(argument, i, frame, keeps)));
       stack.emplace_back(std::move(list));
       break;
     }
   }
 }
 
-void Instruction::makeView(Frame& frame) const {
+void Instruction::makeView(Frame& frame, bool keeps) const {
   at::Tensor base;
   for (const Argument& argument : arguments)
     for (size_t i = 0; i < argument.place.slots.size(); ++i)
-      if (argument.place.slots[i] != kNoSlot) base = take(argument, i, frame);
+      if (argument.place.slots[i] != kNoSlot) base = take(argument, i, frame, keeps);
   if (results[0].slots[0] != kNoSlot) frame[results[0].slots[0]] = view->of(base);
 }
 
-void Instruction::execute(Frame& frame, torch::jit::Stack& stack) const {
-  if (view.has_value()) return makeView(frame);
-  for (const Argument& argument : arguments) push(argument, frame, stack);
+void Instruction::execute(Frame& frame, torch::jit::Stack& stack, bool keeps) const {
+  if (view.has_value()) return makeView(frame, keeps);
+  for (const Argument& argument : arguments) push(argument, frame, stack, keeps);
   handle.redispatchBoxed(keys, &stack);
   for (size_t i = 0; i < results.size(); ++i) {
     const Place& place = results[i];

@@ -25,12 +25,16 @@ struct Instruction {
   std::vector<Place> results;
   std::optional<View> view;
 
-  // Takes its operands from the frame and leaves its results there.
-  void execute(Frame& frame, torch::jit::Stack& stack) const;
+  // Tensors that it writes to.
+  std::vector<Slot> written;
+
+  // Takes its operands from the frame and leaves its results there. With `keeps` all operands stay, also those that nobody
+  // needs when calls are made in their order.
+  void execute(Frame& frame, torch::jit::Stack& stack, bool keeps = false) const;
 
  private:
-  void makeView(Frame& frame) const;
-  void push(const Argument& argument, Frame& frame, torch::jit::Stack& stack) const;
+  void makeView(Frame& frame, bool keeps) const;
+  void push(const Argument& argument, Frame& frame, torch::jit::Stack& stack, bool keeps) const;
 };
 
 }  // namespace dgsam::capture

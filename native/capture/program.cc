@@ -1,6 +1,7 @@
 #include "program.h"
 
 #include <ATen/Functions.h>
+#include <ATen/Parallel.h>
 #include <ATen/core/LegacyTypeDispatch.h>
 #include <ATen/core/grad_mode.h>
 #include <c10/util/ScopeExit.h>
@@ -89,6 +90,8 @@ Program::Program(Tape tape, const std::vector<at::Tensor>& inputs) : tape_(std::
   for (const auto& [view, base] : views_) need(afterForward, base);
   forward_ = compile(tape_.calls, std::move(afterForward));
   findOwnGradients();
+  const bool givesLoss = tape_.outputs.size() == 1 && tape_.differentiable.size() == 1 && isRealNumber(0);
+  isLight_ = givesLoss && !modes_.inference && !modes_.autocastCpu && capture::isLight(tape_);
   letGoOfOutside();
   // The lists of calls are the instructions now.
   tape_.calls.clear();
@@ -199,10 +202,9 @@ void Program::hoist(std::vector<Call>& calls) {
     }
     std::vector<bool> all(tape_.slots.size(), true);
     const Segment segment = compile({call}, std::move(all));
-    stack_.clear();
-    segment.front().execute(standing_, stack_);
+    torch::jit::Stack stack;
+    segment.front().execute(standing_, stack);
     forEachSlot(call.results, [&](Slot slot) { isStanding_[slot] = true; });
-    stack_.clear();
   }
   calls = std::move(rest);
 }
@@ -211,7 +213,7 @@ void Program::hoist(std::vector<Call>& calls) {
 Segment Program::compile(const std::vector<Call>& calls, std::vector<bool> needed) const {
   Segment segment;
   for (auto call = calls.rbegin(); call != calls.rend(); ++call) {
-    Instruction instruction{call->handle, call->keys, c10::toString(call->handle.operator_name()), {}, call->results, call->view};
+    Instruction instruction{call->handle, call->keys, c10::toString(call->handle.operator_name()), {}, call->results, call->view, call->written};
     for (Place& place : instruction.results)
       for (Slot& slot : place.slots)
         if (slot != kNoSlot && !needed[slot]) slot = kNoSlot;
@@ -278,6 +280,16 @@ bool Program::uses(const at::Tensor& tensor) const {
   return std::any_of(outside_.begin(), outside_.end(), [&](const Outside& each) { return locked(each.tensor).is_same(tensor); });
 }
 
+bool Program::reaches(at::TensorList tensors, const std::vector<at::Tensor>& inputs) const {
+  const std::vector<at::Tensor> reached = leaves(inputs);
+  const std::vector<Slot>& gradients = tape_.backwards[0].gradients;
+  return std::all_of(tensors.begin(), tensors.end(), [&](const at::Tensor& tensor) {
+    for (size_t i = 0; i < reached.size(); ++i)
+      if (reached[i].is_same(tensor)) return gradients[i] != kNoSlot;
+    return false;
+  });
+}
+
 std::vector<at::Tensor> Program::leaves(const std::vector<at::Tensor>& inputs) const {
   std::vector<at::Tensor> result;
   for (size_t i = 0; i < leaves_.size(); ++i) result.push_back(tape_.leaves[i].input.has_value() ? inputs[*tape_.leaves[i].input] : locked(leaves_[i]));
@@ -320,16 +332,18 @@ void Program::end(std::unique_ptr<Frame> frame) {
 
 void Program::run(const Segment& segment, Frame& frame) {
   const at::AutoDispatchBelowADInplaceOrView below;
+  // Kept between runs for its memory. Runs of one program may go on in several threads.
+  static thread_local torch::jit::Stack stack;
   // Also when a call throws: what stays on the stack would stay in memory.
-  const auto clear = c10::make_scope_exit([this] { stack_.clear(); });
+  const auto clear = c10::make_scope_exit([] { stack.clear(); });
   for (const Instruction& instruction : segment) {
     try {
-      instruction.execute(frame, stack_);
+      instruction.execute(frame, stack);
     } catch (...) {
-      failed_ = instruction.name;
+      failed_ = &instruction.name;
       throw;
     }
-    stack_.clear();
+    stack.clear();
   }
 }
 
@@ -388,6 +402,42 @@ std::vector<at::Tensor> Program::runBackward(Frame& frame, const std::vector<at:
   run(backwards_[static_cast<size_t>(backward - tape_.backwards.begin())], frame);
   for (size_t leaf = 0; leaf < gradients.size(); ++leaf)
     if (backward->gradients[leaf] != kNoSlot) gradients[leaf] = frame[backward->gradients[leaf]];
+  return gradients;
+}
+
+void Program::prepare(const std::vector<at::Tensor>& inputs) {
+  const int threads = at::get_num_threads();
+  if (light_.has_value() && light_->threads == threads) return;
+  std::unique_ptr<Frame> frame = begin(inputs);
+  Alone forward, backward;
+  {
+    const at::AutoGradMode grad(modes_.grad);
+    forward = tryAlone(forward_, *frame);
+  }
+  const at::NoGradGuard noGrad;
+  (*frame)[tape_.seeds[0]] = at::ones_like((*frame)[tape_.outputs[0]]);
+  backward = tryAlone(backwards_[0], *frame);
+  end(std::move(frame));
+  const bool wholeForward = std::find(forward.later.begin(), forward.later.end(), true) == forward.later.end();
+  const bool separates = wholeForward && backward.separates;
+  light_ = Light{threads, std::move(forward), std::move(backward), separates};
+}
+
+void Program::runForwardLightly(Frame& frame, Part part) {
+  const at::AutoGradMode grad(modes_.grad);
+  runLightly(forward_, light_->forward, part, frame, failed_);
+}
+
+void Program::runBackwardLightly(Frame& frame, const at::Tensor& seed, Part part) {
+  const at::NoGradGuard noGrad;
+  frame[tape_.seeds[0]] = seed;
+  runLightly(backwards_[0], light_->backward, part, frame, failed_);
+}
+
+std::vector<at::Tensor> Program::takeGradients(const Frame& frame) const {
+  std::vector<at::Tensor> gradients(tape_.leaves.size());
+  for (size_t leaf = 0; leaf < gradients.size(); ++leaf)
+    if (tape_.backwards[0].gradients[leaf] != kNoSlot) gradients[leaf] = frame[tape_.backwards[0].gradients[leaf]];
   return gradients;
 }
 

@@ -3,11 +3,14 @@
 
 #include <c10/util/accumulate.h>
 
+#include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "instruction.h"
+#include "light.h"
 #include "modes.h"
 #include "tape.h"
 
@@ -31,6 +34,8 @@ class Program {
   // Those that are no inputs.
   std::vector<at::Tensor> leaves() const;
   bool uses(const at::Tensor& tensor) const;
+  // Whether all of some tensors get gradients from a loss of these inputs.
+  bool reaches(at::TensorList tensors, const std::vector<at::Tensor>& inputs) const;
   // The tensors outside of the function that it writes to, but for inputs.
   std::vector<at::Tensor> written() const;
 
@@ -52,8 +57,18 @@ class Program {
   // Tensors of others, of inputs, outputs and what lies outside, in whose memory lies what the differentiation reads.
   const std::vector<Slot>& readByBackward() const { return readByBackward_; }
 
-  // The operator whose call failed last.
-  const std::string& failed() const { return failed_; }
+  // Whether it is a light program that gives one loss; what follows is for these.
+  bool isLight() const { return isLight_; }
+  // Finds out how it may be run with as many threads as LibTorch has now, if that is not known.
+  void prepare(const std::vector<at::Tensor>& inputs);
+  // Whether a part of it may be run beside other programs.
+  bool separates() const { return light_->separates; }
+  void runForwardLightly(Frame& frame, Part part);
+  void runBackwardLightly(Frame& frame, const at::Tensor& seed, Part part);
+  std::vector<at::Tensor> takeGradients(const Frame& frame) const;
+
+  // The operator whose call failed last; null when none did.
+  const std::string* failed() const { return failed_; }
 
  private:
   struct Signature {
@@ -119,8 +134,14 @@ class Program {
   // By leaf.
   std::vector<bool> ownGradients_;
   std::vector<std::unique_ptr<Frame>> spare_;
-  torch::jit::Stack stack_;
-  std::string failed_;
+  bool isLight_ = false;
+  struct Light {
+    int threads;
+    Alone forward, backward;
+    bool separates;
+  };
+  std::optional<Light> light_;
+  std::atomic<const std::string*> failed_{nullptr};
 };
 
 }  // namespace dgsam::capture

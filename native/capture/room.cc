@@ -4,11 +4,11 @@
 #include <ATen/autocast_mode.h>
 #include <ATen/core/grad_mode.h>
 
-#include <cmath>
 #include <sstream>
 
 #include "../gradients.h"
 #include "function.h"
+#include "passes.h"
 #include "recorder.h"
 
 namespace dgsam {
@@ -82,7 +82,7 @@ auto naming(Environment& environment, const Program& program, Run run) {
   try {
     return run();
   } catch (...) {
-    environment.subject = &program.failed();
+    environment.subject = program.failed();
     throw;
   }
 }
@@ -101,21 +101,26 @@ void replay(Environment& environment, FrameReader& reader, FrameWriter& writer) 
 // Frame: program, inputs, parameters, weight, stamp of their gradients, whether to look at these -> a status and, if it is
 // done, the loss, the stamp now and the norm of all gradients, if it was looked at.
 void replayDifferentiated(Environment& environment, FrameReader& reader, FrameWriter& writer) {
-  const std::shared_ptr<Program> program = environment.programs.at(reader.number());
-  const std::vector<at::Tensor> inputs = reader.tensors();
+  capture::Pass pass{environment.programs.at(reader.number()), reader.tensors(), 1};
   const std::vector<at::Tensor> parameters = reader.tensors();
-  const double weight = reader.number();
+  pass.weight = reader.number();
   const double stamp = reader.number();
   const bool looks = reader.number() != 0;
-  Status status = statusOf(program->fits(inputs));
-  if (status == Status::Done && (!capture::givesLoss(*program, inputs) || stampOf(parameters) != stamp)) status = Status::Other;
+  Status status = statusOf(pass.program->fits(pass.inputs));
+  if (status == Status::Done && (!capture::givesLoss(*pass.program, pass.inputs) || stampOf(parameters) != stamp)) status = Status::Other;
   if (status != Status::Done) return writer.number(static_cast<double>(status));
-  const double loss = naming(environment, *program, [&] { return capture::differentiateProgram(*program, inputs, weight); });
-  const bool differentiated = std::isfinite(loss);
+  const capture::Summed summed = naming(environment, *pass.program, [&] { return capture::differentiate({pass}, {}); });
+  const bool differentiated = !summed.stop.has_value();
   writer.number(static_cast<double>(status));
-  writer.number(loss);
+  writer.number(summed.losses[0]);
   writer.number(differentiated ? stampOf(parameters) : stamp);
   writer.number(differentiated && looks ? gradientNorm(parameters) : 0);
+}
+
+// Frame: program, inputs -> a status.
+void programFits(Environment& environment, FrameReader& reader, FrameWriter& writer) {
+  const std::shared_ptr<Program> program = environment.programs.at(reader.number());
+  writer.number(static_cast<double>(statusOf(program->fits(reader.tensors()))));
 }
 
 // Frame: program -> the tensors outside of the function that it writes to, and those that gradients flow to.
@@ -165,6 +170,7 @@ void registerCapture(Napi::Object exports, Environment& environment) {
   addEntry(exports, environment, "abandonRecording", guardedEntry<abandonRecording>);
   addEntry(exports, environment, "replay", guardedFrameEntry<replay>);
   addEntry(exports, environment, "replayDifferentiated", guardedFrameEntry<replayDifferentiated>);
+  addEntry(exports, environment, "programFits", guardedFrameEntry<programFits>);
   addEntry(exports, environment, "programSurroundings", guardedFrameEntry<programSurroundings>);
   addEntry(exports, environment, "programUses", guardedFrameEntry<programUses>);
   addEntry(exports, environment, "releaseProgram", guardedEntry<releaseProgram>);

@@ -35,6 +35,8 @@ struct SlotInfo {
   Origin origin;
   // Tensors over the same memory have the same number.
   uint32_t memory;
+  int64_t elements;
+  bool onCpu;
   // Of externals and constants; of seeds one that says how they lie in memory.
   at::Tensor tensor = {};
 };

@@ -5,6 +5,7 @@
 #include "batches.h"
 #include "casts.h"
 #include "climb.h"
+#include "directions.h"
 #include "foreach.h"
 #include "fused.h"
 #include "gradients.h"
@@ -24,6 +25,13 @@ TORCH_LIBRARY(dgsam, m) {
   m.def("products(Tensor[] params, Tensor[] sums) -> (float product, float sum_norm, float grad_norm)");
   m.def(
       "gather_(Tensor(a!)[] params, Tensor[] saved, Tensor[] sums, float sum_scale, float grad_scale) "
+      "-> (float norm, float gathered_norm, int gradients)");
+  m.def(
+      "gather_orthogonal_(Tensor(a!)[] params, Tensor[] saved, Tensor[] sums, float alpha, float loss_scale=1.) "
+      "-> (float norm, float gathered_norm, int gradients)");
+  m.def("project_(Tensor[] params, Tensor(a!)[] sums, float rounding, float loss_scale=1.) -> (float norm, float direction_norm)");
+  m.def(
+      "gather_along_(Tensor(a!)[] params, Tensor[] directions, float direction_norm, float alpha, float loss_scale=1.) "
       "-> (float norm, float gathered_norm, int gradients)");
   m.def("restore_(Tensor(a!)[] params, Tensor[] saved) -> ()");
   m.def(
@@ -66,6 +74,9 @@ TORCH_LIBRARY_IMPL(dgsam, CompositeExplicitAutograd, m) {
   m.impl("combine_", TORCH_FN(dgsam::ops::combine));
   m.impl("products", TORCH_FN(dgsam::ops::products));
   m.impl("gather_", TORCH_FN(Moving<&dgsam::ops::gather>::call));
+  m.impl("gather_orthogonal_", TORCH_FN(Moving<&dgsam::ops::gatherOrthogonal>::call));
+  m.impl("project_", TORCH_FN(dgsam::ops::project));
+  m.impl("gather_along_", TORCH_FN(Moving<&dgsam::ops::gatherAlong>::call));
   m.impl("restore_", TORCH_FN(Moving<&dgsam::ops::restore>::call));
   m.impl("sgd_", TORCH_FN(Moving<&dgsam::ops::sgd>::call));
   m.impl("adam_", TORCH_FN(Moving<&dgsam::ops::adam>::call));
@@ -84,7 +95,8 @@ TORCH_LIBRARY_IMPL(dgsam, CompositeExplicitAutograd, m) {
 
 // Parameters require gradients, but none of this is ever differentiated: autograd lets them through.
 TORCH_LIBRARY_IMPL(dgsam, Autograd, m) {
-  for (const char* name : {"global_norm", "climb_", "accumulate_", "products", "combine_", "gather_", "restore_", "sgd_", "adam_", "adagrad_", "rmsprop_",
+  for (const char* name : {"global_norm", "climb_", "accumulate_", "products", "combine_", "gather_", "gather_orthogonal_", "project_", "gather_along_", "restore_",
+                           "sgd_", "adam_", "adagrad_", "rmsprop_",
                            "adadelta_", "nadam_", "radam_", "adamax_", "check_states", "grad_norm", "clip_grad_norm_", "clip_grad_value_", "unscale_grad_"})
     m.impl(name, torch::CppFunction::makeFallthrough());
 }

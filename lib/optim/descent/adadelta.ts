@@ -31,6 +31,7 @@ export interface AdadeltaOptions {
 }
 
 export class Adadelta extends Optimizer<AdadeltaOptions> {
+  static readonly isPlannable = true;
   constructor(params: ParamsInput<AdadeltaOptions>, options: Partial<AdadeltaOptions> = {}) {
     super(params, { lr: 1, rho: 0.9, eps: 1e-6, weightDecay: 0, maximize: false }, options);
   }
@@ -50,6 +51,6 @@ export class Adadelta extends Optimizer<AdadeltaOptions> {
   protected update(group: ParamGroup<AdadeltaOptions>): void {
     const { lr, rho, eps, weightDecay, maximize } = group;
     const { parameters, list } = this.remember(group);
-    adadelta()(parameters, list("squareAvg"), list("accDelta"), list("step"), lr, rho, eps, weightDecay, maximize);
+    this.calling(adadelta())(parameters, list("squareAvg"), list("accDelta"), list("step"), lr, rho, eps, weightDecay, maximize);
   }
 }

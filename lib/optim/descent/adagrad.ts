@@ -32,6 +32,7 @@ export interface AdagradOptions {
 }
 
 export class Adagrad extends Optimizer<AdagradOptions> {
+  static readonly isPlannable = true;
   constructor(params: ParamsInput<AdagradOptions>, options: Partial<AdagradOptions> = {}) {
     super(params, { lr: 1e-2, lrDecay: 0, weightDecay: 0, initialAccumulatorValue: 0, eps: 1e-10, maximize: false }, options);
   }
@@ -82,6 +83,6 @@ export class Adagrad extends Optimizer<AdagradOptions> {
   protected update(group: ParamGroup<AdagradOptions>): void {
     const { lr, lrDecay, eps, weightDecay, maximize } = group;
     const { parameters, list } = this.remember(group);
-    adagrad()(parameters, list("sum"), list("step"), lr, lrDecay, eps, weightDecay, maximize);
+    this.calling(adagrad())(parameters, list("sum"), list("step"), lr, lrDecay, eps, weightDecay, maximize);
   }
 }

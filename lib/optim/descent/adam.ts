@@ -57,13 +57,12 @@ abstract class AdamFamily extends Optimizer<AdamOptions> {
 
   protected update(group: ParamGroup<AdamOptions>): void {
     const { parameters, list } = this.remember(group);
-    adam()(
+    this.calling(adam())(
       parameters,
       list("expAvg"),
       list("expAvgSq"),
       list("maxExpAvgSq"),
       list("step"),
-      // By position: keyword arguments are looked up by name in every call.
       group.lr,
       group.betas[0],
       group.betas[1],
@@ -76,6 +75,7 @@ abstract class AdamFamily extends Optimizer<AdamOptions> {
 }
 
 export class Adam extends AdamFamily {
+  static readonly isPlannable = true;
   protected readonly decoupled = false;
 
   constructor(params: ParamsInput<AdamOptions>, options: Partial<AdamOptions> = {}) {
@@ -85,6 +85,7 @@ export class Adam extends AdamFamily {
 
 /** Adam with weight decay apart from the gradient. */
 export class AdamW extends AdamFamily {
+  static readonly isPlannable = true;
   protected readonly decoupled = true;
 
   constructor(params: ParamsInput<AdamOptions>, options: Partial<AdamOptions> = {}) {

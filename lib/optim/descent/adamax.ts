@@ -31,6 +31,7 @@ export interface AdamaxOptions {
 }
 
 export class Adamax extends Optimizer<AdamaxOptions> {
+  static readonly isPlannable = true;
   constructor(params: ParamsInput<AdamaxOptions>, options: Partial<AdamaxOptions> = {}) {
     super(params, { lr: 2e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, maximize: false }, options);
   }
@@ -50,6 +51,6 @@ export class Adamax extends Optimizer<AdamaxOptions> {
   protected update(group: ParamGroup<AdamaxOptions>): void {
     const { lr, betas, eps, weightDecay, maximize } = group;
     const { parameters, list } = this.remember(group);
-    adamax()(parameters, list("expAvg"), list("expInf"), list("step"), lr, betas[0], betas[1], eps, weightDecay, maximize);
+    this.calling(adamax())(parameters, list("expAvg"), list("expInf"), list("step"), lr, betas[0], betas[1], eps, weightDecay, maximize);
   }
 }

@@ -37,6 +37,7 @@ export interface NAdamOptions {
 }
 
 export class NAdam extends Optimizer<NAdamOptions> {
+  static readonly isPlannable = true;
   constructor(params: ParamsInput<NAdamOptions>, options: Partial<NAdamOptions> = {}) {
     const defaults = { lr: 2e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, momentumDecay: 4e-3, decoupledWeightDecay: false, maximize: false } as const;
     super(params, defaults, options);
@@ -59,7 +60,7 @@ export class NAdam extends Optimizer<NAdamOptions> {
   protected update(group: ParamGroup<NAdamOptions>): void {
     const { lr, betas, eps, weightDecay, momentumDecay, decoupledWeightDecay, maximize } = group;
     const { parameters, list } = this.remember(group);
-    nadam()(
+    this.calling(nadam())(
       parameters, list("expAvg"), list("expAvgSq"), list("muProduct"), list("step"),
       lr, betas[0], betas[1], eps, weightDecay, momentumDecay, maximize, decoupledWeightDecay,
     );

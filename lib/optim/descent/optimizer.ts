@@ -2,7 +2,7 @@
 
 import { checkOptions, isPlainObject } from "../../checks.js";
 import { argumentError, DgsamError } from "../../errors.js";
-import { gradients, zeroGradients } from "../../tensor/internal.js";
+import { gradients, zeroGradients, type OperatorFunction } from "../../tensor/internal.js";
 import { full, keep, noGrad, ops, scope, Tensor, type Device } from "../../tensor/index.js";
 import { checkLeaves, checkOptionsObject, checkParams } from "../checks.js";
 import { once } from "../once.js";
@@ -25,6 +25,12 @@ export type ParameterState = Record<string, Tensor>;
 export interface OptimizerStateDict<O> {
   state: Record<number, ParameterState>;
   paramGroups: (O & { params: number[] })[];
+}
+
+/** A call of an operator that gives nothing back. */
+export interface PlannedCall {
+  readonly operator: OperatorFunction;
+  readonly args: readonly unknown[];
 }
 
 /** What any optimizer can be asked for, whatever its options: what wrappers such as SAM and schedulers rely on. */
@@ -52,6 +58,8 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
   readonly defaults: O;
   /** Parameters whose first gradient the present step saw. */
   private readonly begun: Tensor[] = [];
+  /** Where calls are noted and not made. */
+  private planned: PlannedCall[] | null = null;
 
   /**
    * @param params tensors, or groups `{ params, ...options }`
@@ -117,6 +125,44 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
     );
   }
 
+  /**
+   * The calls that {@link step} would make if every parameter had a gradient, which are then made elsewhere; null where that is
+   * not known beforehand, as when there is no state yet or a subclass does more than make them. Such classes as only make them
+   * have a `static readonly isPlannable = true` of their own.
+   *
+   * @throws DgsamError `ERR_ARGUMENT` when a group's option is out of range
+   */
+  plan(): PlannedCall[] | null {
+    if (!Object.hasOwn(this.constructor, "isPlannable")) return null;
+    for (const group of this.paramGroups) this.checkOptions(group);
+    if (!this.paramGroups.every((group) => this.remembersAll(group))) return null;
+    const calls: PlannedCall[] = [];
+    this.planned = calls;
+    try {
+      if (this.paramGroups.length > 1) this.checkStates();
+      for (const group of this.paramGroups) this.update(group);
+    } finally {
+      this.planned = null;
+    }
+    return calls;
+  }
+
+  private remembersAll(group: ParamGroup<O>): boolean {
+    const names = this.stateNames(group);
+    if (names.length === 0) return true;
+    return group.params.every((parameter) => {
+      const state = this.state.get(parameter);
+      return state !== undefined && names.every((name) => state[name] !== undefined);
+    });
+  }
+
+  /** The same operator, which is called at once or, while a step is planned, noted. Arguments come by position: keywords cost a search. */
+  protected calling<F extends (...args: never[]) => unknown>(operator: F): F {
+    const { planned } = this;
+    if (planned === null) return operator;
+    return ((...args: unknown[]) => void planned.push({ operator: operator as unknown as OperatorFunction, args })) as unknown as F;
+  }
+
   /** Throws unless gradients and states of all groups fit their parameters. */
   private checkStates(): void {
     const parameters: Tensor[] = [];
@@ -132,7 +178,7 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
         }
       }
     }
-    checkStates()(parameters, states);
+    this.calling(checkStates())(parameters, states);
   }
 
   /** After a failure: what a first gradient began is no state yet. */

@@ -35,6 +35,7 @@ export interface RAdamOptions {
 }
 
 export class RAdam extends Optimizer<RAdamOptions> {
+  static readonly isPlannable = true;
   constructor(params: ParamsInput<RAdamOptions>, options: Partial<RAdamOptions> = {}) {
     super(params, { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, decoupledWeightDecay: false, maximize: false }, options);
   }
@@ -55,6 +56,6 @@ export class RAdam extends Optimizer<RAdamOptions> {
   protected update(group: ParamGroup<RAdamOptions>): void {
     const { lr, betas, eps, weightDecay, decoupledWeightDecay, maximize } = group;
     const { parameters, list } = this.remember(group);
-    radam()(parameters, list("expAvg"), list("expAvgSq"), list("step"), lr, betas[0], betas[1], eps, weightDecay, maximize, decoupledWeightDecay);
+    this.calling(radam())(parameters, list("expAvg"), list("expAvgSq"), list("step"), lr, betas[0], betas[1], eps, weightDecay, maximize, decoupledWeightDecay);
   }
 }

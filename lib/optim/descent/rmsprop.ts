@@ -34,6 +34,7 @@ export interface RMSpropOptions {
 }
 
 export class RMSprop extends Optimizer<RMSpropOptions> {
+  static readonly isPlannable = true;
   constructor(params: ParamsInput<RMSpropOptions>, options: Partial<RMSpropOptions> = {}) {
     super(params, { lr: 1e-2, alpha: 0.99, eps: 1e-8, weightDecay: 0, momentum: 0, centered: false, maximize: false }, options);
   }
@@ -55,6 +56,6 @@ export class RMSprop extends Optimizer<RMSpropOptions> {
   protected update(group: ParamGroup<RMSpropOptions>): void {
     const { lr, alpha, eps, weightDecay, momentum, maximize } = group;
     const { parameters, list } = this.remember(group);
-    rmsprop()(parameters, list("squareAvg"), list("momentumBuffer"), list("gradAvg"), list("step"), lr, alpha, eps, weightDecay, momentum, maximize);
+    this.calling(rmsprop())(parameters, list("squareAvg"), list("momentumBuffer"), list("gradAvg"), list("step"), lr, alpha, eps, weightDecay, momentum, maximize);
   }
 }

@@ -30,6 +30,7 @@ export interface SGDOptions {
 }
 
 export class SGD extends Optimizer<SGDOptions> {
+  static readonly isPlannable = true;
   constructor(params: ParamsInput<SGDOptions>, options: Partial<SGDOptions> = {}) {
     super(params, { lr: 1e-3, momentum: 0, dampening: 0, weightDecay: 0, nesterov: false, maximize: false }, options);
   }
@@ -62,7 +63,6 @@ export class SGD extends Optimizer<SGDOptions> {
   private descend(group: ParamGroup<SGDOptions>, parameters: Tensor[], first: boolean): void {
     const { lr, momentum, dampening, weightDecay, nesterov, maximize } = group;
     const buffers = momentum === 0 ? [] : parameters.map((parameter) => this.state.get(parameter)!.momentumBuffer!);
-    // By position: keyword arguments are looked up by name in every call.
-    sgd()(parameters, buffers, lr, momentum, dampening, weightDecay, nesterov, maximize, first);
+    this.calling(sgd())(parameters, buffers, lr, momentum, dampening, weightDecay, nesterov, maximize, first);
   }
 }

@@ -22,6 +22,8 @@ export interface ASAMOptions extends Omit<WrapperOptions, "adaptive"> {
 }
 
 export class ASAM<B extends OptimizerLike = OptimizerLike, O = Record<string, unknown>> extends TwoStep<B, O> {
+  static readonly isPlannable = true;
+
   constructor(params: WrapperParams<O>, Base: OptimizerClass<B, O>, options: OptionsFor<ASAMOptions, O> = {} as OptionsFor<ASAMOptions, O>) {
     checkOptionsObject("new ASAM(params, Base, options)", options);
     const { form = "elementwise", eta, adaptive = true } = options as ASAMOptions & WrapperOptions;

@@ -10,7 +10,7 @@
  */
 
 import { argumentError, DgsamError } from "../../errors.js";
-import { gradients as readGradients, setGradients } from "../../tensor/internal.js";
+import { gradients as readGradients, setGradients, NotPlannable, type Commands, type OperatorFunction } from "../../tensor/internal.js";
 import { keep, noGrad, ops, type Tensor } from "../../tensor/index.js";
 import { NonFinite } from "../closures.js";
 import { once } from "../once.js";
@@ -21,6 +21,9 @@ const operators = once(() => ({
   accumulate: ops.dgsam["accumulate_.default"],
   products: ops.dgsam["products.default"],
   gather: ops.dgsam["gather_.default"],
+  gatherOrthogonal: ops.dgsam["gather_orthogonal_.default"],
+  gatherAlong: ops.dgsam["gather_along_.default"],
+  project: ops.dgsam["project_.default"],
   restore: ops.dgsam["restore_.default"],
   combine: ops.dgsam["combine_.default"],
 }));
@@ -81,6 +84,8 @@ export class Climb {
   private climbing = false;
   private gathered = false;
   private lossScale = 1;
+  /** What calls are left to, while a step is planned and nothing of it is done. */
+  private commands: Commands | null = null;
 
   /**
    * @param groups the parameter groups as they stand at each step
@@ -116,12 +121,51 @@ export class Climb {
   begin(what: string, lossScale = 1): void {
     this.checkIdle(what);
     this.collect();
-    this.norms = [];
     this.lossScale = lossScale;
+    this.forget();
+  }
+
+  private forget(): void {
+    this.norms = [];
+    this.climbing = false;
     this.gathered = false;
     this.summing = false;
     this.allSeen = false;
     this.seen.fill(false);
+  }
+
+  /**
+   * Begins to leave everything to `commands`: what is called then returns NaN, and happens when they run. All parameters
+   * must get gradients in every pass.
+   */
+  beginPlan(commands: Commands): void {
+    this.commands = commands;
+  }
+
+  /** Ends that: as before it, nothing was done yet. */
+  endPlan(): void {
+    this.commands = null;
+    this.forget();
+  }
+
+  /**
+   * Calls an operator, or leaves it to the commands.
+   *
+   * @param finite so many of its results, from the first, must be finite for a step to go on
+   * @param settle takes the results; what it returns is returned
+   * @param expect brings the state to what it will be, where the call is left to the commands
+   */
+  private perform(operator: OperatorFunction, args: readonly unknown[], finite: number, settle: (results: readonly number[]) => number, expect: () => void): number {
+    if (this.commands !== null) {
+      this.commands.call(operator, args, finite, settle);
+      expect();
+      return NaN;
+    }
+    return settle(operator(...args) as readonly number[]);
+  }
+
+  private unplannable(): void {
+    if (this.commands !== null) throw new NotPlannable();
   }
 
   private collect(): void {
@@ -163,43 +207,52 @@ export class Climb {
    * @throws NonFinite when it is not finite; nothing has moved then, nor when a first ascent throws anything else
    */
   ascend({ accumulate = false, shift = 0 }: AscendOptions = {}): number {
-    const [norm, gradients] = this.climbing ? this.move(accumulate, shift, false) : this.leave(accumulate, shift);
-    finite(norm);
-    this.climbing = true;
-    this.gathered = false;
-    if (accumulate) this.note(gradients);
-    return this.record(norm);
+    const settle = ([norm, gradients]: readonly number[]): number => {
+      finite(norm!);
+      this.climbed(accumulate);
+      if (accumulate) this.note(gradients!);
+      return this.record(norm!);
+    };
+    const move = (): number => this.perform(operators().climb as OperatorFunction, this.ascent(accumulate, shift), 1, settle, () => this.climbed(accumulate));
+    return this.climbing || this.saved.length === 0 ? move() : this.leave(move);
   }
 
-  private move(accumulate: boolean, shift: number, first: boolean): [norm: number, gradients: number | bigint] {
+  private ascent(accumulate: boolean, shift: number): unknown[] {
     const { adaptive, eta } = this.weighting;
     const sums = accumulate ? this.scratch(this.sums) : NONE;
-    return operators().climb(this.parameters, this.scratch(this.saved), sums, this.rho, first, adaptive, eta ?? null, shift / this.lossScale, !this.summing);
+    return [this.parameters, this.scratch(this.saved), sums, this.rho, !this.climbing, adaptive, eta ?? null, shift / this.lossScale, !this.summing];
   }
 
-  /** The first ascent of a step. */
-  private leave(accumulate: boolean, shift: number): [norm: number, gradients: number | bigint] {
-    const hadScratch = this.saved.length > 0;
+  private climbed(accumulate: boolean): void {
+    this.climbing = true;
+    this.gathered = false;
+    this.summing ||= accumulate;
+  }
+
+  /** The first ascent of a step, with scratch of earlier ones. */
+  private leave(move: () => number): number {
     try {
-      return this.move(accumulate, shift, true);
+      return move();
     } catch (error) {
-      // The scratch may be of another dtype or device than the parameters, if they were converted since the last step.
-      if (!hadScratch || !isMismatch(error)) throw error;
+      // It may be of another dtype or device than the parameters, if they were converted since the last step.
+      if (!isMismatch(error)) throw error;
       this.dropScratch();
-      return this.move(accumulate, shift, true);
+      return move();
     }
   }
 
   /** Adds `grad` to the sum without moving. Returns its norm; throws NonFinite. */
   accumulate(): number {
-    const [norm, gradients] = operators().accumulate(this.parameters, this.scratch(this.sums), !this.summing);
-    this.note(gradients);
-    return this.record(finite(norm));
+    const settle = ([norm, gradients]: readonly number[]): number => {
+      this.summing = true;
+      this.note(gradients!);
+      return this.record(finite(norm!));
+    };
+    return this.perform(operators().accumulate as OperatorFunction, [this.parameters, this.scratch(this.sums), !this.summing], 1, settle, () => (this.summing = true));
   }
 
   // Nearly always every parameter has a gradient in every pass; who is missing is asked only when somebody is.
-  private note(gradients: number | bigint): void {
-    this.summing = true;
+  private note(gradients: number): void {
     this.allSeen ||= gradients === this.parameters.length;
     if (this.allSeen || gradients === 0) return;
     readGradients(this.parameters).forEach((gradient, i) => (this.seen[i] ||= gradient !== null));
@@ -221,6 +274,7 @@ export class Climb {
    * @throws NonFinite when one of them is not finite; DgsamError `ERR_STATE` when none was accumulated
    */
   products(): GradientProducts {
+    this.unplannable();
     this.checkSumming("products()");
     const [product, sumNorm, gradNorm] = operators().products(this.parameters, this.sums);
     const scale = this.lossScale;
@@ -234,6 +288,7 @@ export class Climb {
    * @throws NonFinite when that is not finite; DgsamError `ERR_STATE` when none was accumulated
    */
   combine(sum: number, grad: number): number {
+    this.unplannable();
     this.checkSumming("combine()");
     const norm = operators().combine(this.parameters, this.sums, sum / this.lossScale, grad / this.lossScale);
     return finite(norm, "sum of gradients with that");
@@ -262,13 +317,61 @@ export class Climb {
     const gathers = along === undefined && sum !== undefined && this.summing;
     const sums = along ?? (gathers ? this.sums : NONE);
     const sumScale = along === undefined ? (sum ?? 0) / lossScale : (sum ?? 0);
-    const [norm, made, gradients] = operators().gather(parameters, this.climbing ? this.saved : NONE, sums, sumScale, grad / lossScale);
-    this.climbing = false;
-    const value = this.record(finite(norm));
-    if (!Number.isFinite(made)) throw new NonFinite("sum of gradients with that", made);
-    if (gathers && gradients !== parameters.length) this.setMissing(sumScale);
-    this.gathered = true;
-    return value;
+    const complete = (gradients: number): void => {
+      if (gathers && gradients !== parameters.length) this.setMissing(sumScale);
+    };
+    return this.finish(operators().gather as OperatorFunction, [parameters, this.toRestore(), sums, sumScale, grad / lossScale], complete);
+  }
+
+  /** GSAM's end of a climb: `grad` less `alpha` times the part of the sum that is orthogonal to it; otherwise as {@link gather}. */
+  gatherOrthogonal(alpha: number): number {
+    this.checkSumming("gatherOrthogonal()");
+    const complete = (gradients: number): void => {
+      if (gradients !== this.parameters.length) this.setMissing(-alpha / this.lossScale);
+    };
+    return this.finish(operators().gatherOrthogonal as OperatorFunction, [this.parameters, this.toRestore(), this.sums, alpha, this.lossScale], complete);
+  }
+
+  /** LookSAM's step without a climb: `grad` plus `alpha` times its norm times the unit vector of `directions`, whose norm is `norm`. */
+  gatherAlong(directions: Tensor[], norm: number, alpha: number): number {
+    return this.finish(operators().gatherAlong as OperatorFunction, [this.parameters, directions, norm, alpha, this.lossScale], () => {});
+  }
+
+  private toRestore(): Tensor[] {
+    return this.climbing ? this.saved : NONE;
+  }
+
+  /** @param complete hears how many parameters have a gradient */
+  private finish(operator: OperatorFunction, args: readonly unknown[], complete: (gradients: number) => void): number {
+    const settle = ([norm, made, gradients]: readonly number[]): number => {
+      this.climbing = false;
+      const value = this.record(finite(norm!));
+      if (!Number.isFinite(made)) throw new NonFinite("sum of gradients with that", made!);
+      complete(gradients!);
+      this.gathered = true;
+      return value;
+    };
+    const expect = (): void => {
+      this.climbing = false;
+      this.gathered = true;
+    };
+    return this.perform(operator, args, 2, settle, expect);
+  }
+
+  /**
+   * sum <- what of the present gradient is orthogonal to the sum, or zero where that is no longer than `rounding` times it.
+   *
+   * @param done takes the norm of the new sum
+   * @throws NonFinite when one of them is not finite; DgsamError `ERR_STATE` when none was accumulated
+   */
+  project(rounding: number, done: (norm: number) => void): void {
+    this.checkSumming("project()");
+    const settle = ([norm, made]: readonly number[]): number => {
+      finite(norm!);
+      done(finite(made!, "sum of gradients with that"));
+      return made!;
+    };
+    this.perform(operators().project as OperatorFunction, [this.parameters, this.sums, rounding, this.lossScale], 2, settle, () => {});
   }
 
   /** Gives those parameters their sum whose gradient was missing in the last pass only. */

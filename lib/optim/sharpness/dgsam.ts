@@ -61,6 +61,7 @@ interface OpenStep {
 }
 
 export class DGSAM<B extends OptimizerLike = OptimizerLike, O = Record<string, unknown>> extends SharpnessAware<B, O, DGSAMResult> {
+  static readonly isPlannable = true;
   readonly reuse: boolean;
   readonly reduction: "sum" | "mean";
   private readonly visits: DomainOrder;

@@ -21,6 +21,7 @@ export interface DISAMOptions extends WrapperOptions {
 }
 
 export class DISAM<B extends OptimizerLike = OptimizerLike, O = Record<string, unknown>> extends SharpnessAware<B, O> {
+  static readonly isPlannable = true;
   readonly lambda: number;
 
   constructor(params: WrapperParams<O>, Base: OptimizerClass<B, O>, options: OptionsFor<DISAMOptions, O> = {} as OptionsFor<DISAMOptions, O>) {
@@ -31,10 +32,7 @@ export class DISAM<B extends OptimizerLike = OptimizerLike, O = Record<string, u
   }
 
   protected run(passes: Passes): void {
-    passes.differentiateWeighted((losses) => {
-      const mean = losses.reduce((sum, loss) => sum + loss, 0) / losses.length;
-      return losses.map((loss) => (1 - 2 * this.lambda * (loss - mean)) / losses.length);
-    });
+    passes.differentiateByVariance(this.lambda);
     this.climb.ascend();
     passes.differentiateMean();
     this.climb.gather();

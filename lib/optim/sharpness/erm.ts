@@ -12,6 +12,8 @@ import type { Passes } from "./passes.js";
 import { SharpnessAware } from "./wrapper.js";
 
 export class ERM<B extends OptimizerLike = OptimizerLike, O = Record<string, unknown>> extends SharpnessAware<B, O> {
+  static readonly isPlannable = true;
+
   protected run(passes: Passes): void {
     passes.differentiateMean();
     this.climb.gather();

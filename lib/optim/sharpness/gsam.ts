@@ -20,6 +20,7 @@ export interface GSAMOptions extends WrapperOptions {
 }
 
 export class GSAM<B extends OptimizerLike = OptimizerLike, O = Record<string, unknown>> extends TwoStep<B, O> {
+  static readonly isPlannable = true;
   readonly alpha: number;
 
   constructor(params: WrapperParams<O>, Base: OptimizerClass<B, O>, options: OptionsFor<GSAMOptions, O> = {} as OptionsFor<GSAMOptions, O>) {
@@ -34,9 +35,6 @@ export class GSAM<B extends OptimizerLike = OptimizerLike, O = Record<string, un
   }
 
   protected gather(): void {
-    const { product, gradNorm } = this.climb.products();
-    // No direction is orthogonal to a zero gradient.
-    const share = gradNorm === 0 ? 0 : product / gradNorm / gradNorm;
-    this.climb.gather({ sum: -this.alpha, grad: 1 + this.alpha * share });
+    this.climb.gatherOrthogonal(this.alpha);
   }
 }

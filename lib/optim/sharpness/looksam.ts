@@ -31,12 +31,11 @@ export interface LookSAMStateDict<B extends OptimizerLike = OptimizerLike> exten
   direction: Tensor[] | null;
 }
 
-const NORM_EPSILON = 1e-12;
-
 /** How long v is, in units of ||gp||, where it is rounding errors alone. Gradients of 16 bits are no more than that anyway. */
 const ROUNDING: Readonly<Record<string, number>> = { float64: 4 * 2 ** -52, float32: 4 * 2 ** -23 };
 
 export class LookSAM<B extends OptimizerLike = OptimizerLike, O = Record<string, unknown>> extends SharpnessAware<B, O> {
+  static readonly isPlannable = true;
   readonly k: number;
   readonly alpha: number;
   /** v, for the parameters that it was made of. */
@@ -61,10 +60,8 @@ export class LookSAM<B extends OptimizerLike = OptimizerLike, O = Record<string,
     if (this.steps % this.k !== 0 && this.bend()) return;
     this.climb.ascend({ accumulate: true });
     passes.differentiateMean();
-    const { product, sumNorm, gradNorm } = this.climb.products();
-    this.formed = this.climb.combine(sumNorm === 0 ? 0 : -product / sumNorm / sumNorm, 1);
     const rounding = Math.max(...this.climb.parameters.map(({ dtype }) => ROUNDING[dtype] ?? 0));
-    if (this.formed <= rounding * gradNorm) this.formed = this.climb.combine(0, 0);
+    this.climb.project(rounding, (norm) => (this.formed = norm));
     this.climb.gather();
   }
 
@@ -74,7 +71,7 @@ export class LookSAM<B extends OptimizerLike = OptimizerLike, O = Record<string,
     const { parameters } = climb;
     if (direction.length !== parameters.length || parameters.some((parameter, i) => parameter !== this.directionOf[i])) return false;
     try {
-      climb.gather({ sum: (this.alpha * climb.gradientNorm()) / (this.directionNorm + NORM_EPSILON), along: direction });
+      climb.gatherAlong(direction, this.directionNorm, this.alpha);
       return true;
     } catch (error) {
       // The parameters were converted since.

@@ -2,7 +2,7 @@
 
 import { checkInteger, checkNumber } from "../../checks.js";
 import { argumentError } from "../../errors.js";
-import { zeroGradients } from "../../tensor/internal.js";
+import { isCaptured, NotPlannable, planCaptured, zeroGradients, type Commands, type PlannedPass } from "../../tensor/internal.js";
 import { scope, type Tensor } from "../../tensor/index.js";
 import { backward, checkClosure, differentiateMore, evaluate, finiteLoss, GradientSum, NonFinite, type Closure, type DomainClosure } from "../closures.js";
 import type { Climb } from "./climb.js";
@@ -31,6 +31,10 @@ export class Passes {
   private readonly single: boolean;
   private pass = 0;
   private present = 0;
+  /** Domains that had a pass in this step. */
+  private readonly visited: boolean[];
+  /** What passes are left to, while a step is planned and nothing of it is done. */
+  private commands: Commands | null = null;
 
   /**
    * @param name of the method that takes the step, for errors
@@ -42,6 +46,25 @@ export class Passes {
     this.closures = domainsOf(name, closures);
     this.single = typeof closures === "function";
     this.losses = this.closures.map(() => NaN);
+    this.visited = this.closures.map(() => false);
+  }
+
+  /** Whether all closures are captured functions, so that the step may be planned. */
+  get areCaptured(): boolean {
+    return this.closures.every((closures) => closures.every(isCaptured));
+  }
+
+  /** Begins to leave all passes to `commands`: their losses are NaN until these have run. */
+  beginPlan(commands: Commands): void {
+    this.commands = commands;
+  }
+
+  /** Ends that: as before it, nothing was done yet. */
+  endPlan(): void {
+    this.commands = null;
+    this.pass = 0;
+    this.present = 0;
+    this.visited.fill(false);
   }
 
   /** The number of domains, S. */
@@ -62,15 +85,31 @@ export class Passes {
   /** Leaves in `grad` the gradient of one domain's loss at the parameters as they are, and returns that loss. */
   differentiate(domain: number): number {
     checkInteger("differentiate(domain)", domain, 0, this.domains - 1);
+    if (this.commands !== null) return this.plan(this.commands, [domain], null)[0]!;
     this.begin();
     return this.add(domain, 1, new GradientSum(), false);
   }
 
   /** Leaves in `grad` the gradient of the mean of the domains' losses, and returns these losses. */
   differentiateMean(): number[] {
+    const domains = this.closures.map((_, domain) => domain);
+    if (this.commands !== null) return this.plan(this.commands, domains, null);
     this.begin();
     const sum = new GradientSum();
-    return this.closures.map((_, domain) => this.add(domain, 1 / this.domains, sum, this.looksAfter(domain)));
+    return domains.map((domain) => this.add(domain, 1 / this.domains, sum, this.looksAfter(domain)));
+  }
+
+  /**
+   * Leaves in `grad` the gradient of mean L - lambda * var L over the domains' losses L, the variance divided by S, and returns
+   * the losses. All graphs are alive at once, those of micro-batches too.
+   */
+  differentiateByVariance(lambda: number): number[] {
+    // Micro-batches are not planned: a domain's loss would have to be known of several passes.
+    if (this.commands !== null && this.closures.every(({ length }) => length === 1)) return this.plan(this.commands, this.closures.map((_, domain) => domain), lambda);
+    return this.differentiateWeighted((losses) => {
+      const mean = losses.reduce((sum, loss) => sum + loss, 0) / losses.length;
+      return losses.map((loss) => (1 - 2 * lambda * (loss - mean)) / losses.length);
+    });
   }
 
   /**
@@ -78,6 +117,7 @@ export class Passes {
    * the losses. All graphs are alive at once, those of micro-batches too.
    */
   differentiateWeighted(weigh: (losses: readonly number[]) => readonly number[]): number[] {
+    if (this.commands !== null) throw new NotPlannable();
     this.begin();
     return scope(() => {
       const losses = this.closures.map((closures, domain) => {
@@ -111,6 +151,37 @@ export class Passes {
     zeroGradients(this.climb.parameters);
   }
 
+  /** Leaves passes over some domains to the commands. The losses that it returns are those of the domains once they have run. */
+  private plan(commands: Commands, domains: readonly number[], lambda: number | null): number[] {
+    const pass = ++this.pass;
+    const weight = lambda === null ? 1 / domains.length : 1;
+    const planned: PlannedPass[] = [];
+    const domainOf: number[] = [];
+    const news = domains.map((domain) => {
+      const closures = this.closures[domain]!;
+      const isFirst = this.announce(domain);
+      closures.forEach((closure, batch) => {
+        const looks = this.looksAfter(domain) && domains.length > 1 && batch === closures.length - 1;
+        planned.push(planCaptured(closure, (weight / closures.length) * this.lossScale, looks, commands));
+        domainOf.push(domain);
+      });
+      return isFirst;
+    });
+    const losses = domains.map(() => NaN);
+    commands.passes(planned, lambda, (outcome) => {
+      this.pass = pass;
+      this.present = domainOf[outcome.stop === null ? planned.length - 1 : outcome.stop.pass]!;
+      domains.forEach((domain, i) => {
+        const own = outcome.losses.filter((_, each) => domainOf[each] === domain);
+        if (own.length < this.closures[domain]!.length || !own.every(Number.isFinite)) return;
+        losses[i] = own.reduce((sum, loss) => sum + loss, 0) / own.length;
+        if (news[i]) this.losses[domain] = losses[i]!;
+      });
+      if (outcome.stop !== null) throw new NonFinite(outcome.stop.what, outcome.stop.value);
+    });
+    return losses;
+  }
+
   // What follows the passes looks at the whole gradient: it could not tell whose fault it was, but for the last domain's.
   private looksAfter(domain: number): boolean {
     return domain < this.domains - 1;
@@ -133,7 +204,8 @@ export class Passes {
 
   /** Says whose pass it is; whether it is the domain's first one of the step. */
   private announce(domain: number): boolean {
-    const first = Number.isNaN(this.losses[domain]);
+    const first = !this.visited[domain];
+    this.visited[domain] = true;
     this.present = domain;
     this.statistics.announcePass(first);
     return first;

@@ -20,6 +20,7 @@ export interface SAGMOptions extends WrapperOptions {
 }
 
 export class SAGM<B extends OptimizerLike = OptimizerLike, O = Record<string, unknown>> extends TwoStep<B, O> {
+  static readonly isPlannable = true;
   readonly alpha: number;
 
   constructor(params: WrapperParams<O>, Base: OptimizerClass<B, O>, options: OptionsFor<SAGMOptions, O> = {} as OptionsFor<SAGMOptions, O>) {

@@ -16,6 +16,8 @@ import type { WrapperOptions } from "./wrapper.js";
 export type SAMOptions = WrapperOptions;
 
 export class SAM<B extends OptimizerLike = OptimizerLike, O = Record<string, unknown>> extends TwoStep<B, O> {
+  static readonly isPlannable = true;
+
   protected ascend(): void {
     this.climb.ascend();
   }

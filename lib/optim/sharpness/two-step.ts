@@ -40,7 +40,8 @@ interface OpenStep {
 
 export abstract class TwoStep<B extends OptimizerLike = OptimizerLike, O = Record<string, unknown>> extends SharpnessAware<B, O, SAMResult> {
   private open: OpenStep | null = null;
-  private perturbedLoss = NaN;
+  /** The losses at the point that was climbed to. */
+  private perturbed: readonly number[] = [];
 
   /** Climbs along the gradient at the parameters as they were, in `grad`. */
   protected abstract ascend(): void;
@@ -51,14 +52,14 @@ export abstract class TwoStep<B extends OptimizerLike = OptimizerLike, O = Recor
   protected run(passes: Passes): void {
     passes.differentiateMean();
     this.ascend();
-    const losses = passes.differentiateMean();
-    this.perturbedLoss = losses.reduce((sum, loss) => sum + loss, 0) / losses.length;
+    this.perturbed = passes.differentiateMean();
     this.gather();
   }
 
   protected override report(result: StepResult): SAMResult {
     const { skipped } = result;
-    return { ...result, perturbedLoss: skipped ? NaN : this.perturbedLoss, gradNorm: skipped ? NaN : result.gradNorms[0]! };
+    const perturbedLoss = this.perturbed.reduce((sum, loss) => sum + loss, 0) / this.perturbed.length;
+    return { ...result, perturbedLoss: skipped ? NaN : perturbedLoss, gradNorm: skipped ? NaN : result.gradNorms[0]! };
   }
 
   /**

@@ -3,15 +3,17 @@
  * behind when a step fails.
  *
  * An algorithm is a subclass with one method, {@link SharpnessAware.run}: which gradients it takes (`passes`) and what it
- * does with them (`climb`).
+ * does with them (`climb`). Where it looks at nothing that these return, a `static readonly isPlannable = true` of its own makes
+ * steps over captured functions one native call; it is not inherited, since a subclass may look.
  */
 
 import { checkBoolean, checkChoice, checkInteger, checkNumber, isPlainObject } from "../../checks.js";
 import { argumentError, DgsamError } from "../../errors.js";
 import { scope, type Tensor } from "../../tensor/index.js";
+import { Commands, NotPlannable } from "../../tensor/internal.js";
 import { checkOptionsObject, checkParams } from "../checks.js";
 import { NonFinite } from "../closures.js";
-import type { OptimizerLike } from "../descent/optimizer.js";
+import { Optimizer, type OptimizerLike } from "../descent/optimizer.js";
 import { clipGradNorm, clipGradValue } from "../gradients.js";
 import { Climb, type RadiusKey } from "./climb.js";
 import { Passes, type StepClosures } from "./passes.js";
@@ -250,8 +252,10 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
     scope(() => {
       const before = this.statistics.copyBuffers();
       try {
-        this.run(passes);
-        this.descendBase();
+        if (!this.runPlanned(passes)) {
+          this.run(passes);
+          this.descendBase();
+        }
       } catch (error) {
         this.undo(before);
         if (!(error instanceof NonFinite)) throw error;
@@ -262,14 +266,63 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
     });
   }
 
+  /**
+   * The same as one native call, where all losses are captured functions' and the algorithm's course depends on no number that
+   * only the step itself finds: the algorithm runs once to say what is to be done, and then that is done.
+   *
+   * @returns false where that cannot be, or nothing of it fits; nothing is done then
+   */
+  private runPlanned(passes: Passes): boolean {
+    if (!Object.hasOwn(this.constructor, "isPlannable") || !passes.areCaptured) return false;
+    const commands = new Commands(this.climb.parameters);
+    let descends = false;
+    try {
+      passes.beginPlan(commands);
+      this.climb.beginPlan(commands);
+      this.run(passes);
+      descends = this.planDescent(commands);
+    } catch (error) {
+      if (error instanceof NotPlannable) this.undone();
+      else throw error;
+      return false;
+    } finally {
+      this.climb.endPlan();
+      passes.endPlan();
+    }
+    if (!commands.run()) {
+      this.undone();
+      return false;
+    }
+    if (descends) this.noteDescent();
+    else this.descendBase();
+    return true;
+  }
+
+  /** Leaves clipping and the base optimizer's step to the commands. Returns false where they cannot be told beforehand. */
+  private planDescent(commands: Commands): boolean {
+    if (this.greatest.norm !== undefined || this.greatest.value !== undefined || !(this.base instanceof Optimizer)) return false;
+    try {
+      const calls = this.base.plan();
+      for (const { operator, args } of calls ?? []) commands.call(operator, args);
+      return calls !== null;
+    } catch {
+      // An option is out of range, which step() will say.
+      return false;
+    }
+  }
+
+  private noteDescent(): void {
+    this.steps++;
+    this.applied();
+  }
+
   /** Lets the base optimizer descend along what was gathered. */
   protected descendBase(): void {
     if (!this.climb.settled) throw new DgsamError("ERR_STATE", `${this.constructor.name}.run(): expected climb.gather() at its end; it forms what the base optimizer descends along`);
     if (this.greatest.norm !== undefined) clipGradNorm(this.climb.parameters, this.greatest.norm);
     if (this.greatest.value !== undefined) clipGradValue(this.climb.parameters, this.greatest.value);
     this.base.step();
-    this.steps++;
-    this.applied();
+    this.noteDescent();
   }
 
   /** Sets parameters and buffers to what they were before the step and clears the gradients. */

@@ -4,6 +4,7 @@ import { checkInteger, optionsOf } from "../../checks.js";
 import { argumentError } from "../../errors.js";
 import { enableGrad, isGradEnabled } from "../modes.js";
 import type { Tensor } from "../tensor.js";
+import { NotPlannable, type Commands, type PlannedPass } from "./commands.js";
 import { CapturedFunction, type CapturedPass, type CaptureStats } from "./captured-function.js";
 
 export type { CaptureStats } from "./captured-function.js";
@@ -70,6 +71,19 @@ function closureOf<R>(fn: CapturedFunction, args: readonly unknown[]): CapturedC
   const closure: CapturedClosure<R> & { [CALL]?: Call } = () => fn.call(args) as R;
   closure[CALL] = { fn, args };
   return closure;
+}
+
+/** Whether a closure is a captured function with its arguments. */
+export function isCaptured(closure: object): boolean {
+  return CALL in closure;
+}
+
+/** A pass over a captured closure, to be made later; throws {@link NotPlannable} when it has to be made by itself. */
+export function planCaptured(closure: object, weight: number, looks: boolean, commands: Commands): PlannedPass {
+  const call = (closure as { [CALL]?: Call })[CALL];
+  const pass = call?.fn.plan(call.args, weight, looks, commands);
+  if (pass === undefined) throw new NotPlannable();
+  return pass;
 }
 
 /** A pass of a training step over a captured closure; undefined when the closure has to be called. */

@@ -26,14 +26,15 @@ export type Recording = { readonly program: Program; readonly sources: readonly 
 const registry = new FinalizationRegistry<Handle>((handle) => void native.releaseProgram(handle));
 
 export class Program {
-  constructor(private readonly handle: Handle) {
-    registry.register(this, handle, this);
+  /** @param number by which the addon knows it */
+  constructor(readonly number: Handle) {
+    registry.register(this, number, this);
   }
 
   /** Frees it now. */
   dispose(): void {
     registry.unregister(this);
-    native.releaseProgram(this.handle);
+    native.releaseProgram(this.number);
   }
 
   /** Runs it; the outputs when the status is {@link Status.Done}. */
@@ -62,6 +63,12 @@ export class Program {
     return results[0] === Status.Done ? { value: results[1]!, stamp: results[2]!, norm: results[3]! } : (results[0] as Status);
   }
 
+  /** Whether it was made for such inputs. */
+  fits(inputs: readonly Tensor[]): boolean {
+    this.write(inputs);
+    return (native.programFits() ?? callFrame())[0] === Status.Done;
+  }
+
   /** Which of some tensors of the program's surroundings it refers to. */
   uses(tensors: readonly Tensor[]): boolean[] {
     this.write(tensors);
@@ -71,7 +78,7 @@ export class Program {
 
   /** The tensors outside of the function that it writes to, and those that its gradients flow to. */
   surroundings(): { written: Tensor[]; leaves: Tensor[] } {
-    callFrame()[0] = this.handle;
+    callFrame()[0] = this.number;
     const frame = native.programSurroundings() ?? callFrame();
     const written = tensorLists.read(frame) as Tensor[];
     return { written, leaves: tensorLists.read(frame.subarray(2 + 2 * written.length)) as Tensor[] };
@@ -79,7 +86,7 @@ export class Program {
 
   private write(tensors: readonly Tensor[]): number {
     const at = tensorLists.write(tensors, "inputs", 1);
-    callFrame()[0] = this.handle;
+    callFrame()[0] = this.number;
     return at;
   }
 }

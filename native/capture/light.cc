@@ -1,0 +1,153 @@
+#include "light.h"
+
+#include <ATen/Functions.h>
+#include <ATen/Parallel.h>
+#include <ATen/core/LegacyTypeDispatch.h>
+#include <c10/util/ScopeExit.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstring>
+#include <optional>
+
+#if defined(__linux__)
+// MKL's number of threads for the calling thread, 0 for none of its own; returns what it was. It is part of some builds of
+// LibTorch, whose own setting changes that of other threads, too.
+extern "C" __attribute__((weak)) int MKL_Set_Num_Threads_Local(int count);
+#endif
+
+namespace dgsam::capture {
+namespace {
+
+// at::internal::GRAIN_SIZE: up to here LibTorch's own kernels use one thread.
+constexpr int64_t kElements = 32'768;
+// In multiplications: some 20 microseconds.
+constexpr double kWork = 1 << 20;
+
+// About how many multiplications a call is. Of a product of matrices of m x k and k x n numbers it is m k n, the root of the
+// product of the three sizes; of a convolution it is about that, of most other calls less.
+double workOf(const Tape& tape, const Call& call) {
+  std::vector<double> sizes;
+  const auto note = [&](Slot slot) { sizes.push_back(static_cast<double>(tape.slots[slot].elements)); };
+  forEachSlot(call.arguments, note);
+  forEachSlot(call.results, note);
+  std::sort(sizes.rbegin(), sizes.rend());
+  double product = 1;
+  for (size_t i = 0; i < std::min<size_t>(sizes.size(), 3); ++i) product *= std::max(1.0, sizes[i]);
+  return std::sqrt(product);
+}
+
+bool isLight(const Tape& tape, const std::vector<Call>& calls) {
+  std::vector<bool> isOutside(tape.memories);
+  for (const SlotInfo& slot : tape.slots)
+    if (slot.origin == Origin::Input || slot.origin == Origin::External) isOutside[slot.memory] = true;
+  return std::all_of(calls.begin(), calls.end(), [&](const Call& call) {
+    bool light = !call.random && workOf(tape, call) <= kWork;
+    const auto look = [&](Slot slot) { light = light && tape.slots[slot].onCpu && tape.slots[slot].elements <= kElements; };
+    forEachSlot(call.arguments, look);
+    forEachSlot(call.results, look);
+    for (Slot slot : call.written) light = light && !isOutside[tape.slots[slot].memory];
+    return light;
+  });
+}
+
+int setThreads(int count) {
+#if defined(__linux__)
+  if (MKL_Set_Num_Threads_Local != nullptr) return MKL_Set_Num_Threads_Local(count);
+#endif
+  return count;
+}
+
+bool haveSameBits(const at::Tensor& a, const at::Tensor& b) {
+  if (!a.defined() || !b.defined()) return a.defined() == b.defined();
+  const at::Tensor left = a.contiguous(), right = b.contiguous();
+  return left.nbytes() == right.nbytes() && std::memcmp(left.const_data_ptr(), right.const_data_ptr(), left.nbytes()) == 0;
+}
+
+// What an instruction made and wrote.
+std::vector<at::Tensor> made(const Instruction& instruction, const Frame& frame) {
+  std::vector<at::Tensor> tensors;
+  forEachSlot(instruction.results, [&](Slot slot) { tensors.push_back(frame[slot]); });
+  for (Slot slot : instruction.written) tensors.push_back(frame[slot].clone());
+  return tensors;
+}
+
+// Runs an instruction twice.
+bool givesSameAlone(const Instruction& instruction, Frame& frame, torch::jit::Stack& stack) {
+  std::vector<at::Tensor> before;
+  for (Slot slot : instruction.written) before.push_back(frame[slot].clone());
+  const auto run = [&] {
+    for (size_t i = 0; i < before.size(); ++i) frame[instruction.written[i]].copy_(before[i]);
+    instruction.execute(frame, stack, true);
+    stack.clear();
+    return made(instruction, frame);
+  };
+  std::vector<at::Tensor> one;
+  {
+    const OneThread alone;
+    one = run();
+  }
+  const std::vector<at::Tensor> all = run();
+  return std::equal(all.begin(), all.end(), one.begin(), one.end(), haveSameBits);
+}
+
+}  // namespace
+
+Alone tryAlone(const std::vector<Instruction>& instructions, Frame& frame) {
+  const at::AutoDispatchBelowADInplaceOrView below;
+  torch::jit::Stack stack;
+  Alone alone;
+  std::vector<bool> isLate(frame.size());
+  alone.separates = true;
+  for (const Instruction& instruction : instructions) {
+    const bool same = instruction.view.has_value() ? (instruction.execute(frame, stack, true), true) : givesSameAlone(instruction, frame, stack);
+    bool later = !same;
+    for (const Instruction::Argument& argument : instruction.arguments)
+      for (Slot slot : argument.place.slots) later = later || (slot != kNoSlot && isLate[slot]);
+    if (later) forEachSlot(instruction.results, [&](Slot slot) { isLate[slot] = true; });
+    alone.same.push_back(same);
+    alone.later.push_back(later);
+    // What is written to has an order.
+    alone.separates = alone.separates && instruction.written.empty();
+  }
+  return alone;
+}
+
+void runLightly(const std::vector<Instruction>& instructions, const Alone& alone, Part part, Frame& frame, std::atomic<const std::string*>& failed) {
+  const at::AutoDispatchBelowADInplaceOrView below;
+  static thread_local torch::jit::Stack stack;
+  const auto clear = c10::make_scope_exit([] { stack.clear(); });
+  for (size_t i = 0; i < instructions.size(); ++i) {
+    if (part != Part::All && alone.later[i] != (part == Part::Later)) continue;
+    std::optional<OneThread> guard;
+    if (part != Part::Sooner && alone.same[i]) guard.emplace();
+    try {
+      instructions[i].execute(frame, stack, true);
+    } catch (...) {
+      failed = &instructions[i].name;
+      throw;
+    }
+    stack.clear();
+  }
+}
+
+bool isLight(const Tape& tape) {
+  return isLight(tape, tape.calls) && std::all_of(tape.backwards.begin(), tape.backwards.end(), [&](const Backward& each) { return isLight(tape, each.calls); });
+}
+
+OneThread::OneThread() : before_(setThreads(1)) {}
+
+OneThread::~OneThread() { setThreads(before_); }
+
+void sideBySide(size_t count, const std::function<void(size_t)>& job) {
+  std::atomic<size_t> next{0};
+  const auto threads = std::min<int64_t>(at::get_num_threads(), static_cast<int64_t>(count));
+  // Whoever comes late finds nothing to do.
+  at::parallel_for(0, threads, 1, [&](int64_t, int64_t) {
+    const OneThread alone;
+    for (size_t i = next++; i < count; i = next++) job(i);
+  });
+}
+
+}  // namespace dgsam::capture

@@ -1,0 +1,44 @@
+#include "directions.h"
+
+#include <cmath>
+
+namespace dgsam::ops {
+namespace {
+
+// The first of them that is not finite, or the last.
+double norm(const std::tuple<double, double, double>& products) {
+  const auto [product, sumNorm, gradNorm] = products;
+  return !std::isfinite(product) ? product : !std::isfinite(sumNorm) ? sumNorm : gradNorm;
+}
+
+}  // namespace
+
+std::tuple<double, double, int64_t> gatherOrthogonal(at::TensorList params, at::TensorList saved, at::TensorList sums, double alpha, double lossScale) {
+  const auto found = products(params, sums);
+  if (!std::isfinite(norm(found))) {
+    if (!saved.empty()) restore(params, saved);
+    return {norm(found), norm(found), 0};
+  }
+  const auto [product, sumNorm, gradNorm] = found;
+  // No direction is orthogonal to a zero gradient.
+  const double share = gradNorm == 0 ? 0 : product / gradNorm / gradNorm;
+  return gather(params, saved, sums, -alpha / lossScale, (1 + alpha * share) / lossScale);
+}
+
+std::tuple<double, double> project(at::TensorList params, at::TensorList sums, double rounding, double lossScale) {
+  const auto found = products(params, sums);
+  if (!std::isfinite(norm(found))) return {norm(found), norm(found)};
+  const auto [product, sumNorm, gradNorm] = found;
+  double made = combine(params, sums, (sumNorm == 0 ? 0 : -product / sumNorm / sumNorm) / lossScale, 1 / lossScale);
+  if (made <= rounding * (gradNorm / lossScale)) made = combine(params, sums, 0, 0);
+  return {gradNorm, made};
+}
+
+std::tuple<double, double, int64_t> gatherAlong(at::TensorList params, at::TensorList directions, double directionNorm, double alpha, double lossScale) {
+  // Without anything to gather it only reads.
+  const auto [gradNorm, same, gradients] = gather(params, {}, {}, 0, 1);
+  if (!std::isfinite(gradNorm)) return {gradNorm, same, gradients};
+  return gather(params, {}, directions, alpha * (gradNorm / lossScale) / (directionNorm + kNormEpsilon), 1 / lossScale);
+}
+
+}  // namespace dgsam::ops
