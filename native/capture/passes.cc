@@ -15,11 +15,34 @@
 namespace dgsam::capture {
 namespace {
 
+bool isPlainMemory(const at::Tensor& tensor) {
+  return tensor.is_cpu() && tensor.layout() == at::kStrided && tensor.is_contiguous() && !tensor.is_neg() && !tensor._is_zerotensor() &&
+         !tensor.requires_grad() && !tensor.is_inference();
+}
+
+// What add_() does with so many elements takes longer to begin than to do.
+constexpr int64_t kFewElements = 32'768;
+
+// to <- to + from
+void addTo(const at::Tensor& to, const at::Tensor& from) {
+  const bool isPlain = to.numel() <= kFewElements && to.scalar_type() == at::kFloat && from.scalar_type() == at::kFloat && isPlainMemory(to) && isPlainMemory(from);
+  if (!isPlain) {
+    to.add_(from);
+    return;
+  }
+  const int64_t elements = to.numel();
+  float* const sums = to.mutable_data_ptr<float>();
+  const float* const summands = from.const_data_ptr<float>();
+#pragma omp simd
+  for (int64_t i = 0; i < elements; ++i) sums[i] += summands[i];
+  to.unsafeGetTensorImpl()->bump_version();
+}
+
 // What AccumulateGrad does with a gradient outside of double differentiation.
 void accumulate(const at::Tensor& variable, at::Tensor gradient, bool own) {
   at::Tensor& held = variable.mutable_grad();
   if (held.defined())
-    held.add_(gradient);
+    addTo(held, gradient);
   else if (own && torch::autograd::utils::obeys_layout_contract(gradient, variable))
     held = std::move(gradient);
   else

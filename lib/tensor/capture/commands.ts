@@ -109,28 +109,31 @@ export class Commands {
     for (const command of this.list) at = "passes" in command ? writePasses(command, at) : writeOperator(command, at);
   }
 
+  // All is read before the first `done`, which may use the frame.
   private tell(frame: Float64Array): void {
-    const told = Array.from(frame.subarray(0, this.sizeOfTold(frame)));
+    const count = frame[0]!;
+    const outcomes = new Array<number[]>(count);
+    const stops = new Array<PassesOutcome["stop"]>(count);
     let at = 1;
-    for (const command of this.list.slice(0, told[0])) {
-      const count = told[at++]!;
-      const numbers = told.slice(at, at + count);
-      at += count;
+    for (let i = 0; i < count; i++) {
+      const numbers = new Array<number>(frame[at++]!);
+      for (let j = 0; j < numbers.length; j++) numbers[j] = frame[at++]!;
+      outcomes[i] = numbers;
+      stops[i] = null;
+      if (!("passes" in this.list[i]!)) continue;
+      if (frame[at] !== 0) stops[i] = { pass: frame[at + 1]!, what: frame[at] === 1 ? "loss" : "gradient", value: frame[at + 2]! };
+      at += 3;
+    }
+    for (let i = 0; i < count; i++) {
+      const command = this.list[i]!;
+      const numbers = outcomes[i]!;
       if ("passes" in command) {
-        const [why, pass, value] = told.slice(at, at + 3) as [number, number, number];
-        at += 3;
-        numbers.forEach((_, i) => command.passes[i]!.note());
-        command.done({ losses: numbers, stop: why === 0 ? null : { pass, what: why === 1 ? "loss" : "gradient", value } });
+        for (let pass = 0; pass < numbers.length; pass++) command.passes[pass]!.note();
+        command.done({ losses: numbers, stop: stops[i]! });
       } else {
         command.done(numbers);
       }
     }
-  }
-
-  private sizeOfTold(frame: Float64Array): number {
-    let at = 1;
-    for (const command of this.list.slice(0, frame[0])) at += 1 + frame[at]! + ("passes" in command ? 3 : 0);
-    return at;
   }
 }
 
