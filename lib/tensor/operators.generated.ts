@@ -7370,10 +7370,9 @@ export interface DgsamOverloads {
   "nadam_.default"(params: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, mu_products: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, momentum_decay: Float, maximize: boolean, keywords: { decoupled: boolean }): void;
   "products.default"(params: Tensors, sums: Tensors): [number, number, number];
   "products.default"(params: Tensors, keywords: { sums: Tensors }): [number, number, number];
-  "project_.default"(params: Tensors, sums: Tensors, rounding: Float, loss_scale?: Float): [number, number];
-  "project_.default"(params: Tensors, keywords: { sums: Tensors; rounding: Float; loss_scale?: Float | undefined }): [number, number];
-  "project_.default"(params: Tensors, sums: Tensors, keywords: { rounding: Float; loss_scale?: Float | undefined }): [number, number];
-  "project_.default"(params: Tensors, sums: Tensors, rounding: Float, keywords: { loss_scale?: Float | undefined }): [number, number];
+  "project_.default"(params: Tensors, sums: Tensors, loss_scale?: Float): [number, number];
+  "project_.default"(params: Tensors, keywords: { sums: Tensors; loss_scale?: Float | undefined }): [number, number];
+  "project_.default"(params: Tensors, sums: Tensors, keywords: { loss_scale?: Float | undefined }): [number, number];
   "radam_.default"(params: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, maximize: boolean, decoupled: boolean): void;
   "radam_.default"(params: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, keywords: { maximize: boolean; decoupled: boolean }): void;
   "radam_.default"(params: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, maximize: boolean, keywords: { decoupled: boolean }): void;

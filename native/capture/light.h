@@ -39,14 +39,13 @@ struct Alone {
   bool separates;
 };
 
-// Runs the instructions and finds out. Nothing of the frame is freed.
-Alone tryAlone(const std::vector<Instruction>& instructions, Frame& frame);
+// Runs the instructions and finds out. Nothing of the frame is freed. When a call throws, `failed` is the name of its operator.
+Alone tryAlone(const std::vector<Instruction>& instructions, Frame& frame, std::atomic<const std::string*>& failed);
 
 // Which of the instructions are run.
 enum class Part { All, Sooner, Later };
 
-// Runs instructions each with the threads that it needs; of the part `Sooner` with one. Nothing of the frame is freed. When a
-// call throws, `failed` is the name of its operator.
+// Runs instructions, each with the threads that it needs; of the part `Sooner` with one. Otherwise as tryAlone().
 void runLightly(const std::vector<Instruction>& instructions, const Alone& alone, Part part, Frame& frame, std::atomic<const std::string*>& failed);
 
 // Calls `job` with every number below `count`, on as many of LibTorch's threads as it has, each job on one. Throws what one of

@@ -412,11 +412,11 @@ void Program::prepare(const std::vector<at::Tensor>& inputs) {
   Alone forward, backward;
   {
     const at::AutoGradMode grad(modes_.grad);
-    forward = tryAlone(forward_, *frame);
+    forward = tryAlone(forward_, *frame, failed_);
   }
   const at::NoGradGuard noGrad;
   (*frame)[tape_.seeds[0]] = at::ones_like((*frame)[tape_.outputs[0]]);
-  backward = tryAlone(backwards_[0], *frame);
+  backward = tryAlone(backwards_[0], *frame, failed_);
   end(std::move(frame));
   const bool wholeForward = std::find(forward.later.begin(), forward.later.end(), true) == forward.later.end();
   const bool separates = wholeForward && backward.separates;

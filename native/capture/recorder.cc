@@ -140,7 +140,7 @@ bool Recorder::isOwn(const at::Tensor& tensor) const {
 Slot Recorder::add(Origin origin, const at::Tensor& tensor, uint32_t memory) {
   const Slot slot = static_cast<Slot>(tape_.slots.size());
   const bool holds = origin == Origin::External || origin == Origin::Constant || origin == Origin::Seed;
-  tape_.slots.push_back({origin, memory, tensor.numel(), tensor.is_cpu(), holds ? tensor : at::Tensor()});
+  tape_.slots.push_back({origin, memory, tensor.numel(), tensor.scalar_type(), tensor.is_cpu(), holds ? tensor : at::Tensor()});
   geometries_.emplace_back(tensor);
   slotsInMemory_[memory].push_back(slot);
   know(tensor, slot);

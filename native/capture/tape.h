@@ -36,6 +36,7 @@ struct SlotInfo {
   // Tensors over the same memory have the same number.
   uint32_t memory;
   int64_t elements;
+  at::ScalarType dtype;
   bool onCpu;
   // Of externals and constants; of seeds one that says how they lie in memory.
   at::Tensor tensor = {};

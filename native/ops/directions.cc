@@ -1,6 +1,8 @@
 #include "directions.h"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace dgsam::ops {
 namespace {
@@ -9,6 +11,17 @@ namespace {
 double norm(const std::tuple<double, double, double>& products) {
   const auto [product, sumNorm, gradNorm] = products;
   return !std::isfinite(product) ? product : !std::isfinite(sumNorm) ? sumNorm : gradNorm;
+}
+
+// How long the difference of two parallel gradients is, in units of theirs, where it is rounding errors alone. Gradients of 16
+// bits are no more than that anyway.
+double roundingOf(at::TensorList params) {
+  double rounding = 0;
+  for (const at::Tensor& param : params) {
+    if (param.scalar_type() == at::kFloat) rounding = std::max<double>(rounding, 4 * std::numeric_limits<float>::epsilon());
+    if (param.scalar_type() == at::kDouble) rounding = std::max(rounding, 4 * std::numeric_limits<double>::epsilon());
+  }
+  return rounding;
 }
 
 }  // namespace
@@ -25,12 +38,12 @@ std::tuple<double, double, int64_t> gatherOrthogonal(at::TensorList params, at::
   return gather(params, saved, sums, -alpha / lossScale, (1 + alpha * share) / lossScale);
 }
 
-std::tuple<double, double> project(at::TensorList params, at::TensorList sums, double rounding, double lossScale) {
+std::tuple<double, double> project(at::TensorList params, at::TensorList sums, double lossScale) {
   const auto found = products(params, sums);
   if (!std::isfinite(norm(found))) return {norm(found), norm(found)};
   const auto [product, sumNorm, gradNorm] = found;
   double made = combine(params, sums, (sumNorm == 0 ? 0 : -product / sumNorm / sumNorm) / lossScale, 1 / lossScale);
-  if (made <= rounding * (gradNorm / lossScale)) made = combine(params, sums, 0, 0);
+  if (made <= roundingOf(params) * (gradNorm / lossScale)) made = combine(params, sums, 0, 0);
   return {gradNorm, made};
 }
 

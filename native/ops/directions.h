@@ -12,9 +12,9 @@ namespace dgsam::ops {
 // stays as it is.
 std::tuple<double, double, int64_t> gatherOrthogonal(at::TensorList params, at::TensorList saved, at::TensorList sums, double alpha, double lossScale);
 
-// LookSAM's v. s <- g - <s, g> / ||s||^2 s, or zero where no more than rounding errors are left: `rounding` times ||g||. Returns
-// the norm of whatever of s and g was not finite, or ||g||, and the norm of the new s.
-std::tuple<double, double> project(at::TensorList params, at::TensorList sums, double rounding, double lossScale);
+// LookSAM's v. s <- g - <s, g> / ||s||^2 s, the part of g that is orthogonal to s, or zero where no more than rounding errors are
+// left. Returns the norm of whatever of s and g was not finite, or ||g||, and the norm of the new s.
+std::tuple<double, double> project(at::TensorList params, at::TensorList sums, double lossScale);
 
 // LookSAM between its climbs. g <- g + alpha ||g|| v / (||v|| + 1e-12), of which only g is scaled. Returns as gather().
 std::tuple<double, double, int64_t> gatherAlong(at::TensorList params, at::TensorList directions, double directionNorm, double alpha, double lossScale);

@@ -29,7 +29,7 @@ TORCH_LIBRARY(dgsam, m) {
   m.def(
       "gather_orthogonal_(Tensor(a!)[] params, Tensor[] saved, Tensor[] sums, float alpha, float loss_scale=1.) "
       "-> (float norm, float gathered_norm, int gradients)");
-  m.def("project_(Tensor[] params, Tensor(a!)[] sums, float rounding, float loss_scale=1.) -> (float norm, float direction_norm)");
+  m.def("project_(Tensor[] params, Tensor(a!)[] sums, float loss_scale=1.) -> (float norm, float direction_norm)");
   m.def(
       "gather_along_(Tensor(a!)[] params, Tensor[] directions, float direction_norm, float alpha, float loss_scale=1.) "
       "-> (float norm, float gathered_norm, int gradients)");

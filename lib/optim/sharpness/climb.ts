@@ -359,19 +359,19 @@ export class Climb {
   }
 
   /**
-   * sum <- what of the present gradient is orthogonal to the sum, or zero where that is no longer than `rounding` times it.
+   * sum <- what of the present gradient is orthogonal to the sum, or zero where that is rounding errors alone.
    *
    * @param done takes the norm of the new sum
    * @throws NonFinite when one of them is not finite; DgsamError `ERR_STATE` when none was accumulated
    */
-  project(rounding: number, done: (norm: number) => void): void {
+  project(done: (norm: number) => void): void {
     this.checkSumming("project()");
     const settle = ([norm, made]: readonly number[]): number => {
       finite(norm!);
       done(finite(made!, "sum of gradients with that"));
       return made!;
     };
-    this.perform(operators().project as OperatorFunction, [this.parameters, this.sums, rounding, this.lossScale], 2, settle, () => {});
+    this.perform(operators().project as OperatorFunction, [this.parameters, this.sums, this.lossScale], 2, settle, () => {});
   }
 
   /** Gives those parameters their sum whose gradient was missing in the last pass only. */

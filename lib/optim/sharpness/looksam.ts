@@ -31,9 +31,6 @@ export interface LookSAMStateDict<B extends OptimizerLike = OptimizerLike> exten
   direction: Tensor[] | null;
 }
 
-/** How long v is, in units of ||gp||, where it is rounding errors alone. Gradients of 16 bits are no more than that anyway. */
-const ROUNDING: Readonly<Record<string, number>> = { float64: 4 * 2 ** -52, float32: 4 * 2 ** -23 };
-
 export class LookSAM<B extends OptimizerLike = OptimizerLike, O = Record<string, unknown>> extends SharpnessAware<B, O> {
   static readonly isPlannable = true;
   readonly k: number;
@@ -60,8 +57,7 @@ export class LookSAM<B extends OptimizerLike = OptimizerLike, O = Record<string,
     if (this.steps % this.k !== 0 && this.bend()) return;
     this.climb.ascend({ accumulate: true });
     passes.differentiateMean();
-    const rounding = Math.max(...this.climb.parameters.map(({ dtype }) => ROUNDING[dtype] ?? 0));
-    this.climb.project(rounding, (norm) => (this.formed = norm));
+    this.climb.project((norm) => (this.formed = norm));
     this.climb.gather();
   }
 

@@ -60,6 +60,9 @@ def versions_count_every_write():
         grown(lambda: ops.gather_(params, [], [], 0.0, 0.5), "grads")
         grown(lambda: ops.products(params, sums))
         grown(lambda: ops.combine_(params, sums, 0.5, 1.0), "sums")
+        grown(lambda: ops.gather_orthogonal_(params, saved, sums, 0.4), "params", "grads")
+        grown(lambda: ops.project_(params, sums), "sums")
+        grown(lambda: ops.gather_along_(params, sums, 1.0, 0.7), "grads")
         grown(lambda: ops.restore_(params, saved), "params")
         grown(lambda: ops.global_norm(grads))
 
@@ -204,6 +207,16 @@ def mismatches_name_operator_list_and_index():
         "dgsam::combine_: expected 2 tensors in 'sums', one per parameter, got 1",
         lambda p, s, a, r: (p, s, a[:1], r),
         lambda p, s, a, r: ops.combine_(p, a, 1.0, 1.0),
+    )
+    broken(
+        "dgsam::products: expected 2 tensors in 'sums', one per parameter, got 1",
+        lambda p, s, a, r: (p, s, a[:1], r),
+        lambda p, s, a, r: ops.gather_orthogonal_(p, s, a, 0.4),
+    )
+    broken(
+        "dgsam::gather_: expected 2 tensors in 'sums', one per parameter, got 1",
+        lambda p, s, a, r: (p, s, a[:1], r),
+        lambda p, s, a, r: ops.gather_along_(p, a, 1.0, 0.7),
     )
     broken(
         "dgsam::products: expected 2 tensors in 'sums', one per parameter, got 0",

@@ -199,6 +199,73 @@ def combining_writes_the_sum_alone():
                 assert g is None or torch.equal(p.grad, g)
 
 
+def sums_and_gradients(dtype, missing):
+    params, saved, sums = problem(dtype, missing=missing)
+    for i, total in enumerate(sums):
+        total.copy_(numbers(total.shape, 900 + i, dtype))
+    double = torch.complex128 if dtype.is_complex else torch.float64
+    flat = lambda tensors: torch.cat([t.to(double).flatten() for t in tensors])
+    grads = [torch.zeros_like(p) if p.grad is None else p.grad.clone() for p in params]
+    return params, saved, sums, flat(sums), flat(grads), double
+
+
+def close_to(tensors, expected, double, dtype, name):
+    got = torch.cat([t.to(double).flatten() for t in tensors])
+    bound = 4 * torch.finfo(dtype).eps * float(expected.abs().max())
+    assert float((got - expected).abs().max()) <= bound, f"{name}, {dtype}: {float((got - expected).abs().max())} > {bound}"
+
+
+@check
+def directions_match_float64():
+    for dtype, scale in itertools.product((*REAL, torch.complex128), (1.0, 8.0)):
+        params, saved, sums, s, g, double = sums_and_gradients(dtype, ())
+        for p, kept in zip(params, saved):
+            kept.copy_(p.detach())
+        before = [p.detach().clone() for p in params]
+        with torch.no_grad():
+            for p in params:
+                p.add_(1)
+        inner = float((s.conj() * g).real.sum())
+        norm, made, count = ops.gather_orthogonal_(params, saved, sums, 0.4, scale)
+        close(norm, float(g.abs().square().sum()) ** 0.5, 1e-12, f"g, {dtype}")
+        expected = ((1 + 0.4 * inner / float(g.abs().square().sum())) * g - 0.4 * s) / scale
+        close_to([p.grad for p in params], expected, double, dtype, "GSAM's direction")
+        assert count == len(params) and all(torch.equal(p, b) for p, b in zip(params, before))
+
+        params, _, sums, s, g, double = sums_and_gradients(dtype, ())
+        inner, square = float((s.conj() * g).real.sum()), float(s.abs().square().sum())
+        norm, made = ops.project_(params, sums, scale)
+        expected = (g - inner / square * s) / scale
+        close_to(sums, expected, double, dtype, "LookSAM's direction")
+        close(norm, float(g.abs().square().sum()) ** 0.5, 1e-12, f"g, {dtype}")
+        close(made, float(sum(t.to(double).abs().square().sum() for t in sums)) ** 0.5, 1e-12, f"v, {dtype}")
+        if dtype in (torch.float32, torch.float64):
+            for p, total in zip(params, sums):
+                total.copy_(p.grad * 3)
+            assert ops.project_(params, sums)[1] == 0 and not any(t.any() for t in sums), "what is rounding alone counts as zero"
+
+        params, _, sums, v, g, double = sums_and_gradients(dtype, ())
+        length = float(v.abs().square().sum()) ** 0.5
+        ops.gather_along_(params, sums, length, 0.7, scale)
+        expected = g / scale + 0.7 * float(g.abs().square().sum()) ** 0.5 / scale / (length + 1e-12) * v
+        close_to([p.grad for p in params], expected, double, dtype, "LookSAM between its climbs")
+
+
+@check
+def directions_of_what_is_not_finite():
+    for operator in (ops.gather_orthogonal_, ops.project_):
+        p = torch.ones(3, requires_grad=True)
+        p.grad, saved, sums = torch.ones(3), [torch.full((3,), 2.0)], [torch.tensor([1.0, float("nan"), 0.0])]
+        first = operator is ops.gather_orthogonal_
+        norm = operator([p], saved, sums, 0.4)[0] if first else operator([p], sums)[0]
+        assert norm != norm and torch.equal(p.grad, torch.ones(3))
+        # A climb is over, whatever comes of it.
+        assert torch.equal(p.detach(), saved[0] if first else torch.ones(3))
+    p = torch.ones(3, requires_grad=True)
+    p.grad = torch.tensor([1.0, float("inf"), 0.0])
+    assert ops.gather_along_([p], [torch.ones(3)], 1.0, 0.7)[0] == float("inf") and p.grad[0] == 1
+
+
 @check
 def the_normalized_form_weighs_matrices_alone():
     for dtype, eta in itertools.product((*REAL, torch.complex128), (0.0, 0.01)):
