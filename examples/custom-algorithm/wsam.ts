@@ -10,6 +10,9 @@
 import { SharpnessAware, type OptimizerClass, type OptionsFor, type Passes, type Tensor, type WrapperOptions } from "dgsam";
 
 export class WSAM extends SharpnessAware {
+  /** `run` looks at nothing that it is given: a step over captured functions can be one native call. */
+  static readonly isPlannable = true;
+
   private readonly weight: number;
 
   constructor(params: Tensor[], Base: OptimizerClass, options: OptionsFor<WrapperOptions & { gamma?: number }> = {}) {

@@ -4,9 +4,10 @@
  */
 import {
   Adadelta, Adagrad, Adam, Adamax, AdamW, capture, crossEntropy, DGSAM, DISAM, ERM, getNumThreads, manualSeed, MLP, NAdam, RAdam, randint, randn, RMSprop, SAM, scope, setNumThreads, SGD,
-  type Closure, type Tensor,
+  type Closure, type Passes, type Tensor,
 } from "dgsam";
 import { afterEach, describe, expect, test } from "vitest";
+import { WSAM } from "../../../examples/custom-algorithm/wsam.js";
 import { native } from "../../../lib/native.js";
 import { FAMILY, type AnyWrapper } from "../sharpness/family.js";
 import { expectError, stateBits } from "../support.js";
@@ -84,6 +85,35 @@ describe("one native call", () => {
       expect(calls.slice(1)).toContain("call");
       expect(calls.slice(1)).not.toContain("runCommands");
     }
+  });
+
+  test("an algorithm of the user's own that says so", () => {
+    const { model, closures } = captured();
+    const optimizer = new WSAM([...model.parameters()], SGD, { gamma: 0.8, lr: 0.1 });
+    for (let step = 0; step < 2; step++) optimizer.step(closures);
+    expect(callsOf(() => void optimizer.step(closures))).toEqual(["runCommands"]);
+  });
+
+  test("what cannot be planned is taken in pieces, and undone() is called before it", () => {
+    let plans = 0;
+    let undone = 0;
+    class Combining extends ERM {
+      static override readonly isPlannable = true;
+      protected override run(passes: Passes): void {
+        plans++;
+        passes.differentiateMean();
+        this.climb.accumulate();
+        this.climb.combine(0.5, 0.5);
+        this.climb.gather({ sum: 1, grad: 0 });
+      }
+      protected override undone(): void {
+        undone++;
+      }
+    }
+    const { model, closures } = captured();
+    const optimizer = new Combining(model.parameters(), SGD, { lr: 0.1 });
+    expect(callsOf(() => void optimizer.step(closures))).not.toContain("runCommands");
+    expect([plans, undone]).toEqual([2, 1]);
   });
 
   test("an algorithm that looks at what its climbs return is taken in pieces", () => {
