@@ -71,6 +71,12 @@ bool fits(const PassesCommand& command, at::TensorList parameters) {
   });
 }
 
+// Whether it has no programs but small ones.
+bool isLight(const Command& command) {
+  const auto* passes = std::get_if<PassesCommand>(&command);
+  return passes == nullptr || std::all_of(passes->passes.begin(), passes->passes.end(), [](const Pass& pass) { return pass.program->isLight(); });
+}
+
 // What one command tells. Whether the next one follows.
 bool run(Environment& environment, PassesCommand& command, const std::vector<at::Tensor>& parameters, std::vector<double>& told) {
   for (const at::Tensor& parameter : parameters) parameter.mutable_grad().reset();
@@ -140,6 +146,8 @@ void runCommands(Environment& environment, FrameReader& reader, FrameWriter& wri
   const auto fit = [&](const Command& command) { return !std::holds_alternative<PassesCommand>(command) || fits(std::get<PassesCommand>(command), parameters); };
   if (!std::all_of(commands.begin(), commands.end(), fit)) return writer.number(-1);
   const at::NoGradGuard noGrad;
+  // What small programs leave lies in this thread's caches.
+  const bool isSmall = std::all_of(commands.begin(), commands.end(), isLight);
   std::vector<double> told;
   size_t done = 0;
   const auto tell = [&] {
@@ -149,6 +157,8 @@ void runCommands(Environment& environment, FrameReader& reader, FrameWriter& wri
   for (Command& command : commands) {
     const size_t before = told.size();
     bool goesOn;
+    std::optional<capture::OneThread> alone;
+    if (isSmall && std::holds_alternative<OperatorCommand>(command)) alone.emplace();
     try {
       goesOn = std::visit([&](auto& each) { return run(environment, each, parameters, told); }, command);
     } catch (...) {

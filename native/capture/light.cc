@@ -5,6 +5,10 @@
 #include <ATen/core/LegacyTypeDispatch.h>
 #include <c10/util/ScopeExit.h>
 
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -14,7 +18,7 @@
 
 #if defined(__linux__)
 // MKL's number of threads for the calling thread, 0 for none of its own; returns what it was. It is part of some builds of
-// LibTorch, whose own setting changes that of other threads, too.
+// LibTorch.
 extern "C" __attribute__((weak)) int MKL_Set_Num_Threads_Local(int count);
 #endif
 
@@ -61,11 +65,18 @@ bool isLight(const Tape& tape, const std::vector<Call>& calls) {
   });
 }
 
-int setThreads(int count) {
+int setThreadsOfProducts(int count) {
 #if defined(__linux__)
   if (MKL_Set_Num_Threads_Local != nullptr) return MKL_Set_Num_Threads_Local(count);
 #endif
   return count;
+}
+
+// What at::parallel_for asks, for this thread; at::set_num_threads would change other threads', too.
+void setThreads([[maybe_unused]] int count) {
+#ifdef _OPENMP
+  omp_set_num_threads(count);
+#endif
 }
 
 bool haveSameBits(const at::Tensor& a, const at::Tensor& b) {
@@ -185,9 +196,12 @@ bool isLight(const Tape& tape) {
   return isLight(tape, tape.calls) && std::all_of(tape.backwards.begin(), tape.backwards.end(), [&](const Backward& each) { return isLight(tape, each.calls); });
 }
 
-OneThread::OneThread() : before_(setThreads(1)) {}
+OneThread::OneThread() : threads_(at::get_num_threads()), threadsOfProducts_(setThreadsOfProducts(1)) { setThreads(1); }
 
-OneThread::~OneThread() { setThreads(before_); }
+OneThread::~OneThread() {
+  setThreads(threads_);
+  setThreadsOfProducts(threadsOfProducts_);
+}
 
 void sideBySide(size_t count, const std::function<void(size_t)>& job) {
   std::atomic<size_t> next{0};

@@ -16,7 +16,7 @@ namespace dgsam::capture {
 // run any number of times, and beside others.
 bool isLight(const Tape& tape);
 
-// While it lives, libraries of matrix products use the calling thread alone.
+// While it lives, the calling thread works alone.
 class OneThread {
  public:
   OneThread();
@@ -25,7 +25,8 @@ class OneThread {
   OneThread& operator=(const OneThread&) = delete;
 
  private:
-  int before_;
+  int threads_;
+  int threadsOfProducts_;
 };
 
 // How the instructions of a light program may be run, by their numbers.

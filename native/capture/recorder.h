@@ -27,6 +27,9 @@ struct HeldTensor;
 
 namespace dgsam::capture {
 
+// Below autograd and above the backends.
+constexpr c10::DispatchKey kRecordingKey = c10::DispatchKey::Fake;
+
 class Recorder {
  public:
   // The inputs are what the function is called with: tensors of their own over the memory of the caller's. Of all tensors
@@ -113,7 +116,7 @@ class MakingConstant {
   at::Tensor made(at::Tensor tensor) const;
 
  private:
-  const c10::impl::ExcludeDispatchKeyGuard unseen_{c10::DispatchKey::Fake};
+  const c10::impl::ExcludeDispatchKeyGuard unseen_{kRecordingKey};
 };
 
 }  // namespace dgsam::capture
