@@ -2,8 +2,8 @@
  * The engine of the sharpness-aware optimizers: norm, ascent, gathering, way back, over an optimizer's parameters. Every
  * one of them is made of these; nothing else touches perturbed parameters.
  *
- * The work is the dispatcher library `dgsam::` (native/ops). Scratch is one copy of the parameters and, for optimizers
- * that gather, one sum of gradients; both are made once and are not state.
+ * The work is the dispatcher library `dgsam::` (native/ops). Calls of it are made at once or, while a step is planned, left to
+ * {@link Commands}.
  *
  * Losses may be scaled, as in 16-bit training. Directions do not depend on the scale; whatever does is given and taken
  * here as if there were none.
@@ -11,9 +11,10 @@
 
 import { argumentError, DgsamError } from "../../errors.js";
 import { gradients as readGradients, setGradients, NotPlannable, type Commands, type OperatorFunction } from "../../tensor/internal.js";
-import { keep, noGrad, ops, type Tensor } from "../../tensor/index.js";
+import { ops, type Tensor } from "../../tensor/index.js";
 import { NonFinite } from "../closures.js";
 import { once } from "../once.js";
+import { Scratch } from "./scratch.js";
 
 // Looking an operator up by name costs as much as a small one takes.
 const operators = once(() => ({
@@ -75,8 +76,7 @@ export class Climb {
   /** The norms of this step's gradients, in the order in which they were taken. */
   norms: number[] = [];
   private readonly rho: number[] = [];
-  private saved: Tensor[] = [];
-  private sums: Tensor[] = [];
+  private readonly scratch = new Scratch(this.parameters);
   /** Parameters that had a gradient in some pass of this step; all of them where `allSeen`. */
   private seen: boolean[] = [];
   private allSeen = false;
@@ -185,19 +185,7 @@ export class Climb {
     parameters.length = count;
     rho.length = count;
     this.seen = parameters.map(() => false);
-    this.dropScratch();
-  }
-
-  private dropScratch(): void {
-    for (const each of [...this.saved, ...this.sums]) each.dispose();
-    this.saved = [];
-    this.sums = [];
-  }
-
-  // Made when first needed: a module may move to its device after the optimizer was built.
-  private scratch(list: Tensor[]): Tensor[] {
-    if (list.length === 0) for (const parameter of this.parameters) list.push(keep(noGrad(() => ops.aten["empty_like.default"](parameter))));
-    return list;
+    this.scratch.drop();
   }
 
   /**
@@ -214,13 +202,13 @@ export class Climb {
       return this.record(norm!);
     };
     const move = (): number => this.perform(operators().climb as OperatorFunction, this.ascent(accumulate, shift), 1, settle, () => this.climbed(accumulate));
-    return this.climbing || this.saved.length === 0 ? move() : this.leave(move);
+    return this.climbing || !this.scratch.isOld ? move() : this.leave(move);
   }
 
   private ascent(accumulate: boolean, shift: number): unknown[] {
     const { adaptive, eta } = this.weighting;
-    const sums = accumulate ? this.scratch(this.sums) : NONE;
-    return [this.parameters, this.scratch(this.saved), sums, this.rho, !this.climbing, adaptive, eta ?? null, shift / this.lossScale, !this.summing];
+    const sums = accumulate ? this.scratch.sums : NONE;
+    return [this.parameters, this.scratch.saved, sums, this.rho, !this.climbing, adaptive, eta ?? null, shift / this.lossScale, !this.summing];
   }
 
   private climbed(accumulate: boolean): void {
@@ -236,7 +224,7 @@ export class Climb {
     } catch (error) {
       // It may be of another dtype or device than the parameters, if they were converted since the last step.
       if (!isMismatch(error)) throw error;
-      this.dropScratch();
+      this.scratch.drop();
       return move();
     }
   }
@@ -248,7 +236,7 @@ export class Climb {
       this.note(gradients!);
       return this.record(finite(norm!));
     };
-    return this.perform(operators().accumulate as OperatorFunction, [this.parameters, this.scratch(this.sums), !this.summing], 1, settle, () => (this.summing = true));
+    return this.perform(operators().accumulate as OperatorFunction, [this.parameters, this.scratch.sums, !this.summing], 1, settle, () => (this.summing = true));
   }
 
   // Nearly always every parameter has a gradient in every pass; who is missing is asked only when somebody is.
@@ -276,7 +264,7 @@ export class Climb {
   products(): GradientProducts {
     this.unplannable();
     this.checkSumming("products()");
-    const [product, sumNorm, gradNorm] = operators().products(this.parameters, this.sums);
+    const [product, sumNorm, gradNorm] = operators().products(this.parameters, this.scratch.sums);
     const scale = this.lossScale;
     return { product: finite(product) / scale / scale, sumNorm: finite(sumNorm) / scale, gradNorm: finite(gradNorm) / scale };
   }
@@ -290,16 +278,13 @@ export class Climb {
   combine(sum: number, grad: number): number {
     this.unplannable();
     this.checkSumming("combine()");
-    const norm = operators().combine(this.parameters, this.sums, sum / this.lossScale, grad / this.lossScale);
+    const norm = operators().combine(this.parameters, this.scratch.sums, sum / this.lossScale, grad / this.lossScale);
     return finite(norm, "sum of gradients with that");
   }
 
   /** Hands out the tensors of the sum, which are the caller's from now on; `replacement` is scratch from now on, if it fits. */
   exchangeSum(replacement: Tensor[]): Tensor[] {
-    const { sums } = this;
-    const fits = replacement.length === sums.length;
-    if (!fits) for (const each of replacement) each.dispose();
-    this.sums = fits ? replacement : [];
+    const sums = this.scratch.exchangeSums(replacement);
     this.summing = false;
     return sums;
   }
@@ -315,7 +300,7 @@ export class Climb {
   gather({ sum, grad = 1, along }: GatherOptions = {}): number {
     const { parameters, lossScale } = this;
     const gathers = along === undefined && sum !== undefined && this.summing;
-    const sums = along ?? (gathers ? this.sums : NONE);
+    const sums = along ?? (gathers ? this.scratch.sums : NONE);
     const sumScale = along === undefined ? (sum ?? 0) / lossScale : (sum ?? 0);
     const complete = (gradients: number): void => {
       if (gathers && gradients !== parameters.length) this.setMissing(sumScale);
@@ -329,7 +314,7 @@ export class Climb {
     const complete = (gradients: number): void => {
       if (gradients !== this.parameters.length) this.setMissing(-alpha / this.lossScale);
     };
-    return this.finish(operators().gatherOrthogonal as OperatorFunction, [this.parameters, this.toRestore(), this.sums, alpha, this.lossScale], complete);
+    return this.finish(operators().gatherOrthogonal as OperatorFunction, [this.parameters, this.toRestore(), this.scratch.sums, alpha, this.lossScale], complete);
   }
 
   /** LookSAM's step without a climb: `grad` plus `alpha` times its norm times the unit vector of `directions`, whose norm is `norm`. */
@@ -338,7 +323,7 @@ export class Climb {
   }
 
   private toRestore(): Tensor[] {
-    return this.climbing ? this.saved : NONE;
+    return this.climbing ? this.scratch.saved : NONE;
   }
 
   /** @param complete hears how many parameters have a gradient */
@@ -371,13 +356,13 @@ export class Climb {
       done(finite(made!, "sum of gradients with that"));
       return made!;
     };
-    this.perform(operators().project as OperatorFunction, [this.parameters, this.sums, this.lossScale], 2, settle, () => {});
+    this.perform(operators().project as OperatorFunction, [this.parameters, this.scratch.sums, this.lossScale], 2, settle, () => {});
   }
 
   /** Gives those parameters their sum whose gradient was missing in the last pass only. */
   private setMissing(scale: number): void {
     const gradients = readGradients(this.parameters);
-    const complete = gradients.map((gradient, i) => gradient ?? (this.allSeen || this.seen[i] ? ops.aten["mul.Scalar"](this.sums[i]!, scale) : null));
+    const complete = gradients.map((gradient, i) => gradient ?? (this.allSeen || this.seen[i] ? ops.aten["mul.Scalar"](this.scratch.sums[i]!, scale) : null));
     setGradients(this.parameters, complete);
     this.gradientNorm();
   }
@@ -388,7 +373,7 @@ export class Climb {
     // Also when it fails, say because a closure converted the parameters: it would fail for ever.
     this.climbing = false;
     try {
-      operators().restore(this.parameters, this.saved);
+      operators().restore(this.parameters, this.scratch.saved);
     } catch (error) {
       this.restoreOneByOne();
       throw error;
@@ -399,7 +384,7 @@ export class Climb {
   private restoreOneByOne(): void {
     this.parameters.forEach((parameter, i) => {
       try {
-        operators().restore([parameter], [this.saved[i]!]);
+        operators().restore([parameter], [this.scratch.saved[i]!]);
       } catch {
         // The error for all of them is what is told.
       }
