@@ -16,6 +16,8 @@
 #include <optional>
 #include <random>
 
+#include "operators.h"
+
 #if defined(__linux__)
 // MKL's number of threads for the calling thread, 0 for none of its own; returns what it was. It is part of some builds of
 // LibTorch.
@@ -53,7 +55,7 @@ bool isLight(const Tape& tape, const std::vector<Call>& calls) {
   for (const SlotInfo& slot : tape.slots)
     if (slot.origin == Origin::Input || slot.origin == Origin::External) isOutside[slot.memory] = true;
   return std::all_of(calls.begin(), calls.end(), [&](const Call& call) {
-    bool light = !call.random && workOf(tape, call) <= kWork;
+    bool light = (call.view.has_value() || runsWithAnyThreads(call.handle)) && workOf(tape, call) <= kWork;
     const auto look = [&](Slot slot) {
       const SlotInfo& info = tape.slots[slot];
       light = light && info.onCpu && info.elements <= kElements && isRoundedOnce(info.dtype);

@@ -12,8 +12,8 @@
 
 namespace dgsam::capture {
 
-// Whether all calls of a tape are small, on the CPU, draw no random numbers and write to nothing outside of it: it may then be
-// run any number of times, and beside others.
+// Whether all calls of a tape are small, on the CPU, known to do with any number of threads, draw no random numbers and write to
+// nothing outside of it: it may then be run any number of times, and beside others.
 bool isLight(const Tape& tape);
 
 // While it lives, the calling thread works alone.

@@ -59,4 +59,33 @@ std::vector<size_t> writtenInSilence(const c10::OperatorHandle& handle, const to
   return hasStatistics && arguments.size() > 5 && arguments[5].isBool() && arguments[5].toBool() ? std::vector<size_t>{3, 4} : std::vector<size_t>{};
 }
 
+bool runsWithAnyThreads(const c10::OperatorHandle& handle) {
+  static const std::unordered_set<std::string> names{
+      // Products of matrices.
+      "addbmm", "addmm", "addmv", "baddbmm", "bmm", "dot", "mm", "mv", "vdot",
+      // Element by element.
+      "abs", "add", "addcdiv", "addcmul", "atan", "clamp", "clamp_max", "clamp_min", "cos", "div", "eq", "erf", "exp", "expm1", "ge", "gt", "le",
+      "lerp", "log", "log1p", "log2", "logical_and", "logical_not", "logical_or", "lt", "masked_fill", "maximum", "minimum", "mul", "ne", "neg",
+      "pow", "reciprocal", "rsqrt", "rsub", "sgn", "sigmoid", "sigmoid_backward", "sign", "sin", "sqrt", "sub", "tanh", "tanh_backward", "where", "xlogy",
+      // Activations.
+      "elu", "elu_backward", "gelu", "gelu_backward", "hardsigmoid", "hardsigmoid_backward", "hardswish", "hardswish_backward", "hardtanh",
+      "hardtanh_backward", "leaky_relu", "leaky_relu_backward", "log_sigmoid_backward", "log_sigmoid_forward", "mish", "mish_backward", "relu", "silu",
+      "silu_backward", "softplus", "softplus_backward", "threshold", "threshold_backward",
+      // Reductions, softmax, norms.
+      "_log_softmax", "_log_softmax_backward_data", "_softmax", "_softmax_backward_data", "amax", "amin", "argmax", "argmin", "cumsum", "linalg_vector_norm",
+      "logsumexp", "max", "mean", "min", "native_group_norm", "native_group_norm_backward", "native_layer_norm", "native_layer_norm_backward", "norm",
+      "prod", "std", "sum", "var",
+      // Losses.
+      "binary_cross_entropy", "binary_cross_entropy_backward", "huber_loss", "huber_loss_backward", "mse_loss", "mse_loss_backward", "nll_loss_backward",
+      "nll_loss_forward", "smooth_l1_loss", "smooth_l1_loss_backward",
+      // Copies, and what makes tensors.
+      "_to_copy", "cat", "clone", "constant_pad_nd", "copy", "copy_", "empty_like", "fill", "fill_", "full", "full_like", "gather", "index_select", "ones", "ones_like",
+      "repeat", "scalar_tensor", "scatter", "scatter_add", "select_backward", "slice_backward", "stack", "zero_", "zeros", "zeros_like",
+      // Other looks at the same memory.
+      "_reshape_alias", "_unsafe_view", "alias", "as_strided", "detach", "expand", "permute", "select", "slice", "split", "squeeze", "t", "transpose", "unbind", "unsqueeze", "view"};
+  const std::string& name = handle.operator_name().name;
+  constexpr size_t kPrefix = sizeof("aten::") - 1;
+  return name.compare(0, kPrefix, "aten::") == 0 && names.count(name.substr(kPrefix)) != 0;
+}
+
 }  // namespace dgsam::capture

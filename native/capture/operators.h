@@ -22,4 +22,9 @@ bool tellsShape(const c10::OperatorHandle& handle);
 // The arguments that it writes to although its schema does not say so.
 std::vector<size_t> writtenInSilence(const c10::OperatorHandle& handle, const torch::jit::Stack& arguments);
 
+// Whether its kernel for the CPU is one of LibTorch's own, or a product of matrices by a BLAS, and may thus be run with any
+// number of threads at any time. Kernels of oneDNN, as of convolutions, are kept for the number they were made for, and wait for
+// ever where there are fewer. So these are known by name, and all others are not.
+bool runsWithAnyThreads(const c10::OperatorHandle& handle);
+
 }  // namespace dgsam::capture

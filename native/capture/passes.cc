@@ -1,5 +1,6 @@
 #include "passes.h"
 
+#include <ATen/Context.h>
 #include <ATen/Functions.h>
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
@@ -94,9 +95,10 @@ class Run {
   std::vector<at::Tensor> gradients_;
 };
 
-// Whether a pass is worth being run with care for threads.
+// Whether a pass is worth being run with care for threads. In less than full precision oneDNN multiplies matrices.
 bool runsLightly(const Pass& pass) {
   if (at::get_num_threads() == 1 || !pass.program->isLight()) return false;
+  if (at::globalContext().float32MatmulPrecision() != at::Float32MatmulPrecision::HIGHEST) return false;
   pass.program->prepare(pass.inputs);
   return true;
 }
