@@ -45,6 +45,7 @@ size_t count(FrameReader& reader) {
 
 // Frame: whether there is a lambda, lambda, the number of passes; of each its program, its inputs, its weight, whether to look.
 PassesCommand readPasses(Environment& environment, FrameReader& reader) {
+  environment.subject = nullptr;
   PassesCommand command;
   const bool weighs = reader.number() != 0;
   const double lambda = reader.number();

@@ -116,12 +116,13 @@ bool givesSameAlone(const Instruction& instruction, Frame& frame, torch::jit::St
 
 template <typename Number>
 void fill(const at::Tensor& tensor, std::minstd_rand& random) {
-  std::uniform_real_distribution<Number> between(-1, 1);
+  std::uniform_real_distribution<Number> between(0, 1);
   Number* const data = tensor.mutable_data_ptr<Number>();
   for (size_t i = 0; i < tensor.storage().nbytes() / sizeof(Number); ++i) data[i] = between(random);
 }
 
-// Random numbers in the places of an instruction's floating-point operands. They are not those of the user's generators.
+// Random numbers in the places of an instruction's floating-point operands, such as are probabilities, too. They are not those of
+// the user's generators.
 void scramble(const Instruction& instruction, Frame& frame, std::minstd_rand& random) {
   for (const Instruction::Argument& argument : instruction.arguments) {
     for (Slot slot : argument.place.slots) {
@@ -145,7 +146,13 @@ bool givesSameWhatever(const Instruction& instruction, Frame& frame, torch::jit:
   int64_t seen = 0;
   for (int trial = 0; same && trial < kMost && (trial < kLeast || seen < kResults); ++trial, seen += results) {
     scramble(instruction, other, random);
-    same = givesSameAlone(instruction, other, stack);
+    try {
+      same = givesSameAlone(instruction, other, stack);
+    } catch (const c10::Error&) {
+      // It takes other numbers, whatever these are.
+      same = false;
+      stack.clear();
+    }
   }
   return same;
 }
@@ -211,6 +218,8 @@ void sideBySide(size_t count, const std::function<void(size_t)>& job) {
   // Whoever comes late finds nothing to do.
   at::parallel_for(0, threads, 1, [&](int64_t, int64_t) {
     const OneThread alone;
+    // Kernels keep a sum for each of their threads, by its number.
+    const at::internal::ThreadIdGuard first(0);
     for (size_t i = next++; i < count; i = next++) job(i);
   });
 }

@@ -85,13 +85,27 @@ class Run {
 
   double value() const { return value_; }
 
+  // Between the forward and the backward pass others may have written to what the latter reads.
+  void noteVersions() { versions_ = versions(); }
+  void checkVersions() const {
+    TORCH_CHECK(versions() == versions_, "one of the variables needed for gradient computation has been modified by an inplace operation since the captured "
+                                         "function was called");
+  }
+
  private:
+  std::vector<uint32_t> versions() const {
+    std::vector<uint32_t> result;
+    for (Slot slot : program().readByBackward()) result.push_back((*frame_)[slot].is_inference() ? 0 : (*frame_)[slot]._version());
+    return result;
+  }
+
   Program& program() const { return *pass_->program; }
 
   const Pass* pass_;
   bool lightly_;
   std::unique_ptr<Frame> frame_;
   double value_ = 0;
+  std::vector<uint32_t> versions_;
   std::vector<at::Tensor> gradients_;
 };
 
@@ -180,11 +194,13 @@ Summed differentiateByVariance(const std::vector<Pass>& passes, double lambda, a
   for (const Pass& pass : passes) {
     runs.emplace_back(pass, runsLightly(pass));
     if (!sum.note(runs.back().forward())) return sum.result();
+    runs.back().noteVersions();
     mean += runs.back().value();
   }
   const auto count = static_cast<double>(runs.size());
   mean /= count;
   for (size_t i = 0; i < runs.size(); ++i) {
+    runs[i].checkVersions();
     runs[i].backward((1 - 2 * lambda * (runs[i].value() - mean)) / count * passes[i].weight);
     if (!sum.add(i, runs[i])) break;
   }

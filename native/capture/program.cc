@@ -138,6 +138,7 @@ void Program::run(const Segment& segment, Frame& frame) {
 }
 
 void Program::runForward(Frame& frame) {
+  failed_ = nullptr;
   for (size_t i = 0; i < written_.size(); ++i) {
     const at::NoGradGuard noGrad;
     const at::Tensor& tensor = frame[written_[i]];
@@ -214,6 +215,7 @@ void Program::prepare(const std::vector<at::Tensor>& inputs) {
 }
 
 void Program::runForwardLightly(Frame& frame, Part part) {
+  failed_ = nullptr;
   const at::AutoGradMode grad(modes_.grad);
   runLightly(forward_, light_->forward, part, frame, failed_);
 }

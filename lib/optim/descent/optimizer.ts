@@ -133,7 +133,7 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
    * @throws DgsamError `ERR_ARGUMENT` when a group's option is out of range
    */
   plan(): PlannedCall[] | null {
-    if (!Object.hasOwn(this.constructor, "isPlannable")) return null;
+    if (!Object.hasOwn(this.constructor, "isPlannable") || this.step !== Optimizer.prototype.step) return null;
     for (const group of this.paramGroups) this.checkOptions(group);
     if (!this.paramGroups.every((group) => this.remembersAll(group))) return null;
     const calls: PlannedCall[] = [];

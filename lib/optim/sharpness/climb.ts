@@ -284,6 +284,7 @@ export class Climb {
 
   /** Hands out the tensors of the sum, which are the caller's from now on; `replacement` is scratch from now on, if it fits. */
   exchangeSum(replacement: Tensor[]): Tensor[] {
+    this.unplannable();
     const sums = this.scratch.exchangeSums(replacement);
     this.summing = false;
     return sums;
@@ -370,6 +371,7 @@ export class Climb {
   /** Ends the climb, also after a failure: restores the parameters if they were moved. `grad` stays. */
   restore(): void {
     if (!this.climbing) return;
+    if (this.commands !== null) return this.planRestore(this.commands);
     // Also when it fails, say because a closure converted the parameters: it would fail for ever.
     this.climbing = false;
     try {
@@ -378,6 +380,11 @@ export class Climb {
       this.restoreOneByOne();
       throw error;
     }
+  }
+
+  private planRestore(commands: Commands): void {
+    commands.call(operators().restore as OperatorFunction, [this.parameters, this.scratch.saved], 0, () => (this.climbing = false));
+    this.climbing = false;
   }
 
   /** For parameters of which some cannot be restored any more: they were converted or disposed of in mid-step. */
@@ -393,6 +400,7 @@ export class Climb {
 
   /** The norm of `grad` as it is. Throws NonFinite when it is not finite. */
   gradientNorm(): number {
+    this.unplannable();
     // Without anything to gather it only reads.
     return finite(operators().gather(this.parameters, NONE, NONE, 0, 1)[0]) / this.lossScale;
   }

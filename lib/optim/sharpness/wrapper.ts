@@ -280,6 +280,8 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
       passes.beginPlan(commands);
       this.climb.beginPlan(commands);
       this.run(passes);
+      // What is wrong with it, descendBase() says.
+      if (!this.climb.settled) throw new NotPlannable();
       descends = this.planDescent(commands);
     } catch (error) {
       if (error instanceof NotPlannable) this.undone();
@@ -300,7 +302,8 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
 
   /** Leaves clipping and the base optimizer's step to the commands. Returns false where they cannot be told beforehand. */
   private planDescent(commands: Commands): boolean {
-    if (this.greatest.norm !== undefined || this.greatest.value !== undefined || !(this.base instanceof Optimizer)) return false;
+    const clips = this.greatest.norm !== undefined || this.greatest.value !== undefined;
+    if (clips || !(this.base instanceof Optimizer) || this.descendBase !== SharpnessAware.prototype.descendBase) return false;
     try {
       const calls = this.base.plan();
       for (const { operator, args } of calls ?? []) commands.call(operator, args);

@@ -98,7 +98,7 @@ export class CapturedFunction {
     for (const entry of this.entries) {
       if (entry.state.kind !== "recorded" || entry.text !== text || !guardsHold(entry.state.guards)) continue;
       const { program, result } = entry.state;
-      if (this.isCheckDue()) {
+      if (this.isCheckDue() && program.fits(tensors)) {
         const checked = compareWithFunction(program, tensors, () => this.fn(...(args as never[])), (outputs) => result(outputs, tensors));
         if (checked.status === Status.Done) {
           this.counts.checked++;

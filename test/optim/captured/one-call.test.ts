@@ -1,9 +1,9 @@
 /**
- * A step over captured functions is one native call, whatever the algorithm and the base optimizer, and the same in several
- * threads; where that cannot be, it is taken in pieces and gives the same.
+ * A step over captured functions is one native call, whatever the algorithm and the base optimizer; where that cannot be, it is
+ * taken in pieces and gives the same.
  */
 import {
-  Adadelta, Adagrad, Adam, Adamax, AdamW, capture, crossEntropy, DGSAM, DISAM, ERM, getNumThreads, manualSeed, MLP, NAdam, RAdam, randint, randn, RMSprop, SAM, scope, setNumThreads, SGD,
+  Adadelta, Adagrad, Adam, Adamax, AdamW, capture, crossEntropy, DGSAM, DISAM, ERM, manualSeed, MLP, NAdam, noGrad, RAdam, randint, randn, RMSprop, SAM, scope, SGD,
   type Closure, type Passes, type Tensor,
 } from "dgsam";
 import { afterEach, describe, expect, test } from "vitest";
@@ -131,6 +131,90 @@ describe("one native call", () => {
     expect(Number.isFinite(norms[0])).toBe(true);
   });
 
+  /** Parameters after some steps of an optimizer in both modes. */
+  function both(optimizerOf: (model: MLP) => { step(closures: Closure[]): unknown }): unknown[] {
+    return ["eager", "captured"].map((mode) => {
+      manualSeed(3);
+      const { model, closures } = captured();
+      const optimizer = optimizerOf(model);
+      for (let step = 0; step < 4; step++) optimizer.step(mode === "captured" ? closures : closures.map((closure) => () => closure()));
+      return stateBits(model.parameters());
+    });
+  }
+
+  test("a run that goes back on its way", () => {
+    class Returning extends ERM {
+      static override readonly isPlannable = true;
+      protected override run(passes: Passes): void {
+        passes.differentiateMean();
+        this.climb.ascend();
+        passes.differentiateMean();
+        this.climb.restore();
+        passes.differentiateMean();
+        this.climb.gather();
+      }
+    }
+    const [eager, replayed] = both((model) => new Returning(model.parameters(), SGD, { lr: 0.1 }));
+    expect(replayed).toEqual(eager);
+  });
+
+  test("a run that does not end", () => {
+    class Endless extends SAM {
+      static override readonly isPlannable = true;
+      protected override gather(): void {}
+    }
+    const { model, closures } = captured();
+    const optimizer = new Endless(model.parameters(), SGD, { lr: 0.1 });
+    const start = stateBits(model.parameters());
+    for (let step = 0; step < 2; step++) expectError(() => optimizer.step(closures), "ERR_STATE", /expected climb\.gather\(\)/);
+    expect(stateBits(model.parameters())).toEqual(start);
+  });
+
+  test("a descent of the user's own is called", () => {
+    class Descending extends SAM {
+      static override readonly isPlannable = true;
+      protected override descendBase(): void {
+        for (const parameter of this.climb.parameters) parameter.grad!.mul_(0.5);
+        super.descendBase();
+      }
+    }
+    const [eager, replayed] = both((model) => new Descending(model.parameters(), SGD, { lr: 0.1 }));
+    expect(replayed).toEqual(eager);
+    let calls = 0;
+    const { model, closures } = captured();
+    const optimizer = new SAM(model.parameters(), SGD, { lr: 0.1 });
+    const step = optimizer.base.step.bind(optimizer.base);
+    optimizer.base.step = () => (calls++, step());
+    for (let count = 0; count < 3; count++) optimizer.step(closures);
+    expect(calls).toBe(3);
+  });
+
+  test("DISAM does not differentiate by what another domain's pass wrote", () => {
+    const weight = randn([4]).requiresGrad_();
+    const buffer = randn([4]);
+    const lossOf = (x: Tensor) => {
+      noGrad(() => buffer.mul_(0.9).add_(x.detach().mean(0), { alpha: 0.1 }));
+      return weight.mul(buffer).mul(x).pow(2).mean();
+    };
+    const loss = capture(lossOf);
+    const inputs = [randn([3, 4]), randn([3, 4])];
+    const optimizer = new DISAM([weight], SGD, { lr: 0.1 });
+    for (let call = 0; call < 3; call++) scope(() => loss(inputs[0]!));
+    for (const closures of [inputs.map((x) => loss.on(x)), inputs.map((x) => () => lossOf(x))]) expectError(() => optimizer.step(closures), "ERR_NATIVE", /modified by an inplace operation/);
+  });
+
+  test("checked replays where a parameter was frozen meanwhile", () => {
+    const [a, b] = [randn([3]).requiresGrad_(), randn([3]).requiresGrad_()];
+    const loss = capture((x: Tensor) => a!.mul(x).add(b!).pow(2).mean(), { check: 3 });
+    const optimizer = new ERM([a!, b!], SGD, { lr: 0.1 });
+    const x = randn([3]);
+    for (let step = 0; step < 4; step++) optimizer.step([loss.on(x)]);
+    b!.requiresGrad = false;
+    const { checked } = loss.stats;
+    for (let step = 0; step < 8; step++) optimizer.step([loss.on(x)]);
+    expect(loss.stats.checked).toBeGreaterThan(checked);
+  });
+
   test("parameters that a loss does not reach", () => {
     const run = (mode: "eager" | "captured") => {
       manualSeed(3);
@@ -161,28 +245,6 @@ describe("one native call", () => {
       expect(stateBits([...model.parameters(), optimizer.stateDict()])).toEqual(before);
       expect(model.parameters().every(({ grad }) => grad === null)).toBe(true);
       optimizer.step(closures);
-    }
-  });
-});
-
-describe("several threads", () => {
-  const before = getNumThreads();
-  afterEach(() => setNumThreads(before));
-
-  // Products of matrices of 10 columns have other bits in two threads than in one; of 16 they have not.
-  test.each([{ sizes: [64, 64, 10] }, { sizes: [64, 64, 16] }])("an MLP of $sizes", ({ sizes }) => {
-    for (const threads of [2, 1]) {
-      setNumThreads(threads);
-      for (const { Wrapper, options, name } of FAMILY) {
-        const run = (mode: "eager" | "captured") => scope(() => {
-          manualSeed(5);
-          const { model, closures } = captured(sizes, 32, 4);
-          const optimizer = new Wrapper(model.parameters(), Adam, { lr: 1e-2, ...options });
-          const results = Array.from({ length: 3 }, () => optimizer.step(mode === "captured" ? closures : closures.map((closure) => () => closure())));
-          return stateBits([...model.parameters(), results]);
-        });
-        expect(run("captured"), `${name}, ${threads} threads`).toEqual(run("eager"));
-      }
     }
   });
 });
