@@ -4,8 +4,16 @@
 #include <cmath>
 #include <limits>
 
+#include "rows.h"
+
 namespace dgsam::ops {
 namespace {
+
+// Throws, in the operator's own name, where what it is made of would in theirs.
+void check(const char* name, at::TensorList params, at::TensorList saved, const char* list, at::TensorList tensors) {
+  checkLength(name, list, tensors.size(), params.size());
+  makeRows(name, params, saved, tensors, {.param = Access::Read, .grad = Access::Read, .saved = Access::Read, .sum = Access::Read});
+}
 
 // The first of them that is not finite, or the last.
 double norm(const std::tuple<double, double, double>& products) {
@@ -27,6 +35,7 @@ double roundingOf(at::TensorList params) {
 }  // namespace
 
 std::tuple<double, double, int64_t> gatherOrthogonal(at::TensorList params, at::TensorList saved, at::TensorList sums, double alpha, double lossScale) {
+  check("gather_orthogonal_", params, saved, "sums", sums);
   const auto found = products(params, sums);
   if (!std::isfinite(norm(found))) {
     if (!saved.empty()) restore(params, saved);
@@ -39,6 +48,7 @@ std::tuple<double, double, int64_t> gatherOrthogonal(at::TensorList params, at::
 }
 
 std::tuple<double, double> project(at::TensorList params, at::TensorList sums, double lossScale) {
+  check("project_", params, {}, "sums", sums);
   const auto found = products(params, sums);
   if (!std::isfinite(norm(found))) return {norm(found), norm(found)};
   const auto [product, sumNorm, gradNorm] = found;
@@ -48,6 +58,7 @@ std::tuple<double, double> project(at::TensorList params, at::TensorList sums, d
 }
 
 std::tuple<double, double, int64_t> gatherAlong(at::TensorList params, at::TensorList directions, double directionNorm, double alpha, double lossScale) {
+  check("gather_along_", params, {}, "directions", directions);
   // Without anything to gather it only reads.
   const auto [gradNorm, same, gradients] = gather(params, {}, {}, 0, 1);
   if (!std::isfinite(gradNorm)) return {gradNorm, same, gradients};

@@ -209,12 +209,12 @@ def mismatches_name_operator_list_and_index():
         lambda p, s, a, r: ops.combine_(p, a, 1.0, 1.0),
     )
     broken(
-        "dgsam::products: expected 2 tensors in 'sums', one per parameter, got 1",
+        "dgsam::gather_orthogonal_: expected 2 tensors in 'sums', one per parameter, got 1",
         lambda p, s, a, r: (p, s, a[:1], r),
         lambda p, s, a, r: ops.gather_orthogonal_(p, s, a, 0.4),
     )
     broken(
-        "dgsam::gather_: expected 2 tensors in 'sums', one per parameter, got 1",
+        "dgsam::gather_along_: expected 2 tensors in 'directions', one per parameter, got 1",
         lambda p, s, a, r: (p, s, a[:1], r),
         lambda p, s, a, r: ops.gather_along_(p, a, 1.0, 0.7),
     )
