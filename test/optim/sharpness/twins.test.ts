@@ -46,8 +46,9 @@ describe.each(MODES)("the native optimizers equal their twins in float64 over 20
   const norm = (list: readonly ArrayLike<number>[]) => Math.hypot(...list.flatMap((each) => Array.from(each)));
 
   /**
-   * The worst error of parameters and gathered gradients over the steps, and how large it may be: 1e-12. LookSAM normalises a
-   * difference v of gradients, which takes over their rounding errors: where v is less than a tenth of them, its direction, and
+   * The worst error of parameters and gathered gradients over the steps, and how large it may be: 1e-12. Where a parameter's
+   * gradient is about to change its sign, it is a small difference of what is as large as the parameters, and takes over its
+   * rounding errors. So does LookSAM's difference v of gradients, which it normalises: where v is less than a tenth of them, its direction, and
    * with it all later steps, has no 1e-12 to give. Throws when a gradient is missing on one side only.
    */
   function measure(made: Case): { worst: number; bound: number } {
@@ -62,6 +63,8 @@ describe.each(MODES)("the native optimizers equal their twins in float64 over 20
         expect(grads.map((grad) => grad === null), `step ${step + 1}: missing gradients`).toEqual(gathered.map((grad) => grad === null));
         const present = (list: readonly (Float64Array | null)[]) => list.filter((grad) => grad !== null);
         worst = Math.max(worst, worstError(data(native.params), twin.params), worstError(present(grads), present(gathered)));
+        const lengths = present(gathered).map((each) => norm([each])).filter((length) => length > 0);
+        bound = Math.max(bound, (1e-14 * norm(twin.params)) / Math.min(...lengths));
         const v = norm(native.direction());
         if (v > 0) bound = Math.max(bound, (1e-13 * norm(present(grads))) / v);
       }
