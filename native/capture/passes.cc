@@ -113,8 +113,8 @@ class Run {
 bool runsLightly(const Pass& pass) {
   if (at::get_num_threads() == 1 || !pass.program->isLight()) return false;
   if (at::globalContext().float32MatmulPrecision() != at::Float32MatmulPrecision::HIGHEST) return false;
-  pass.program->prepare(pass.inputs);
-  return true;
+  if (pass.tries) pass.program->prepare(pass.inputs);
+  return pass.program->isPrepared();
 }
 
 // Sums what passes gave, in their order.

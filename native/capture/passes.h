@@ -17,6 +17,8 @@ struct Pass {
   double weight;
   // Whether to look, after it, whether the sum of the gradients is finite.
   bool looks = false;
+  // Whether there is time to find out how many threads the program needs.
+  bool tries = true;
 };
 
 // A loss or a sum of gradients that is not finite, and whose it is.

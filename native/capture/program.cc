@@ -196,9 +196,10 @@ std::vector<at::Tensor> Program::runBackward(Frame& frame, const std::vector<at:
   return gradients;
 }
 
+bool Program::isPrepared() const { return light_.has_value() && light_->threads == at::get_num_threads(); }
+
 void Program::prepare(const std::vector<at::Tensor>& inputs) {
-  const int threads = at::get_num_threads();
-  if (light_.has_value() && light_->threads == threads) return;
+  if (isPrepared()) return;
   std::unique_ptr<Frame> frame = begin(inputs);
   Alone forward, backward;
   {
@@ -211,7 +212,7 @@ void Program::prepare(const std::vector<at::Tensor>& inputs) {
   end(std::move(frame));
   const bool wholeForward = std::find(forward.later.begin(), forward.later.end(), true) == forward.later.end();
   const bool separates = wholeForward && backward.separates;
-  light_ = Light{threads, std::move(forward), std::move(backward), separates};
+  light_ = Light{at::get_num_threads(), std::move(forward), std::move(backward), separates};
 }
 
 void Program::runForwardLightly(Frame& frame, Part part) {

@@ -61,6 +61,7 @@ class Program {
   bool isLight() const { return isLight_; }
   // Finds out how it may be run with as many threads as LibTorch has now, if that is not known.
   void prepare(const std::vector<at::Tensor>& inputs);
+  bool isPrepared() const;
   // Whether a part of it may be run beside other programs.
   bool separates() const { return light_->separates; }
   void runForwardLightly(Frame& frame, Part part);

@@ -104,6 +104,8 @@ void replayDifferentiated(Environment& environment, FrameReader& reader, FrameWr
   capture::Pass pass{environment.programs.at(reader.number()), reader.tensors(), 1};
   const std::vector<at::Tensor> parameters = reader.tensors();
   pass.weight = reader.number();
+  // A step that is taken in pieces is mostly the first one, which records, too.
+  pass.tries = false;
   const double stamp = reader.number();
   const bool looks = reader.number() != 0;
   Status status = statusOf(pass.program->fits(pass.inputs));
