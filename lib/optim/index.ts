@@ -26,7 +26,8 @@ export {
   SharpnessAware,
   type AlgorithmTraits, type OptimizerClass, type OptionsFor, type StepResult, type WrapperGroup, type WrapperOptions, type WrapperParams, type WrapperStateDict,
 } from "./sharpness/wrapper.js";
-export type { AscendOptions, Climb, GatherOptions, GradientProducts, RadiusKey } from "./sharpness/climb.js";
+export type { AscendOptions, GatherOptions, GradientProducts } from "./sharpness/climb-options.js";
+export type { Climb, RadiusKey } from "./sharpness/climb.js";
 export type { Passes, StepClosures } from "./sharpness/passes.js";
 export type { RunningStats, StatisticsOwner } from "./sharpness/statistics.js";
 export type { Closure, DomainClosure } from "./closures.js";

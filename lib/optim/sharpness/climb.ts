@@ -14,6 +14,7 @@ import { gradients as readGradients, setGradients, NotPlannable, type Commands, 
 import { ops, type Tensor } from "../../tensor/index.js";
 import { NonFinite } from "../closures.js";
 import { once } from "../once.js";
+import type { AscendOptions, GatherOptions, GradientProducts, Weighting } from "./climb-options.js";
 import { Scratch } from "./scratch.js";
 
 // Looking an operator up by name costs as much as a small one takes.
@@ -35,40 +36,6 @@ const NONE: Tensor[] = [];
 export type RadiusKey = "rho" | "radius";
 
 type Group = { params: Tensor[] } & Record<RadiusKey, number>;
-
-/** How an ascent follows the scale of the parameters, `T` in `e = rho T^2 g / ||T g||`. */
-export interface Weighting {
-  /** Whether T is anything but 1. */
-  adaptive: boolean;
-  /** `undefined`: T = |p|. A number: T = |p| + eta, but 1 for parameters of fewer than two dimensions, biases and norms. */
-  eta?: number | undefined;
-}
-
-export interface AscendOptions {
-  /** Add the gradients to the sum that {@link Climb.gather} hands out. Default false. */
-  accumulate?: boolean;
-  /** Added to rho / (||g|| + 1e-12), what the gradient is multiplied by. Default 0. */
-  shift?: number;
-}
-
-export interface GatherOptions {
-  /** What the sum of the gradients that were accumulated is multiplied by. By default it is left out. */
-  sum?: number;
-  /** What the present gradient is multiplied by. Default 1. */
-  grad?: number;
-  /** Tensors of the parameters' shapes that take the place of the sum. */
-  along?: Tensor[];
-}
-
-/** The sum of the accumulated gradients, s, against the present gradient, g. */
-export interface GradientProducts {
-  /** <s, g> */
-  product: number;
-  /** ||s|| */
-  sumNorm: number;
-  /** ||g|| */
-  gradNorm: number;
-}
 
 export class Climb {
   /** All parameters, over all groups. */

@@ -142,6 +142,20 @@ describe("one native call", () => {
     });
   }
 
+  test("an input that was disposed of, after an operator, is not the operator's fault", () => {
+    const { model } = captured();
+    const loss = capture((x: Tensor, y: Tensor) => crossEntropy(model.forward(x), y));
+    const y = randint(3, [4]);
+    const [x, gone] = [randn([4, SIZES[0]!]), randn([4, SIZES[0]!])];
+    for (let call = 0; call < 3; call++) scope(() => loss(x!, y));
+    const optimizer = new DGSAM(model.parameters(), SGD, { lr: 0.1, order: "fixed" });
+    optimizer.step([loss.on(x!, y), loss.on(gone!, y)]);
+    const before = stateBits([...model.parameters(), optimizer.stateDict()]);
+    gone!.dispose();
+    expectError(() => optimizer.step([loss.on(x!, y), loss.on(gone!, y)]), "ERR_DISPOSED", /^(?!.*climb_)/);
+    expect(stateBits([...model.parameters(), optimizer.stateDict()])).toEqual(before);
+  });
+
   test("a run that goes back on its way", () => {
     class Returning extends ERM {
       static override readonly isPlannable = true;
