@@ -1,5 +1,7 @@
 #include "instruction.h"
 
+#include <algorithm>
+
 namespace dgsam::capture {
 namespace {
 
@@ -43,7 +45,11 @@ void Instruction::makeView(Frame& frame, bool keeps) const {
   for (const Argument& argument : arguments)
     for (size_t i = 0; i < argument.place.slots.size(); ++i)
       if (argument.place.slots[i] != kNoSlot) base = take(argument, i, frame, keeps);
-  if (results[0].slots[0] != kNoSlot) frame[results[0].slots[0]] = view->of(base);
+  if (results[0].slots[0] == kNoSlot) return;
+  at::Tensor& place = frame[results[0].slots[0]];
+  const bool isThere = place.defined() && place.storage().is_alias_of(base.storage()) && place.storage_offset() == base.storage_offset() + view->offset &&
+                       place.sizes() == view->sizes && place.strides() == view->strides;
+  if (!isThere) place = view->of(base);
 }
 
 void Instruction::execute(Frame& frame, torch::jit::Stack& stack, bool keeps) const {
@@ -61,6 +67,16 @@ void Instruction::execute(Frame& frame, torch::jit::Stack& stack, bool keeps) co
         if (place.slots[j] != kNoSlot) frame[place.slots[j]] = list.get(j);
     }
   }
+}
+
+bool Instruction::wasExecuted(const Frame& frame) const {
+  return std::all_of(results.begin(), results.end(), [&](const Place& place) { return frame[place.slots[0]].defined(); });
+}
+
+void Instruction::executeOver(Frame& frame, torch::jit::Stack& stack) const {
+  for (const Argument& argument : arguments) push(argument, frame, stack, true);
+  for (const Place& place : results) stack.emplace_back(frame[place.slots[0]]);
+  into->redispatchBoxed(keys, &stack);
 }
 
 }  // namespace dgsam::capture

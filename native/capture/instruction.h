@@ -1,6 +1,7 @@
 // A call of a tape, ready to be made.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,9 +29,17 @@ struct Instruction {
   // Tensors that it writes to.
   std::vector<Slot> written;
 
+  // The overload that writes the results into tensors it is given, where these are nobody else's.
+  std::optional<c10::OperatorHandle> into = {};
+
   // Takes its operands from the frame and leaves its results there. With `keeps` all operands stay, also those that nobody
   // needs when calls are made in their order.
   void execute(Frame& frame, torch::jit::Stack& stack, bool keeps = false) const;
+
+  // Whether the frame has results of an earlier run.
+  bool wasExecuted(const Frame& frame) const;
+  // Writes the results over these; all operands stay.
+  void executeOver(Frame& frame, torch::jit::Stack& stack) const;
 
  private:
   void makeView(Frame& frame, bool keeps) const;

@@ -95,23 +95,55 @@ std::vector<at::Tensor> made(const Instruction& instruction, const Frame& frame)
   return tensors;
 }
 
-// Runs an instruction with one thread and with all.
-bool givesSameAlone(const Instruction& instruction, Frame& frame, torch::jit::Stack& stack) {
+// How an instruction gives the bits that it gives with all threads and new memory.
+struct Same {
+  bool alone, over;
+};
+
+// Puts other tensors, of numbers that are none, in the places of an instruction's results.
+void spoil(const Instruction& instruction, Frame& frame) {
+  forEachSlot(instruction.results, [&](Slot slot) {
+    const at::Tensor& result = frame[slot];
+    frame[slot] = at::empty_strided(result.sizes(), result.strides(), result.options());
+    std::memset(frame[slot].mutable_data_ptr(), 0xff, frame[slot].storage().nbytes());
+  });
+}
+
+class Listener : public c10::WarningHandler {
+ public:
+  void process(const c10::Warning&) override { heard = true; }
+  bool heard = false;
+};
+
+// Runs an instruction in all ways.
+Same tryOnce(const Instruction& instruction, Frame& frame, torch::jit::Stack& stack) {
   std::vector<at::Tensor> before;
   for (Slot slot : instruction.written) before.push_back(frame[slot].clone());
-  const auto run = [&] {
+  const auto run = [&](bool over) {
     for (size_t i = 0; i < before.size(); ++i) frame[instruction.written[i]].copy_(before[i]);
-    instruction.execute(frame, stack, true);
+    over ? instruction.executeOver(frame, stack) : instruction.execute(frame, stack, true);
     stack.clear();
     return made(instruction, frame);
   };
-  std::vector<at::Tensor> one;
-  {
+  const auto runAlone = [&](bool over) {
     const OneThread alone;
-    one = run();
+    return run(over);
+  };
+  Same same{true, instruction.into.has_value()};
+  const std::vector<at::Tensor> expected = run(false);
+  const auto isExpected = [&](const std::vector<at::Tensor>& tensors) { return std::equal(expected.begin(), expected.end(), tensors.begin(), tensors.end(), haveSameBits); };
+  if (at::get_num_threads() > 1) same.alone = isExpected(runAlone(false));
+  if (!same.over) return same;
+  spoil(instruction, frame);
+  {
+    // Losses that are means make a tensor of all losses out of the one they are given, and warn that this is another shape.
+    Listener listener;
+    const c10::WarningUtils::WarningHandlerGuard listens(&listener);
+    same.over = isExpected(same.alone ? runAlone(true) : run(true)) && !listener.heard;
   }
-  const std::vector<at::Tensor> all = run();
-  return std::equal(all.begin(), all.end(), one.begin(), one.end(), haveSameBits);
+  size_t i = 0;
+  forEachSlot(instruction.results, [&](Slot slot) { frame[slot] = expected[i++]; });
+  return same;
 }
 
 // As many random numbers from 0 to 1 as a tensor of a light program has; made once.
@@ -148,22 +180,22 @@ void scramble(const Instruction& instruction, Frame& frame, size_t& start) {
 }
 
 // One set of operands may hide a difference, the more so the fewer results there are: so several are tried.
-bool givesSameWhatever(const Instruction& instruction, Frame& frame, torch::jit::Stack& stack, size_t& start) {
+Same tryWithOthers(const Instruction& instruction, Frame& frame, torch::jit::Stack& stack, size_t& start) {
   constexpr int64_t kResults = 512;
   constexpr int kLeast = 1, kMost = 24;
-  const Frame operands = frame;
-  bool same = givesSameAlone(instruction, frame, stack);
+  Frame other = frame;
+  Same same = tryOnce(instruction, frame, stack);
   int64_t results = 0;
   forEachSlot(instruction.results, [&](Slot slot) { results += frame[slot].numel(); });
-  Frame other = operands;
   int64_t seen = 0;
-  for (int trial = 0; same && trial < kMost && (trial < kLeast || seen < kResults); ++trial, seen += results) {
+  for (int trial = 0; (same.alone || same.over) && trial < kMost && (trial < kLeast || seen < kResults); ++trial, seen += results) {
     scramble(instruction, other, start);
     try {
-      same = givesSameAlone(instruction, other, stack);
+      const Same now = tryOnce(instruction, other, stack);
+      same = {same.alone && now.alone, same.over && now.over};
     } catch (const c10::Error&) {
       // It takes other numbers, whatever these are.
-      same = false;
+      same = {false, false};
       stack.clear();
     }
   }
@@ -182,13 +214,14 @@ Alone tryAlone(const std::vector<Instruction>& instructions, Frame& frame, std::
   for (const Instruction& instruction : instructions) {
     const std::string* const before = failed;
     failed = &instruction.name;
-    const bool same = instruction.view.has_value() ? givesSameAlone(instruction, frame, stack) : givesSameWhatever(instruction, frame, stack, start);
+    const Same same = instruction.view.has_value() ? tryOnce(instruction, frame, stack) : tryWithOthers(instruction, frame, stack, start);
     failed = before;
-    bool later = !same;
+    bool later = !same.alone;
     for (const Instruction::Argument& argument : instruction.arguments)
       for (Slot slot : argument.place.slots) later = later || (slot != kNoSlot && isLate[slot]);
     if (later) forEachSlot(instruction.results, [&](Slot slot) { isLate[slot] = true; });
-    alone.same.push_back(same);
+    alone.same.push_back(same.alone);
+    alone.over.push_back(same.over);
     alone.later.push_back(later);
     // What is written to has an order.
     alone.separates = alone.separates && instruction.written.empty();
@@ -199,13 +232,14 @@ Alone tryAlone(const std::vector<Instruction>& instructions, Frame& frame, std::
 void runLightly(const std::vector<Instruction>& instructions, const Alone& alone, Part part, Frame& frame, std::atomic<const std::string*>& failed) {
   const at::AutoDispatchBelowADInplaceOrView below;
   static thread_local torch::jit::Stack stack;
+  const int threads = at::get_num_threads();
   const auto clear = c10::make_scope_exit([] { stack.clear(); });
   for (size_t i = 0; i < instructions.size(); ++i) {
     if (part != Part::All && alone.later[i] != (part == Part::Later)) continue;
     std::optional<OneThread> guard;
-    if (part != Part::Sooner && alone.same[i]) guard.emplace();
+    if (part != Part::Sooner && alone.same[i] && threads > 1) guard.emplace();
     try {
-      instructions[i].execute(frame, stack, true);
+      alone.over[i] && instructions[i].wasExecuted(frame) ? instructions[i].executeOver(frame, stack) : instructions[i].execute(frame, stack, true);
     } catch (...) {
       failed = &instructions[i].name;
       throw;
@@ -226,14 +260,18 @@ OneThread::~OneThread() {
 }
 
 void sideBySide(size_t count, const std::function<void(size_t)>& job) {
-  std::atomic<size_t> next{0};
+  std::vector<std::atomic<bool>> isTaken(count);
   const auto threads = std::min<int64_t>(at::get_num_threads(), static_cast<int64_t>(count));
-  // Whoever comes late finds nothing to do.
-  at::parallel_for(0, threads, 1, [&](int64_t, int64_t) {
+  at::parallel_for(0, threads, 1, [&](int64_t begin, int64_t) {
     const OneThread alone;
     // Kernels keep a sum for each of their threads, by its number.
     const at::internal::ThreadIdGuard first(0);
-    for (size_t i = next++; i < count; i = next++) job(i);
+    // Each begins with another one, the same in every step: what its last run left is in its core's cache. Whoever comes late
+    // finds nothing to do.
+    for (size_t i = 0; i < count; ++i) {
+      const size_t next = (static_cast<size_t>(begin) + i) % count;
+      if (!isTaken[next].exchange(true)) job(next);
+    }
   });
 }
 

@@ -38,6 +38,8 @@ struct Alone {
   std::vector<bool> later;
   // Whether all others may be run before these.
   bool separates;
+  // Whether the results may be written over those of the run before.
+  std::vector<bool> over;
 };
 
 // Runs the instructions and finds out. Nothing of the frame is freed. When a call throws, `failed` is the name of its operator.
@@ -46,7 +48,8 @@ Alone tryAlone(const std::vector<Instruction>& instructions, Frame& frame, std::
 // Which of the instructions are run.
 enum class Part { All, Sooner, Later };
 
-// Runs instructions, each with the threads that it needs; of the part `Sooner` with one. Otherwise as tryAlone().
+// Runs instructions, each with the threads that it needs; of the part `Sooner` with one. Results are written over those that the
+// frame has. Otherwise as tryAlone().
 void runLightly(const std::vector<Instruction>& instructions, const Alone& alone, Part part, Frame& frame, std::atomic<const std::string*>& failed);
 
 // Calls `job` with every number below `count`, on as many of LibTorch's threads as it has, each job on one. Throws what one of

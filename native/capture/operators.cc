@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <unordered_map>
 #include <unordered_set>
 
 namespace dgsam::capture {
@@ -17,6 +18,15 @@ bool isMask(const c10::IValue& index) {
   if (!index.isTensor() || !index.toTensor().defined()) return false;
   const at::ScalarType dtype = index.toTensor().scalar_type();
   return dtype == at::kBool || dtype == at::kByte;
+}
+
+// Whether a schema has the arguments of another one and, after these, its results.
+bool writesResultsOf(const c10::FunctionSchema& makes, const c10::FunctionSchema& writes) {
+  const auto &operands = makes.arguments(), &all = writes.arguments();
+  if (all.size() != operands.size() + makes.returns().size()) return false;
+  const auto isSame = [](const c10::Argument& a, const c10::Argument& b) { return a.name() == b.name() && *a.type() == *b.type(); };
+  return std::equal(operands.begin(), operands.end(), all.begin(), isSame) &&
+         std::all_of(all.begin() + static_cast<ptrdiff_t>(operands.size()), all.end(), [](const c10::Argument& argument) { return argument.is_out(); });
 }
 
 }  // namespace
@@ -57,6 +67,22 @@ std::vector<size_t> writtenInSilence(const c10::OperatorHandle& handle, const to
   if (name == "aten::batch_norm_update_stats") return {1, 2};
   const bool hasStatistics = std::find(kWritesStatistics.begin(), kWritesStatistics.end(), name) != kWritesStatistics.end();
   return hasStatistics && arguments.size() > 5 && arguments[5].isBool() && arguments[5].toBool() ? std::vector<size_t>{3, 4} : std::vector<size_t>{};
+}
+
+std::optional<c10::OperatorHandle> overloadInto(const c10::OperatorHandle& handle) {
+  auto& dispatcher = c10::Dispatcher::singleton();
+  static const std::unordered_map<std::string, std::vector<c10::OperatorName>> overloads = [&] {
+    std::unordered_map<std::string, std::vector<c10::OperatorName>> byName;
+    for (const c10::OperatorName& name : dispatcher.getAllOpNames()) byName[name.name].push_back(name);
+    return byName;
+  }();
+  const auto known = overloads.find(handle.operator_name().name);
+  if (known == overloads.end()) return std::nullopt;
+  for (const c10::OperatorName& name : known->second) {
+    const std::optional<c10::OperatorHandle> other = dispatcher.findSchema(name);
+    if (other.has_value() && other->hasKernelForDispatchKey(c10::DispatchKey::CPU) && writesResultsOf(handle.schema(), other->schema())) return other;
+  }
+  return std::nullopt;
 }
 
 bool runsWithAnyThreads(const c10::OperatorHandle& handle) {

@@ -4,6 +4,7 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/stack.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,10 @@ bool tellsShape(const c10::OperatorHandle& handle);
 
 // The arguments that it writes to although its schema does not say so.
 std::vector<size_t> writtenInSilence(const c10::OperatorHandle& handle, const torch::jit::Stack& arguments);
+
+// The overload that writes the results into tensors given after its arguments, if the CPU has a kernel for it: others make the
+// results anew and copy them.
+std::optional<c10::OperatorHandle> overloadInto(const c10::OperatorHandle& handle);
 
 // Whether its kernel for the CPU is one of LibTorch's own, or a product of matrices by a BLAS, and may thus be run with any
 // number of threads at any time. Kernels of oneDNN, as of convolutions, are kept for the number they were made for, and wait for

@@ -39,15 +39,16 @@ void addTo(const at::Tensor& to, const at::Tensor& from) {
   to.unsafeGetTensorImpl()->bump_version();
 }
 
-// What AccumulateGrad does with a gradient outside of double differentiation.
-void accumulate(const at::Tensor& variable, at::Tensor gradient, bool own) {
+// What AccumulateGrad does with a gradient outside of double differentiation. Returns whether the variable has this very tensor
+// now, which only happens to one that is `own`.
+bool accumulate(const at::Tensor& variable, const at::Tensor& gradient, bool own) {
   at::Tensor& held = variable.mutable_grad();
+  const bool gives = !held.defined() && own && torch::autograd::utils::obeys_layout_contract(gradient, variable);
   if (held.defined())
     addTo(held, gradient);
-  else if (own && torch::autograd::utils::obeys_layout_contract(gradient, variable))
-    held = std::move(gradient);
   else
-    held = torch::autograd::utils::clone_obey_contract(gradient, variable);
+    held = gives ? gradient : torch::autograd::utils::clone_obey_contract(gradient, variable);
+  return gives;
 }
 
 // A pass under way.
@@ -76,11 +77,12 @@ class Run {
 
   // Adds the gradients to `grad` and gives the frame back for the next run.
   void end() {
-    if (lightly_) gradients_ = program().takeGradients(*frame_);
-    program().end(std::move(frame_));
+    if (lightly_) gradients_ = program().gradients(*frame_);
     const std::vector<at::Tensor> leaves = program().leaves(pass_->inputs);
     for (size_t i = 0; i < leaves.size(); ++i)
-      if (gradients_[i].defined()) accumulate(leaves[i], std::move(gradients_[i]), program().isOwnGradient(i));
+      if (gradients_[i].defined() && accumulate(leaves[i], gradients_[i], program().isOwnGradient(i))) program().giveAway(i, *frame_);
+    gradients_.clear();
+    program().end(std::move(frame_), lightly_);
   }
 
   double value() const { return value_; }
@@ -111,7 +113,7 @@ class Run {
 
 // Whether a pass is worth being run with care for threads. In less than full precision oneDNN multiplies matrices.
 bool runsLightly(const Pass& pass) {
-  if (at::get_num_threads() == 1 || !pass.program->isLight()) return false;
+  if (!pass.program->isLight()) return false;
   if (at::globalContext().float32MatmulPrecision() != at::Float32MatmulPrecision::HIGHEST) return false;
   if (pass.tries) pass.program->prepare(pass.inputs);
   return pass.program->isPrepared();

@@ -13,7 +13,7 @@ namespace dgsam::capture {
 namespace {
 
 // Frames that are kept for the next run.
-constexpr size_t kSpareFrames = 4;
+constexpr size_t kSpareFrames = 8;
 
 const void* storageOf(const at::Tensor& tensor) { return tensor.storage().unsafeGetStorageImpl(); }
 
@@ -105,18 +105,20 @@ std::unique_ptr<Frame> Program::begin(const std::vector<at::Tensor>& inputs) {
   if (spare_.empty()) {
     frame = std::make_unique<Frame>(standing_);
   } else {
-    frame = std::move(spare_.back());
-    spare_.pop_back();
+    // The one that has waited longest, so that domains find their own again.
+    frame = std::move(spare_.front());
+    spare_.erase(spare_.begin());
   }
   std::copy(inputs.begin(), inputs.end(), frame->begin());
   for (const Outside& each : outside_) (*frame)[each.slot] = locked(each.tensor);
   return frame;
 }
 
-void Program::end(std::unique_ptr<Frame> frame) {
+void Program::end(std::unique_ptr<Frame> frame, bool keeps) {
   if (spare_.size() == kSpareFrames) return;
-  for (Slot slot = 0; slot < frame->size(); ++slot)
+  for (Slot slot = 0; slot < frame->size() && !keeps; ++slot)
     if (!standing_[slot].defined()) (*frame)[slot].reset();
+  for (Slot slot : passing_) (*frame)[slot].reset();
   spare_.push_back(std::move(frame));
 }
 
@@ -227,11 +229,17 @@ void Program::runBackwardLightly(Frame& frame, const at::Tensor& seed, Part part
   runLightly(backwards_[0], light_->backward, part, frame, failed_);
 }
 
-std::vector<at::Tensor> Program::takeGradients(const Frame& frame) const {
+std::vector<at::Tensor> Program::gradients(const Frame& frame) const {
   std::vector<at::Tensor> gradients(tape_.leaves.size());
   for (size_t leaf = 0; leaf < gradients.size(); ++leaf)
     if (tape_.backwards[0].gradients[leaf] != kNoSlot) gradients[leaf] = frame[tape_.backwards[0].gradients[leaf]];
   return gradients;
+}
+
+void Program::giveAway(size_t leaf, Frame& frame) const {
+  const uint32_t memory = tape_.slots[tape_.backwards[0].gradients[leaf]].memory;
+  for (Slot slot = 0; slot < frame.size(); ++slot)
+    if (tape_.slots[slot].memory == memory) frame[slot].reset();
 }
 
 }  // namespace dgsam::capture

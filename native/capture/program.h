@@ -40,8 +40,8 @@ class Program {
   std::vector<at::Tensor> written() const;
 
   std::unique_ptr<Frame> begin(const std::vector<at::Tensor>& inputs);
-  // Gives a frame back for the next run.
-  void end(std::unique_ptr<Frame> frame);
+  // Gives a frame back for the next run. With `keeps`, which light programs may, with all that they made.
+  void end(std::unique_ptr<Frame> frame, bool keeps = false);
   // The function. When a call fails, what it wrote outside of the function is undone.
   void runForward(Frame& frame);
   std::vector<at::Tensor> takeOutputs(const Frame& frame) const;
@@ -66,7 +66,9 @@ class Program {
   bool separates() const { return light_->separates; }
   void runForwardLightly(Frame& frame, Part part);
   void runBackwardLightly(Frame& frame, const at::Tensor& seed, Part part);
-  std::vector<at::Tensor> takeGradients(const Frame& frame) const;
+  std::vector<at::Tensor> gradients(const Frame& frame) const;
+  // Somebody else has the gradient of a leaf now, which is its own: the next run makes another one.
+  void giveAway(size_t leaf, Frame& frame) const;
 
   // The operator whose call failed last; null when none did.
   const std::string* failed() const { return failed_; }
@@ -102,6 +104,8 @@ class Program {
   void hoist(std::vector<Call>& calls);
   bool isHoistable(const Call& call) const;
   Segment compile(const std::vector<Call>& calls, std::vector<bool> needed) const;
+  bool isOwn(const Call& call) const;
+  void findPassing();
   void findOwnGradients();
   bool isStanding(Slot slot) const { return isStanding_[slot]; }
   void letGoOfOutside();
@@ -134,6 +138,8 @@ class Program {
   std::vector<Signature> seeds_;
   // By leaf.
   std::vector<bool> ownGradients_;
+  // Not to be kept between runs: what lies in memory from outside.
+  std::vector<Slot> passing_;
   std::vector<std::unique_ptr<Frame>> spare_;
   bool isLight_ = false;
   struct Light {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "operators.h"
 #include "trim.h"
 
 namespace dgsam::capture {
@@ -28,6 +29,8 @@ Program::Program(Tape tape, const std::vector<at::Tensor>& inputs) : tape_(std::
   findViews();
   hoist(tape_.calls);
   for (Backward& backward : tape_.backwards) hoist(backward.calls);
+  const bool givesLoss = tape_.outputs.size() == 1 && tape_.differentiable.size() == 1 && isRealNumber(0);
+  isLight_ = givesLoss && !modes_.inference && !modes_.autocastCpu && capture::isLight(tape_);
 
   std::vector<bool> afterForward(tape_.slots.size());
   const auto need = [](std::vector<bool>& needed, Slot slot) {
@@ -56,9 +59,8 @@ Program::Program(Tape tape, const std::vector<at::Tensor>& inputs) : tape_(std::
   for (const auto& [view, base] : views_) need(afterForward, base);
   forward_ = compile(tape_.calls, std::move(afterForward));
   findOwnGradients();
-  const bool givesLoss = tape_.outputs.size() == 1 && tape_.differentiable.size() == 1 && isRealNumber(0);
-  isLight_ = givesLoss && !modes_.inference && !modes_.autocastCpu && capture::isLight(tape_);
   letGoOfOutside();
+  findPassing();
   // The lists of calls are the instructions now.
   tape_.calls.clear();
   for (Backward& backward : tape_.backwards) backward.calls.clear();
@@ -183,6 +185,10 @@ Segment Program::compile(const std::vector<Call>& calls, std::vector<bool> neede
     for (Place& place : instruction.results)
       for (Slot& slot : place.slots)
         if (slot != kNoSlot && !needed[slot]) slot = kNoSlot;
+    const bool givesAll = std::all_of(instruction.results.begin(), instruction.results.end(), [](const Place& place) {
+      return place.kind == Place::Kind::Tensor && place.slots[0] != kNoSlot;
+    });
+    if (isLight_ && givesAll && isOwn(*call)) instruction.into = overloadInto(call->handle);
     for (auto place = call->arguments.rbegin(); place != call->arguments.rend(); ++place) {
       Instruction::Argument argument{*place, std::vector<bool>(place->slots.size())};
       for (size_t i = place->slots.size(); i-- > 0;) {
@@ -198,6 +204,18 @@ Segment Program::compile(const std::vector<Call>& calls, std::vector<bool> neede
   }
   std::reverse(segment.begin(), segment.end());
   return segment;
+}
+
+// Whether what a call makes is nobody else's memory and is written to by no other call.
+bool Program::isOwn(const Call& call) const {
+  bool own = isPure(call) && !call.view.has_value();
+  forEachSlot(call.results, [&](Slot slot) { own = own && !isOutside_[tape_.slots[slot].memory] && !isWritten_[tape_.slots[slot].memory]; });
+  return own;
+}
+
+void Program::findPassing() {
+  for (Slot slot = 0; slot < tape_.slots.size(); ++slot)
+    if (isOutside_[tape_.slots[slot].memory] && !standing_[slot].defined()) passing_.push_back(slot);
 }
 
 void Program::findOwnGradients() {
