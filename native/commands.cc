@@ -9,6 +9,7 @@
 
 #include "capture/passes.h"
 #include "capture/recorder.h"
+#include "capture/threads.h"
 #include "operator_call.h"
 
 namespace dgsam {

@@ -24,4 +24,7 @@ struct View {
   at::Tensor of(const at::Tensor& base) const;
 };
 
+// Another tensor over the memory of this one, which lies there as it does. Likewise.
+at::Tensor aliasOf(const at::Tensor& tensor);
+
 }  // namespace dgsam::capture

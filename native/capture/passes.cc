@@ -12,6 +12,7 @@
 
 #include "../gradients.h"
 #include "light.h"
+#include "threads.h"
 
 namespace dgsam::capture {
 namespace {
@@ -39,16 +40,16 @@ void addTo(const at::Tensor& to, const at::Tensor& from) {
   to.unsafeGetTensorImpl()->bump_version();
 }
 
-// What AccumulateGrad does with a gradient outside of double differentiation. Returns whether the variable has this very tensor
-// now, which only happens to one that is `own`.
-bool accumulate(const at::Tensor& variable, const at::Tensor& gradient, bool own) {
+// What AccumulateGrad does with a gradient outside of double differentiation. Of one that is `own` the variable may have the memory.
+void accumulate(const at::Tensor& variable, const at::Tensor& gradient, bool own) {
   at::Tensor& held = variable.mutable_grad();
-  const bool gives = !held.defined() && own && torch::autograd::utils::obeys_layout_contract(gradient, variable);
   if (held.defined())
     addTo(held, gradient);
+  else if (own && torch::autograd::utils::obeys_layout_contract(gradient, variable))
+    // Its own tensor: whoever has it may change its shape, and its version counts from the beginning.
+    held = aliasOf(gradient);
   else
-    held = gives ? gradient : torch::autograd::utils::clone_obey_contract(gradient, variable);
-  return gives;
+    held = torch::autograd::utils::clone_obey_contract(gradient, variable);
 }
 
 // A pass under way.
@@ -80,8 +81,7 @@ class Run {
     if (lightly_) gradients_ = program().gradients(*frame_);
     const std::vector<at::Tensor> leaves = program().leaves(pass_->inputs);
     for (size_t i = 0; i < leaves.size(); ++i)
-      if (gradients_[i].defined() && accumulate(leaves[i], gradients_[i], program().isOwnGradient(i))) program().giveAway(i, *frame_);
-    gradients_.clear();
+      if (gradients_[i].defined()) accumulate(leaves[i], gradients_[i], program().isOwnGradient(i));
     program().end(std::move(frame_), lightly_);
   }
 

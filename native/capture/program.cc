@@ -109,9 +109,23 @@ std::unique_ptr<Frame> Program::begin(const std::vector<at::Tensor>& inputs) {
     frame = std::move(spare_.front());
     spare_.erase(spare_.begin());
   }
+  takeBack(*frame);
   std::copy(inputs.begin(), inputs.end(), frame->begin());
   for (const Outside& each : outside_) (*frame)[each.slot] = locked(each.tensor);
   return frame;
+}
+
+// The memory of gradients that an earlier run gave is used again unless somebody still has it.
+void Program::takeBack(Frame& frame) const {
+  for (const std::vector<Slot>& slots : lent_) {
+    size_t own = 0, all = 0;
+    for (Slot slot : slots) {
+      if (!frame[slot].defined()) continue;
+      ++own;
+      all = frame[slot].storage().use_count();
+    }
+    for (size_t i = 0; i < slots.size() && all > own; ++i) frame[slots[i]].reset();
+  }
 }
 
 void Program::end(std::unique_ptr<Frame> frame, bool keeps) {
@@ -203,14 +217,14 @@ bool Program::isPrepared() const { return light_.has_value() && light_->threads 
 void Program::prepare(const std::vector<at::Tensor>& inputs) {
   if (isPrepared()) return;
   std::unique_ptr<Frame> frame = begin(inputs);
-  Alone forward, backward;
+  Ways forward, backward;
   {
     const at::AutoGradMode grad(modes_.grad);
-    forward = tryAlone(forward_, *frame, failed_);
+    forward = findWays(forward_, *frame, failed_);
   }
   const at::NoGradGuard noGrad;
   (*frame)[tape_.seeds[0]] = at::ones_like((*frame)[tape_.outputs[0]]);
-  backward = tryAlone(backwards_[0], *frame, failed_);
+  backward = findWays(backwards_[0], *frame, failed_);
   end(std::move(frame));
   const bool wholeForward = std::find(forward.later.begin(), forward.later.end(), true) == forward.later.end();
   const bool separates = wholeForward && backward.separates;
@@ -234,12 +248,6 @@ std::vector<at::Tensor> Program::gradients(const Frame& frame) const {
   for (size_t leaf = 0; leaf < gradients.size(); ++leaf)
     if (tape_.backwards[0].gradients[leaf] != kNoSlot) gradients[leaf] = frame[tape_.backwards[0].gradients[leaf]];
   return gradients;
-}
-
-void Program::giveAway(size_t leaf, Frame& frame) const {
-  const uint32_t memory = tape_.slots[tape_.backwards[0].gradients[leaf]].memory;
-  for (Slot slot = 0; slot < frame.size(); ++slot)
-    if (tape_.slots[slot].memory == memory) frame[slot].reset();
 }
 
 }  // namespace dgsam::capture

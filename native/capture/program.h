@@ -67,8 +67,6 @@ class Program {
   void runForwardLightly(Frame& frame, Part part);
   void runBackwardLightly(Frame& frame, const at::Tensor& seed, Part part);
   std::vector<at::Tensor> gradients(const Frame& frame) const;
-  // Somebody else has the gradient of a leaf now, which is its own: the next run makes another one.
-  void giveAway(size_t leaf, Frame& frame) const;
 
   // The operator whose call failed last; null when none did.
   const std::string* failed() const { return failed_; }
@@ -106,6 +104,8 @@ class Program {
   Segment compile(const std::vector<Call>& calls, std::vector<bool> needed) const;
   bool isOwn(const Call& call) const;
   void findPassing();
+  void findLent();
+  void takeBack(Frame& frame) const;
   void findOwnGradients();
   bool isStanding(Slot slot) const { return isStanding_[slot]; }
   void letGoOfOutside();
@@ -138,13 +138,15 @@ class Program {
   std::vector<Signature> seeds_;
   // By leaf.
   std::vector<bool> ownGradients_;
+  // Those in the memory of a gradient that is nobody else's, of each such gradient.
+  std::vector<std::vector<Slot>> lent_;
   // Not to be kept between runs: what lies in memory from outside.
   std::vector<Slot> passing_;
   std::vector<std::unique_ptr<Frame>> spare_;
   bool isLight_ = false;
   struct Light {
     int threads;
-    Alone forward, backward;
+    Ways forward, backward;
     bool separates;
   };
   std::optional<Light> light_;

@@ -61,6 +61,7 @@ Program::Program(Tape tape, const std::vector<at::Tensor>& inputs) : tape_(std::
   findOwnGradients();
   letGoOfOutside();
   findPassing();
+  findLent();
   // The lists of calls are the instructions now.
   tape_.calls.clear();
   for (Backward& backward : tape_.backwards) backward.calls.clear();
@@ -216,6 +217,16 @@ bool Program::isOwn(const Call& call) const {
 void Program::findPassing() {
   for (Slot slot = 0; slot < tape_.slots.size(); ++slot)
     if (isOutside_[tape_.slots[slot].memory] && !standing_[slot].defined()) passing_.push_back(slot);
+}
+
+void Program::findLent() {
+  for (size_t leaf = 0; isLight_ && leaf < ownGradients_.size(); ++leaf) {
+    const Slot gradient = tape_.backwards[0].gradients[leaf];
+    if (!ownGradients_[leaf] || gradient == kNoSlot) continue;
+    std::vector<Slot>& slots = lent_.emplace_back();
+    for (Slot slot = 0; slot < tape_.slots.size(); ++slot)
+      if (tape_.slots[slot].memory == tape_.slots[gradient].memory) slots.push_back(slot);
+  }
 }
 
 void Program::findOwnGradients() {
