@@ -107,6 +107,7 @@ CALLS = {
     "__lshift__": [{"self": ints(1, 2, 3), "other": ints(1, 2, 0)}],
     "__rshift__": [{"self": ints(8, 9, 3), "other": ints(1, 2, 0)}],
     "_amp_update_scale": [{"self": t(1), "growth_tracker": ints(0, dtype=torch.int32), "found_inf": torch.zeros(1), "scale_growth_factor": 2.0, "scale_backoff_factor": 0.5, "growth_interval": 10}],
+    "_masked_softmax_backward": [{"grad_output": t(3, 4, seed=1), "output": t(3, 4).softmax(1), "mask": t(3, 4) > 1, "dim": 1}],
     "_convert_indices_from_coo_to_csr": [{"self": ints(0, 1, 2), "size": 3, "out_int32": False}],
     "_convert_indices_from_csr_to_coo": [{"crow_indices": ints(0, 1, 2), "col_indices": ints(0, 1), "out_int32": False, "transpose": False}],
     "_convolution_double_backward": [{**CONV2D, "ggI": None, "ggW": None, "ggb": None, "gO": t(1, 3, 3, 3), "transposed": False, "groups": 1, "output_mask": [True, True, True]}],
