@@ -7318,6 +7318,9 @@ export interface AtenOperators extends AtenOverloads {
 
 /** The operators of native/ops: each overload by its name; the unnamed one is `"NAME.default"`. */
 export interface DgsamOverloads {
+  "accumulate_.late"(params: Tensors, sums: Tensors, first: boolean, ledger: Tensor, at: Int): Int;
+  "accumulate_.late"(params: Tensors, sums: Tensors, first: boolean, keywords: { ledger: Tensor; at: Int }): Int;
+  "accumulate_.late"(params: Tensors, sums: Tensors, first: boolean, ledger: Tensor, keywords: { at: Int }): Int;
   "accumulate_.default"(params: Tensors, sums: Tensors, first: boolean): [number, Int];
   "accumulate_.default"(params: Tensors, keywords: { sums: Tensors; first: boolean }): [number, Int];
   "accumulate_.default"(params: Tensors, sums: Tensors, keywords: { first: boolean }): [number, Int];
@@ -7327,9 +7330,10 @@ export interface DgsamOverloads {
   "adagrad_.default"(params: Tensors, sums: Tensors, steps: Tensors, lr: Float, lr_decay: Float, eps: Float, weight_decay: Float, maximize: boolean): void;
   "adagrad_.default"(params: Tensors, sums: Tensors, steps: Tensors, lr: Float, lr_decay: Float, eps: Float, keywords: { weight_decay: Float; maximize: boolean }): void;
   "adagrad_.default"(params: Tensors, sums: Tensors, steps: Tensors, lr: Float, lr_decay: Float, eps: Float, weight_decay: Float, keywords: { maximize: boolean }): void;
-  "adam_.default"(params: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, max_exp_avg_sqs: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, maximize: boolean, decoupled: boolean): void;
-  "adam_.default"(params: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, max_exp_avg_sqs: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, keywords: { maximize: boolean; decoupled: boolean }): void;
-  "adam_.default"(params: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, max_exp_avg_sqs: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, maximize: boolean, keywords: { decoupled: boolean }): void;
+  "adam_.default"(params: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, max_exp_avg_sqs: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, maximize: boolean, decoupled: boolean, found_inf?: TensorLike | null): void;
+  "adam_.default"(params: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, max_exp_avg_sqs: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, keywords: { maximize: boolean; decoupled: boolean; found_inf?: TensorLike | null | undefined }): void;
+  "adam_.default"(params: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, max_exp_avg_sqs: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, maximize: boolean, keywords: { decoupled: boolean; found_inf?: TensorLike | null | undefined }): void;
+  "adam_.default"(params: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, max_exp_avg_sqs: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, maximize: boolean, decoupled: boolean, keywords: { found_inf?: TensorLike | null | undefined }): void;
   "adamax_.default"(params: Tensors, exp_avgs: Tensors, exp_infs: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, maximize: boolean): void;
   "adamax_.default"(params: Tensors, exp_avgs: Tensors, exp_infs: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, keywords: { weight_decay: Float; maximize: boolean }): void;
   "adamax_.default"(params: Tensors, exp_avgs: Tensors, exp_infs: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, keywords: { maximize: boolean }): void;
@@ -7342,6 +7346,9 @@ export interface DgsamOverloads {
   "climb_.default"(params: Tensors, saved: Tensors, sums: Tensors, rho: Floats, first: boolean, adaptive: boolean, keywords: { eta?: Float | null | undefined; shift?: Float | undefined; first_sum?: boolean | null | undefined }): [number, Int];
   "climb_.default"(params: Tensors, saved: Tensors, sums: Tensors, rho: Floats, first: boolean, adaptive: boolean, eta: Float | null, keywords: { shift?: Float | undefined; first_sum?: boolean | null | undefined }): [number, Int];
   "climb_.default"(params: Tensors, saved: Tensors, sums: Tensors, rho: Floats, first: boolean, adaptive: boolean, eta: Float | null, shift: Float, keywords: { first_sum?: boolean | null | undefined }): [number, Int];
+  "climb_.late"(params: Tensors, saved: Tensors, sums: Tensors, rho: Floats, first: boolean, adaptive: boolean, eta: Float | null, shift: Float, first_sum: boolean | null, ledger: Tensor, at: Int): Int;
+  "climb_.late"(params: Tensors, saved: Tensors, sums: Tensors, rho: Floats, first: boolean, adaptive: boolean, eta: Float | null, shift: Float, first_sum: boolean | null, keywords: { ledger: Tensor; at: Int }): Int;
+  "climb_.late"(params: Tensors, saved: Tensors, sums: Tensors, rho: Floats, first: boolean, adaptive: boolean, eta: Float | null, shift: Float, first_sum: boolean | null, ledger: Tensor, keywords: { at: Int }): Int;
   "clip_grad_norm_.default"(params: Tensors, max_norm: Float, norm_type?: Float, skip_nonfinite?: boolean): number;
   "clip_grad_norm_.default"(params: Tensors, keywords: { max_norm: Float; norm_type?: Float | undefined; skip_nonfinite?: boolean | undefined }): number;
   "clip_grad_norm_.default"(params: Tensors, max_norm: Float, keywords: { norm_type?: Float | undefined; skip_nonfinite?: boolean | undefined }): number;
@@ -7351,6 +7358,9 @@ export interface DgsamOverloads {
   "combine_.default"(params: Tensors, sums: Tensors, sum_scale: Float, grad_scale: Float): number;
   "combine_.default"(params: Tensors, sums: Tensors, keywords: { sum_scale: Float; grad_scale: Float }): number;
   "combine_.default"(params: Tensors, sums: Tensors, sum_scale: Float, keywords: { grad_scale: Float }): number;
+  "gather_.late"(params: Tensors, saved: Tensors, sums: Tensors, sum_scale: Float, grad_scale: Float, ledger: Tensor, at: Int): Int;
+  "gather_.late"(params: Tensors, saved: Tensors, sums: Tensors, sum_scale: Float, grad_scale: Float, keywords: { ledger: Tensor; at: Int }): Int;
+  "gather_.late"(params: Tensors, saved: Tensors, sums: Tensors, sum_scale: Float, grad_scale: Float, ledger: Tensor, keywords: { at: Int }): Int;
   "gather_.default"(params: Tensors, saved: Tensors, sums: Tensors, sum_scale: Float, grad_scale: Float): [number, number, Int];
   "gather_.default"(params: Tensors, saved: Tensors, sums: Tensors, keywords: { sum_scale: Float; grad_scale: Float }): [number, number, Int];
   "gather_.default"(params: Tensors, saved: Tensors, sums: Tensors, sum_scale: Float, keywords: { grad_scale: Float }): [number, number, Int];
@@ -7358,6 +7368,9 @@ export interface DgsamOverloads {
   "gather_along_.default"(params: Tensors, directions: Tensors, keywords: { direction_norm: Float; alpha: Float; loss_scale?: Float | undefined }): [number, number, Int];
   "gather_along_.default"(params: Tensors, directions: Tensors, direction_norm: Float, keywords: { alpha: Float; loss_scale?: Float | undefined }): [number, number, Int];
   "gather_along_.default"(params: Tensors, directions: Tensors, direction_norm: Float, alpha: Float, keywords: { loss_scale?: Float | undefined }): [number, number, Int];
+  "gather_orthogonal_.late"(params: Tensors, saved: Tensors, sums: Tensors, alpha: Float, loss_scale: Float, ledger: Tensor, at: Int): Int;
+  "gather_orthogonal_.late"(params: Tensors, saved: Tensors, sums: Tensors, alpha: Float, loss_scale: Float, keywords: { ledger: Tensor; at: Int }): Int;
+  "gather_orthogonal_.late"(params: Tensors, saved: Tensors, sums: Tensors, alpha: Float, loss_scale: Float, ledger: Tensor, keywords: { at: Int }): Int;
   "gather_orthogonal_.default"(params: Tensors, saved: Tensors, sums: Tensors, alpha: Float, loss_scale?: Float): [number, number, Int];
   "gather_orthogonal_.default"(params: Tensors, saved: Tensors, keywords: { sums: Tensors; alpha: Float; loss_scale?: Float | undefined }): [number, number, Int];
   "gather_orthogonal_.default"(params: Tensors, saved: Tensors, sums: Tensors, keywords: { alpha: Float; loss_scale?: Float | undefined }): [number, number, Int];
@@ -7368,6 +7381,9 @@ export interface DgsamOverloads {
   "nadam_.default"(params: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, mu_products: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, momentum_decay: Float, maximize: boolean, decoupled: boolean): void;
   "nadam_.default"(params: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, mu_products: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, momentum_decay: Float, keywords: { maximize: boolean; decoupled: boolean }): void;
   "nadam_.default"(params: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, mu_products: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, momentum_decay: Float, maximize: boolean, keywords: { decoupled: boolean }): void;
+  "note_.default"(values: Tensors, ledger: Tensor, at: Int): void;
+  "note_.default"(values: Tensors, keywords: { ledger: Tensor; at: Int }): void;
+  "note_.default"(values: Tensors, ledger: Tensor, keywords: { at: Int }): void;
   "products.default"(params: Tensors, sums: Tensors): [number, number, number];
   "products.default"(params: Tensors, keywords: { sums: Tensors }): [number, number, number];
   "project_.default"(params: Tensors, sums: Tensors, loss_scale?: Float): [number, number];
@@ -7378,12 +7394,17 @@ export interface DgsamOverloads {
   "radam_.default"(params: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, maximize: boolean, keywords: { decoupled: boolean }): void;
   "restore_.default"(params: Tensors, saved: Tensors): void;
   "restore_.default"(params: Tensors, keywords: { saved: Tensors }): void;
+  "revert_.default"(tensors: Tensors, saved: Tensors, ledger: TensorLike): void;
+  "revert_.default"(tensors: Tensors, keywords: { saved: Tensors; ledger: TensorLike }): void;
+  "revert_.default"(tensors: Tensors, saved: Tensors, keywords: { ledger: TensorLike }): void;
   "rmsprop_.default"(params: Tensors, square_avgs: Tensors, momentum_buffers: Tensors, grad_avgs: Tensors, steps: Tensors, lr: Float, alpha: Float, eps: Float, weight_decay: Float, momentum: Float, maximize: boolean): void;
   "rmsprop_.default"(params: Tensors, square_avgs: Tensors, momentum_buffers: Tensors, grad_avgs: Tensors, steps: Tensors, lr: Float, alpha: Float, eps: Float, weight_decay: Float, keywords: { momentum: Float; maximize: boolean }): void;
   "rmsprop_.default"(params: Tensors, square_avgs: Tensors, momentum_buffers: Tensors, grad_avgs: Tensors, steps: Tensors, lr: Float, alpha: Float, eps: Float, weight_decay: Float, momentum: Float, keywords: { maximize: boolean }): void;
-  "sgd_.default"(params: Tensors, momentum_buffers: Tensors, lr: Float, momentum: Float, dampening: Float, weight_decay: Float, nesterov: boolean, maximize: boolean, first: boolean): void;
-  "sgd_.default"(params: Tensors, momentum_buffers: Tensors, lr: Float, momentum: Float, dampening: Float, weight_decay: Float, nesterov: boolean, keywords: { maximize: boolean; first: boolean }): void;
-  "sgd_.default"(params: Tensors, momentum_buffers: Tensors, lr: Float, momentum: Float, dampening: Float, weight_decay: Float, nesterov: boolean, maximize: boolean, keywords: { first: boolean }): void;
+  "sgd_.default"(params: Tensors, momentum_buffers: Tensors, lr: Float, momentum: Float, dampening: Float, weight_decay: Float, nesterov: boolean, maximize: boolean, first: boolean, found_inf?: TensorLike | null): void;
+  "sgd_.default"(params: Tensors, momentum_buffers: Tensors, lr: Float, momentum: Float, dampening: Float, weight_decay: Float, nesterov: boolean, keywords: { maximize: boolean; first: boolean; found_inf?: TensorLike | null | undefined }): void;
+  "sgd_.default"(params: Tensors, momentum_buffers: Tensors, lr: Float, momentum: Float, dampening: Float, weight_decay: Float, nesterov: boolean, maximize: boolean, keywords: { first: boolean; found_inf?: TensorLike | null | undefined }): void;
+  "sgd_.default"(params: Tensors, momentum_buffers: Tensors, lr: Float, momentum: Float, dampening: Float, weight_decay: Float, nesterov: boolean, maximize: boolean, first: boolean, keywords: { found_inf?: TensorLike | null | undefined }): void;
+  "stopped.default"(ledger: TensorLike): Tensor;
   "unscale_grad_.default"(params: Tensors, found_inf: Tensor, inverse_scale: TensorLike): Int;
   "unscale_grad_.default"(params: Tensors, keywords: { found_inf: Tensor; inverse_scale: TensorLike }): Int;
   "unscale_grad_.default"(params: Tensors, found_inf: Tensor, keywords: { inverse_scale: TensorLike }): Int;
@@ -7391,27 +7412,30 @@ export interface DgsamOverloads {
 
 /** The operators of native/ops: by name, with the signatures of all overloads, and each overload by its own. */
 export interface DgsamOperators extends DgsamOverloads {
-  readonly accumulate_: DgsamOverloads["accumulate_.default"];
+  readonly accumulate_: DgsamOverloads["accumulate_.late"] & DgsamOverloads["accumulate_.default"];
   readonly adadelta_: DgsamOverloads["adadelta_.default"];
   readonly adagrad_: DgsamOverloads["adagrad_.default"];
   readonly adam_: DgsamOverloads["adam_.default"];
   readonly adamax_: DgsamOverloads["adamax_.default"];
   readonly check_states: DgsamOverloads["check_states.default"];
-  readonly climb_: DgsamOverloads["climb_.default"];
+  readonly climb_: DgsamOverloads["climb_.default"] & DgsamOverloads["climb_.late"];
   readonly clip_grad_norm_: DgsamOverloads["clip_grad_norm_.default"];
   readonly clip_grad_value_: DgsamOverloads["clip_grad_value_.default"];
   readonly combine_: DgsamOverloads["combine_.default"];
-  readonly gather_: DgsamOverloads["gather_.default"];
+  readonly gather_: DgsamOverloads["gather_.late"] & DgsamOverloads["gather_.default"];
   readonly gather_along_: DgsamOverloads["gather_along_.default"];
-  readonly gather_orthogonal_: DgsamOverloads["gather_orthogonal_.default"];
+  readonly gather_orthogonal_: DgsamOverloads["gather_orthogonal_.late"] & DgsamOverloads["gather_orthogonal_.default"];
   readonly global_norm: DgsamOverloads["global_norm.default"];
   readonly grad_norm: DgsamOverloads["grad_norm.default"];
   readonly nadam_: DgsamOverloads["nadam_.default"];
+  readonly note_: DgsamOverloads["note_.default"];
   readonly products: DgsamOverloads["products.default"];
   readonly project_: DgsamOverloads["project_.default"];
   readonly radam_: DgsamOverloads["radam_.default"];
   readonly restore_: DgsamOverloads["restore_.default"];
+  readonly revert_: DgsamOverloads["revert_.default"];
   readonly rmsprop_: DgsamOverloads["rmsprop_.default"];
   readonly sgd_: DgsamOverloads["sgd_.default"];
+  readonly stopped: DgsamOverloads["stopped.default"];
   readonly unscale_grad_: DgsamOverloads["unscale_grad_.default"];
 }

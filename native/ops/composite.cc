@@ -14,6 +14,10 @@ at::Tensor widened(const at::Tensor& tensor) {
 
 at::ScalarType wideOf(const at::Tensor& tensor) { return at::isComplexType(tensor.scalar_type()) ? at::kComplexDouble : at::kDouble; }
 
+// A 0-dim tensor does not widen what it is multiplied with, but for the dtypes of whole numbers.
+at::Tensor factorFor(const at::Tensor& tensor, const at::Tensor& scale) { return scale.to(tensor.device(), c10::toRealValueType(tensor.scalar_type())); }
+double factorFor(const at::Tensor&, double scale) { return scale; }
+
 // T = |p| + eta, real also of complex numbers.
 at::Tensor weightOf(const Row& row) { return widened(*row.param).abs() + row.eta; }
 
@@ -30,6 +34,10 @@ void Sum::addProduct(const at::Tensor& left, const at::Tensor& right) {
   add(at::real(at::vdot(left.to(wide).reshape(-1), right.to(wide).reshape(-1))));
 }
 
+at::Tensor Sum::total(at::Device device) const { return sum_.defined() ? sum_ : at::zeros({}, at::TensorOptions().dtype(at::kDouble).device(device)); }
+
+at::Tensor Sum::norm(at::Device device) const { return total(device).sqrt(); }
+
 double Sum::total(double others) const { return sum_.defined() ? sum_.item<double>() + others : others; }
 
 double Sum::norm(double others) const { return std::sqrt(total(others)); }
@@ -41,11 +49,20 @@ void note(const Row& row, bool first, bool firstSum) {
   if (row.sum != nullptr) accumulate(row, firstSum);
 }
 
-void move(const Row& row) {
+namespace {
+
+template <typename Scale>
+void moveBy(const Row& row, const Scale& scale) {
   if (row.grad == nullptr) return;
   const at::Tensor grad = widened(*row.grad);
-  row.param->copy_(widened(*row.param) + row.scale * (row.weighted ? weightOf(row).square() * grad : grad));
+  row.param->copy_(widened(*row.param) + factorFor(grad, scale) * (row.weighted ? weightOf(row).square() * grad : grad));
 }
+
+}  // namespace
+
+void move(const Row& row) { moveBy(row, row.scale); }
+
+void move(const Row& row, const at::Tensor& scale) { moveBy(row, scale); }
 
 void accumulate(const Row& row, bool first) {
   if (row.grad == nullptr) {
@@ -62,9 +79,13 @@ void combine(const Row& row, double sumScale, double gradScale) {
   row.sum->copy_(row.grad == nullptr ? scaled : scaled + gradScale * widened(*row.grad));
 }
 
-void gather(const Row& row, double sumScale, double gradScale) {
+namespace {
+
+template <typename Scale>
+void gatherBy(const Row& row, double sumScale, const Scale& gradScale) {
   if (row.grad == nullptr) return;
-  const at::Tensor scaled = gradScale * widened(*row.grad);
+  const at::Tensor grad = widened(*row.grad);
+  const at::Tensor scaled = factorFor(grad, gradScale) * grad;
   const at::Tensor gathered = (row.sum == nullptr ? scaled : sumScale * widened(*row.sum) + scaled).to(row.grad->scalar_type());
   // A gradient that the caller expanded cannot be written to: the parameter gets a new one.
   if (row.grad->is_non_overlapping_and_dense() && !row.grad->_is_zerotensor())
@@ -72,5 +93,11 @@ void gather(const Row& row, double sumScale, double gradScale) {
   else
     row.param->mutable_grad() = gathered;
 }
+
+}  // namespace
+
+void gather(const Row& row, double sumScale, double gradScale) { gatherBy(row, sumScale, gradScale); }
+
+void gather(const Row& row, double sumScale, const at::Tensor& gradScale) { gatherBy(row, sumScale, gradScale); }
 
 }  // namespace dgsam::ops::composite

@@ -13,6 +13,9 @@ class Sum {
   void addSquare(const at::Tensor& tensor);
   // Adds the inner product; of complex numbers its real part.
   void addProduct(const at::Tensor& left, const at::Tensor& right);
+  // What was added, as a float64 scalar; on this device if that is nothing.
+  at::Tensor total(at::Device device) const;
+  at::Tensor norm(at::Device device) const;
   // What was added and `others`. Waits for the device.
   double total(double others) const;
   // The norm whose square is the total.
@@ -33,6 +36,8 @@ void note(const Row& row, bool first, bool firstSum);
 
 // The second half: p <- p + scale * g, or p + scale * T^2 g where the row is weighted. Rows without a gradient stay.
 void move(const Row& row);
+// The same with a scale that is a float64 scalar on the device.
+void move(const Row& row, const at::Tensor& scale);
 
 void accumulate(const Row& row, bool first);
 
@@ -41,5 +46,7 @@ void combine(const Row& row, double sumScale, double gradScale);
 
 // g <- sumScale * sum + gradScale * g.
 void gather(const Row& row, double sumScale, double gradScale);
+// The same where the gradient's is a float64 scalar on the device.
+void gather(const Row& row, double sumScale, const at::Tensor& gradScale);
 
 }  // namespace dgsam::ops::composite

@@ -56,26 +56,34 @@ bool hasFusedAdagrad(const at::Tensor& tensor) {
   return adagrad.hasKernelForDispatchKey(c10::legacyExtractDispatchKey(tensor.key_set()));
 }
 
+bool isGiven(const std::optional<at::Tensor>& tensor) { return tensor.has_value() && tensor->defined(); }
+
+// Counts of steps that were left out.
+void takeBack(const std::vector<at::Tensor>& counts, const at::Tensor& foundInf) {
+  for (const at::Tensor& count : counts) count.sub_(foundInf.to(count.device()));
+}
+
 }  // namespace
 
 void sgd(at::TensorList params, at::TensorList momentumBuffers, double lr, double momentum, double dampening, double weightDecay,
-         bool nesterov, bool maximize, bool first) {
+         bool nesterov, bool maximize, bool first, const std::optional<at::Tensor>& foundInf) {
   const at::NoGradGuard noGrad;
   TORCH_CHECK(momentum == 0 || !momentumBuffers.empty() || params.empty(), "dgsam::sgd_: a momentum needs 'momentum_buffers'");
   for (Batch& batch : makeBatches("sgd_", params, {{"momentum_buffers", momentumBuffers, true}}, {}, Scalars::Any)) {
     if (losesSixteenBits(batch.params.front())) {
+      TORCH_CHECK_NOT_IMPLEMENTED(!isGiven(foundInf), "dgsam::sgd_: 'found_inf' is not implemented for 16-bit parameters on the CPU");
       foreachSgd(batch, lr, momentum, dampening, weightDecay, nesterov, maximize, first);
       finish(batch);
       continue;
     }
     const AloneIfSmall alone(batch.params);
-    at::_fused_sgd_(batch.params, batch.grads, batch.states[0], weightDecay, momentum, lr, dampening, nesterov, maximize, first);
+    at::_fused_sgd_(batch.params, batch.grads, batch.states[0], weightDecay, momentum, lr, dampening, nesterov, maximize, first, {}, foundInf);
     finish(batch);
   }
 }
 
 void adam(at::TensorList params, at::TensorList expAvgs, at::TensorList expAvgSqs, at::TensorList maxExpAvgSqs, at::TensorList steps,
-          double lr, double beta1, double beta2, double eps, double weightDecay, bool maximize, bool decoupled) {
+          double lr, double beta1, double beta2, double eps, double weightDecay, bool maximize, bool decoupled, const std::optional<at::Tensor>& foundInf) {
   const at::NoGradGuard noGrad;
   const bool amsgrad = !maxExpAvgSqs.empty();
   const StateLists states{{"exp_avgs", expAvgs}, {"exp_avg_sqs", expAvgSqs}, {"max_exp_avg_sqs", maxExpAvgSqs, true}};
@@ -85,9 +93,10 @@ void adam(at::TensorList params, at::TensorList expAvgs, at::TensorList expAvgSq
     advance(counts);
     const auto &averages = batch.states[0], &squares = batch.states[1], &largest = batch.states[2];
     if (decoupled)
-      at::_fused_adamw_(batch.params, batch.grads, averages, squares, largest, counts, lr, beta1, beta2, weightDecay, eps, amsgrad, maximize);
+      at::_fused_adamw_(batch.params, batch.grads, averages, squares, largest, counts, lr, beta1, beta2, weightDecay, eps, amsgrad, maximize, {}, foundInf);
     else
-      at::_fused_adam_(batch.params, batch.grads, averages, squares, largest, counts, lr, beta1, beta2, weightDecay, eps, amsgrad, maximize);
+      at::_fused_adam_(batch.params, batch.grads, averages, squares, largest, counts, lr, beta1, beta2, weightDecay, eps, amsgrad, maximize, {}, foundInf);
+    if (isGiven(foundInf)) takeBack(counts, *foundInf);
     finish(batch);
   }
 }

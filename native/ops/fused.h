@@ -4,15 +4,18 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <optional>
+
 namespace dgsam::ops {
 
 // b <- momentum * b + (1 - dampening) * g, or b <- g when `first`;  p <- p - lr * (nesterov ? g + momentum * b : b)
 void sgd(at::TensorList params, at::TensorList momentumBuffers, double lr, double momentum, double dampening, double weightDecay,
-         bool nesterov, bool maximize, bool first);
+         bool nesterov, bool maximize, bool first, const std::optional<at::Tensor>& foundInf);
 
+// `foundInf`, a float32 scalar on the parameters' device, here and below: nothing is done where it is 1.
 // `maxExpAvgSqs` not empty: AMSGrad. `decoupled`: AdamW's weight decay.
 void adam(at::TensorList params, at::TensorList expAvgs, at::TensorList expAvgSqs, at::TensorList maxExpAvgSqs, at::TensorList steps,
-          double lr, double beta1, double beta2, double eps, double weightDecay, bool maximize, bool decoupled);
+          double lr, double beta1, double beta2, double eps, double weightDecay, bool maximize, bool decoupled, const std::optional<at::Tensor>& foundInf);
 
 // s <- s + g^2;  p <- p - lr / (1 + (t - 1) * lrDecay) * g / (sqrt(s) + eps)
 void adagrad(at::TensorList params, at::TensorList sums, at::TensorList steps, double lr, double lrDecay, double eps, double weightDecay,

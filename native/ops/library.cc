@@ -9,6 +9,7 @@
 #include "foreach.h"
 #include "fused.h"
 #include "gradients.h"
+#include "late.h"
 
 namespace {
 
@@ -20,6 +21,19 @@ TORCH_LIBRARY(dgsam, m) {
       "climb_(Tensor(a!)[] params, Tensor(b!)[] saved, Tensor(c!)[] sums, float[] rho, bool first, bool adaptive=False, float? eta=None, float shift=0, "
       "bool? first_sum=None) "
       "-> (float norm, int gradients)");
+  m.def(
+      "climb_.late(Tensor(a!)[] params, Tensor(b!)[] saved, Tensor(c!)[] sums, float[] rho, bool first, bool adaptive, float? eta, float shift, "
+      "bool? first_sum, Tensor(d!) ledger, int at) -> int");
+  m.def("accumulate_.late(Tensor[] params, Tensor(a!)[] sums, bool first, Tensor(b!) ledger, int at) -> int");
+  m.def(
+      "gather_.late(Tensor(a!)[] params, Tensor[] saved, Tensor[] sums, float sum_scale, float grad_scale, Tensor(b!) ledger, int at) "
+      "-> int");
+  m.def(
+      "gather_orthogonal_.late(Tensor(a!)[] params, Tensor[] saved, Tensor[] sums, float alpha, float loss_scale, Tensor(b!) ledger, int at) "
+      "-> int");
+  m.def("note_(Tensor[] values, Tensor(a!) ledger, int at) -> ()");
+  m.def("revert_(Tensor(a!)[] tensors, Tensor[] saved, Tensor ledger) -> ()");
+  m.def("stopped(Tensor ledger) -> Tensor");
   m.def("accumulate_(Tensor[] params, Tensor(a!)[] sums, bool first) -> (float norm, int gradients)");
   m.def("combine_(Tensor[] params, Tensor(a!)[] sums, float sum_scale, float grad_scale) -> float");
   m.def("products(Tensor[] params, Tensor[] sums) -> (float product, float sum_norm, float grad_norm)");
@@ -36,10 +50,10 @@ TORCH_LIBRARY(dgsam, m) {
   m.def("restore_(Tensor(a!)[] params, Tensor[] saved) -> ()");
   m.def(
       "sgd_(Tensor(a!)[] params, Tensor(b!)[] momentum_buffers, float lr, float momentum, float dampening, float weight_decay, "
-      "bool nesterov, bool maximize, bool first) -> ()");
+      "bool nesterov, bool maximize, bool first, Tensor? found_inf=None) -> ()");
   m.def(
       "adam_(Tensor(a!)[] params, Tensor(b!)[] exp_avgs, Tensor(c!)[] exp_avg_sqs, Tensor(d!)[] max_exp_avg_sqs, Tensor(e!)[] steps, "
-      "float lr, float beta1, float beta2, float eps, float weight_decay, bool maximize, bool decoupled) -> ()");
+      "float lr, float beta1, float beta2, float eps, float weight_decay, bool maximize, bool decoupled, Tensor? found_inf=None) -> ()");
   m.def(
       "adagrad_(Tensor(a!)[] params, Tensor(b!)[] sums, Tensor(c!)[] steps, float lr, float lr_decay, float eps, float weight_decay, "
       "bool maximize) -> ()");
@@ -77,6 +91,13 @@ TORCH_LIBRARY_IMPL(dgsam, CompositeExplicitAutograd, m) {
   m.impl("gather_orthogonal_", TORCH_FN(Moving<&dgsam::ops::gatherOrthogonal>::call));
   m.impl("project_", TORCH_FN(dgsam::ops::project));
   m.impl("gather_along_", TORCH_FN(Moving<&dgsam::ops::gatherAlong>::call));
+  m.impl("climb_.late", TORCH_FN(Moving<&dgsam::ops::climbLate>::call));
+  m.impl("accumulate_.late", TORCH_FN(dgsam::ops::accumulateLate));
+  m.impl("gather_.late", TORCH_FN(Moving<&dgsam::ops::gatherLate>::call));
+  m.impl("gather_orthogonal_.late", TORCH_FN(Moving<&dgsam::ops::gatherOrthogonalLate>::call));
+  m.impl("note_", TORCH_FN(dgsam::ops::noteLate));
+  m.impl("revert_", TORCH_FN(Moving<&dgsam::ops::revertLate>::call));
+  m.impl("stopped", TORCH_FN(dgsam::ops::stopped));
   m.impl("restore_", TORCH_FN(Moving<&dgsam::ops::restore>::call));
   m.impl("sgd_", TORCH_FN(Moving<&dgsam::ops::sgd>::call));
   m.impl("adam_", TORCH_FN(Moving<&dgsam::ops::adam>::call));
@@ -95,7 +116,7 @@ TORCH_LIBRARY_IMPL(dgsam, CompositeExplicitAutograd, m) {
 
 // Parameters require gradients, but none of this is ever differentiated: autograd lets them through.
 TORCH_LIBRARY_IMPL(dgsam, Autograd, m) {
-  for (const char* name : {"global_norm", "climb_", "accumulate_", "products", "combine_", "gather_", "gather_orthogonal_", "project_", "gather_along_", "restore_",
+  for (const char* name : {"climb_.late", "accumulate_.late", "gather_.late", "gather_orthogonal_.late", "note_", "revert_", "stopped", "global_norm", "climb_", "accumulate_", "products", "combine_", "gather_", "gather_orthogonal_", "project_", "gather_along_", "restore_",
                            "sgd_", "adam_", "adagrad_", "rmsprop_",
                            "adadelta_", "nadam_", "radam_", "adamax_", "check_states", "grad_norm", "clip_grad_norm_", "clip_grad_value_", "unscale_grad_"})
     m.impl(name, torch::CppFunction::makeFallthrough());

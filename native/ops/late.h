@@ -1,0 +1,38 @@
+// The climb's operators for devices that compute while the host goes on: they wait for nothing. What climb.h's operators return
+// is written to a ledger on the device, which is read when the step is over or later.
+//
+// A ledger is a float64 vector. Its first entry is 0 while every number noted in it is finite, and else the place of the first
+// that was not: the step has stopped. Then parameters and gradients hold anything until they are restored by copy, which
+// happens all the same, and what must not happen any more is asked of that entry, on the device.
+//
+// Each operator returns how many parameters had a gradient, which the host knows.
+#pragma once
+
+#include "climb.h"
+
+namespace dgsam::ops {
+
+// As climb(), which notes ||g|| at place `at`.
+int64_t climbLate(at::TensorList params, at::TensorList saved, at::TensorList sums, at::ArrayRef<double> rho, bool first, bool adaptive,
+                  std::optional<double> eta, double shift, std::optional<bool> firstSum, at::Tensor ledger, int64_t at);
+
+// As accumulate(), which notes ||g||.
+int64_t accumulateLate(at::TensorList params, at::TensorList sums, bool first, at::Tensor ledger, int64_t at);
+
+// As gather(), which notes ||g|| as it came and as it was stored, at two places.
+int64_t gatherLate(at::TensorList params, at::TensorList saved, at::TensorList sums, double sumScale, double gradScale, at::Tensor ledger, int64_t at);
+
+// As gatherOrthogonal(), likewise.
+int64_t gatherOrthogonalLate(at::TensorList params, at::TensorList saved, at::TensorList sums, double alpha, double lossScale, at::Tensor ledger,
+                             int64_t at);
+
+// Notes a number, the mean of what `values` hold.
+void noteLate(at::TensorList values, at::Tensor ledger, int64_t at);
+
+// tensors <- saved, bit for bit, where the step has stopped.
+void revertLate(at::TensorList tensors, at::TensorList saved, at::Tensor ledger);
+
+// 1 where the step has stopped, else 0: a float32 scalar, as fused optimizers ask for.
+at::Tensor stopped(const at::Tensor& ledger);
+
+}  // namespace dgsam::ops
