@@ -68,6 +68,8 @@ type Group = { params: Tensor[] } & Record<RadiusKey, number>;
 export class Climb {
   /** All parameters, over all groups. */
   readonly parameters: Tensor[] = [];
+  /** Whether the host is ahead of the devices that the parameters lie on, as they were found first: asking at each step would cost. */
+  isAhead = false;
   /** The norms of this step's gradients, in the order in which they were taken. */
   norms: number[] = [];
   private readonly rho: number[] = [];
@@ -220,6 +222,7 @@ export class Climb {
     parameters.length = count;
     rho.length = count;
     this.seen = parameters.map(() => false);
+    this.isAhead = parameters.every(({ device }) => device !== "cpu" && device !== "meta");
     this.scratch.drop();
   }
 

@@ -263,7 +263,7 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
 
   private isLate(): boolean {
     if (this.check !== undefined) return this.check === "late";
-    return this.canBeLate && this.climb.parameters.every(({ device }) => device !== "cpu" && device !== "meta");
+    return this.climb.isAhead && this.canBeLate;
   }
 
   private makeLedger(passes: Passes): Ledger {
