@@ -9,6 +9,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { native, type Handle } from "../native.js";
 import { callFrame, frameCapacity } from "./frame-memory.js";
+import { handleRegistry } from "./garbage.js";
 
 /** An object that owns a tensor handle; `handle` is 0 once released. */
 export interface HandleOwner {
@@ -20,9 +21,7 @@ export interface HandleOwner {
 const IN_SCOPE = 1;
 const COLLECTED = 2;
 
-const registry = new FinalizationRegistry<Handle>((handle) => {
-  native.release(handle);
-});
+const registry = handleRegistry((handle) => native.release(handle));
 
 /** The innermost synchronous scope's list. */
 let current: HandleOwner[] | null = null;
