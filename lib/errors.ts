@@ -15,7 +15,7 @@ export type DgsamErrorCode =
   | "ERR_DTYPE"
   /** Tensors are on different devices, or the device is not available. */
   | "ERR_DEVICE"
-  /** Memory could not be allocated. */
+  /** Memory could not be allocated; {@link DgsamError.memory} tells the sizes. */
   | "ERR_OOM"
   /**
    * LibTorch refused the operation for a reason that no other code names: the state of the graph, no kernel for a layout, a

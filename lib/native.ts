@@ -73,7 +73,7 @@ export interface Native {
   call: FrameFunction;
 
   fromBytes(bytes: ArrayBufferView, dtype: number, shape: BigInt64Array): Handle;
-  copyBytes(tensor: Handle): ArrayBuffer;
+  copyBytes(tensor: Handle, owner: object): ArrayBuffer;
   describe: FrameFunction;
   deviceOf(tensor: Handle): string;
   layoutOf(tensor: Handle): number;

@@ -106,6 +106,8 @@ class Environment {
   bool mayRunAgain = false;
   // The operator or function that runs, for errors and warnings.
   const std::string* subject = nullptr;
+  // A copy of it, where what it belongs to may be gone before the error is made.
+  std::string keptSubject;
 
  private:
   void reportMemory(int64_t change);

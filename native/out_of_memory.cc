@@ -134,15 +134,16 @@ bool recoverMemory(Environment& environment) {
   // More than there is: nothing that could be freed would help, and collecting takes its time.
   if (shortage->requested.has_value() && shortage->total.has_value() && *shortage->requested > *shortage->total) return false;
   const bool runsAgain = environment.mayRunAgain && environment.recorder == nullptr;
-  const std::string* subject = environment.subject;
+  const bool hasSubject = environment.subject != nullptr;
+  if (hasSubject) environment.keptSubject = *environment.subject;
   try {
     if (!environment.collect.IsEmpty()) environment.collect.Call({});
     emptyAllocatorCaches();
   } catch (const std::exception&) {
     // A thread that is being ended runs no JavaScript. The first error is the one to tell.
   }
-  // What was freed came through entries of its own.
-  environment.subject = subject;
+  // What was freed came through entries of its own, and may have been the program that the name belongs to.
+  environment.subject = hasSubject ? &environment.keptSubject : nullptr;
   return runsAgain;
 }
 

@@ -10,6 +10,7 @@ namespace {
 
 using c10::impl::VirtualGuardImpl;
 
+// Only where there is a device: throws in words of its own otherwise.
 const VirtualGuardImpl& cudaGuard() {
   static const VirtualGuardImpl guard(c10::DeviceType::CUDA);
   return guard;
@@ -65,12 +66,14 @@ Napi::Value leaveStream(Environment& environment, const Napi::CallbackInfo& info
 }
 
 Napi::Value queryStream(Environment& environment, const Napi::CallbackInfo& info) {
-  return Napi::Boolean::New(info.Env(), cudaGuard().queryStream(streamArgument(environment, info, 0)));
+  const c10::Stream& stream = streamArgument(environment, info, 0);
+  return Napi::Boolean::New(info.Env(), cudaGuard().queryStream(stream));
 }
 
 Napi::Value synchronizeStream(Environment& environment, const Napi::CallbackInfo& info) {
+  const c10::Stream& stream = streamArgument(environment, info, 0);
   capture::refuseRecording("it waits for a stream");
-  cudaGuard().synchronizeStream(streamArgument(environment, info, 0));
+  cudaGuard().synchronizeStream(stream);
   return info.Env().Undefined();
 }
 
@@ -78,8 +81,9 @@ Napi::Value synchronizeStream(Environment& environment, const Napi::CallbackInfo
 Napi::Value synchronize(Environment&, const Napi::CallbackInfo& info) {
   const std::string name = stringArgument(info, 0);
   if (c10::Device(name).is_cpu()) return info.Env().Undefined();
+  const c10::Device device = cudaDeviceNamed(name);
   capture::refuseRecording("it waits for a device");
-  cudaGuard().synchronizeDevice(cudaDeviceNamed(name).index());
+  cudaGuard().synchronizeDevice(device.index());
   return info.Env().Undefined();
 }
 
@@ -142,8 +146,12 @@ EnteredStream::EnteredStream(const c10::Stream& stream)
     : device_(cudaGuard().exchangeDevice(stream.device())), stream_(cudaGuard().exchangeStream(stream)) {}
 
 EnteredStream::~EnteredStream() {
-  cudaGuard().exchangeStream(stream_);
-  cudaGuard().uncheckedSetDevice(device_);
+  try {
+    cudaGuard().exchangeStream(stream_);
+    cudaGuard().uncheckedSetDevice(device_);
+  } catch (const c10::Error&) {
+    // A device that has failed says so at every call; this is none that could.
+  }
 }
 
 void registerStreams(Napi::Object exports, Environment& environment) {

@@ -78,7 +78,7 @@ Napi::ArrayBuffer newArrayBuffer(Napi::Env env, size_t bytes) {
   }
 }
 
-// copyBytes(handle): the tensor's elements in row-major order as a new ArrayBuffer.
+// copyBytes(handle, owner): the tensor's elements in row-major order as a new ArrayBuffer.
 Napi::Value copyBytes(Environment& environment, const Napi::CallbackInfo& info) {
   capture::refuseRecording("it reads the values of a tensor");
   environment.mayRunAgain = true;

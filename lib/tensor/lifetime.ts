@@ -2,8 +2,8 @@
  * Who frees native memory, and when.
  *
  * A tensor made inside `scope()` is freed when the scope ends. Outside any scope the garbage collector frees it, through
- * a FinalizationRegistry; finalizers do not run inside a synchronous loop, so they can never bound memory there: scopes
- * and `dispose()` are the main path, finalizers the net. This file knows handles only, not tensors.
+ * a FinalizationRegistry; finalizers do not run inside a synchronous loop, but when memory runs out (garbage.ts), so they do
+ * not bound memory there: scopes and `dispose()` are the main path, finalizers the net. This file knows handles only, not tensors.
  */
 
 import { AsyncLocalStorage } from "node:async_hooks";

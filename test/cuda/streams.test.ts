@@ -1,5 +1,5 @@
 import {
-  Conv2d, currentStream, defaultStream, Event, memoryStats, noGrad, ones, prefetch, rand, Sequential, Stream, stream, synchronize, tensor, toDevice, zeros, type Tensor,
+  Conv2d, currentStream, defaultStream, Event, noGrad, ones, prefetch, rand, Sequential, Stream, stream, synchronize, tensor, toDevice, zeros, type Tensor,
 } from "dgsam";
 import { expect, test } from "vitest";
 import { expectError } from "../optim/support.js";
@@ -111,7 +111,6 @@ describeOnCuda("pinned memory and copies", () => {
   });
 
   test("prefetch gives each batch on the device, in order, whatever the stream is busy with", () => {
-    const { handles } = memoryStats();
     const batches = Array.from({ length: 8 }, (_, i) => ({ x: ones([2 ** 20]).mul(i), i }));
     for (const { x, i } of prefetch(batches, device)) {
       expect(x.device).toBe(device);
@@ -119,7 +118,6 @@ describeOnCuda("pinned memory and copies", () => {
       expect(x.mean().item()).toBe(i);
       x.dispose();
     }
-    expect(memoryStats().handles).toBeGreaterThanOrEqual(handles);
   });
 });
 

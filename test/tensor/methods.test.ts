@@ -352,6 +352,20 @@ describe("to", () => {
     });
   });
 
+  test("channels_last: strides and values; what lies so already is shared; other ranks are refused", () => {
+    scope(() => {
+      const x = randn([2, 3, 4, 5]);
+      const last = x.to({ memoryFormat: "channels_last", nonBlocking: true });
+      expect(last.strides).toEqual([60, 1, 15, 3]);
+      expect(last.toArray()).toEqual(x.toArray());
+      expect(last.to({ memoryFormat: "channels_last" }).fill_(0).equal(last)).toBe(true);
+      expect(last.add(1).strides).toEqual([60, 1, 15, 3]);
+      expect(last.to({ memoryFormat: "contiguous_format" }).strides).toEqual([60, 20, 5, 1]);
+      expect(randn([2, 3, 4, 5, 6]).to("float64", { memoryFormat: "channels_last_3d" }).strides).toEqual([360, 1, 90, 18, 3]);
+      expectError(() => randn([2, 3]).to({ memoryFormat: "channels_last" }), "ERR_SHAPE", /rank 4/);
+    });
+  });
+
   test("shares memory when nothing changes, and copies when told to", () => {
     scope(() => {
       const x = tensor([1, 2]);
