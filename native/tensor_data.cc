@@ -74,7 +74,7 @@ Napi::ArrayBuffer newArrayBuffer(Napi::Env env, size_t bytes) {
     const Napi::Function constructor = env.Global().Get("ArrayBuffer").As<Napi::Function>();
     return constructor.New({Napi::Number::New(env, static_cast<double>(bytes))}).As<Napi::ArrayBuffer>();
   } catch (const Napi::Error&) {
-    throw UsageError("ERR_OOM", "JavaScript cannot allocate an ArrayBuffer of " + std::to_string(bytes) + " bytes");
+    TORCH_CHECK_WITH(OutOfMemoryError, false, "can't allocate memory: you tried to allocate ", bytes, " bytes for an ArrayBuffer");
   }
 }
 
