@@ -15,7 +15,7 @@ export type DgsamErrorCode =
   | "ERR_DTYPE"
   /** Tensors are on different devices, or the device is not available. */
   | "ERR_DEVICE"
-  /** Memory could not be allocated. */
+  /** Memory could not be allocated; {@link DgsamError.memory} tells the sizes. */
   | "ERR_OOM"
   /**
    * LibTorch refused the operation for a reason that no other code names: the state of the graph, no kernel for a layout, a
@@ -35,16 +35,34 @@ export type DgsamErrorCode =
   /** An object was used in an order that its protocol does not allow. */
   | "ERR_STATE";
 
+/** Memory that could not be had, in bytes; what nobody tells is left out. */
+export interface MemoryShortage {
+  /** `"cpu"`, `"cuda:0"`, ... */
+  device: string;
+  /** What was asked for. */
+  requested?: number;
+  /** On a GPU what tensors take, of this process; on the CPU what the process takes. */
+  allocated?: number;
+  /** On a GPU: `allocated`, and what LibTorch's caching allocator keeps for later. */
+  reserved?: number;
+  /** What was free when memory ran out, and what there is: of the device, of the machine, or of what `ulimit -v` allows. */
+  free?: number;
+  total?: number;
+}
+
 export class DgsamError extends Error {
   override readonly name = "DgsamError";
   readonly code: DgsamErrorCode;
   /** Of `ERR_NON_FINITE`: the index of the domain whose loss or gradient was not finite, where steps take several. */
   readonly domain?: number;
+  /** Of `ERR_OOM`: the sizes, where an operator or a pass ran out of memory. */
+  readonly memory?: MemoryShortage;
 
-  constructor(code: DgsamErrorCode, message: string, options?: { cause?: unknown; domain?: number }) {
+  constructor(code: DgsamErrorCode, message: string, options?: { cause?: unknown; domain?: number; memory?: MemoryShortage }) {
     super(message, options);
     this.code = code;
     if (options?.domain !== undefined) this.domain = options.domain;
+    if (options?.memory !== undefined) this.memory = options.memory;
   }
 }
 

@@ -1,5 +1,5 @@
 /** The public list of the package. */
-export { DgsamError, type DgsamErrorCode } from "./errors.js";
+export { DgsamError, type DgsamErrorCode, type MemoryShortage } from "./errors.js";
 export { DgsamWarning, type DgsamWarningCode } from "./warnings.js";
 export * from "./tensor/index.js";
 export * from "./optim/index.js";

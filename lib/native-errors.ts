@@ -1,6 +1,6 @@
 /** From a failure inside the addon to a DgsamError: LibTorch knows few classes of errors, so the code is read from the text. */
 
-import { DgsamError, isErrorCode, type DgsamErrorCode } from "./errors.js";
+import { DgsamError, isErrorCode, type DgsamErrorCode, type MemoryShortage } from "./errors.js";
 
 // How LibTorch's messages write dtypes: Float, kInt, QInt8, int64, bool, integral, ...
 const DTYPE =
@@ -53,8 +53,12 @@ function codeOf(kind: string, message: string): DgsamErrorCode {
  *
  * @param kind a {@link DgsamErrorCode}, or the name of LibTorch's error class
  * @param subject the operator that ran, empty when none did
+ * @param memory the sizes, where memory ran out
  */
-export function nativeError(kind: string, message: string, details: string, subject: string): DgsamError {
+export function nativeError(kind: string, message: string, details: string, subject: string, memory?: MemoryShortage): DgsamError {
   const text = withOurOptions(subject === "" ? message : `${subject}: ${message}`);
-  return new DgsamError(codeOf(kind, message), text, details === "" ? undefined : { cause: new Error(details) });
+  return new DgsamError(codeOf(kind, message), text, {
+    ...(details === "" ? {} : { cause: new Error(details) }),
+    ...(memory === undefined ? {} : { memory }),
+  });
 }

@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { inspectLibTorch } from "../install/inspect.mjs";
 import { assertSupportedNode, assertSupportedPlatform } from "../install/platform.mjs";
 import { BUILD_COMMAND, buildDamage, IS_CLONE, readRecord, ROOT } from "../install/record.mjs";
-import { DgsamError } from "./errors.js";
+import { DgsamError, type MemoryShortage } from "./errors.js";
 import { nativeError } from "./native-errors.js";
 import { nativeWarning } from "./warnings.js";
 
@@ -28,13 +28,38 @@ export interface RuntimeInfo {
   hasOpenmp: boolean;
 }
 
+/** What LibTorch's caching allocator tells of one device: bytes, and counts since the process began. */
+export interface AllocatorStats {
+  /** What tensors take, and the most they took since the start or {@link resetPeakMemoryStats}. */
+  allocated: number;
+  peakAllocated: number;
+  /** What the allocator holds of the device's memory, used or kept for later. */
+  reserved: number;
+  peakReserved: number;
+  /** `allocated`, and what waits for other streams to be done with it. */
+  active: number;
+  peakActive: number;
+  /** How often memory was asked for. */
+  allocations: number;
+  /** How often the cache was emptied for lack of memory, and how often memory lacked after that. */
+  retries: number;
+  failures: number;
+}
+
+/** A stream as the addon knows it. */
+export interface NativeStream {
+  place: number;
+  device: string;
+  id: bigint;
+}
+
 /** Functions that take their arguments from the call frame and leave results there; see lib/tensor/frame.ts. */
 type FrameFunction = () => Float64Array | undefined;
 
 /** What the addon itself exports: each copy of this module opens its own rooms (native/addon.cc). */
 interface Addon {
   open(
-    makeError: (kind: string, message: string, details: string, subject: string) => Error,
+    makeError: (kind: string, message: string, details: string, subject: string, memory?: MemoryShortage) => Error,
     warn: (deprecation: boolean, message: string, subject: string) => void,
   ): Native;
 }
@@ -48,7 +73,7 @@ export interface Native {
   call: FrameFunction;
 
   fromBytes(bytes: ArrayBufferView, dtype: number, shape: BigInt64Array): Handle;
-  copyBytes(tensor: Handle): ArrayBuffer;
+  copyBytes(tensor: Handle, owner: object): ArrayBuffer;
   describe: FrameFunction;
   deviceOf(tensor: Handle): string;
   layoutOf(tensor: Handle): number;
@@ -56,7 +81,28 @@ export interface Native {
   release(tensor: Handle): boolean;
   releaseAll: FrameFunction;
   releaseGenerator(generator: Handle): boolean;
-  memoryStats(): { handles: number; bytes: Record<string, number> };
+
+  memoryStats(): { handles: number; bytes: Record<string, number>; devices: Record<string, AllocatorStats> };
+  resetPeakMemoryStats(device: string | undefined): void;
+  emptyCache(): void;
+  setCollector(collect: () => void): void;
+
+  newStream(device: string, priority: number): NativeStream;
+  currentStream(device: string): NativeStream;
+  defaultStream(device: string): NativeStream;
+  enterStream(stream: number): void;
+  leaveStream(): void;
+  queryStream(stream: number): boolean;
+  synchronizeStream(stream: number): void;
+  synchronize(device: string): void;
+  newEvent(timing: boolean): Handle;
+  recordEvent(event: Handle, stream: number): void;
+  waitForEvent(event: Handle, stream: number): void;
+  queryEvent(event: Handle): boolean;
+  synchronizeEvent(event: Handle): void;
+  elapsedTime(start: Handle, end: Handle): number;
+  releaseEvent(event: Handle): boolean;
+  recordStream(tensor: Handle, stream: number): void;
 
   backward: FrameFunction;
   grad: FrameFunction;
@@ -105,6 +151,7 @@ export interface Native {
   setGeneratorState(generator: Handle, state: Handle): void;
 
   runtimeInfo(): RuntimeInfo;
+  cudaDeviceCount(): number;
   numThreads(): number;
   setNumThreads(count: number): void;
   setDeterministic(enabled: boolean): void;

@@ -10,8 +10,10 @@
 #include "commands.h"
 #include "cpu_allocator.h"
 #include "dispatch.h"
+#include "memory.h"
 #include "random.h"
 #include "runtime.h"
+#include "streams.h"
 #include "tensor_data.h"
 #include "warnings.h"
 
@@ -36,6 +38,8 @@ Napi::Value open(const Napi::CallbackInfo& info) {
     Napi::Object rooms = Napi::Object::New(env);
     registerDispatch(rooms, *environment);
     registerTensorData(rooms, *environment);
+    registerMemory(rooms, *environment);
+    registerStreams(rooms, *environment);
     registerAutograd(rooms, *environment);
     registerAutocast(rooms, *environment);
     registerCapture(rooms, *environment);

@@ -124,6 +124,7 @@ void call(Environment& environment, FrameReader& reader, FrameWriter& writer) {
   // Also when the call throws: what stays on the stack would stay in memory.
   const auto clearStack = c10::make_scope_exit([&stack] { stack.clear(); });
   const OperatorCall operatorCall(environment, reader, stack);
+  environment.mayRunAgain = operatorCall.bound().repeats;
   operatorCall.run(stack);
   const std::vector<BoundReturn>& returns = operatorCall.bound().returns;
   writer.number(static_cast<double>(stack.size()));

@@ -1,7 +1,9 @@
 #include "dispatch_schema.h"
 
+#include <algorithm>
 #include <sstream>
 
+#include "capture/operators.h"
 #include "guards.h"
 
 namespace dgsam {
@@ -95,6 +97,9 @@ BoundOperator::BoundOperator(c10::OperatorHandle operatorHandle) : handle(std::m
     returns.push_back(std::move(bound));
   }
   guard = findGuard(name);
+  // What returns nothing is called for what it does.
+  const bool writes = std::any_of(arguments.begin(), arguments.end(), [](const BoundArgument& argument) { return argument.written; });
+  repeats = !writes && !returns.empty() && !capture::drawsRandomNumbers(handle) && !capture::mayWriteInSilence(handle);
 }
 
 }  // namespace dgsam

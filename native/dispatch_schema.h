@@ -68,6 +68,8 @@ struct BoundOperator {
   std::vector<BoundReturn> returns;
   // What to check before the call, where the kernel does not; null for most operators.
   const Guard* guard = nullptr;
+  // Whether calling it once more after it failed does what one call does: it writes to no argument and draws no random numbers.
+  bool repeats = false;
 };
 
 }  // namespace dgsam

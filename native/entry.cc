@@ -17,13 +17,29 @@ Failure describeFailure() {
   }
 }
 
+// The fields of MemoryShortage (lib/errors.ts).
+Napi::Value sizesOf(Napi::Env env, const Shortage& shortage) {
+  Napi::Object sizes = Napi::Object::New(env);
+  sizes.Set("device", shortage.device);
+  const auto set = [&](const char* name, const std::optional<int64_t>& bytes) {
+    if (bytes.has_value()) sizes.Set(name, static_cast<double>(*bytes));
+  };
+  set("requested", shortage.requested);
+  set("allocated", shortage.allocated);
+  set("reserved", shortage.reserved);
+  set("free", shortage.free);
+  set("total", shortage.total);
+  return sizes;
+}
+
 }  // namespace
 
 Napi::Error toJavaScriptError(const Napi::Function& makeError, Napi::Env env, const std::string& subject) {
   const Failure failure = describeFailure();
   const Napi::Value error =
       makeError.Call({Napi::String::New(env, failure.kind), Napi::String::New(env, failure.message),
-                                  Napi::String::New(env, failure.details), Napi::String::New(env, subject)});
+                      Napi::String::New(env, failure.details), Napi::String::New(env, subject),
+                      failure.shortage.has_value() ? sizesOf(env, *failure.shortage) : env.Undefined()});
   return Napi::Error(env, error);
 }
 
@@ -58,9 +74,7 @@ napi_value callWithFrame(napi_env env, napi_callback_info info, FrameEntry entry
   napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data);
   Environment& environment = *static_cast<Environment*>(data);
   return Napi::details::WrapCallback(env, [&]() -> napi_value {
-    environment.subject = nullptr;
-    try {
-      const WarningsOfEntry warnings(environment);
+    return guarded(environment, env, [&]() -> napi_value {
       FrameReader reader(environment);
       FrameWriter writer(environment);
       entry(environment, reader, writer);
@@ -68,9 +82,7 @@ napi_value callWithFrame(napi_env env, napi_callback_info info, FrameEntry entry
       Napi::Float64Array spill = Napi::Float64Array::New(env, writer.spill().size());
       std::copy(writer.spill().begin(), writer.spill().end(), spill.Data());
       return spill;
-    } catch (...) {
-      throw toJavaScriptError(environment.makeError.Value(), env, environment.subject == nullptr ? "" : *environment.subject);
-    }
+    });
   });
 }
 

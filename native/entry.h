@@ -5,6 +5,7 @@
 
 #include "environment.h"
 #include "frame.h"
+#include "out_of_memory.h"
 #include "warnings.h"
 
 namespace dgsam {
@@ -26,18 +27,28 @@ int integerArgument(const Napi::CallbackInfo& info, size_t index, const char* wh
 // Registers `name` on `exports`.
 void addEntry(Napi::Object exports, Environment& environment, const char* name, napi_callback callback);
 
+// Runs an entry: what it throws becomes a JavaScript error. When memory runs out it may run twice (out_of_memory.h).
+template <typename Run>
+auto guarded(Environment& environment, napi_env env, Run run) {
+  for (bool again = false;; again = true) {
+    environment.subject = nullptr;
+    environment.mayRunAgain = false;
+    try {
+      const WarningsOfEntry warnings(environment);
+      return run();
+    } catch (...) {
+      if (!again && recoverMemory(environment)) continue;
+      throw toJavaScriptError(environment.makeError.Value(), env, environment.subject == nullptr ? "" : *environment.subject);
+    }
+  }
+}
+
 template <Entry entry>
 napi_value guardedEntry(napi_env rawEnv, napi_callback_info rawInfo) {
   return Napi::details::WrapCallback(rawEnv, [&]() -> napi_value {
     Napi::CallbackInfo info(rawEnv, rawInfo);
     Environment& environment = *static_cast<Environment*>(info.Data());
-    environment.subject = nullptr;
-    try {
-      const WarningsOfEntry warnings(environment);
-      return entry(environment, info);
-    } catch (...) {
-      throw toJavaScriptError(environment.makeError.Value(), rawEnv, "");
-    }
+    return guarded(environment, rawEnv, [&] { return entry(environment, info); });
   });
 }
 

@@ -43,7 +43,7 @@ constexpr size_t kTrackedStorageBytes = 64 * 1024;
 constexpr int64_t kReportBytes = 4 * 1024 * 1024;
 
 const c10::StorageImpl* trackedStorage(const at::Tensor& tensor) {
-  if (!tensor.defined() || !tensor.has_storage() || !tensor.device().is_cpu()) return nullptr;
+  if (!tensor.defined() || !tensor.has_storage() || !(tensor.device().is_cpu() || tensor.device().is_cuda())) return nullptr;
   const c10::StorageImpl* storage = tensor.storage().unsafeGetStorageImpl();
   return storage->nbytes() >= kTrackedStorageBytes ? storage : nullptr;
 }
@@ -54,6 +54,7 @@ Environment::Environment(Napi::Env env, const Napi::Function& errorFactory, cons
     : id_(takeId()),
       generators(id_.number, id_.firstGeneration, "generator"),
       programs(id_.number, id_.firstGeneration, "captured program"),
+      events(id_.number, id_.firstGeneration, "event"),
       makeError(Napi::Persistent(errorFactory)),
       warn(Napi::Persistent(warningSink)),
       env_(env),
@@ -62,6 +63,7 @@ Environment::Environment(Napi::Env env, const Napi::Function& errorFactory, cons
 Environment::~Environment() {
   while (!inferenceModes.empty()) inferenceModes.pop_back();
   while (!autocastModes.empty()) autocastModes.pop_back();
+  while (!enteredStreams.empty()) enteredStreams.pop_back();
   dropWarnings();
   returnId(id_.number);
 }

@@ -6,6 +6,7 @@
 
 #include <ATen/core/Generator.h>
 #include <ATen/core/Tensor.h>
+#include <c10/core/Event.h>
 #include <c10/core/InferenceMode.h>
 
 #include <memory>
@@ -28,6 +29,19 @@ struct HeldTensor {
   const void* storage = nullptr;
 };
 
+// A stream that is the current one while this lives (streams.cc).
+class EnteredStream {
+ public:
+  explicit EnteredStream(const c10::Stream& stream);
+  ~EnteredStream();
+  EnteredStream(const EnteredStream&) = delete;
+  EnteredStream& operator=(const EnteredStream&) = delete;
+
+ private:
+  c10::Device device_;
+  c10::Stream stream_;
+};
+
 // The number of an environment in its handles, and the generation that its slots begin with.
 struct EnvironmentId {
   unsigned number;
@@ -43,7 +57,7 @@ class Environment {
   Environment(const Environment&) = delete;
   Environment& operator=(const Environment&) = delete;
 
-  // Puts a tensor into the table and tells V8 of big CPU storages, each once however many tensors share it.
+  // Puts a tensor into the table and tells V8 of big storages in memory, the CPU's or a device's, each once however many tensors share it.
   Handle hold(at::Tensor tensor);
   const at::Tensor& tensor(Handle handle) { return tensors_.at(handle).tensor; }
   // False when the handle was released before.
@@ -54,6 +68,9 @@ class Environment {
 
   HandleTable<at::Generator> generators;
   HandleTable<std::shared_ptr<capture::Program>> programs;
+  HandleTable<std::shared_ptr<c10::Event>> events;
+  // Those that JavaScript knows, by the place it knows them by.
+  std::vector<c10::Stream> streams;
 
   // While a function is recorded, with its inputs.
   std::unique_ptr<capture::Recorder> recorder;
@@ -76,13 +93,21 @@ class Environment {
   std::vector<std::unique_ptr<c10::InferenceMode>> inferenceModes;
   // Likewise.
   std::vector<std::unique_ptr<AutocastMode>> autocastModes;
+  // Likewise.
+  std::vector<std::unique_ptr<EnteredStream>> enteredStreams;
 
   // nativeError of lib/errors.ts: makes the DgsamError for a failure.
   Napi::FunctionReference makeError;
   // nativeWarning of lib/warnings.ts: shows a warning.
   Napi::FunctionReference warn;
+  // collectGarbage of lib/tensor/garbage.ts: frees what nobody refers to.
+  Napi::FunctionReference collect;
+  // Whether the entry that runs has written nothing and drawn no random number that running it once more would repeat.
+  bool mayRunAgain = false;
   // The operator or function that runs, for errors and warnings.
   const std::string* subject = nullptr;
+  // A copy of it, where what it belongs to may be gone before the error is made.
+  std::string keptSubject;
 
  private:
   void reportMemory(int64_t change);

@@ -72,9 +72,8 @@ Failure fromLibTorch(const char* kind, const c10::Error& error) {
   return {kind, withoutAdvice(withoutAssertion(withoutOrigin(withoutStackTrace(text)))), wantsStackTraces() ? error.what() : text};
 }
 
-}  // namespace
-
-Failure describeCurrentException() {
+// Must be called inside a catch block.
+Failure withoutSizes() {
   try {
     throw;
   } catch (const UsageError& error) {
@@ -100,6 +99,18 @@ Failure describeCurrentException() {
   } catch (...) {
     return {"RuntimeError", "an exception of an unknown C++ type", ""};
   }
+}
+
+}  // namespace
+
+Failure describeCurrentException() {
+  Failure failure = withoutSizes();
+  failure.shortage = currentShortage();
+  if (failure.shortage.has_value()) {
+    failure.kind = "ERR_OOM";
+    failure.message = describe(*failure.shortage);
+  }
+  return failure;
 }
 
 }  // namespace dgsam

@@ -4,9 +4,12 @@
 // factory that lib/native.ts registers (so that users always see a DgsamError).
 #pragma once
 
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
+
+#include "out_of_memory.h"
 
 namespace dgsam {
 
@@ -26,6 +29,8 @@ struct Failure {
   std::string kind;
   std::string message;
   std::string details;
+  // Where memory ran out.
+  std::optional<Shortage> shortage = std::nullopt;
 };
 
 // Must be called inside a catch block.

@@ -5,6 +5,8 @@
 #include <ATen/Version.h>
 #include <torch/version.h>
 
+#include "devices.h"
+
 namespace dgsam {
 namespace {
 
@@ -29,12 +31,16 @@ Napi::Value runtimeInfo(Environment&, const Napi::CallbackInfo& info) {
   result.Set("parallel", at::get_parallel_info());
   result.Set("cpuCapability", at::get_cpu_capability());
   result.Set("hasCuda", at::hasCUDA());
-  result.Set("cudaDevices", at::hasCUDA() ? static_cast<int>(at::getNumGPUs()) : 0);
+  result.Set("cudaDevices", cudaDeviceCount());
   result.Set("threads", at::get_num_threads());
   result.Set("interopThreads", at::get_num_interop_threads());
   result.Set("hasMkl", at::hasMKL());
   result.Set("hasOpenmp", at::hasOpenMP());
   return result;
+}
+
+Napi::Value countCudaDevices(Environment&, const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), cudaDeviceCount());
 }
 
 Napi::Value numThreads(Environment&, const Napi::CallbackInfo& info) {
@@ -61,6 +67,7 @@ void checkLibTorchVersion() {
 
 void registerRuntime(Napi::Object exports, Environment& environment) {
   addEntry(exports, environment, "runtimeInfo", guardedEntry<runtimeInfo>);
+  addEntry(exports, environment, "cudaDeviceCount", guardedEntry<countCudaDevices>);
   addEntry(exports, environment, "numThreads", guardedEntry<numThreads>);
   addEntry(exports, environment, "setNumThreads", guardedEntry<setNumThreads>);
   addEntry(exports, environment, "setDeterministic", guardedEntry<setDeterministic>);

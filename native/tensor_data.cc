@@ -3,8 +3,6 @@
 #include <ATen/Functions.h>
 
 #include <cstring>
-#include <map>
-#include <unordered_set>
 
 namespace dgsam {
 namespace {
@@ -63,6 +61,7 @@ Napi::Value fromBytes(Environment& environment, const Napi::CallbackInfo& info) 
   if (byteCount(shape, dtype) != bytes.size)
     throw UsageError("ERR_SHAPE", c10::str("expected as many bytes as shape ", at::IntArrayRef(shape), " of dtype ", dtypeName,
                                            " holds, got ", bytes.size));
+  environment.mayRunAgain = true;
   const capture::MakingConstant making;
   const at::Tensor tensor = at::empty(shape, at::TensorOptions().dtype(dtype));
   if (bytes.size != 0) std::memcpy(tensor.data_ptr(), bytes.data, bytes.size);
@@ -75,13 +74,14 @@ Napi::ArrayBuffer newArrayBuffer(Napi::Env env, size_t bytes) {
     const Napi::Function constructor = env.Global().Get("ArrayBuffer").As<Napi::Function>();
     return constructor.New({Napi::Number::New(env, static_cast<double>(bytes))}).As<Napi::ArrayBuffer>();
   } catch (const Napi::Error&) {
-    throw UsageError("ERR_OOM", "JavaScript cannot allocate an ArrayBuffer of " + std::to_string(bytes) + " bytes");
+    TORCH_CHECK_WITH(OutOfMemoryError, false, "can't allocate memory: you tried to allocate ", bytes, " bytes for an ArrayBuffer");
   }
 }
 
-// copyBytes(handle): the tensor's elements in row-major order as a new ArrayBuffer.
+// copyBytes(handle, owner): the tensor's elements in row-major order as a new ArrayBuffer.
 Napi::Value copyBytes(Environment& environment, const Napi::CallbackInfo& info) {
   capture::refuseRecording("it reads the values of a tensor");
+  environment.mayRunAgain = true;
   const at::Tensor tensor = plain(environment.tensor(handleArgument(info, 0)));
   Napi::ArrayBuffer buffer = newArrayBuffer(info.Env(), tensor.nbytes());
   if (tensor.nbytes() != 0) std::memcpy(buffer.Data(), tensor.const_data_ptr(), tensor.nbytes());
@@ -128,24 +128,6 @@ Napi::Value releaseGenerator(Environment& environment, const Napi::CallbackInfo&
   return Napi::Boolean::New(info.Env(), environment.generators.release(handleArgument(info, 0), generator));
 }
 
-// memoryStats(): { handles, bytes: { device: bytes } }; storages that several tensors share are counted once.
-Napi::Value memoryStats(Environment& environment, const Napi::CallbackInfo& info) {
-  std::map<std::string, double> bytes;
-  std::unordered_set<const void*> seen;
-  environment.tensors().forEach([&](const HeldTensor& held) {
-    const at::Tensor& tensor = held.tensor;
-    if (!tensor.has_storage()) return;
-    const c10::StorageImpl* storage = tensor.storage().unsafeGetStorageImpl();
-    if (seen.insert(storage).second) bytes[tensor.device().str()] += static_cast<double>(storage->nbytes());
-  });
-  Napi::Object byDevice = Napi::Object::New(info.Env());
-  for (const auto& [device, size] : bytes) byDevice.Set(device, size);
-  Napi::Object result = Napi::Object::New(info.Env());
-  result.Set("handles", static_cast<double>(environment.tensors().live()));
-  result.Set("bytes", byDevice);
-  return result;
-}
-
 }  // namespace
 
 void registerTensorData(Napi::Object exports, Environment& environment) {
@@ -158,7 +140,6 @@ void registerTensorData(Napi::Object exports, Environment& environment) {
   addEntry(exports, environment, "release", guardedEntry<release>);
   addEntry(exports, environment, "releaseAll", guardedFrameEntry<releaseAll>);
   addEntry(exports, environment, "releaseGenerator", guardedEntry<releaseGenerator>);
-  addEntry(exports, environment, "memoryStats", guardedEntry<memoryStats>);
 }
 
 }  // namespace dgsam

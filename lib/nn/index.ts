@@ -1,5 +1,5 @@
 /** The layers' public list. */
-export { Module, type RunningStatsMode } from "./module.js";
+export { Module, type ModuleTarget, type RunningStatsMode } from "./module.js";
 export { Buffer, Parameter, type Placement } from "./parameter.js";
 export type { LoadOptions, LoadResult, StateDict } from "./state-dict.js";
 export type { Pair } from "./checks.js";

@@ -13,10 +13,10 @@
  */
 
 import { inspect } from "node:util";
-import { checkBoolean, isPlainObject } from "../checks.js";
+import { checkBoolean, checkChoice, isPlainObject } from "../checks.js";
 import { argumentError, DgsamError } from "../errors.js";
 import { dtypeCode, isComplex, isFloatingPoint } from "../tensor/dtype.js";
-import { empty, noGrad, ops, scope, Tensor, type Device, type DType } from "../tensor/index.js";
+import { empty, noGrad, ops, scope, Tensor, type Device, type DType, type MemoryFormat } from "../tensor/index.js";
 import { addWatcher, zeroGradients } from "../tensor/internal.js";
 import { membersOf } from "./fields.js";
 import { LiveModules } from "./guards.js";
@@ -159,15 +159,19 @@ export abstract class Module {
    * objects and gradients are converted along, so an optimizer that was made before holds them still. What it has stored
    * of earlier steps, such as Adam's averages, is not converted: convert before its first step. Returns the module.
    *
-   * @param target a dtype, a device, or both: `net.to("float64")`, `net.to("cuda")`, `net.to({ dtype, device })`
+   * `memoryFormat` rearranges what has the dimensions for it: weights of convolutions, say, four of `"channels_last"`. Give
+   * such a model inputs in the same format.
+   *
+   * @param target a dtype, a device, or options: `net.to("float64")`, `net.to("cuda")`, `net.to({ memoryFormat: "channels_last" })`
    * @throws DgsamError `ERR_ARGUMENT` when the dtype is neither floating nor complex; `ERR_DEVICE`; `ERR_OOM`
    */
-  to(target: DType | Device | Placement): this {
-    const { dtype, device } = placementOf(target);
+  to(target: DType | Device | ModuleTarget): this {
+    const { dtype, device, nonBlocking, memoryFormat } = targetOf(target);
     const convert = (tensor: Tensor): void => {
       const own = tensor.dtype;
       const wanted = isFloatingPoint(own) || isComplex(own) ? (dtype ?? own) : own;
-      ops.aten["set_data.default"](tensor, ops.aten["to.device"](tensor, device ?? tensor.device, wanted));
+      const format = memoryFormat !== undefined && FORMAT_DIMENSIONS[memoryFormat].includes(tensor.ndim) ? memoryFormat : "preserve_format";
+      ops.aten["set_data.default"](tensor, ops.aten["to.device"](tensor, device ?? tensor.device, wanted, nonBlocking ?? false, false, format));
     };
     noGrad(() =>
       scope(() => {
@@ -274,16 +278,34 @@ function onceAtATime<M extends Module>(module: M, body: () => void): M {
   return module;
 }
 
-function placementOf(target: DType | Device | Placement): Placement {
+/** What {@link Module.to} changes. */
+export interface ModuleTarget extends Placement {
+  /** Let copies out of pinned memory to a CUDA device run on. Default false. */
+  nonBlocking?: boolean;
+  /** How tensors of four dimensions lie in memory, of five for `"channels_last_3d"`. Default: as they do. */
+  memoryFormat?: MemoryFormat;
+}
+
+const TARGET_OPTIONS: readonly string[] = ["dtype", "device", "nonBlocking", "memoryFormat"];
+
+// How many dimensions a tensor of each format has; others stay as they are.
+const FORMAT_DIMENSIONS: Readonly<Record<MemoryFormat, readonly number[]>> = {
+  contiguous_format: [4, 5], preserve_format: [], channels_last: [4], channels_last_3d: [5],
+};
+
+function targetOf(target: DType | Device | ModuleTarget): ModuleTarget {
   const placement: unknown = typeof target !== "string" ? target : dtypeCode(target) === undefined ? { device: target } : { dtype: target };
-  if (!isPlainObject(placement) || Object.keys(placement).some((key) => key !== "dtype" && key !== "device"))
-    throw argumentError("to(target)", "a dtype, a device or { dtype, device }", target);
-  const { dtype } = placement as Placement;
+  if (!isPlainObject(placement) || Object.keys(placement).some((key) => !TARGET_OPTIONS.includes(key)))
+    throw argumentError("to(target)", `a dtype, a device or { ${TARGET_OPTIONS.join(", ")} }`, target);
+  const { dtype } = placement as ModuleTarget;
   if (dtype !== undefined && !(typeof dtype === "string" && dtypeCode(dtype) !== undefined && (isFloatingPoint(dtype) || isComplex(dtype))))
     throw argumentError("to(target): dtype", "a floating or complex dtype such as \"float64\"", dtype);
-  const { device } = placement as Placement;
+  const { device } = placement as ModuleTarget;
   if (device !== undefined && typeof device !== "string") throw argumentError("to(target): device", "a device such as \"cpu\" or \"cuda:0\"", device);
   if (device?.startsWith("meta"))
     throw new DgsamError("ERR_DEVICE", "to(target): tensors that hold data cannot become ones without, on the meta device; make the module there instead, with the option device: \"meta\"");
-  return placement as Placement;
+  const { nonBlocking, memoryFormat } = placement as ModuleTarget;
+  if (nonBlocking !== undefined) checkBoolean("to(target): nonBlocking", nonBlocking);
+  if (memoryFormat !== undefined) checkChoice("to(target): memoryFormat", memoryFormat, Object.keys(FORMAT_DIMENSIONS));
+  return placement as ModuleTarget;
 }

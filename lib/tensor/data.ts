@@ -179,7 +179,8 @@ function copyOut(name: string, source: Tensor, Container: TypedArrayConstructor)
   const bytes = source.numel * elementBytes(source.dtype);
   if (bytes > constants.MAX_LENGTH)
     throw new DgsamError("ERR_OOM", `${name}: ${bytes} bytes are more than the ${constants.MAX_LENGTH} that one typed array holds; copy slices`);
-  return new Container(native.copyBytes(source.handle));
+  // With the tensor itself, so that it lives while the call lasts: memory that runs out has what nobody refers to freed.
+  return new Container(native.copyBytes(source.handle, source));
 }
 
 Tensor.prototype.toBytes = function toBytes(): Uint8Array {

@@ -3,11 +3,10 @@
 import { argumentError } from "../errors.js";
 import { native, type Handle } from "../native.js";
 import type { Device } from "./dtype.js";
+import { handleRegistry } from "./garbage.js";
 import { Tensor } from "./tensor.js";
 
-const registry = new FinalizationRegistry<Handle>((handle) => {
-  native.releaseGenerator(handle);
-});
+const registry = handleRegistry((handle) => native.releaseGenerator(handle));
 
 function seedBits(what: string, seed: number | bigint): bigint {
   if (typeof seed === "bigint" ? seed >= -(2n ** 63n) && seed < 2n ** 64n : Number.isSafeInteger(seed)) return BigInt.asIntN(64, BigInt(seed));

@@ -6,7 +6,10 @@ export type { OperatorSchema, SchemaArgument, SchemaReturn, ValueType } from "./
 export type { AtenOperators, DgsamOperators } from "./operators.generated.js";
 export { complex, double, type ComplexValue, type ScalarLike } from "./scalars.js";
 export { Generator, defaultGenerator, manualSeed } from "./generator.js";
-export { keep, memoryStats, scope, scopeAsync, type MemoryStats } from "./scope.js";
+export { keep, scope, scopeAsync } from "./scope.js";
+export { emptyCache, memoryStats, resetPeakMemoryStats, type AllocatorStats, type MemoryStats } from "./memory.js";
+export { currentStream, defaultStream, Event, Stream, stream, synchronize, type EventOptions, type StreamOptions } from "./stream.js";
+export { prefetch, toDevice } from "./transfer.js";
 export { enableGrad, inferenceMode, isGradEnabled, noGrad } from "./modes.js";
 export { autocast, autocastDtype, isAutocastEnabled, type AutocastDevice, type AutocastDType, type AutocastOptions } from "./autocast.js";
 export { capture, type Captured, type CapturedClosure, type CaptureOptions, type CaptureStats } from "./capture/index.js";

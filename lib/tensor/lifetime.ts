@@ -2,13 +2,14 @@
  * Who frees native memory, and when.
  *
  * A tensor made inside `scope()` is freed when the scope ends. Outside any scope the garbage collector frees it, through
- * a FinalizationRegistry; finalizers do not run inside a synchronous loop, so they can never bound memory there: scopes
- * and `dispose()` are the main path, finalizers the net. This file knows handles only, not tensors.
+ * a FinalizationRegistry; finalizers do not run inside a synchronous loop, but when memory runs out (garbage.ts), so they do
+ * not bound memory there: scopes and `dispose()` are the main path, finalizers the net. This file knows handles only, not tensors.
  */
 
 import { AsyncLocalStorage } from "node:async_hooks";
 import { native, type Handle } from "../native.js";
 import { callFrame, frameCapacity } from "./frame-memory.js";
+import { handleRegistry } from "./garbage.js";
 
 /** An object that owns a tensor handle; `handle` is 0 once released. */
 export interface HandleOwner {
@@ -20,9 +21,7 @@ export interface HandleOwner {
 const IN_SCOPE = 1;
 const COLLECTED = 2;
 
-const registry = new FinalizationRegistry<Handle>((handle) => {
-  native.release(handle);
-});
+const registry = handleRegistry((handle) => native.release(handle));
 
 /** The innermost synchronous scope's list. */
 let current: HandleOwner[] | null = null;

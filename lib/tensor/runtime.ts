@@ -25,7 +25,7 @@ export function useDeterministicAlgorithms(enabled: boolean): void {
 
 /** How many CUDA devices there are: 0 without a driver or with a CPU build of LibTorch. */
 export function cudaDeviceCount(): number {
-  return native.runtimeInfo().cudaDevices;
+  return native.cudaDeviceCount();
 }
 
 /** LibTorch's version, build and devices. */

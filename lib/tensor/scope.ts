@@ -1,7 +1,6 @@
 /** Scopes: memory freed in bulk, without waiting for the garbage collector. */
 
 import { argumentError, DgsamError } from "../errors.js";
-import { native } from "../native.js";
 import { keepOwner, openScope, runInAsyncScope } from "./lifetime.js";
 import { Tensor } from "./tensor.js";
 
@@ -77,14 +76,4 @@ export function keep<T extends Tensor>(tensor: T): T {
   if (!(tensor instanceof Tensor)) throw argumentError("keep(tensor)", "a Tensor", tensor);
   keepOwner(tensor);
   return tensor;
-}
-
-/** What this thread holds: live tensor handles, and bytes by device, shared storages counted once. */
-export interface MemoryStats {
-  handles: number;
-  bytes: Record<string, number>;
-}
-
-export function memoryStats(): MemoryStats {
-  return native.memoryStats();
 }

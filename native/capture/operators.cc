@@ -14,6 +14,10 @@ namespace {
 constexpr std::array kWritesStatistics = {"aten::native_batch_norm", "aten::cudnn_batch_norm", "aten::miopen_batch_norm",
                                           "aten::batch_norm", "aten::_batch_norm_impl_index", "aten::instance_norm"};
 
+bool writesStatistics(const std::string& name) {
+  return std::find(kWritesStatistics.begin(), kWritesStatistics.end(), name) != kWritesStatistics.end();
+}
+
 bool isMask(const c10::IValue& index) {
   if (!index.isTensor() || !index.toTensor().defined()) return false;
   const at::ScalarType dtype = index.toTensor().scalar_type();
@@ -62,11 +66,15 @@ bool tellsShape(const c10::OperatorHandle& handle) {
   return names.count(handle.operator_name().name) != 0;
 }
 
+bool mayWriteInSilence(const c10::OperatorHandle& handle) {
+  const std::string& name = handle.operator_name().name;
+  return name == "aten::batch_norm_update_stats" || writesStatistics(name);
+}
+
 std::vector<size_t> writtenInSilence(const c10::OperatorHandle& handle, const torch::jit::Stack& arguments) {
   const std::string& name = handle.operator_name().name;
   if (name == "aten::batch_norm_update_stats") return {1, 2};
-  const bool hasStatistics = std::find(kWritesStatistics.begin(), kWritesStatistics.end(), name) != kWritesStatistics.end();
-  return hasStatistics && arguments.size() > 5 && arguments[5].isBool() && arguments[5].toBool() ? std::vector<size_t>{3, 4} : std::vector<size_t>{};
+  return writesStatistics(name) && arguments.size() > 5 && arguments[5].isBool() && arguments[5].toBool() ? std::vector<size_t>{3, 4} : std::vector<size_t>{};
 }
 
 std::optional<c10::OperatorHandle> overloadInto(const c10::OperatorHandle& handle) {

@@ -23,6 +23,9 @@ bool tellsShape(const c10::OperatorHandle& handle);
 // The arguments that it writes to although its schema does not say so.
 std::vector<size_t> writtenInSilence(const c10::OperatorHandle& handle, const torch::jit::Stack& arguments);
 
+// Whether it may do so, whatever its arguments.
+bool mayWriteInSilence(const c10::OperatorHandle& handle);
+
 // The overload that writes the results into tensors given after its arguments, if the CPU has a kernel for it: others make the
 // results anew and copy them.
 std::optional<c10::OperatorHandle> overloadInto(const c10::OperatorHandle& handle);

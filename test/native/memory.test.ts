@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { expect, it } from "vitest";
 import { PASSED, runFixture } from "./child.js";
 
@@ -7,8 +8,15 @@ it.each([
   "external memory",
   "storages that change under their tensors",
   "out of memory",
+  "a training step that runs out of memory",
   "what an asynchronous scope leaves behind",
   "failed calls",
 ])("%s", { timeout: 90_000 }, async (name) => {
   expect(await runFixture("memory", { args: [name], nodeArgs: ["--expose-gc"] })).toEqual(PASSED);
+});
+
+// Needs /proc and util-linux's prlimit.
+const canLimit = process.platform === "linux" && spawnSync("prlimit", ["--version"]).status === 0;
+it.runIf(canLimit)("collecting when memory runs out", { timeout: 90_000 }, async () => {
+  expect(await runFixture("memory", { args: ["collecting when memory runs out"] })).toEqual(PASSED);
 });

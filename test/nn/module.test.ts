@@ -1,5 +1,5 @@
 import {
-  Adam, AdaptiveAvgPool2d, BatchNorm1d, Buffer, DgsamError, Dropout, Linear, manualSeed, memoryStats, Module, noGrad, ones, ops, Parameter, randn, ReLU, scope, Sequential, Tanh, tensor, zeros,
+  Adam, AdaptiveAvgPool2d, BatchNorm1d, BatchNorm2d, Buffer, Conv2d, DgsamError, Dropout, Linear, manualSeed, memoryStats, Module, noGrad, ones, ops, Parameter, randn, ReLU, scope, Sequential, Tanh, tensor, zeros,
   type Layer, type Tensor,
 } from "dgsam";
 import { inspect } from "node:util";
@@ -248,6 +248,52 @@ describe("to", () => {
     expect(bits(net.parameters())).toEqual(before);
   });
 
+  describe("a memory format", () => {
+    const net = () => new Sequential(new Conv2d(3, 8, 3), new BatchNorm2d(8), new Conv2d(8, 4, 1));
+    const strides = (tensors: Tensor[]) => tensors.map((each) => each.strides);
+
+    test("channels_last rearranges tensors of four dimensions, gradients too, and no values", () => {
+      const model = net();
+      model.forward(randn([2, 3, 8, 8])).sum().backward();
+      const before = { values: bits(model.parameters()), gradients: bits(model.parameters().map((each) => each.grad!)) };
+      const [weight] = model.parameters() as [Tensor];
+      expect(model.to({ memoryFormat: "channels_last" })).toBe(model);
+      expect(model.parameters()[0]).toBe(weight);
+      expect([weight.strides, weight.grad!.strides]).toEqual([[27, 1, 9, 3], [27, 1, 9, 3]]);
+      expect(model.parameters()[1]!.strides).toEqual([1]);
+      expect({ values: bits(model.parameters()), gradients: bits(model.parameters().map((each) => each.grad!)) }).toEqual(before);
+      model.to({ memoryFormat: "contiguous_format" });
+      expect(strides([weight, weight.grad!])).toEqual([[27, 9, 3, 1], [27, 9, 3, 1]]);
+      expect(bits(model.parameters())).toEqual(before.values);
+    });
+
+    test("a model and input in channels_last give what they give in row-major order, in channels_last", () => {
+      const model = net().eval();
+      const x = randn([2, 3, 8, 8]);
+      const expected = noGrad(() => model.forward(x));
+      model.to({ memoryFormat: "channels_last", dtype: "float32", nonBlocking: true });
+      const y = noGrad(() => model.forward(x.to({ memoryFormat: "channels_last" })));
+      expect(y.isContiguous("channels_last")).toBe(true);
+      expect(y.sub(expected).abs().max().item()).toBeLessThan(1e-5);
+    });
+
+    test("channels_last_3d is for five dimensions; other tensors stay as they are", () => {
+      class Odd extends Module {
+        four = new Parameter(zeros([2, 3, 4, 5]));
+        five = new Parameter(zeros([2, 3, 4, 5, 6]));
+        forward(): void {}
+      }
+      const odd = new Odd();
+      const [four, five] = strides([odd.four, odd.five]);
+      odd.to({ memoryFormat: "channels_last" });
+      expect(strides([odd.four, odd.five])).toEqual([[60, 1, 15, 3], five]);
+      odd.to({ memoryFormat: "contiguous_format" }).to({ memoryFormat: "channels_last_3d" });
+      expect(strides([odd.four, odd.five])).toEqual([four, [360, 1, 90, 18, 3]]);
+      odd.to({ memoryFormat: "preserve_format", dtype: "float64" });
+      expect(strides([odd.four, odd.five])).toEqual([four, [360, 1, 90, 18, 3]]);
+    });
+  });
+
   test("leaves no handles behind", () => {
     const net = new Sequential(new Linear(2, 2), new BatchNorm1d(2));
     ops.aten["sum.default"](net.forward(randn([4, 2]))).backward();
@@ -352,7 +398,9 @@ describe("errors", () => {
     ["apply of no function", () => new ReLU().apply(1 as never), "ERR_ARGUMENT", /^apply\(fn\): expected a function of a module, got the number 1$/],
     ["an integer dtype", () => new ReLU().to("int64"), "ERR_ARGUMENT", /^to\(target\): dtype: expected a floating or complex dtype such as "float64", got the string "int64"$/],
     ["an unknown dtype", () => new ReLU().to({ dtype: "double" as never }), "ERR_ARGUMENT", /^to\(target\): dtype: .* got the string "double"$/],
-    ["an unknown key", () => new ReLU().to({ dType: "float64" } as never), "ERR_ARGUMENT", /^to\(target\): expected a dtype, a device or \{ dtype, device \}, got an object with keys \{dType\}$/],
+    ["an unknown key", () => new ReLU().to({ dType: "float64" } as never), "ERR_ARGUMENT", /^to\(target\): expected a dtype, a device or \{ dtype, device, nonBlocking, memoryFormat \}, got an object with keys \{dType\}$/],
+    ["an unknown memory format", () => new ReLU().to({ memoryFormat: "nhwc" as never }), "ERR_ARGUMENT", /^to\(target\): memoryFormat: expected "contiguous_format" or .*"channels_last_3d", got the string "nhwc"$/],
+    ["nonBlocking that is no boolean", () => new ReLU().to({ nonBlocking: 1 as never }), "ERR_ARGUMENT", /^to\(target\): nonBlocking: expected a boolean, got the number 1$/],
     ["an unknown device", () => new Linear(1, 1).to("float"), "ERR_DEVICE", /float/],
     ["an unknown device, of a module without tensors", () => new ReLU().to("flot64" as never), "ERR_ARGUMENT", /aten::to.*argument 'device'.*flot64/],
     ["the meta device", () => new Linear(1, 1).to("meta"), "ERR_DEVICE", /^to\(target\): tensors that hold data cannot .* make the module there instead, with the option device: "meta"$/],

@@ -196,7 +196,7 @@ describe("methods", () => {
   test("about 200 of them, each called in these tests", () => {
     const elsewhere = new Set([
       "constructor", "dispose", "item", "toArray", "data", "toBytes", "backward", "retainGrad", "toString", "get", "slice", "index", "cuda",
-      "toDense", "toSparse", "coalesce",
+      "toDense", "toSparse", "coalesce", "pinMemory", "isPinned", "recordStream",
       "uniform_", "normal_", "random_", "bernoulli_", "exponential_", "logNormal_", "cauchy_", "geometric_", "bernoulli", "multinomial",
     ]);
     const inPlace = new Set([...IN_PLACE_CALLS.map(([, method]) => method), ...[...calledMethods].map((method) => `${method}_`)]);
@@ -349,6 +349,20 @@ describe("to", () => {
         ["float64", "float32", "int64", "float64", "float16", "float32"]);
       expect(x.to("meta").device).toBe("meta");
       expect(randn([1, 2, 3, 4]).to({ memoryFormat: "channels_last" }).isContiguous("channels_last")).toBe(true);
+    });
+  });
+
+  test("channels_last: strides and values; what lies so already is shared; other ranks are refused", () => {
+    scope(() => {
+      const x = randn([2, 3, 4, 5]);
+      const last = x.to({ memoryFormat: "channels_last", nonBlocking: true });
+      expect(last.strides).toEqual([60, 1, 15, 3]);
+      expect(last.toArray()).toEqual(x.toArray());
+      expect(last.to({ memoryFormat: "channels_last" }).fill_(0).equal(last)).toBe(true);
+      expect(last.add(1).strides).toEqual([60, 1, 15, 3]);
+      expect(last.to({ memoryFormat: "contiguous_format" }).strides).toEqual([60, 20, 5, 1]);
+      expect(randn([2, 3, 4, 5, 6]).to("float64", { memoryFormat: "channels_last_3d" }).strides).toEqual([360, 1, 90, 18, 3]);
+      expectError(() => randn([2, 3]).to({ memoryFormat: "channels_last" }), "ERR_SHAPE", /rank 4/);
     });
   });
 

@@ -2,7 +2,7 @@
 import {
   add, arange, batchNorm, blockDiag, cat, cdist, complex, conv2d, cosineSimilarity, double, dropout, einsum, fromBytes, full, grad, groupNorm,
   layerNorm, linear, maxPool2d, meshgrid, normal, oneHot, pad, stdMean, tensordot, ops, randint, randn, scope, scopeAsync, softmax, split, stack, sum, tensor,
-  where, zeros, zerosLike, type ComplexValue, type DType, type NestedArray, type Tensor,
+  prefetch, toDevice, where, zeros, zerosLike, type ComplexValue, type DType, type NestedArray, type Tensor,
 } from "dgsam";
 import { expectTypeOf } from "vitest";
 
@@ -239,6 +239,10 @@ tensor([1], { requires_grad: true });
 zeros([2], { dtype: "float33" });
 // @ts-expect-error a shape is an array
 zeros(2);
+expectTypeOf(toDevice({ x: f32, list: [i64], name: "photo" }, "cuda")).toEqualTypeOf<{ x: Tensor<"float32">; list: Tensor<"int64">[]; name: string }>();
+expectTypeOf(prefetch([f32], "cuda")).toEqualTypeOf<Generator<Tensor<"float32">, void, undefined>>();
+declare const asynchronous: AsyncIterable<{ x: typeof f32 }>;
+expectTypeOf(prefetch(asynchronous, "cuda")).toEqualTypeOf<AsyncGenerator<{ x: Tensor<"float32"> }, void, undefined>>();
 // @ts-expect-error options are camelCase
 f32.div(2, { rounding_mode: "floor" });
 // @ts-expect-error no such rounding

@@ -2,6 +2,7 @@
 
 import { native, type Handle } from "../../native.js";
 import { callFrame } from "../frame-memory.js";
+import { handleRegistry } from "../garbage.js";
 import { Tag } from "../tags.js";
 import { Tensor, tensorLists } from "../tensor.js";
 
@@ -23,7 +24,7 @@ export const Source = { Function: -1, Outside: -2 } as const;
 /** A recording that became a program, with the sources of its results, or why it did not. */
 export type Recording = { readonly program: Program; readonly sources: readonly number[] } | { readonly reason: string };
 
-const registry = new FinalizationRegistry<Handle>((handle) => void native.releaseProgram(handle));
+const registry = handleRegistry((handle) => native.releaseProgram(handle));
 
 export class Program {
   /** @param number by which the addon knows it */

@@ -2,11 +2,13 @@
 
 import { optionsOf } from "../../checks.js";
 import { argumentError, DgsamError } from "../../errors.js";
+import { native } from "../../native.js";
 import { checkShape, type CreationOptions } from "../creation.js";
 import { elementBytes } from "../data.js";
 import type { DType, MemoryFormat } from "../dtype.js";
 import { ops, type OperatorFunction } from "../operators.js";
 import type { ScalarLike } from "../scalars.js";
+import { Stream } from "../stream.js";
 import { setRequiresGrad, Tensor } from "../tensor.js";
 import { addMethods, defineMember, operator, variadic } from "./define.js";
 
@@ -49,6 +51,22 @@ declare module "../tensor.js" {
     toSparse(sparseDim?: number): Tensor<D>;
     /** A sparse tensor with sorted indices, each once: values that met are summed. @see torch.Tensor.coalesce */
     coalesce(): Tensor<D>;
+    /**
+     * A copy in pinned host memory, which copies to a CUDA device can run out of beside other work, or this tensor if it lies
+     * there.
+     * @throws DgsamError `ERR_DEVICE` without a CUDA device, and for a tensor that is not on the CPU
+     * @see torch.Tensor.pin_memory
+     */
+    pinMemory(): Tensor<D>;
+    /** Whether it lies in pinned host memory. @see torch.Tensor.is_pinned */
+    isPinned(): boolean;
+    /**
+     * Says that a stream uses this tensor, which was made in another: when it is freed, its memory is not given to others
+     * before what the stream holds by then is done.
+     * @throws DgsamError `ERR_DEVICE` when they are not on one CUDA device
+     * @see torch.Tensor.record_stream
+     */
+    recordStream(stream: Stream): void;
     /** Zeros of another shape, in this tensor's dtype and on its device. @see torch.Tensor.new_zeros */
     newZeros<E extends DType = D>(shape: readonly number[], options?: CreationOptions<E>): Tensor<E>;
     /** Ones of another shape, in this tensor's dtype and on its device. @see torch.Tensor.new_ones */
@@ -96,6 +114,23 @@ defineMember("nbytes", {
   },
 });
 
+defineMember("pinMemory", {
+  value(this: Tensor) {
+    if (!(this instanceof Tensor)) throw argumentError("pinMemory(): this", "a Tensor", this);
+    if (native.cudaDeviceCount() === 0) throw new DgsamError("ERR_DEVICE", "pinMemory(): pinned memory is for copies to a CUDA device, and there is none");
+    if (this.device !== "cpu") throw new DgsamError("ERR_DEVICE", `pinMemory(): expected a tensor on the CPU, got one on ${this.device}`);
+    return ops.aten["pin_memory.default"](this);
+  },
+});
+
+defineMember("recordStream", {
+  value(this: Tensor, stream: Stream) {
+    if (!(this instanceof Tensor)) throw argumentError("recordStream(stream): this", "a Tensor", this);
+    if (!(stream instanceof Stream)) throw argumentError("recordStream(stream)", "a Stream", stream);
+    native.recordStream(this.handle, stream.place);
+  },
+});
+
 function defineNew(name: string, operatorName: "new_zeros.default" | "new_ones.default" | "new_full.default" | "new_empty.default", values: 0 | 1): void {
   defineMember(name, {
     value(this: Tensor, shape: readonly number[], ...rest: unknown[]): Tensor {
@@ -114,5 +149,5 @@ defineNew("newEmpty", "new_empty.default", 0);
 
 addMethods({
   storageOffset: operator("sym_storage_offset"), isNonzero: operator("is_nonzero"), resize_: variadic("resize_"), toSparse: operator("to_sparse"),
-  coalesce: operator("coalesce"),
+  coalesce: operator("coalesce"), isPinned: operator("is_pinned"),
 });

@@ -1,0 +1,116 @@
+/**
+ * Copies to a CUDA device beside its computations: out of pinned memory, on a stream of their own.
+ *
+ * A copied tensor's memory belongs to the copying stream. So the stream that uses it waits for the copy, and the tensor is
+ * told of that stream: else its memory could be given to the next copy while the last kernel still reads it.
+ */
+
+import { checkString, isPlainObject } from "../checks.js";
+import { argumentError } from "../errors.js";
+import type { Device } from "./dtype.js";
+import "./methods/conversion.js";
+import "./methods/storage.js";
+import { currentStream, Stream, stream } from "./stream.js";
+import { Tensor } from "./tensor.js";
+
+/** One for each device, by its full name. */
+const copyStreams = new Map<Device, Stream>();
+
+function copyStream(device: Device): Stream {
+  const full = currentStream(device).device;
+  let found = copyStreams.get(full);
+  if (found === undefined) copyStreams.set(full, (found = new Stream({ device: full })));
+  return found;
+}
+
+/** The same arrays and objects with other tensors; what else is in them is handed on. */
+function mapTensors(value: unknown, change: (tensor: Tensor) => Tensor): unknown {
+  if (value instanceof Tensor) return change(value);
+  if (Array.isArray(value)) return value.map((each) => mapTensors(each, change));
+  if (isPlainObject(value)) return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, mapTensors(each, change)]));
+  return value;
+}
+
+/** Pinning makes no history, and sparse tensors have several memories: such are copied as ever. */
+function isStaged(tensor: Tensor): boolean {
+  return tensor.device === "cpu" && tensor.layout === "strided" && !tensor.requiresGrad;
+}
+
+/** Starts the copies; what is returned makes the current stream wait for them, and gives them. */
+function startCopies<T>(tensors: T, device: Device): () => T {
+  if (!device.startsWith("cuda")) {
+    const moved = mapTensors(tensors, (each) => each.to(device)) as T;
+    return () => moved;
+  }
+  const side = copyStream(device);
+  const copies: Tensor[] = [];
+  const copy = (source: Tensor): Tensor => {
+    if (!isStaged(source)) return source.to(side.device);
+    const pinned = source.isPinned() ? source : source.pinMemory();
+    const made = stream(side, () => pinned.to(side.device, { nonBlocking: true }));
+    // LibTorch keeps the memory until the copy is done.
+    if (pinned !== source) pinned.dispose();
+    copies.push(made);
+    return made;
+  };
+  const moved = mapTensors(tensors, copy) as T;
+  const copied = side.recordEvent();
+  return () => {
+    const user = currentStream(side.device);
+    user.waitEvent(copied);
+    copied.dispose();
+    for (const each of copies) each.recordStream(user);
+    return moved;
+  };
+}
+
+/**
+ * Copies tensors to a device: one, or all in arrays and plain objects at any depth; other values in them are handed on. To
+ * a CUDA device the copies run from pinned memory on a stream of their own, and the current stream waits for them, so that
+ * the results are used as any other. This thread does not wait: what is to be copied may not be changed before
+ * `synchronize()` where it was pinned by the caller. Gradients flow through tensors that require one.
+ *
+ * @throws DgsamError `ERR_ARGUMENT`; `ERR_DEVICE` for a device that is not there; `ERR_OOM`
+ */
+export function toDevice<T>(tensors: T, device: Device): T {
+  checkString("toDevice(tensors, device): device", device);
+  return startCopies(tensors, device)();
+}
+
+function* ahead<T>(batches: Iterable<T>, device: Device): Generator<T, void, undefined> {
+  let finish: (() => T) | undefined;
+  for (const batch of batches) {
+    const next = startCopies(batch, device);
+    if (finish !== undefined) yield finish();
+    finish = next;
+  }
+  if (finish !== undefined) yield finish();
+}
+
+async function* aheadAsync<T>(batches: AsyncIterable<T>, device: Device): AsyncGenerator<T, void, undefined> {
+  let finish: (() => T) | undefined;
+  for await (const batch of batches) {
+    const next = startCopies(batch, device);
+    if (finish !== undefined) yield finish();
+    finish = next;
+  }
+  if (finish !== undefined) yield finish();
+}
+
+/**
+ * Gives each batch as {@link toDevice} does, with the copies of the next one started already: they run while the batch is
+ * computed on. One batch more than without lies on the device.
+ *
+ *     for (const { images, labels } of prefetch(loader, "cuda")) step(images, labels);
+ *
+ * @param batches tensors, or arrays and plain objects of them, in an iterable or an asynchronous one
+ * @throws DgsamError `ERR_ARGUMENT`; while it is iterated over those of {@link toDevice}
+ */
+export function prefetch<T>(batches: AsyncIterable<T>, device: Device): AsyncGenerator<T, void, undefined>;
+export function prefetch<T>(batches: Iterable<T>, device: Device): Generator<T, void, undefined>;
+export function prefetch<T>(batches: Iterable<T> | AsyncIterable<T>, device: Device): Generator<T, void, undefined> | AsyncGenerator<T, void, undefined> {
+  checkString("prefetch(batches, device): device", device);
+  if (typeof batches === "object" && batches !== null && Symbol.asyncIterator in batches) return aheadAsync(batches, device);
+  if (typeof batches === "object" && batches !== null && Symbol.iterator in batches) return ahead(batches, device);
+  throw argumentError("prefetch(batches, device): batches", "an iterable", batches);
+}

@@ -1,0 +1,135 @@
+import {
+  Conv2d, currentStream, defaultStream, Event, noGrad, ones, prefetch, rand, Sequential, Stream, stream, synchronize, tensor, toDevice, zeros, type Tensor,
+} from "dgsam";
+import { expect, test } from "vitest";
+import { expectError } from "../optim/support.js";
+import { describeOnCuda } from "./support.js";
+
+const device = "cuda:0";
+
+/** Work that takes the device some milliseconds at least, and the host next to none. */
+function longWork(): Tensor {
+  let x = ones([4096, 4096], { device });
+  for (let i = 0; i < 20; i++) x = x.matmul(x).mul(1 / 4096);
+  return x;
+}
+
+describeOnCuda("streams", () => {
+  test("the current stream is the default one, but inside of stream()", () => {
+    const side = new Stream({ device });
+    expect(side.device).toBe(device);
+    expect(currentStream(device).id).toBe(defaultStream(device).id);
+    expect(side.id).not.toBe(defaultStream(device).id);
+    const inner = new Stream({ device, priority: -1 });
+    stream(side, () => {
+      expect(currentStream().id).toBe(side.id);
+      stream(inner, () => expect(currentStream().id).toBe(inner.id));
+      expect(currentStream().id).toBe(side.id);
+    });
+    expect(() => stream(side, () => { throw new Error("out"); })).toThrow("out");
+    expect(currentStream(device).id).toBe(defaultStream(device).id);
+    expectError(() => stream(side, () => Promise.resolve(1)), "ERR_ARGUMENT", /stream\(fn\): fn returned a promise/);
+    expect(currentStream(device).id).toBe(defaultStream(device).id);
+  });
+
+  test("a stream is busy while its work runs, and others can wait for it", () => {
+    longWork();
+    synchronize();
+    const side = new Stream({ device });
+    const made = stream(side, () => longWork());
+    expect(side.query()).toBe(false);
+    const user = currentStream(device);
+    user.waitStream(side);
+    made.recordStream(user);
+    expect(made.sum().item()).toBe(4096 * 4096);
+    expect(side.query()).toBe(true);
+    side.synchronize();
+  });
+
+  test("events mark work and keep its time", () => {
+    const [start, end] = [new Event({ timing: true }), new Event({ timing: true })];
+    expect(start.query()).toBe(true);
+    expectError(() => start.elapsedTime(end), "ERR_ARGUMENT", /recorded/);
+    longWork();
+    synchronize();
+    const begun = performance.now();
+    start.record();
+    longWork();
+    end.record();
+    expect(end.query()).toBe(false);
+    end.synchronize();
+    const took = performance.now() - begun;
+    const measured = start.elapsedTime(end);
+    expect(measured).toBeGreaterThan(0);
+    expect(measured).toBeLessThanOrEqual(took + 1);
+    expectError(() => start.elapsedTime(new Event()), "ERR_ARGUMENT", /made with \{ timing: true \}/);
+    start.dispose();
+    start.dispose();
+    expectError(() => start.query(), "ERR_DISPOSED", /event/);
+    const side = new Stream({ device });
+    end.wait(side);
+    side.recordEvent().synchronize();
+  });
+
+  test("an event belongs to the device of its first stream; tensors are told of streams of theirs", () => {
+    expectError(() => ones([2]).recordStream(currentStream(device)), "ERR_DEVICE", /expected a tensor on the stream's device cuda:0, got one on cpu/);
+    expectError(() => new Stream({ device: "cuda:99" }), "ERR_DEVICE", /there is no device "cuda:99"/);
+  });
+});
+
+describeOnCuda("pinned memory and copies", () => {
+  test("pinMemory copies into pinned memory, once", () => {
+    const x = rand([1000]);
+    expect(x.isPinned()).toBe(false);
+    const pinned = x.pinMemory();
+    expect(pinned.isPinned()).toBe(true);
+    expect(pinned.device).toBe("cpu");
+    expect(pinned.toArray()).toEqual(x.toArray());
+    expectError(() => zeros([1], { device }).pinMemory(), "ERR_DEVICE", /expected a tensor on the CPU, got one on cuda:0/);
+    const there = pinned.to(device, { nonBlocking: true });
+    synchronize();
+    expect(there.cpu().toArray()).toEqual(x.toArray());
+  });
+
+  test("toDevice: the current stream waits, sources are unchanged, gradients flow", () => {
+    const x = rand([2 ** 22]);
+    const total = x.double().sum().item();
+    // Several in a row, so that a memory that was given on too early would show.
+    for (let i = 0; i < 20; i++) {
+      const moved = toDevice({ x, domain: i, list: [x.pinMemory()] }, "cuda");
+      expect([moved.x.device, moved.list[0]!.device, moved.domain]).toEqual([device, device, i]);
+      expect(moved.x.double().sum().item()).toBeCloseTo(total, 3);
+      expect(moved.list[0]!.double().sum().item()).toBeCloseTo(total, 3);
+      moved.x.dispose();
+      moved.list[0]!.dispose();
+    }
+    const leaf = tensor([1, 2], { requiresGrad: true });
+    toDevice(leaf, device).sum().backward();
+    expect(leaf.grad!.toArray()).toEqual([1, 1]);
+    const sparse = ones([2, 2]).toSparse();
+    expect(toDevice(sparse, device).device).toBe(device);
+  });
+
+  test("prefetch gives each batch on the device, in order, whatever the stream is busy with", () => {
+    const batches = Array.from({ length: 8 }, (_, i) => ({ x: ones([2 ** 20]).mul(i), i }));
+    for (const { x, i } of prefetch(batches, device)) {
+      expect(x.device).toBe(device);
+      longWork().dispose();
+      expect(x.mean().item()).toBe(i);
+      x.dispose();
+    }
+  });
+});
+
+describeOnCuda("channels_last", () => {
+  test("a module and its input in channels_last compute what they compute in row-major order", () => {
+    const net = new Sequential(new Conv2d(3, 8, 3), new Conv2d(8, 4, 3)).to(device);
+    const x = rand([2, 3, 16, 16]).to(device);
+    const expected = noGrad(() => net.forward(x)).cpu();
+    net.to({ memoryFormat: "channels_last" });
+    expect(net.parameters()[0]!.isContiguous("channels_last")).toBe(true);
+    const y = noGrad(() => net.forward(x.to({ memoryFormat: "channels_last" })));
+    expect(y.isContiguous("channels_last")).toBe(true);
+    expect(y.cpu().sub(expected).abs().max().item()).toBeLessThan(1e-2);
+  });
+});

@@ -1,0 +1,100 @@
+import { cudaDeviceCount, currentStream, defaultStream, Event, ones, prefetch, Stream, stream, synchronize, tensor, toDevice, zeros, type Tensor } from "dgsam";
+import { describe, expect, test } from "vitest";
+import { expectError } from "../optim/support.js";
+
+describe.runIf(cudaDeviceCount() === 0)("without a CUDA device", () => {
+  const missing = /there is no CUDA device: (this LibTorch was built without CUDA|no driver)/;
+
+  test.each<[string, () => unknown]>([
+    ["new Stream()", () => new Stream()],
+    ["new Stream on a device", () => new Stream({ device: "cuda:0", priority: -1 })],
+    ["new Event()", () => new Event()],
+    ["new Event with timing", () => new Event({ timing: true })],
+    ["currentStream", () => currentStream()],
+    ["defaultStream", () => defaultStream("cuda:1")],
+    ["synchronize", () => synchronize()],
+    ["toDevice", () => toDevice(ones([2]), "cuda")],
+    ["prefetch", () => [...prefetch([ones([2])], "cuda:0")]],
+  ])("%s is an ERR_DEVICE that says so", (_, fn) => expectError(fn, "ERR_DEVICE", missing));
+
+  test("pinned memory is an ERR_DEVICE, and nothing is pinned", () => {
+    expectError(() => ones([2]).pinMemory(), "ERR_DEVICE", /^pinMemory\(\): pinned memory is for copies to a CUDA device, and there is none$/);
+    expect(ones([2]).isPinned()).toBe(false);
+  });
+});
+
+test("devices that are no CUDA devices are refused, but for synchronize", () => {
+  synchronize("cpu");
+  expectError(() => new Stream({ device: "cpu" }), "ERR_DEVICE", /expected a CUDA device such as "cuda:0", got "cpu"/);
+  expectError(() => currentStream("meta"), "ERR_DEVICE", /expected a CUDA device/);
+  expectError(() => synchronize("meta"), "ERR_DEVICE", /expected a CUDA device/);
+});
+
+test("arguments of other kinds are refused", () => {
+  expectError(() => new Stream({ device: 0 as never }), "ERR_ARGUMENT", /^new Stream: device: expected a string, got the number 0$/);
+  expectError(() => new Stream({ priority: 1 }), "ERR_ARGUMENT", /^new Stream: priority: expected an integer from -128 to 0, got the number 1$/);
+  expectError(() => new Event({ timing: 1 as never }), "ERR_ARGUMENT", /^new Event: timing: expected a boolean, got the number 1$/);
+  expectError(() => new Event({ enableTiming: true } as never), "ERR_ARGUMENT", /unknown option 'enableTiming'/);
+  expectError(() => stream({} as never, () => 1), "ERR_ARGUMENT", /^stream\(on, fn\): on: expected a Stream, got an object/);
+  expectError(() => currentStream(0 as never), "ERR_ARGUMENT", /^currentStream\(device\): expected a string/);
+  expectError(() => synchronize(0 as never), "ERR_ARGUMENT", /^synchronize\(device\): expected a string/);
+  expectError(() => ones([1]).recordStream({} as never), "ERR_ARGUMENT", /^recordStream\(stream\): expected a Stream/);
+  expectError(() => toDevice(ones([1]), 0 as never), "ERR_ARGUMENT", /^toDevice\(tensors, device\): device: expected a string/);
+  expectError(() => prefetch(5 as never, "cpu"), "ERR_ARGUMENT", /^prefetch\(batches, device\): batches: expected an iterable, got the number 5$/);
+});
+
+describe("to the CPU", () => {
+  test("toDevice gives the same structure, and hands other values on", () => {
+    const x = tensor([1, 2]);
+    const moved = toDevice({ domain: "photo", images: x, more: [x, { labels: zeros([1]) }], nothing: null, dates: new Date(0) }, "cpu");
+    expect(moved.domain).toBe("photo");
+    expect(moved.nothing).toBeNull();
+    expect(moved.dates).toEqual(new Date(0));
+    expect(moved.images.toArray()).toEqual([1, 2]);
+    expect((moved.more[1] as { labels: Tensor }).labels.toArray()).toEqual([0]);
+    // As Tensor.to: where nothing changes the memory is shared.
+    x.add_(1);
+    expect(moved.images.toArray()).toEqual([2, 3]);
+    expect((moved.more[0] as Tensor).toArray()).toEqual([2, 3]);
+  });
+
+  test("prefetch gives all batches in order, one ahead, and closes its source", () => {
+    const log: string[] = [];
+    function* source(): Generator<Tensor> {
+      try {
+        for (let i = 0; i < 3; i++) {
+          log.push(`made ${i}`);
+          yield tensor(i);
+        }
+      } finally {
+        log.push("closed");
+      }
+    }
+    for (const batch of prefetch(source(), "cpu")) log.push(`used ${batch.item()}`);
+    expect(log).toEqual(["made 0", "made 1", "used 0", "made 2", "used 1", "closed", "used 2"]);
+    log.length = 0;
+    for (const batch of prefetch(source(), "cpu")) {
+      log.push(`used ${batch.item()}`);
+      break;
+    }
+    expect(log).toEqual(["made 0", "made 1", "used 0", "closed"]);
+    expect([...prefetch([], "cpu")]).toEqual([]);
+  });
+
+  test("prefetch takes asynchronous batches", async () => {
+    async function* source(): AsyncGenerator<{ x: Tensor }> {
+      for (let i = 0; i < 3; i++) yield await Promise.resolve({ x: tensor(i) });
+    }
+    const seen: unknown[] = [];
+    for await (const { x } of prefetch(source(), "cpu")) seen.push(x.item());
+    expect(seen).toEqual([0, 1, 2]);
+  });
+
+  test("an error of the source comes through", () => {
+    function* source(): Generator<Tensor> {
+      yield tensor(0);
+      throw new Error("no more");
+    }
+    expect(() => [...prefetch(source(), "cpu")]).toThrow("no more");
+  });
+});
