@@ -17,7 +17,9 @@ if(NOT EXISTS "${DGSAM_LIBTORCH}/include/c10/cuda/impl/cuda_cmake_macros.h")
   target_include_directories(dgsam_cuda SYSTEM INTERFACE "${CMAKE_BINARY_DIR}/headers")
 endif()
 # The run-time library is deliberately not linked: its symbols come from the copy that libc10_cuda brings, wherever that lies
-# and whatever it is called (archives have it under a name with a hash). Two copies in a process would keep two states.
+# and whatever it is called (archives have it under a name with a hash). Two copies in a process would keep two states. Where
+# that copy is older than nvcc and lacks a symbol, loading fails and tells, instead of the process ending at the first launch.
+target_link_options(dgsam_cuda INTERFACE LINKER:-z,now)
 
 # --- Kernels ----------------------------------------------------------------------------------------------------------
 set(DGSAM_NVCC_FLAGS -O3 -DNDEBUG -DDGSAM_CUDA "-DDGSAM_CUDA_ARCHS=\"${DGSAM_CUDA_ARCHS}\"" -D_GLIBCXX_USE_CXX11_ABI=1 -ccbin "${DGSAM_CUDA_HOST}"
@@ -39,7 +41,10 @@ foreach(arch ${archs})
   endif()
 endforeach()
 foreach(folder "${CMAKE_BINARY_DIR}/headers" "${DGSAM_LIBTORCH}/include" "${DGSAM_LIBTORCH}/include/torch/csrc/api/include")
-  list(APPEND DGSAM_NVCC_FLAGS -isystem "${folder}")
+  # Named a second time, /usr/include would stand before the C++ library's own headers.
+  if(NOT folder IN_LIST CMAKE_CXX_IMPLICIT_INCLUDE_DIRECTORIES)
+    list(APPEND DGSAM_NVCC_FLAGS -isystem "${folder}")
+  endif()
 endforeach()
 
 file(GLOB kernels CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/native/ops/cuda/*.cu")

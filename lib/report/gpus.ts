@@ -56,7 +56,9 @@ function kernelFindings(gpus: readonly Gpu[], kernels: CudaBuild | NoCuda): Find
   if ("reason" in kernels)
     return [{ kind: "note", text: `There are no CUDA kernels of our own in this build: ${kernels.reason}. Everything works on the GPU, by LibTorch's kernels, and the steps of SAM and DGSAM take longer. With nvcc installed: ${BUILD_COMMAND}` }];
   const findings: Finding[] = [];
-  for (const { name, capability } of new Map(gpus.map((gpu) => [gpu.capability, gpu])).values()) {
+  // One of each kind; where the driver does not tell there is nothing to compare.
+  const kinds = new Map(gpus.filter(({ capability }) => /^\d+\.\d$/.test(capability)).map((gpu) => [gpu.capability, gpu]));
+  for (const { name, capability } of kinds.values()) {
     const served = kernelsFor(capability, kernels.archs);
     if (served === "binary") continue;
     const lack = `Our CUDA kernels (${kernels.archs.join(", ")}) have no binary for ${name}, compute capability ${capability}`;
