@@ -5,6 +5,7 @@ import { createRequire } from "node:module";
 import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { decideCuda, describeCuda } from "./cuda.mjs";
 import { AGAIN, InstallError } from "./errors.mjs";
 import { fetchLibTorch } from "./fetch.mjs";
 import { LIBTORCH_VARIABLES, findLibTorch } from "./find.mjs";
@@ -35,7 +36,8 @@ export async function buildAddon({ log = (line) => console.error(line), env = pr
     const modules = findModules();
     const before = readRecord();
     const { libtorch, tried } = (keep ? stillThere(before, env) : null) ?? (await searchOrFetch(env, log));
-    const facts = [libtorch.root, libtorch.version, process.arch, modules.nodeAddonApi];
+    const cuda = await decideCuda(libtorch, { env, known: before?.cuda ?? null });
+    const facts = [libtorch.root, libtorch.version, process.arch, modules.nodeAddonApi, JSON.stringify(cuda)];
     const hash = hashInputs(ROOT, ["native", "CMakeLists.txt"], facts);
     if (before?.hash === hash) {
       const damage = buildDamage(before, { content: true });
@@ -43,10 +45,11 @@ export async function buildAddon({ log = (line) => console.error(line), env = pr
       log(`The addon is damaged: ${damage}`);
     }
     log(`Building the addon against LibTorch ${libtorch.version} in ${libtorch.root} (this takes minutes)`);
+    log(`CUDA kernels: ${describeCuda(cuda)}`);
     removeBuild();
-    await compile(libtorch, modules.cmakeJs, env);
+    await compile(libtorch, cuda, modules.cmakeJs, env);
     const compiler = readFileSync(path.join(WORK, "compiler.txt"), "utf8");
-    const record = writeRecord({ libtorch, tried, compiler, node: process.version, hash });
+    const record = writeRecord({ libtorch, tried, cuda, compiler, node: process.version, hash });
     // Hundreds of megabytes, which only a clone builds from again.
     if (!IS_CLONE) rmSync(WORK, { recursive: true, force: true });
     return record;
@@ -116,21 +119,35 @@ function toolRemedies() {
 
 /**
  * @param {import("./inspect.mjs").LibTorch} libtorch
+ * @param {import("./cuda.mjs").CudaBuild | import("./cuda.mjs").NoCuda} cuda
  * @param {string} cmakeJs
  * @param {NodeJS.ProcessEnv} env
  */
-async function compile(libtorch, cmakeJs, env) {
+async function compile(libtorch, cuda, cmakeJs, env) {
   // CMake's cache remembers libraries, folders and the generator: with others it must not be used again.
   const configured = path.join(WORK, "configured");
-  const configuration = JSON.stringify([ROOT, libtorch.root, libtorch.version, which("ninja"), which("cmake"), cmakeJs]);
+  const configuration = JSON.stringify([ROOT, libtorch.root, libtorch.version, which("ninja"), which("cmake"), cmakeJs, ...("reason" in cuda ? [] : [cuda])]);
   if (!isStamped(configured, configuration)) {
     rmSync(WORK, { recursive: true, force: true });
     mkdirSync(WORK, { recursive: true });
-    await runCmakeJs(cmakeJs, ["configure", `--CDDGSAM_LIBTORCH=${libtorch.root}`, `--CDDGSAM_LIBTORCH_LIB=${libtorch.lib}`]);
+    await runCmakeJs(cmakeJs, ["configure", ...definitions(libtorch, cuda)]);
     stamp(configured, configuration);
   }
   const jobs = Math.max(1, Math.min(os.availableParallelism(), Math.floor(process.availableMemory() / BYTES_PER_JOB)));
   await runCmakeJs(cmakeJs, ["build", "--parallel", env["CMAKE_BUILD_PARALLEL_LEVEL"] || String(jobs)]);
+}
+
+/**
+ * What CMakeLists.txt is told, as arguments for cmake-js.
+ * @param {{ root: string, lib: string }} libtorch
+ * @param {import("./cuda.mjs").CudaBuild | import("./cuda.mjs").NoCuda} cuda
+ */
+export function definitions(libtorch, cuda) {
+  const kernels = "reason" in cuda ? [] : [
+    `--CDDGSAM_NVCC=${cuda.nvcc}`, `--CDDGSAM_CUDA_VERSION=${cuda.version}`, `--CDDGSAM_CUDA_ARCHS=${cuda.archs.join(",")}`,
+    `--CDDGSAM_CUDA_HOST=${cuda.host}`, `--CDDGSAM_CUDA_INCLUDE=${cuda.include}`,
+  ];
+  return [`--CDDGSAM_LIBTORCH=${libtorch.root}`, `--CDDGSAM_LIBTORCH_LIB=${libtorch.lib}`, ...kernels];
 }
 
 /**
@@ -144,6 +161,7 @@ async function runCmakeJs(cmakeJs, args) {
   const remedies = /Killed signal|out of memory/i.test(output)
     ? ["The compiler was killed, most likely for want of memory. With one file at a time: export CMAKE_BUILD_PARALLEL_LEVEL=1"]
     : ["A compiler for C++20 (GCC 11 or newer, Clang 14 or newer) and CMake 3.18 or newer are needed.", ...toolRemedies()];
+  if (/\.cu\b/.test(output)) remedies.push("Where only the CUDA kernels (.cu) fail, build without them: export DGSAM_CUDA=0");
   throw new InstallError("ERR_ADDON", `The addon could not be built (cmake-js ${args[0]}):\n${output}`, { remedies: [...remedies, AGAIN] });
 }
 

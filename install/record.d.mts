@@ -1,9 +1,12 @@
+import type { CudaBuild, NoCuda } from "./cuda.mjs";
 import type { Attempt, FoundLibTorch } from "./find.mjs";
 
 export interface BuildRecord {
   libtorch: FoundLibTorch;
   /** Every place that was looked at, and every way of fetching that was tried. */
   tried: Attempt[];
+  /** Our CUDA kernels, or why there are none. */
+  cuda: CudaBuild | NoCuda;
   /** As CMake names it: "GNU 12.2.0". */
   compiler: string;
   /** The Node version that ran the build. */

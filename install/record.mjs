@@ -36,9 +36,9 @@ export function readRecord() {
 }
 
 /** @param {any} record */
-function isComplete({ libtorch, tried, compiler, node, hash, outputs }) {
+function isComplete({ libtorch, tried, cuda, compiler, node, hash, outputs }) {
   const texts = [libtorch.root, libtorch.lib, libtorch.version, libtorch.variant, libtorch.abi, libtorch.source, compiler, node, hash];
-  return texts.every((text) => typeof text === "string") && Array.isArray(tried) && OUTPUTS.every((name) => typeof outputs[name].size === "number");
+  return texts.every((text) => typeof text === "string") && Array.isArray(tried) && (typeof cuda.reason === "string" || Array.isArray(cuda.archs)) && OUTPUTS.every((name) => typeof outputs[name].size === "number");
 }
 
 /**

@@ -22,6 +22,8 @@ export interface RuntimeInfo {
   cpuCapability: string;
   hasCuda: boolean;
   cudaDevices: number;
+  /** What our own CUDA kernels were compiled for, "80,90,120+PTX"; empty without any: then LibTorch's serve. */
+  cudaKernels: string;
   threads: number;
   interopThreads: number;
   hasMkl: boolean;

@@ -6,6 +6,9 @@
 #include <torch/version.h>
 
 #include "devices.h"
+#ifdef DGSAM_CUDA
+#include "ops/cuda/build_info.h"
+#endif
 
 namespace dgsam {
 namespace {
@@ -32,6 +35,11 @@ Napi::Value runtimeInfo(Environment&, const Napi::CallbackInfo& info) {
   result.Set("cpuCapability", at::get_cpu_capability());
   result.Set("hasCuda", at::hasCUDA());
   result.Set("cudaDevices", cudaDeviceCount());
+#ifdef DGSAM_CUDA
+  result.Set("cudaKernels", ops::cuda::architectures());
+#else
+  result.Set("cudaKernels", "");
+#endif
   result.Set("threads", at::get_num_threads());
   result.Set("interopThreads", at::get_num_interop_threads());
   result.Set("hasMkl", at::hasMKL());

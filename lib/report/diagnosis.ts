@@ -2,14 +2,16 @@
 
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
+import type { CudaBuild, NoCuda } from "../../install/cuda.mjs";
 import { findLibTorch, LIBTORCH_VARIABLES, type Attempt, type FoundLibTorch } from "../../install/find.mjs";
 import {
   assertSupportedNode, assertSupportedPlatform, compareVersions, currentHost, findNvidiaDriver, OLDEST_NODE, PINNED_LIBTORCH,
   platformName, wantedVariant, type Host,
 } from "../../install/platform.mjs";
-import { BUILD_COMMAND, readRecord, RELEASE } from "../../install/record.mjs";
+import { readRecord, RELEASE } from "../../install/record.mjs";
 import type { RuntimeInfo } from "../native.js";
 import { packageVersion } from "../version.js";
+import { cudaFindings, findGpus, type Gpu } from "./gpus.js";
 
 /** `error`: something does not work; `note`: it works, but perhaps not as wished. */
 export interface Finding {
@@ -35,10 +37,12 @@ export interface DoctorReport {
   readonly cuda: {
     /** The NVIDIA driver's version, "unknown" where it does not tell, null without a driver. */
     readonly driver: string | null;
-    /** Names of the GPUs, from the driver's own tool. */
-    readonly devices: readonly string[];
+    /** The GPUs, from the driver's own tool. */
+    readonly devices: readonly Gpu[];
     /** How many of them LibTorch can use. */
     readonly usable: number;
+    /** Our own CUDA kernels as they were compiled, or why there are none; null where there is no build. */
+    readonly kernels: CudaBuild | NoCuda | null;
   };
   /** What LibTorch says of itself; null when the addon does not load. */
   readonly runtime: {
@@ -101,8 +105,9 @@ export async function collectDoctorReport(surroundings: Surroundings = currentSu
   const named = LIBTORCH_VARIABLES.some((name) => (env[name] ?? "") !== "");
   const searched = amiss || named ? await search(driver, env, findings) : null;
   const { found, tried } = amiss ? searched! : { found: record.libtorch, tried: record.tried };
-  const devices = driver === null ? [] : await deviceNames(env);
-  findings.push(...cudaFindings(driver !== null, found, runtime));
+  const devices = driver === null ? [] : await findGpus(env);
+  const kernels = record?.cuda ?? null;
+  findings.push(...cudaFindings(driver !== null, devices, found, kernels, runtime));
   if (found !== null && compareVersions(found.version, PINNED_LIBTORCH) > 0)
     findings.push({ kind: "note", text: `LibTorch ${found.version} is newer than ${PINNED_LIBTORCH}, the newest that dgsam is tested with.` });
 
@@ -113,7 +118,7 @@ export async function collectDoctorReport(surroundings: Surroundings = currentSu
     platform: platformName(host),
     addon: { folder: RELEASE, loads: runtime !== null, built: record === null ? null : { compiler: record.compiler, node: record.node } },
     libtorch: found,
-    cuda: { driver: driver === null ? null : (driver.version ?? "unknown"), devices, usable: runtime?.cudaDevices ?? 0 },
+    cuda: { driver: driver === null ? null : (driver.version ?? "unknown"), devices, usable: runtime?.cudaDevices ?? 0, kernels },
     runtime: runtime === null ? null : {
       version: runtime.version,
       threads: runtime.threads,
@@ -153,26 +158,6 @@ async function probeAddon(nativeModule: URL, env: NodeJS.ProcessEnv): Promise<{ 
     if (typeof signal === "string") return { error: `Loading the addon ended the process (${signal}).` };
     return { error: stderr.trim() || (error as Error).message };
   }
-}
-
-async function deviceNames(env: NodeJS.ProcessEnv): Promise<string[]> {
-  try {
-    const { stdout } = await promisify(execFile)("nvidia-smi", ["--query-gpu=name", "--format=csv,noheader"], { env });
-    return stdout.trim().split("\n").filter((line) => line !== "");
-  } catch {
-    return [];
-  }
-}
-
-function cudaFindings(hasDriver: boolean, libtorch: FoundLibTorch | null, runtime: RuntimeInfo | null): Finding[] {
-  if (libtorch === null) return [];
-  const cudaBuild = libtorch.variant.startsWith("cu");
-  if (hasDriver && !cudaBuild)
-    return [{ kind: "note", text: `There is an NVIDIA GPU, but this LibTorch is a CPU build. For a CUDA build: DGSAM_LIBTORCH_VARIANT=cu130 ${BUILD_COMMAND} (without a CPU torch in PATH)` }];
-  if (!hasDriver && cudaBuild) return [{ kind: "note", text: "This LibTorch is a CUDA build, but there is no NVIDIA driver: it runs on the CPU." }];
-  if (hasDriver && runtime !== null && runtime.cudaDevices === 0)
-    return [{ kind: "error", text: `LibTorch (${libtorch.variant}) sees no GPU. The driver may be too old for it; compare with: nvidia-smi` }];
-  return [];
 }
 
 /** A setting in LibTorch's description of its build; "unknown" where it is not told. */

@@ -1,5 +1,6 @@
 /** What `dgsam doctor` prints. */
 
+import { describeCuda } from "../../install/cuda.mjs";
 import { describeAttempts } from "../../install/errors.mjs";
 import { align } from "./align.js";
 import type { DoctorReport } from "./diagnosis.js";
@@ -16,6 +17,10 @@ export function doctorText(report: DoctorReport): string {
   ];
   if (libtorch !== null) facts.push(["build", `${libtorch.variant}, C++ ABI ${libtorch.abi}`]);
   facts.push(["CUDA", cudaText(cuda)]);
+  if (cuda.kernels !== null) {
+    const instead = "reason" in cuda.kernels && libtorch?.variant.startsWith("cu") ? ": CUDA tensors go through LibTorch's foreach kernels" : "";
+    facts.push(["CUDA kernels", `${describeCuda(cuda.kernels)}${instead}`]);
+  }
   if (runtime !== null)
     facts.push(
       ["threads", `${runtime.threads}, between operators ${runtime.interopThreads}${runtime.openmp ? "" : ", without OpenMP"}`],
@@ -31,6 +36,6 @@ export function doctorText(report: DoctorReport): string {
 
 function cudaText({ driver, devices, usable }: DoctorReport["cuda"]): string {
   if (driver === null) return "no NVIDIA driver";
-  const names = devices.length === 0 ? "" : `: ${devices.join(", ")}`;
+  const names = devices.length === 0 ? "" : `: ${devices.map(({ name, capability }) => `${name} (${capability})`).join(", ")}`;
   return `driver ${driver}, ${usable} usable ${usable === 1 ? "device" : "devices"}${names}`;
 }

@@ -68,7 +68,8 @@ bool tellsShape(const c10::OperatorHandle& handle) {
 
 bool mayWriteInSilence(const c10::OperatorHandle& handle) {
   const std::string& name = handle.operator_name().name;
-  return name == "aten::batch_norm_update_stats" || writesStatistics(name);
+  // By its name an operator works in place, say on gradients, of which schemas know nothing.
+  return name.back() == '_' || name == "aten::batch_norm_update_stats" || writesStatistics(name);
 }
 
 std::vector<size_t> writtenInSilence(const c10::OperatorHandle& handle, const torch::jit::Stack& arguments) {

@@ -33,6 +33,8 @@ export interface FakeLibTorch {
   /** The folder of the libraries below the root. */
   lib?: string;
   libraries?: string[];
+  /** The CUDA run-time library that a build with CUDA loads: "libcudart.so.13". */
+  cudart?: string;
 }
 
 const CONSTRUCTOR = "_ZN3c105ErrorC2ENS_14SourceLocationE";
@@ -50,6 +52,8 @@ export function makeLibTorch(root: string, options: FakeLibTorch = {}): string {
   mkdirSync(path.join(root, lib), { recursive: true });
   for (const name of options.libraries ?? ["torch", "torch_cpu", "c10"])
     writeFileSync(path.join(root, lib, `lib${name}.so`), name === "c10" ? `\x7fELF ${ABI[abi]} ...` : randomBytes(4096));
+  if (options.cudart !== undefined)
+    for (const name of ["c10_cuda", "torch_cuda"]) writeFileSync(path.join(root, lib, `lib${name}.so`), `\x7fELF ... ${options.cudart} ...`);
   if (version !== null)
     writeFileSync(path.join(root, "version.py"), `__version__ = '${version}'\ncuda: Optional[str] = ${cuda === null ? "None" : `'${cuda}'`}\n`);
   if (buildVersion !== undefined) writeFileSync(path.join(root, "build-version"), `${buildVersion}\n`);
@@ -95,6 +99,24 @@ export function makeCommands(scripts: Record<string, string>, real: string[] = [
   return folder;
 }
 
+/** A CUDA toolkit whose nvcc knows what 13.0 knows and compiles nothing; `error`: what it says when it is to compile. */
+export function makeToolkit({ version = "13.0.88", archs = ["75", "80", "86", "90", "100", "103", "120", "121"], error = "" } = {}): string {
+  const folder = temporaryFolder();
+  mkdirSync(path.join(folder, "bin"));
+  mkdirSync(path.join(folder, "include"));
+  writeFileSync(path.join(folder, "bin/nvcc"), `#!/bin/sh
+echo "$*" >> "${folder}/calls.log"
+case "$1" in
+  --version) echo "Cuda compilation tools, release ${version.replace(/\.\d+$/, "")}, V${version}" ;;
+  --list-gpu-arch) printf 'compute_%s\\n' ${archs.join(" ")} ;;
+  --dryrun) echo '#$ INCLUDES="-I${folder}/bin/../include"  ' >&2 ;;
+  *) echo 'In file included from here:' >&2; echo '${error}' >&2; ${error === "" ? "exit 0" : "exit 1"} ;;
+esac
+`);
+  chmodSync(path.join(folder, "bin/nvcc"), 0o755);
+  return folder;
+}
+
 /**
  * A python3 whose `-m pip download` and `-m pip install` note their arguments and then do what `onPip` says. There,
  * `$wheels` is the folder to put wheels in and `$packages` that of `--target`.
@@ -135,8 +157,10 @@ const CMAKE_JS = `
 const { appendFileSync, existsSync, mkdirSync, writeFileSync } = require("node:fs");
 const [step, ...args] = process.argv.slice(2);
 const work = args[args.indexOf("--out") + 1];
-if (step === "configure") writeFileSync(work + "/compiler.txt", "Fake 1.0");
-else {
+if (step === "configure") {
+  writeFileSync(work + "/compiler.txt", "Fake 1.0");
+  writeFileSync("configured.json", JSON.stringify(args));
+} else {
   mkdirSync("build/Release", { recursive: true });
   const make = (name) => existsSync("build/Release/" + name) || writeFileSync("build/Release/" + name, "built: " + name);
   make("libdgsam_ops.so");

@@ -14,7 +14,7 @@ function importPackage(folder: string, nodeOptions: string[] = []): { name: stri
   return JSON.parse(stdout) as ReturnType<typeof importPackage>;
 }
 
-const built = (root: string, version: string, abi = "cxx11") => ({ libtorch: { root, lib: `${root}/lib`, version, variant: "cpu", abi, source: "pip" }, tried: [], compiler: "", node: "", hash: "", outputs: { "dgsam.node": { size: 5, sha256: "" }, "libdgsam_ops.so": { size: 5, sha256: "" } } });
+const built = (root: string, version: string, abi = "cxx11") => ({ libtorch: { root, lib: `${root}/lib`, version, variant: "cpu", abi, source: "pip" }, tried: [], cuda: { reason: "" }, compiler: "", node: "", hash: "", outputs: { "dgsam.node": { size: 5, sha256: "" }, "libdgsam_ops.so": { size: 5, sha256: "" } } });
 
 describe("without a build, importing throws ERR_ADDON", () => {
   it("that names the command to run the install script, which works whatever npm allows", () => {
@@ -25,7 +25,7 @@ describe("without a build, importing throws ERR_ADDON", () => {
       message: expect.stringMatching(new RegExp(`^the native addon of dgsam has not been built; run: node ${folder}/install/install\\.mjs\\. .*npm approve-scripts dgsam.*npx dgsam doctor$`)),
     });
   });
-  it.each(["", "garbage", "null", "{}", JSON.stringify({ libtorch: {} }), JSON.stringify({ ...built("/x", "2.13.0"), outputs: {} })])("also where its record is %o", (text) => {
+  it.each(["", "garbage", "null", "{}", JSON.stringify({ libtorch: {} }), JSON.stringify({ ...built("/x", "2.13.0"), outputs: {} }), JSON.stringify({ ...built("/x", "2.13.0"), cuda: {} })])("also where its record is %o", (text) => {
     const folder = copyPackage({ record: {} });
     writeFileSync(path.join(folder, "build/Release/dgsam-build.json"), text);
     expect(importPackage(folder)).toMatchObject({ name: "DgsamError", code: "ERR_ADDON", message: expect.stringMatching(/^the native addon of dgsam has not been built; /) });

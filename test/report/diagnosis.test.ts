@@ -31,6 +31,8 @@ describe("on this machine", () => {
       libtorch: { version: expect.stringContaining(version), abi: "cxx11" },
       runtime: { version, cpuCapability, threads: getNumThreads(), openmp: true },
     });
+    const { kernels } = report.cuda;
+    expect(runtimeInfo().cudaKernels).toBe("archs" in kernels! ? kernels.archs.join(",") : "");
     expect(report.runtime!.blas).toMatch(/^\w+$/);
     expect(report.findings.filter(({ kind }) => kind === "error")).toEqual([]);
     expect(report.tried.at(-1)).toMatchObject({ outcome: "used" });
