@@ -25,7 +25,7 @@ struct Piece {
   int size;
 };
 
-template <int kSpans>
+template <int kSize = kPiece, int kSpans>
 __device__ Piece pieceOf(const Pack<kSpans>& pack) {
   int low = 0;
   for (int high = pack.spans - 1; low < high;) {
@@ -35,9 +35,9 @@ __device__ Piece pieceOf(const Pack<kSpans>& pack) {
     else
       high = middle - 1;
   }
-  const int64_t start = static_cast<int64_t>(blockIdx.x - pack.firstBlock[low]) * kPiece;
+  const int64_t start = static_cast<int64_t>(blockIdx.x - pack.firstBlock[low]) * kSize;
   const int64_t left = pack.count[low] - start;
-  return {low, start, static_cast<int>(left < kPiece ? left : kPiece)};
+  return {low, start, static_cast<int>(left < kSize ? left : kSize)};
 }
 
 template <typename T>
@@ -238,7 +238,7 @@ template <int kSpans>
 __global__ void __launch_bounds__(kThreads) revert(const __grid_constant__ Pack<kSpans> pack, const double* ledger) {
   if (*ledger == 0) return;
   using Byte = unsigned char;
-  const Piece piece = pieceOf(pack);
+  const Piece piece = pieceOf<kBytePiece>(pack);
   Byte* const p = in<Byte>(piece, pack.param[piece.span]);
   const Byte* const s = in<Byte>(piece, pack.saved[piece.span]);
   sweep<Byte>(piece.size, aligned(p, s), [&](auto place) { place.store(p, place.load(s)); });

@@ -35,7 +35,7 @@ struct Pack {
 static_assert(sizeof(Pack<64>) < 3900 && sizeof(Pack<256>) < 16000, "a pack and a kernel's other arguments must fit");
 
 // Calls `launch(pack, blocks)` until all spans are served; empty ones are left out. Returns the number of pieces so far.
-template <int kSpans, typename Launch>
+template <int kSpans, int kSize = kPiece, typename Launch>
 int64_t forEachPack(const std::vector<Span>& spans, int64_t piecesBefore, Launch launch) {
   // Blocks are counted in 31 bits.
   constexpr int64_t kMaxBlocks = 0x7fffffff;
@@ -51,7 +51,7 @@ int64_t forEachPack(const std::vector<Span>& spans, int64_t piecesBefore, Launch
   };
   for (const Span& span : spans) {
     if (span.count == 0) continue;
-    if (pack.spans == kSpans || blocks + piecesOf(span) > kMaxBlocks) flush();
+    if (pack.spans == kSpans || blocks + piecesOf(span, kSize) > kMaxBlocks) flush();
     const int i = pack.spans++;
     pack.param[i] = span.param;
     pack.grad[i] = span.grad;
@@ -61,7 +61,7 @@ int64_t forEachPack(const std::vector<Span>& spans, int64_t piecesBefore, Launch
     pack.rho[i] = span.rho;
     pack.weighted[i] = span.weighted;
     pack.firstBlock[i] = static_cast<unsigned>(blocks);
-    blocks += piecesOf(span);
+    blocks += piecesOf(span, kSize);
   }
   flush();
   return pack.piecesBefore;

@@ -25,7 +25,10 @@ using Spans = std::array<std::vector<Span>, 4>;
 // last bit.
 constexpr int kPiece = 8192;
 
-inline int64_t piecesOf(const Span& span) { return (span.count + kPiece - 1) / kPiece; }
+// Of what is copied byte by byte.
+constexpr int kBytePiece = 16 * kPiece;
+
+inline int64_t piecesOf(const Span& span, int size = kPiece) { return (span.count + size - 1) / size; }
 
 inline int64_t piecesOf(const Spans& spans) {
   int64_t pieces = 0;

@@ -47,7 +47,7 @@ class Sweeps {
 
   // Spans of bytes.
   void revert(const std::vector<Span>& spans, const double* ledger) {
-    forEachPack<kSpans>(spans, 0, [&](const Pack<kSpans>& pack, unsigned blocks) { launch_(&cuda::revert<kSpans>, blocks, kThreads, pack, ledger); });
+    forEachPack<kSpans, kBytePiece>(spans, 0, [&](const Pack<kSpans>& pack, unsigned blocks) { launch_(&cuda::revert<kSpans>, blocks, kThreads, pack, ledger); });
   }
 
   void note(const std::vector<Number>& values, double* ledger, int64_t at) {
