@@ -2,7 +2,6 @@
 // to keep.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 
 #include "spans.h"
