@@ -31,9 +31,9 @@ void backward(Environment& environment, FrameReader& reader, FrameWriter&) {
 }
 
 // Frame: a loss, parameters, a weight, the stamp of the gradients before the loss was computed, whether to look at the
-// gradients -> whether it was differentiated, its value, the stamp now, the norm of all gradients if they were looked at. It
-// is differentiated when it is a finite real scalar that requires a gradient and nothing else was differentiated since. One
-// call, since steps make it several times.
+// gradients, whether to read the loss -> whether it was differentiated, its value if it was read, the stamp now, the norm of all
+// gradients if they were looked at. It is differentiated when it is a real scalar, finite if it is read, that requires a gradient
+// and nothing else was differentiated since. One call, since steps make it several times.
 void differentiate(Environment&, FrameReader& reader, FrameWriter& writer) {
   capture::refuseRecording("it differentiates a loss of a training step");
   const at::Tensor loss = reader.tensor();
@@ -41,9 +41,10 @@ void differentiate(Environment&, FrameReader& reader, FrameWriter& writer) {
   const double weight = reader.number();
   const double stamp = reader.number();
   const bool looks = reader.number() != 0;
+  const bool reads = reader.number() != 0;
   const bool differentiable = loss.layout() == at::kStrided && loss.is_floating_point() && loss.numel() == 1 && loss.requires_grad() &&
                               stampOf(parameters) == stamp;
-  const double value = differentiable ? valueOf(loss) : 0;
+  const double value = differentiable && reads ? valueOf(loss) : 0;
   const bool done = differentiable && std::isfinite(value);
   if (done) torch::autograd::backward({loss}, {weight == 1 ? at::Tensor() : scalarLike(loss, weight)}, false, false, {});
   writer.number(done ? 1 : 0);

@@ -78,10 +78,17 @@ export function backward(loss: Tensor, parameters: readonly Tensor[], name: stri
   return finiteLoss(value);
 }
 
+/** As {@link backward}, without looking at the loss. */
+export function backwardUnread(loss: Tensor, parameters: readonly Tensor[], name: string, weight: number, sum: GradientSum): void {
+  const { value, stamp } = differentiateNamed(loss, parameters, name, weight, sum, false, false);
+  if (value === null) throw contractError(loss, parameters, name, sum.stamp);
+  sum.stamp = stamp;
+}
+
 /** Says which closure's loss LibTorch could not differentiate, say because its graph was differentiated before. */
-function differentiateNamed(loss: Tensor, parameters: readonly Tensor[], name: string, weight: number, sum: GradientSum, looks: boolean): ReturnType<typeof differentiateLoss> {
+function differentiateNamed(loss: Tensor, parameters: readonly Tensor[], name: string, weight: number, sum: GradientSum, looks: boolean, reads = true): ReturnType<typeof differentiateLoss> {
   try {
-    return differentiateLoss(loss, parameters, weight, sum.stamp, looks);
+    return differentiateLoss(loss, parameters, weight, sum.stamp, looks, reads);
   } catch (error) {
     if (!(error instanceof DgsamError) || error.code !== "ERR_NATIVE") throw error;
     throw new DgsamError("ERR_NATIVE", `${name}: ${error.message}`, { cause: error });

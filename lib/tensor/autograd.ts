@@ -90,10 +90,12 @@ Tensor.prototype.backward = function backward(first?: Tensor | BackwardOptions |
  * that requires a gradient, and nothing was summed into the parameters' gradients since {@link gradientStamp} was `stamp`.
  *
  * @param looks whether to take the norm of all the parameters' gradients then
+ * @param reads whether to read the loss, for which the device must have computed it; otherwise it is differentiated whatever
+ *   it is, and 0 is returned for it
  * @returns the loss, NaN or infinite when it is, null when one of the other conditions does not hold: then nothing
  *   happened; the stamp after it; the norm, 0 where it was not taken
  */
-export function differentiateLoss(loss: Tensor, parameters: readonly Tensor[], weight: number, stamp: number, looks: boolean): { value: number | null; stamp: number; norm: number } {
+export function differentiateLoss(loss: Tensor, parameters: readonly Tensor[], weight: number, stamp: number, looks: boolean, reads = true): { value: number | null; stamp: number; norm: number } {
   let frame = callFrame();
   frame[0] = Tag.Tensor;
   frame[1] = loss.handle;
@@ -102,6 +104,7 @@ export function differentiateLoss(loss: Tensor, parameters: readonly Tensor[], w
   frame[at] = weight;
   frame[at + 1] = stamp;
   frame[at + 2] = looks ? 1 : 0;
+  frame[at + 3] = reads ? 1 : 0;
   native.differentiate();
   frame = callFrame();
   const value = frame[1]!;

@@ -5,7 +5,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
-#include <limits>
+#include <map>
 #include <vector>
 
 #include "composite.h"
@@ -15,22 +15,18 @@
 namespace dgsam::ops {
 namespace {
 
-// The sums of squares of several lists of tensors; of complex numbers the modulus counts.
+// The norm over all tensors, in float64: squares of others may be beyond their range. Of complex numbers the modulus counts.
 at::Tensor normOf(const std::vector<at::Tensor>& tensors, at::Device device) {
   composite::Sum sum;
-  std::vector<at::Tensor> wide[2];
+  // Foreach functions take a list of one dtype in one kernel.
+  std::map<at::ScalarType, std::vector<at::Tensor>> lists;
   for (const at::Tensor& each : tensors) {
-    if (at::isComplexType(each.scalar_type()))
+    if (at::isComplexType(each.scalar_type()) || each.numel() == 0)
       sum.addSquare(each);
     else
-      wide[each.scalar_type() == at::kDouble ? 1 : 0].push_back(each);
+      lists[each.scalar_type()].push_back(each);
   }
-  for (const std::vector<at::Tensor>& list : wide) {
-    if (list.empty()) continue;
-    // Squares of 16-bit numbers are beyond their range.
-    const std::vector<at::Tensor> norms = at::_foreach_norm(list, 2, list.front().scalar_type() == at::kDouble ? at::kDouble : at::kFloat);
-    sum.addSquare(at::stack(norms).to(at::kDouble));
-  }
+  for (const auto& [type, list] : lists) sum.addSquare(at::stack(at::_foreach_norm(list, 2, at::kDouble)));
   return sum.norm(device);
 }
 

@@ -4,7 +4,7 @@ import { cudaDeviceCount, ops, scope, tensor, zeros, type DType, type Tensor } f
 import { describe, expect, test } from "vitest";
 
 const { dgsam } = ops;
-// Of float64: its norm may count float32 numbers whose squares were summed in float32, as LibTorch's foreach functions do.
+// Of float64: the norm counts weighted gradients of other rows, which LibTorch's operators round to float32.
 const TOLERANCES = { float32: 1e-6, float64: 1e-8, bfloat16: 0.008, float16: 0.001 } as Record<DType, number>;
 const RHO = 0.05;
 

@@ -55,6 +55,10 @@ abstract class AdamFamily extends Optimizer<AdamOptions> {
     return parameter.device;
   }
 
+  protected override takesFoundInf(): boolean {
+    return true;
+  }
+
   protected update(group: ParamGroup<AdamOptions>): void {
     const { parameters, list } = this.remember(group);
     this.calling(adam())(

@@ -60,6 +60,8 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
   private readonly begun: Tensor[] = [];
   /** Where calls are noted and not made. */
   private planned: PlannedCall[] | null = null;
+  /** What calls ask on the device whether to do anything. */
+  private stopped: Tensor | null = null;
 
   /**
    * @param params tensors, or groups `{ params, ...options }`
@@ -126,6 +128,28 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
   }
 
   /**
+   * As {@link step}, but nothing happens where a float32 scalar on the parameters' device is 1, which nobody waits for.
+   *
+   * @returns false where the optimizer cannot do that; nothing happened then
+   */
+  stepUnless(stopped: Tensor): boolean {
+    const isPlain = Object.hasOwn(this.constructor, "isPlannable") && this.step === Optimizer.prototype.step;
+    if (!isPlain || !this.paramGroups.every((group) => this.takesFoundInf(group))) return false;
+    this.stopped = stopped;
+    try {
+      this.step();
+    } finally {
+      this.stopped = null;
+    }
+    return true;
+  }
+
+  /** Whether the operators of a group take `found_inf` as their last argument, and a step that was left out so leaves no trace. */
+  protected takesFoundInf(_group: ParamGroup<O>): boolean {
+    return false;
+  }
+
+  /**
    * The calls that {@link step} would make if every parameter had a gradient, which are then made elsewhere; null where that is
    * not known beforehand, as when there is no state yet or a subclass does more than make them. Such classes as only make them
    * have a `static readonly isPlannable = true` of their own.
@@ -158,7 +182,8 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
 
   /** The same operator, which is called at once or, while a step is planned, noted. Arguments come by position: keywords cost a search. */
   protected calling<F extends (...args: never[]) => unknown>(operator: F): F {
-    const { planned } = this;
+    const { planned, stopped } = this;
+    if (stopped !== null) return ((...args: unknown[]) => (operator as unknown as OperatorFunction)(...args, stopped)) as unknown as F;
     if (planned === null) return operator;
     return ((...args: unknown[]) => void planned.push({ operator: operator as unknown as OperatorFunction, args })) as unknown as F;
   }
@@ -178,7 +203,8 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
         }
       }
     }
-    this.calling(checkStates())(parameters, states);
+    const check = this.stopped === null ? this.calling(checkStates()) : checkStates();
+    check(parameters, states);
   }
 
   /** After a failure: what a first gradient began is no state yet. */

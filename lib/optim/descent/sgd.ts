@@ -50,6 +50,11 @@ export class SGD extends Optimizer<SGDOptions> {
     return momentum === 0 ? [] : ["momentumBuffer"];
   }
 
+  // A momentum that a step left out has begun with zeros: without dampening that is as if it had not.
+  protected override takesFoundInf({ momentum, dampening }: ParamGroup<SGDOptions>): boolean {
+    return momentum === 0 || dampening === 0;
+  }
+
   protected update(group: ParamGroup<SGDOptions>): void {
     if (group.momentum === 0) return this.descend(group, group.params, false);
     // The kernel has one first-step flag for its whole list, but gradients may appear late: two lists.

@@ -14,6 +14,7 @@ import { gradients as readGradients, setGradients, NotPlannable, type Commands, 
 import { ops, type Tensor } from "../../tensor/index.js";
 import { NonFinite } from "../closures.js";
 import { once } from "../once.js";
+import type { Ledger, LateOperator } from "./ledger.js";
 import type { AscendOptions, GatherOptions, GradientProducts, Weighting } from "./climb-options.js";
 import { Scratch } from "./scratch.js";
 
@@ -30,7 +31,34 @@ const operators = once(() => ({
   combine: ops.dgsam["combine_.default"],
 }));
 
+const lateOperators = once(() => ({
+  climb: ops.dgsam["climb_.late"],
+  accumulate: ops.dgsam["accumulate_.late"],
+  gather: ops.dgsam["gather_.late"],
+  gatherOrthogonal: ops.dgsam["gather_orthogonal_.late"],
+}));
+
+/** A call of an operator that returns norms, and then how many parameters had a gradient. */
+interface NormCall {
+  readonly name: "climb" | "accumulate" | "gather" | "gatherOrthogonal" | "gatherAlong" | "project";
+  readonly args: readonly unknown[];
+  /** What the norms are of; the step ends where one is not finite. */
+  readonly whats: readonly NonFinite["what"][];
+  /** Brings the state to what it is after the call, whatever the norms are. */
+  readonly made?: () => void;
+  /** The same when they are finite. */
+  readonly settle: () => void;
+  /** Takes all results, when they are known. */
+  readonly known?: (results: readonly number[]) => void;
+  /** Takes the number of gradients, which is known sooner than the norms. */
+  readonly count?: (gradients: number) => void;
+  /** Whether the first norm is not one of the step's. */
+  readonly isInner?: boolean;
+}
+
 const NONE: Tensor[] = [];
+const GRADIENT = ["gradient"] as const;
+const GATHERED = ["gradient", "sum of gradients with that"] as const;
 
 /** Under which name the groups keep their radius. */
 export type RadiusKey = "rho" | "radius";
@@ -40,6 +68,8 @@ type Group = { params: Tensor[] } & Record<RadiusKey, number>;
 export class Climb {
   /** All parameters, over all groups. */
   readonly parameters: Tensor[] = [];
+  /** Whether the host is ahead of the devices that the parameters lie on, as they were found first: asking at each step would cost. */
+  isAhead = false;
   /** The norms of this step's gradients, in the order in which they were taken. */
   norms: number[] = [];
   private readonly rho: number[] = [];
@@ -53,6 +83,8 @@ export class Climb {
   private lossScale = 1;
   /** What calls are left to, while a step is planned and nothing of it is done. */
   private commands: Commands | null = null;
+  /** Where norms are noted, while nothing is waited for. */
+  private ledger: Ledger | null = null;
 
   /**
    * @param groups the parameter groups as they stand at each step
@@ -115,24 +147,62 @@ export class Climb {
     this.forget();
   }
 
+  /** Begins to note norms in a ledger: what is called then returns NaN, and is known when that is read. */
+  beginLate(ledger: Ledger): void {
+    this.ledger = ledger;
+  }
+
+  /** Ends that. */
+  endLate(): void {
+    this.ledger = null;
+  }
+
   /**
-   * Calls an operator, or leaves it to the commands.
+   * Calls an operator, or leaves it to the commands. Returns its first norm.
    *
-   * @param finite so many of its results, from the first, must be finite for a step to go on
-   * @param settle takes the results; what it returns is returned
-   * @param expect brings the state to what it will be, where the call is left to the commands
+   * @throws NonFinite when a norm is not finite
    */
-  private perform(operator: OperatorFunction, args: readonly unknown[], finite: number, settle: (results: readonly number[]) => number, expect: () => void): number {
-    if (this.commands !== null) {
-      this.commands.call(operator, args, finite, settle);
-      expect();
-      return NaN;
-    }
-    return settle(operator(...args) as readonly number[]);
+  private perform(call: NormCall): number {
+    const { name, args, whats, made, settle } = call;
+    if (this.ledger !== null) return this.performLate(this.ledger, call);
+    const operator = operators()[name] as OperatorFunction;
+    if (this.commands === null) return this.take(call, operator(...args) as readonly number[]);
+    this.commands.call(operator, args, whats.length, (results) => this.take(call, results));
+    made?.();
+    settle();
+    return NaN;
+  }
+
+  private take({ whats, made, settle, known, count, isInner = false }: NormCall, results: readonly number[]): number {
+    made?.();
+    finite(results[0]!, whats[0]);
+    const norm = isInner ? results[0]! : this.record(results[0]!);
+    for (let i = 1; i < whats.length; i++) finite(results[i]!, whats[i]);
+    count?.(results[whats.length]!);
+    known?.(results);
+    settle();
+    return norm;
+  }
+
+  private performLate(ledger: Ledger, { name, args, whats, made, settle, count }: NormCall): number {
+    const operator = (lateOperators() as Record<string, LateOperator>)[name];
+    if (operator === undefined) throw new DgsamError("ERR_STATE", `climb: ${name} waits for what it finds, which a step with check: "late" does not`);
+    const { norms, lossScale } = this;
+    const gradients = ledger.call(operator, args, whats, ([norm]) => void norms.push(norm! / lossScale));
+    made?.();
+    count?.(gradients);
+    settle();
+    return NaN;
   }
 
   private unplannable(): void {
     if (this.commands !== null) throw new NotPlannable();
+  }
+
+  /** For what gives numbers that an algorithm looks at. */
+  private needsNumbers(what: string): void {
+    this.unplannable();
+    if (this.ledger !== null) throw new DgsamError("ERR_STATE", `climb.${what}: it waits for what it finds, which steps with check: "late" do not; pass check: "sync"`);
   }
 
   private collect(): void {
@@ -152,6 +222,7 @@ export class Climb {
     parameters.length = count;
     rho.length = count;
     this.seen = parameters.map(() => false);
+    this.isAhead = parameters.every(({ device }) => device !== "cpu" && device !== "meta");
     this.scratch.drop();
   }
 
@@ -162,13 +233,10 @@ export class Climb {
    * @throws NonFinite when it is not finite; nothing has moved then, nor when a first ascent throws anything else
    */
   ascend({ accumulate = false, shift = 0 }: AscendOptions = {}): number {
-    const settle = ([norm, gradients]: readonly number[]): number => {
-      finite(norm!);
-      this.climbed(accumulate);
-      if (accumulate) this.note(gradients!);
-      return this.record(norm!);
+    const count = (gradients: number): void => {
+      if (accumulate) this.note(gradients);
     };
-    const move = (): number => this.perform(operators().climb as OperatorFunction, this.ascent(accumulate, shift), 1, settle, () => this.climbed(accumulate));
+    const move = (): number => this.perform({ name: "climb", args: this.ascent(accumulate, shift), whats: GRADIENT, settle: () => this.climbed(accumulate), count });
     return this.climbing || !this.scratch.isOld ? move() : this.leave(move);
   }
 
@@ -198,12 +266,8 @@ export class Climb {
 
   /** Adds `grad` to the sum without moving. Returns its norm; throws NonFinite. */
   accumulate(): number {
-    const settle = ([norm, gradients]: readonly number[]): number => {
-      this.summing = true;
-      this.note(gradients!);
-      return this.record(finite(norm!));
-    };
-    return this.perform(operators().accumulate as OperatorFunction, [this.parameters, this.scratch.sums, !this.summing], 1, settle, () => (this.summing = true));
+    const settle = (): void => void (this.summing = true);
+    return this.perform({ name: "accumulate", args: [this.parameters, this.scratch.sums, !this.summing], whats: GRADIENT, settle, count: (gradients) => this.note(gradients) });
   }
 
   // Nearly always every parameter has a gradient in every pass; who is missing is asked only when somebody is.
@@ -229,7 +293,7 @@ export class Climb {
    * @throws NonFinite when one of them is not finite; DgsamError `ERR_STATE` when none was accumulated
    */
   products(): GradientProducts {
-    this.unplannable();
+    this.needsNumbers("products()");
     this.checkSumming("products()");
     const [product, sumNorm, gradNorm] = operators().products(this.parameters, this.scratch.sums);
     const scale = this.lossScale;
@@ -243,7 +307,7 @@ export class Climb {
    * @throws NonFinite when that is not finite; DgsamError `ERR_STATE` when none was accumulated
    */
   combine(sum: number, grad: number): number {
-    this.unplannable();
+    this.needsNumbers("combine()");
     this.checkSumming("combine()");
     const norm = operators().combine(this.parameters, this.scratch.sums, sum / this.lossScale, grad / this.lossScale);
     return finite(norm, "sum of gradients with that");
@@ -273,7 +337,7 @@ export class Climb {
     const complete = (gradients: number): void => {
       if (gathers && gradients !== parameters.length) this.setMissing(sumScale);
     };
-    return this.finish(operators().gather as OperatorFunction, [parameters, this.toRestore(), sums, sumScale, grad / lossScale], complete);
+    return this.finish("gather", [parameters, this.toRestore(), sums, sumScale, grad / lossScale], complete);
   }
 
   /** GSAM's end of a climb: `grad` less `alpha` times the part of the sum that is orthogonal to it; otherwise as {@link gather}. */
@@ -282,12 +346,12 @@ export class Climb {
     const complete = (gradients: number): void => {
       if (gradients !== this.parameters.length) this.setMissing(-alpha / this.lossScale);
     };
-    return this.finish(operators().gatherOrthogonal as OperatorFunction, [this.parameters, this.toRestore(), this.scratch.sums, alpha, this.lossScale], complete);
+    return this.finish("gatherOrthogonal", [this.parameters, this.toRestore(), this.scratch.sums, alpha, this.lossScale], complete);
   }
 
   /** LookSAM's step without a climb: `grad` plus `alpha` times its norm times the unit vector of `directions`, whose norm is `norm`. */
   gatherAlong(directions: Tensor[], norm: number, alpha: number): number {
-    return this.finish(operators().gatherAlong as OperatorFunction, [this.parameters, directions, norm, alpha, this.lossScale], () => {});
+    return this.finish("gatherAlong", [this.parameters, directions, norm, alpha, this.lossScale], () => {});
   }
 
   private toRestore(): Tensor[] {
@@ -295,20 +359,10 @@ export class Climb {
   }
 
   /** @param complete hears how many parameters have a gradient */
-  private finish(operator: OperatorFunction, args: readonly unknown[], complete: (gradients: number) => void): number {
-    const settle = ([norm, made, gradients]: readonly number[]): number => {
-      this.climbing = false;
-      const value = this.record(finite(norm!));
-      if (!Number.isFinite(made)) throw new NonFinite("sum of gradients with that", made!);
-      complete(gradients!);
-      this.gathered = true;
-      return value;
-    };
-    const expect = (): void => {
-      this.climbing = false;
-      this.gathered = true;
-    };
-    return this.perform(operator, args, 2, settle, expect);
+  private finish(name: NormCall["name"], args: readonly unknown[], complete: (gradients: number) => void): number {
+    // The parameters are restored in any case.
+    const made = (): void => void (this.climbing = false);
+    return this.perform({ name, args, whats: GATHERED, made, settle: () => (this.gathered = true), count: complete });
   }
 
   /**
@@ -319,12 +373,8 @@ export class Climb {
    */
   project(done: (norm: number) => void): void {
     this.checkSumming("project()");
-    const settle = ([norm, made]: readonly number[]): number => {
-      finite(norm!);
-      done(finite(made!, "sum of gradients with that"));
-      return made!;
-    };
-    this.perform(operators().project as OperatorFunction, [this.parameters, this.scratch.sums, this.lossScale], 2, settle, () => {});
+    const known = ([, made]: readonly number[]): void => done(made!);
+    this.perform({ name: "project", args: [this.parameters, this.scratch.sums, this.lossScale], whats: GATHERED, settle: () => {}, known, isInner: true });
   }
 
   /** Gives those parameters their sum whose gradient was missing in the last pass only. */
@@ -368,8 +418,14 @@ export class Climb {
   /** The norm of `grad` as it is. Throws NonFinite when it is not finite. */
   gradientNorm(): number {
     this.unplannable();
+    if (this.ledger !== null) return this.noteGradientNorm(this.ledger);
     // Without anything to gather it only reads.
     return finite(operators().gather(this.parameters, NONE, NONE, 0, 1)[0]) / this.lossScale;
+  }
+
+  private noteGradientNorm(ledger: Ledger): number {
+    ledger.call(lateOperators().gather as LateOperator, [this.parameters, NONE, NONE, 0, 1], GATHERED, () => {});
+    return NaN;
   }
 }
 

@@ -51,6 +51,11 @@ export class LookSAM<B extends OptimizerLike = OptimizerLike, O = Record<string,
     this.alpha = alpha;
   }
 
+  /** The direction. */
+  protected override get keepsNumbers(): boolean {
+    return true;
+  }
+
   protected run(passes: Passes): void {
     this.formed = null;
     passes.differentiateMean();

@@ -1,11 +1,12 @@
 /** The passes of one step: whose losses are differentiated, which of them move BatchNorm statistics, and what they gave. */
 
 import { checkInteger, checkNumber } from "../../checks.js";
-import { argumentError } from "../../errors.js";
+import { argumentError, DgsamError } from "../../errors.js";
 import { isCaptured, NotPlannable, planCaptured, zeroGradients, type Commands, type PlannedPass } from "../../tensor/internal.js";
-import { scope, type Tensor } from "../../tensor/index.js";
-import { backward, checkClosure, differentiateMore, evaluate, finiteLoss, GradientSum, NonFinite, type Closure, type DomainClosure } from "../closures.js";
+import { enableGrad, ops, scope, zeros, type Tensor } from "../../tensor/index.js";
+import { backward, backwardUnread, checkClosure, differentiateMore, evaluate, finiteLoss, GradientSum, NonFinite, type Closure, type DomainClosure } from "../closures.js";
 import type { Climb } from "./climb.js";
+import type { Ledger } from "./ledger.js";
 import type { Statistics } from "./statistics.js";
 
 /** What a step takes: one loss, or one per domain. */
@@ -35,6 +36,8 @@ export class Passes {
   private readonly visited: boolean[];
   /** What passes are left to, while a step is planned and nothing of it is done. */
   private commands: Commands | null = null;
+  /** Where losses are noted, while nothing is waited for. */
+  private ledger: Ledger | null = null;
 
   /**
    * @param name of the method that takes the step, for errors
@@ -67,6 +70,11 @@ export class Passes {
     this.visited.fill(false);
   }
 
+  /** Begins to note losses in a ledger: they are NaN until that is read. */
+  beginLate(ledger: Ledger): void {
+    this.ledger = ledger;
+  }
+
   /** The number of domains, S. */
   get domains(): number {
     return this.closures.length;
@@ -87,6 +95,7 @@ export class Passes {
     checkInteger("differentiate(domain)", domain, 0, this.domains - 1);
     if (this.commands !== null) return this.plan(this.commands, [domain], null)[0]!;
     this.begin();
+    if (this.ledger !== null) return this.addLate(this.ledger, [domain], 1)[0]!;
     return this.add(domain, 1, new GradientSum(), false);
   }
 
@@ -95,6 +104,7 @@ export class Passes {
     const domains = this.closures.map((_, domain) => domain);
     if (this.commands !== null) return this.plan(this.commands, domains, null);
     this.begin();
+    if (this.ledger !== null) return this.addLate(this.ledger, domains, 1 / this.domains);
     const sum = new GradientSum();
     return domains.map((domain) => this.add(domain, 1 / this.domains, sum, this.looksAfter(domain)));
   }
@@ -106,6 +116,7 @@ export class Passes {
   differentiateByVariance(lambda: number): number[] {
     // Micro-batches are not planned: a domain's loss would have to be known of several passes.
     if (this.commands !== null && this.closures.every(({ length }) => length === 1)) return this.plan(this.commands, this.closures.map((_, domain) => domain), lambda);
+    if (this.ledger !== null) return this.differentiateByVarianceLate(this.ledger, lambda);
     return this.differentiateWeighted((losses) => {
       const mean = losses.reduce((sum, loss) => sum + loss, 0) / losses.length;
       return losses.map((loss) => (1 - 2 * lambda * (loss - mean)) / losses.length);
@@ -118,6 +129,7 @@ export class Passes {
    */
   differentiateWeighted(weigh: (losses: readonly number[]) => readonly number[]): number[] {
     if (this.commands !== null) throw new NotPlannable();
+    if (this.ledger !== null) throw new DgsamError("ERR_STATE", 'differentiateWeighted: the weights wait for the losses, which steps with check: "late" do not; pass check: "sync"');
     this.begin();
     return scope(() => {
       const losses = this.closures.map((closures, domain) => {
@@ -202,6 +214,63 @@ export class Passes {
     return loss;
   }
 
+  /** Adds `weight` times the gradients of some domains' losses to `grad`. The losses that it returns are there when the ledger was read. */
+  private addLate(ledger: Ledger, domains: readonly number[], weight: number): number[] {
+    const losses = domains.map(() => NaN);
+    const sum = new GradientSum();
+    domains.forEach((domain, i) => {
+      const closures = this.closures[domain]!;
+      const isFirst = this.announce(domain);
+      scope(() => {
+        const parts = closures.map((closure, batch) => scope(() => {
+          const name = this.closureName(domain, batch);
+          const loss = evaluate(closure, name);
+          backwardUnread(loss, this.climb.parameters, name, (weight / closures.length) * this.lossScale, sum);
+          return loss.detach();
+        }));
+        this.noteLoss(ledger, parts, domain, isFirst, (loss) => (losses[i] = loss));
+      });
+      if (domains.length > 1 && this.looksAfter(domain)) this.climb.gradientNorm();
+    });
+    return losses;
+  }
+
+  private noteLoss(ledger: Ledger, parts: readonly Tensor[], domain: number, isFirst: boolean, take: (loss: number) => void): void {
+    ledger.note(parts, "loss", (loss) => {
+      take(loss);
+      if (isFirst) this.losses[domain] = loss;
+    });
+  }
+
+  /** {@link differentiateByVariance} with weights that only the device knows. */
+  private differentiateByVarianceLate(ledger: Ledger, lambda: number): number[] {
+    this.begin();
+    const losses = this.closures.map(() => NaN);
+    const { aten } = ops;
+    scope(() => {
+      const domains = this.closures.map((closures, domain) => {
+        const isFirst = this.announce(domain);
+        const parts = closures.map((closure, batch) => evaluate(closure, this.closureName(domain, batch)));
+        const plain = parts.map(scalarOf);
+        this.noteLoss(ledger, plain, domain, isFirst, (loss) => (losses[domain] = loss));
+        return { parts, loss: aten.mean(aten.stack(plain.map((part) => aten.to(part, { dtype: "float64" })))) };
+      });
+      const mean = aten.mean(aten.stack(domains.map(({ loss }) => loss)));
+      const sum = new GradientSum();
+      for (const [domain, { parts, loss }] of domains.entries()) {
+        this.present = domain;
+        // (1 - 2 lambda (L - mean L)) / S
+        const weight = aten.div(aten.rsub(aten.mul(aten.sub(loss, mean), 2 * lambda), 1), domains.length);
+        parts.forEach((part, batch) => {
+          const weighted = enableGrad(() => aten.mul(part, aten.to(weight, { dtype: part.dtype })));
+          backwardUnread(weighted, this.climb.parameters, this.closureName(domain, batch), this.lossScale / parts.length, sum);
+        });
+        if (this.looksAfter(domain)) this.climb.gradientNorm();
+      }
+    });
+    return losses;
+  }
+
   /** Says whose pass it is; whether it is the domain's first one of the step. */
   private announce(domain: number): boolean {
     const first = !this.visited[domain];
@@ -222,6 +291,11 @@ export class Passes {
 function numberOf(loss: Tensor): number {
   const item = loss.numel === 1 ? loss.item() : undefined;
   return typeof item === "number" ? item : 0;
+}
+
+/** A loss as a number on its device; what is none is told when it is differentiated. */
+function scalarOf(loss: Tensor): Tensor {
+  return loss.numel === 1 && !loss.dtype.startsWith("complex") ? loss.detach().reshape([]) : zeros([], { device: loss.device });
 }
 
 /** Throws NonFinite where somebody looked and the sum was not finite. */

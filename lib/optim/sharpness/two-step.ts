@@ -57,9 +57,13 @@ export abstract class TwoStep<B extends OptimizerLike = OptimizerLike, O = Recor
   }
 
   protected override report(result: StepResult): SAMResult {
-    const { skipped } = result;
-    const perturbedLoss = this.perturbed.reduce((sum, loss) => sum + loss, 0) / this.perturbed.length;
-    return { ...result, perturbedLoss: skipped ? NaN : perturbedLoss, gradNorm: skipped ? NaN : result.gradNorms[0]! };
+    // This step's own: it may be read when the next one was taken.
+    const { perturbed } = this;
+    const own = {
+      perturbedLoss: { enumerable: true, get: () => (result.skipped ? NaN : perturbed.reduce((sum, loss) => sum + loss, 0) / perturbed.length) },
+      gradNorm: { enumerable: true, get: () => (result.skipped ? NaN : result.gradNorms[0]!) },
+    };
+    return Object.defineProperties(result, own) as SAMResult;
   }
 
   /**

@@ -16,6 +16,7 @@ import { NonFinite } from "../closures.js";
 import { Optimizer, type OptimizerLike } from "../descent/optimizer.js";
 import { clipGradNorm, clipGradValue } from "../gradients.js";
 import { Climb, type RadiusKey } from "./climb.js";
+import { lateResult, Ledger } from "./ledger.js";
 import { Passes, type StepClosures } from "./passes.js";
 import { Statistics, type BufferCopies, type RunningStats, type StatisticsOwner } from "./statistics.js";
 
@@ -26,6 +27,13 @@ export interface WrapperOptions {
   adaptive?: boolean;
   /** When a loss or gradient is not finite: throw `ERR_NON_FINITE`, or leave everything as it was and go on. Default `"throw"`. */
   policy?: "throw" | "skip";
+  /**
+   * When that is found out. `"sync"`: in the step, which waits for the device several times. `"late"`: when what the step returned
+   * is read; the step itself waits for nothing, and one that is not finite is left out on the device, and told of by the first
+   * reading of its result. Default: `"late"` where all parameters lie on a device that computes while the host goes on, such as a
+   * GPU, and the algorithm allows it.
+   */
+  check?: "sync" | "late";
   /**
    * The model, so that the extra passes of a step do not move its BatchNorm statistics, and a failed step leaves them as
    * they were. Without it every pass in training mode moves them.
@@ -80,7 +88,7 @@ export interface AlgorithmTraits {
   eta?: number | undefined;
 }
 
-const WRAPPER_OPTIONS = ["rho", "adaptive", "policy", "model", "runningStats", "clipGradNorm", "clipGradValue", "base"] as const;
+const WRAPPER_OPTIONS = ["rho", "adaptive", "policy", "check", "model", "runningStats", "clipGradNorm", "clipGradValue", "base"] as const;
 
 /** Base of the sharpness-aware optimizers. `R` is what a step tells. */
 export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O = AnyOptions, R extends StepResult = StepResult> implements OptimizerLike {
@@ -93,6 +101,8 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
   readonly radiusKey: RadiusKey;
   readonly adaptive: boolean;
   readonly policy: "throw" | "skip";
+  /** The option, undefined where it was not given. */
+  readonly check: "sync" | "late" | undefined;
   protected readonly climb: Climb;
   protected readonly statistics: Statistics;
   /** How many steps were applied. */
@@ -114,10 +124,12 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
     // Arrow functions have no prototype.
     if (typeof Base !== "function" || Base.prototype === undefined) throw argumentError(`new ${name}(params, Base)`, "an optimizer class such as Adam", Base);
     checkOptionsObject(`new ${name}(params, Base, options)`, options);
-    const { rho = traits.rho ?? 0.05, adaptive = false, policy = "throw", model, runningStats, clipGradNorm: norm, clipGradValue: value, base = {} } = options;
+    const { rho = traits.rho ?? 0.05, adaptive = false, policy = "throw", check, model, runningStats, clipGradNorm: norm, clipGradValue: value, base = {} } = options;
     checkRadius(name, rho);
     checkBoolean(`${name}: adaptive`, adaptive);
     checkChoice(`${name}: policy`, policy, ["throw", "skip"]);
+    if (check !== undefined) checkChoice(`${name}: check`, check, ["sync", "late"]);
+    if (check === "late" && !this.canBeLate) throw new DgsamError("ERR_ARGUMENT", `new ${name}(): check: "late" is for algorithms whose course depends on no number that the step finds; use "sync"`);
     if (norm !== undefined) checkNumber(`${name}: clipGradNorm`, norm, 0);
     if (value !== undefined) checkNumber(`${name}: clipGradValue`, value, 0);
     checkOptionsObject(`${name}: base`, base);
@@ -140,6 +152,7 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
     this.base.paramGroups.forEach((group, i) => ((group as WrapperGroup)[this.radiusKey] = radii[i] ?? rho));
     this.adaptive = adaptive;
     this.policy = policy;
+    this.check = check;
     this.greatest = { norm, value };
     this.climb = new Climb(() => this.paramGroups, this.radiusKey, { adaptive, eta: traits.eta });
   }
@@ -173,7 +186,7 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
    */
   protected abstract run(passes: Passes): void;
 
-  /** What the step tells beside what all do. */
+  /** What the step tells beside what all do. With `check: "late"`, losses and norms are only filled in when somebody reads the result. */
   protected report(result: StepResult): R {
     return result as R;
   }
@@ -222,16 +235,55 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
     const passes = new Passes(name, closures, this.climb, this.statistics, lossScale);
     this.abort();
     this.climb.begin(`${name}()`, lossScale);
+    const ledger = this.isLate() ? this.makeLedger(passes) : null;
     let done = false;
     this.running = true;
     try {
-      this.transaction(passes, policy);
-      done = this.climb.settled;
+      this.transaction(passes, policy, ledger);
+      // A step that waited at its end knows by then why it stopped.
+      done = this.climb.settled && (ledger === null || ledger.stop === null);
     } finally {
       this.running = false;
       if (!done) this.undone();
     }
-    return this.report({ losses: passes.losses, gradNorms: this.climb.norms, skipped: !done, nonFiniteDomain: done ? null : passes.domain });
+    const domain = done ? null : (ledger?.stop?.domain ?? passes.domain);
+    const result = this.report({ losses: passes.losses, gradNorms: this.climb.norms, skipped: !done, nonFiniteDomain: domain });
+    return ledger === null || !done || ledger.isRead ? result : lateResult(result, () => this.readLate(ledger, policy, result));
+  }
+
+  /** Whether the algorithm looks at nothing that it finds, and remembers nothing of it. */
+  private get canBeLate(): boolean {
+    return Object.hasOwn(this.constructor, "isPlannable") && !this.keepsNumbers;
+  }
+
+  /** Whether a subclass remembers numbers that steps find: then each step waits for them. */
+  protected get keepsNumbers(): boolean {
+    return false;
+  }
+
+  private isLate(): boolean {
+    if (this.check !== undefined) return this.check === "late";
+    return this.climb.isAhead && this.canBeLate;
+  }
+
+  private makeLedger(passes: Passes): Ledger {
+    const size = 16 + 12 * passes.domains;
+    const ledger = new Ledger(this.climb.parameters[0]!.device, size, () => ({ where: passes.where(), domain: passes.domain }));
+    passes.beginLate(ledger);
+    this.climb.beginLate(ledger);
+    return ledger;
+  }
+
+  /** Brings the result of a step up to date when somebody reads it: losses and norms are filled in by the ledger. */
+  private readLate(ledger: Ledger, policy: "throw" | "skip", result: R): void {
+    const isNews = !ledger.isRead;
+    const stop = ledger.read();
+    if (stop === null) return;
+    // It was counted when it was begun.
+    if (isNews) this.steps--;
+    result.skipped = true;
+    result.nonFiniteDomain = stop.domain;
+    if (policy === "throw") throw this.nonFiniteError(stop.cause, stop.where, stop.domain);
   }
 
   zeroGrad(setToNone = true): void {
@@ -248,22 +300,41 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
    * Runs the climb of one step and the descent after it so that they happen wholly or not at all: when one of them throws,
    * parameters and buffers are what they were. Tensors that closures make are freed.
    */
-  private transaction(passes: Passes, policy: "throw" | "skip"): void {
+  private transaction(passes: Passes, policy: "throw" | "skip", ledger: Ledger | null): void {
     scope(() => {
       const before = this.statistics.copyBuffers();
       try {
-        if (!this.runPlanned(passes)) {
+        if (ledger !== null) {
+          this.runLate(passes, ledger, before);
+        } else if (!this.runPlanned(passes)) {
           this.run(passes);
           this.descendBase();
         }
       } catch (error) {
         this.undo(before);
+        ledger?.drop();
         if (!(error instanceof NonFinite)) throw error;
-        if (policy === "throw") throw this.nonFiniteError(error, passes.where(), passes.domain);
+        const { where, domain } = ledger?.stop ?? { where: passes.where(), domain: passes.domain };
+        if (policy === "throw") throw this.nonFiniteError(error, where, domain);
       } finally {
         this.statistics.endPasses();
+        this.climb.endLate();
       }
     });
+  }
+
+  /**
+   * The same without waiting for the device, unless clipping or the base optimizer needs a number. On the device, a step that
+   * stopped gives buffers their old values back and does not descend.
+   */
+  private runLate(passes: Passes, ledger: Ledger, { buffers, values }: BufferCopies): void {
+    this.run(passes);
+    ledger.revert(buffers, values);
+    const isPlain = this.greatest.norm === undefined && this.greatest.value === undefined && this.descendBase === SharpnessAware.prototype.descendBase;
+    if (this.climb.settled && isPlain && this.base instanceof Optimizer && this.base.stepUnless(ledger.stopped())) return this.noteDescent();
+    const stop = ledger.read();
+    if (stop !== null) throw stop.cause;
+    this.descendBase();
   }
 
   /**

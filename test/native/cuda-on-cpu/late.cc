@@ -103,7 +103,7 @@ double toleranceOf(at::ScalarType type) {
   switch (type) {
     case at::kDouble:
     case at::kComplexDouble:
-      // Norms of float32 may be summed in float32 by LibTorch's operators.
+      // LibTorch's operators round the weighted gradients of float32 rows, whose norm counts for all.
       return 1e-7;
     case at::kBFloat16:
       return 1e-2;

@@ -1,0 +1,132 @@
+/**
+ * What a step finds while the device still computes: losses and norms, noted on the device (native/ops/late.h), and read
+ * together when somebody asks. Nothing waits until then.
+ */
+
+import { inspect } from "node:util";
+import { keep, ops, zeros, type Device, type Tensor } from "../../tensor/index.js";
+import { NonFinite } from "../closures.js";
+import { once } from "../once.js";
+
+const operators = once(() => ({
+  note: ops.dgsam["note_.default"],
+  revert: ops.dgsam["revert_.default"],
+  stopped: ops.dgsam["stopped.default"],
+}));
+
+/** Where a step was: the pass in words, and whose it was. */
+export interface Place {
+  readonly where: string;
+  readonly domain: number;
+}
+
+/** Why a step stopped. */
+export interface Stop extends Place {
+  readonly cause: NonFinite;
+}
+
+/** Numbers that follow each other in the ledger. */
+interface Entry {
+  readonly at: number;
+  /** What each of them is. */
+  readonly whats: readonly NonFinite["what"][];
+  readonly place: Place;
+  /** Takes them, when all are finite. */
+  readonly take: (numbers: readonly number[]) => void;
+}
+
+/** An operator of `dgsam::` in its late form, which takes the ledger and a place in it after its own arguments. */
+export type LateOperator = (...args: never[]) => number;
+
+export class Ledger {
+  private numbers: Tensor;
+  private next = 1;
+  private readonly entries: Entry[] = [];
+  private outcome: { readonly stop: Stop | null } | null = null;
+
+  /**
+   * @param device where the parameters lie
+   * @param size for how many numbers there is room at first
+   * @param place where the step is now
+   */
+  constructor(device: Device, size: number, private readonly place: () => Place) {
+    // It is read when the step's scope is gone.
+    this.numbers = keep(zeros([1 + size], { dtype: "float64", device }));
+  }
+
+  /** Notes the mean of some scalars. */
+  note(values: readonly Tensor[], what: NonFinite["what"], take: (value: number) => void): void {
+    const at = this.room([what], ([value]) => take(value!));
+    operators().note(values as Tensor[], this.numbers, at);
+  }
+
+  /** Calls an operator, which notes numbers of these kinds. Returns how many parameters had a gradient. */
+  call(operator: LateOperator, args: readonly unknown[], whats: readonly NonFinite["what"][], take: (numbers: readonly number[]) => void): number {
+    const at = this.room(whats, take);
+    return operator(...([...args, this.numbers, at] as never[]));
+  }
+
+  private room(whats: Entry["whats"], take: Entry["take"]): number {
+    const at = this.next;
+    this.next += whats.length;
+    if (this.next > this.numbers.numel) {
+      const before = this.numbers;
+      this.numbers = keep(ops.aten.cat([before, ops.aten["zeros_like.default"](before)]));
+      before.dispose();
+    }
+    this.entries.push({ at, whats, place: this.place(), take });
+    return at;
+  }
+
+  /** Gives tensors their old values back, on the device, if the step has stopped. */
+  revert(tensors: Tensor[], saved: Tensor[]): void {
+    if (tensors.length > 0) operators().revert(tensors, saved, this.numbers);
+  }
+
+  /** 1 if the step has stopped, else 0: a float32 scalar on the device. */
+  stopped(): Tensor {
+    return operators().stopped(this.numbers);
+  }
+
+  /** Frees it unread, when the step failed otherwise. */
+  drop(): void {
+    this.numbers.dispose();
+  }
+
+  /** Why the step stopped, as far as that was read. */
+  get stop(): Stop | null {
+    return this.outcome?.stop ?? null;
+  }
+
+  /** Whether it was read, and knows all there is to know. */
+  get isRead(): boolean {
+    return this.outcome !== null;
+  }
+
+  /** Waits for the device and hands all numbers out that came before the first that is not finite. Returns why the step stopped, if it did. */
+  read(): Stop | null {
+    if (this.outcome !== null) return this.outcome.stop;
+    const numbers = this.numbers.toArray() as number[];
+    this.numbers.dispose();
+    let stop: Stop | null = null;
+    for (const { at, whats, place, take } of this.entries) {
+      const own = numbers.slice(at, at + whats.length);
+      const wrong = own.findIndex((number) => !Number.isFinite(number));
+      if (wrong !== -1) {
+        stop = { cause: new NonFinite(whats[wrong]!, own[wrong]!), ...place };
+        break;
+      }
+      take(own);
+    }
+    this.outcome = { stop };
+    return stop;
+  }
+}
+
+/** The same object as a result that is brought up to date by `read` before anything of it is read. */
+export function lateResult<R extends object>(result: R, read: () => void): R {
+  const current = (): R => (read(), result);
+  const late = {};
+  for (const key of Object.keys(result)) Object.defineProperty(late, key, { enumerable: true, get: () => current()[key as keyof R] });
+  return Object.defineProperty(late, inspect.custom, { value: current }) as R;
+}

@@ -1,0 +1,276 @@
+/**
+ * Steps that wait for nothing (`check: "late"`) come to the same as those that look at every number, and a step that is not finite
+ * is left out without the host. This is how steps on a GPU are; here the CPU takes them.
+ */
+import {
+  Adam, AdamW, BatchNorm1d, capture, crossEntropy, DGSAM, DISAM, ERM, GradScaler, Linear, LookSAM, manualSeed, ops, randint, randn, ReLU, RMSprop, SAM, scope, Sequential, SGD,
+  SharpnessAware, zeros, type Closure, type Passes, type StepResult, type Tensor,
+} from "dgsam";
+import { afterEach, describe, expect, test } from "vitest";
+import { inspect } from "node:util";
+import { native } from "../../../lib/native.js";
+import { bits, expectError, stateBits, values, worstError } from "../support.js";
+import { FAMILY } from "./family.js";
+
+const { aten } = ops;
+const LATE = FAMILY.filter(({ name }) => name !== "LookSAM");
+const BASES = [
+  { Base: SGD, options: { lr: 0.1 } }, { Base: SGD, options: { lr: 0.1, momentum: 0.9, nesterov: true } },
+  // What the first step of a momentum with dampening leaves can only be told by reading.
+  { Base: SGD, options: { lr: 0.1, momentum: 0.9, dampening: 0.5 } }, { Base: Adam, options: { lr: 0.01, amsgrad: true } }, { Base: AdamW, options: { lr: 0.01 } },
+  // It has no kernel that could leave a step out: it waits.
+  { Base: RMSprop, options: { lr: 0.01, eps: 0.1 } },
+].map((each) => ({ ...each, name: `${each.Base.name} ${JSON.stringify(each.options)}` }));
+
+interface Problem {
+  readonly model: Sequential;
+  readonly batches: { x: Tensor; y: Tensor }[];
+  readonly closures: Closure[];
+}
+
+function problem(seed = 3): Problem {
+  manualSeed(seed);
+  const model = new Sequential(new Linear(6, 8), new BatchNorm1d(8), new ReLU(), new Linear(8, 3));
+  const batches = Array.from({ length: 3 }, () => ({ x: randn([4, 6]), y: randint(3, [4]) }));
+  return { model, batches, closures: batches.map(({ x, y }) => () => crossEntropy(model.forward(x) as Tensor, y)) };
+}
+
+const numbers = (model: Sequential): number[] => [...model.parameters(), ...model.buffers()].flatMap((each) => values(each.detach()));
+
+/** A NaN in one element of a minibatch. */
+const spoil = ({ x }: { x: Tensor }): void => void aten.fill_(aten.select(aten.view(x, [-1]), 0, 5), NaN);
+
+describe.each(BASES)("late steps over $name", ({ Base, options }) => {
+  test.each(LATE)("$name gives what looking gives", ({ Wrapper, options: own }) => {
+    const run = (check: "sync" | "late") => {
+      const { model, closures } = problem();
+      const optimizer = new Wrapper(model.parameters(), Base, { ...options, ...own, model, check });
+      const results = Array.from({ length: 4 }, () => optimizer.step(closures) as StepResult & Record<string, unknown>);
+      return { numbers: numbers(model), results: results.map((result) => ({ ...result })), steps: optimizer.stateDict().steps };
+    };
+    const [late, sync] = [run("late"), run("sync")];
+    expect(worstError(late.numbers, sync.numbers)).toBeLessThan(1e-5);
+    expect(late.steps).toBe(4);
+    late.results.forEach((result, i) => {
+      const expected = sync.results[i]!;
+      expect(Object.keys(result)).toEqual(Object.keys(expected));
+      expect(worstError(result.losses, expected.losses)).toBeLessThan(1e-5);
+      expect(worstError(result.gradNorms, expected.gradNorms)).toBeLessThan(1e-5);
+      expect([result.skipped, result.nonFiniteDomain, result.order]).toEqual([false, null, expected.order]);
+      if ("perturbedLoss" in expected) expect(result.perturbedLoss).toBeCloseTo(expected.perturbedLoss as number, 5);
+    });
+  });
+
+  test.each(LATE)("$name leaves a step out that is not finite", ({ Wrapper, options: own }) => {
+    for (const policy of ["throw", "skip"] as const) {
+      const { model, batches, closures } = problem();
+      const optimizer = new Wrapper(model.parameters(), Base, { ...options, ...own, model, check: "late", policy });
+      void optimizer.step(closures).losses;
+      const state = () => stateBits([model.parameters(), [...model.buffers()], (optimizer.stateDict().base as { state: unknown }).state]);
+      const before = state();
+      spoil(batches[1]!);
+      const step = () => optimizer.step(closures);
+      if (policy === "throw") {
+        expectError(() => void step().losses, "ERR_NON_FINITE", /domain 1 \(pass \d\) is NaN/);
+      } else {
+        expect(step()).toMatchObject({ skipped: true, nonFiniteDomain: 1 });
+      }
+      expect(state()).toEqual(before);
+      expect(optimizer.stateDict().steps).toBe(1);
+      // And goes on.
+      const { batches: others } = problem(4);
+      const next = optimizer.step(others.map(({ x, y }) => () => crossEntropy(model.forward(x) as Tensor, y)));
+      expect(next.skipped).toBe(false);
+      expect(state()).not.toEqual(before);
+    }
+  });
+});
+
+test("a first step that is left out leaves no trace in a momentum", () => {
+  const run = (spoilt: boolean) => {
+    const { model, batches, closures } = problem();
+    const optimizer = new SAM(model.parameters(), SGD, { lr: 0.1, momentum: 0.9, check: "late", policy: "skip" });
+    if (spoilt) {
+      const whole = batches[0]!.x.clone();
+      spoil(batches[0]!);
+      expect(optimizer.step(closures).skipped).toBe(true);
+      aten.copy_(batches[0]!.x, whole);
+      model.children().forEach((layer) => layer instanceof BatchNorm1d && layer.resetRunningStats());
+    }
+    for (let i = 0; i < 3; i++) optimizer.step(closures);
+    return stateBits(model.parameters());
+  };
+  expect(run(true)).toEqual(run(false));
+});
+
+/** Entries of the addon that read no tensor's values; of operators, which `call` calls, see test/oracles/dgsam_ops/late.py. */
+const READ_NOTHING = new Set(["call", "describe", "deviceOf", "differentiate", "gradMode", "releaseAll", "setGradMode", "zeroGrads"]);
+
+type Entries = Record<string, (...args: unknown[]) => unknown>;
+const entries = native as unknown as Entries;
+const original: Entries = { ...entries };
+afterEach(() => void Object.assign(entries, original));
+
+test.each(LATE)("$name: nothing is read before the result is", ({ Wrapper, options }) => {
+  const { model, closures } = problem();
+  const optimizer = new Wrapper(model.parameters(), Adam, { lr: 0.01, ...options, model, check: "late" });
+  optimizer.step(closures);
+  const called = new Set<string>();
+  for (const [name, entry] of Object.entries(original)) if (typeof entry === "function") entries[name] = (...args) => (called.add(name), entry(...args));
+  const result = optimizer.step(closures);
+  const during = new Set(called);
+  called.clear();
+  void result.losses;
+  const reading = [...called].filter((name) => !during.has(name));
+  Object.assign(entries, original);
+  // By whatever entry it is read, the step did not call it; that it calls no operator which reads is checked where these are.
+  expect(reading.length).toBeGreaterThan(0);
+  expect([...during].filter((name) => !READ_NOTHING.has(name))).toEqual([]);
+});
+
+describe("what a step found", () => {
+  test("can be read when others were taken since, several times, and printed", () => {
+    const { model, batches, closures } = problem();
+    const optimizer = new SAM(model.parameters(), SGD, { lr: 0.1, check: "late" });
+    const first = optimizer.step(closures);
+    const good = batches[0]!.x.clone();
+    spoil(batches[0]!);
+    const second = optimizer.step(closures);
+    aten.copy_(batches[0]!.x, good);
+    const third = optimizer.step(closures);
+    expect(inspect(third)).toMatch(/losses: \[ \d/);
+    for (let i = 0; i < 2; i++) expectError(() => void second.gradNorms, "ERR_NON_FINITE", /the loss of domain 0 \(pass 1\) is NaN/);
+    expect(optimizer.stateDict().steps).toBe(2);
+    expect(first.perturbedLoss).toBeGreaterThan(0);
+    expect(first.losses).not.toEqual(third.losses);
+    expect(JSON.parse(JSON.stringify(first))).toEqual({ ...first });
+    expect(third.gradNorms.length).toBe(2);
+  });
+
+  test("says which pass, and what of it, was not finite", () => {
+    const w = zeros([3], { requiresGrad: true });
+    const linear = (slope: number): Closure => () => aten.sum(aten.mul(w, slope));
+    const step = (slopes: number[], Wrapper: typeof DGSAM | typeof ERM = DGSAM) =>
+      void new (Wrapper as typeof DGSAM)([w], SGD, { check: "late", order: "fixed", lr: 0.1 } as never).step(slopes.map(linear)).losses;
+    expectError(() => step([1, Infinity]), "ERR_NON_FINITE", /the loss of domain 1 \(pass 2\) is (NaN|Infinity)/);
+    // The loss is 0 where its gradient is infinite.
+    const root: Closure = () => aten.sum(aten.sqrt(aten.mul(w, w)));
+    const optimizer = new SAM([w], SGD, { check: "late" });
+    expectError(() => void optimizer.step([linear(1), root, linear(2)]).losses, "ERR_NON_FINITE", /the gradient of domain 1 \(pass 1\) is NaN/);
+    expect(values(w.detach())).toEqual([0, 0, 0]);
+  });
+
+  test("has room for any number of domains and passes", () => {
+    class Many extends SharpnessAware {
+      static readonly isPlannable = true;
+      protected run(passes: Passes): void {
+        for (let i = 0; i < 100; i++) passes.differentiate(i % passes.domains);
+        this.climb.gather();
+      }
+    }
+    const w = zeros([3], { requiresGrad: true });
+    const optimizer = new Many([w], SGD, { lr: 0.1, check: "late" });
+    const { losses, gradNorms } = optimizer.step([() => aten.sum(aten.add(w, 1))]);
+    expect(losses).toEqual([3]);
+    expect(gradNorms[0]).toBeCloseTo(Math.sqrt(3), 6);
+  });
+});
+
+describe("late steps", () => {
+  test("take micro-batches, groups, missing gradients and captured closures", () => {
+    const run = (check: "sync" | "late", Wrapper: typeof DGSAM | typeof DISAM | typeof SAM) => {
+      const { model, batches } = problem();
+      const extra = zeros([2], { requiresGrad: true });
+      const [first, ...rest] = model.parameters();
+      const optimizer = new (Wrapper as typeof DGSAM)([{ params: [first!, extra], rho: 0.2 }, { params: rest }], Adam, { lr: 0.01, check } as never);
+      const loss = capture((x: Tensor, y: Tensor) => crossEntropy(model.forward(x) as Tensor, y));
+      const results = [0, 1, 2].map(() => optimizer.step(batches.map(({ x, y }, domain) => {
+        const halves = [0, 2].map((start) => loss.on(aten.narrow(x, 0, start, 2), aten.narrow(y, 0, start, 2)));
+        // One domain alone reaches it.
+        return domain === 1 ? () => aten.add(crossEntropy(model.forward(x) as Tensor, y), aten.sum(extra)) : halves;
+      })));
+      return { numbers: [...numbers(model), ...values(extra.detach())], losses: results.flatMap(({ losses }) => losses) };
+    };
+    for (const Wrapper of [DGSAM, DISAM, SAM]) {
+      const [late, sync] = [run("late", Wrapper), run("sync", Wrapper)];
+      expect(worstError(late.numbers, sync.numbers)).toBeLessThan(1e-5);
+      expect(worstError(late.losses, sync.losses)).toBeLessThan(1e-5);
+    }
+  });
+
+  test("wait where clipping needs a norm", () => {
+    const run = (check: "sync" | "late") => {
+      const { model, closures } = problem();
+      const optimizer = new DGSAM(model.parameters(), SGD, { lr: 0.1, clipGradNorm: 0.1, check });
+      for (let i = 0; i < 3; i++) optimizer.step(closures);
+      return numbers(model);
+    };
+    expect(worstError(run("late"), run("sync"))).toBeLessThan(1e-5);
+  });
+
+  test("go with a GradScaler, which reads whether they were left out", () => {
+    const { model, batches, closures } = problem();
+    const optimizer = new SAM(model.parameters(), SGD, { lr: 0.1, check: "late" });
+    const scaler = new GradScaler({ initScale: 1024 });
+    scaler.step(optimizer, closures);
+    scaler.update();
+    expect(scaler.getScale()).toBe(1024);
+    const before = bits(model.parameters());
+    spoil(batches[2]!);
+    scaler.step(optimizer, closures);
+    scaler.update();
+    expect(scaler.getScale()).toBe(512);
+    expect(bits(model.parameters())).toEqual(before);
+  });
+
+  test("that fail otherwise leave all as it was", () => {
+    const { model, closures } = problem();
+    const optimizer = new DGSAM(model.parameters(), Adam, { lr: 0.01, model, check: "late", order: "fixed" });
+    void optimizer.step(closures).losses;
+    const state = () => stateBits([model.parameters(), [...model.buffers()], (optimizer.stateDict().base as { state: unknown }).state, optimizer.stateDict().steps]);
+    const before = state();
+    const failing = () => { throw new Error("mine"); };
+    expect(() => optimizer.step([closures[0]!, failing, closures[2]!])).toThrow("mine");
+    expect(state()).toEqual(before);
+    expectError(() => optimizer.step([closures[0]!, () => zeros([2], { requiresGrad: true })]), "ERR_SHAPE", /closure 1: expected a loss of one element/);
+    expect(state()).toEqual(before);
+  });
+
+  test("leave nothing in memory", () => {
+    const { model, closures } = problem();
+    const optimizer = new SAM(model.parameters(), SGD, { lr: 0.1, check: "late" });
+    const count = () => scope(() => (native as unknown as { memoryStats(): { handles: number } }).memoryStats().handles);
+    void optimizer.step(closures).losses;
+    void optimizer.step(closures).losses;
+    const before = count();
+    for (let i = 0; i < 5; i++) void optimizer.step(closures).losses;
+    expect(count()).toBe(before);
+  });
+
+  test("are refused where an algorithm needs what they find", () => {
+    const w = zeros([2], { requiresGrad: true });
+    const closure: Closure = () => aten.sum(w);
+    expectError(() => new LookSAM([w], SGD, { check: "late" }), "ERR_ARGUMENT", /depends on no number/);
+    expectError(() => new SAM([w], SGD, { check: "now" as never }), "ERR_ARGUMENT", /check/);
+    class Looks extends SharpnessAware {
+      protected run(): void {}
+    }
+    expectError(() => new Looks([w], SGD, { check: "late" }), "ERR_ARGUMENT", /depends on no number/);
+    class Weighs extends SharpnessAware {
+      static readonly isPlannable = true;
+      protected run(passes: Passes): void {
+        passes.differentiateWeighted((losses) => losses);
+      }
+    }
+    expectError(() => new Weighs([w], SGD, { check: "late" }).step([closure]), "ERR_STATE", /differentiateWeighted.*check: "sync"/);
+    class Products extends SharpnessAware {
+      static readonly isPlannable = true;
+      protected run(passes: Passes): void {
+        passes.differentiate(0);
+        this.climb.accumulate();
+        this.climb.products();
+      }
+    }
+    expectError(() => new Products([w], SGD, { check: "late" }).step([closure]), "ERR_STATE", /products.*check: "sync"/);
+  });
+});
