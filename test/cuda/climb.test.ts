@@ -177,7 +177,10 @@ describe.each(["cpu", "cuda"])("on %s", (device) => {
     test("note_ notes a mean, of any dtypes, and a number that is not finite stops", () =>
       scope(() => {
         const noted = ledger();
-        const values = [tensor(1.5, { device }), tensor([2], { dtype: "bfloat16", device }), tensor(4, { dtype: "float64", device }), tensor(3n, { device }), tensor(0.5, { dtype: "float16", device })];
+        const values = [
+          tensor(1.5, { device }), tensor([2], { dtype: "bfloat16", device }), tensor(4, { dtype: "float64", device }), tensor(3n, { device }),
+          tensor(0.5, { dtype: "float16", device }),
+        ];
         dgsam.note_(values, noted, 3);
         expect(wide(noted)).toEqual([0, 0, 0, 2.2, 0, 0]);
         dgsam.note_([...values, tensor(Infinity, { device })], noted, 2);

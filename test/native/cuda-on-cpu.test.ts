@@ -27,7 +27,10 @@ function compile(name: string, ...options: string[]): void {
   expect(status, stderr).toBe(0);
 }
 
-const run = (name: string, ...args: string[]): Outcome => spawnSync(path.join(folder, name), args, { encoding: "utf8", env: { ...process.env, OMP_NUM_THREADS: "1" } });
+function run(name: string, ...args: string[]): Outcome {
+  return spawnSync(path.join(folder, name), args, { encoding: "utf8", env: { ...process.env, OMP_NUM_THREADS: "1" } });
+}
+
 const check = (...args: string[]): Outcome => run("check", ...args);
 
 afterAll(() => rmSync(folder, { recursive: true }));
