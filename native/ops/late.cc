@@ -9,32 +9,11 @@
 #include <vector>
 
 #include "composite.h"
-#include "rows.h"
+#include "late_rows.h"
+#include "ledger.h"
 
 namespace dgsam::ops {
 namespace {
-
-class Ledger {
- public:
-  Ledger(const char* name, const at::Tensor& numbers, int64_t at, int64_t count) : numbers_(numbers) {
-    TORCH_CHECK(numbers.defined() && numbers.scalar_type() == at::kDouble && numbers.dim() == 1 && numbers.is_contiguous(), "dgsam::", name,
-                ": expected a float64 vector in 'ledger', got ", numbers.defined() ? numbers.scalar_type() : at::ScalarType::Undefined, " of shape ",
-                numbers.defined() ? numbers.sizes() : at::IntArrayRef());
-    TORCH_CHECK(at >= 1 && at + count <= numbers.numel(), "dgsam::", name, ": 'at': expected a place from 1 to ", numbers.numel() - count,
-                " of a ledger of ", numbers.numel(), ", got ", at);
-  }
-
-  // Notes a 0-dim tensor.
-  void note(int64_t at, const at::Tensor& number) const {
-    numbers_.select(0, at).copy_(number);
-    const at::Tensor stop = numbers_.select(0, 0);
-    const at::Tensor stops = stop.eq(0).logical_and_(number.isfinite().logical_not_().to(stop.device()));
-    stop.masked_fill_(stops, static_cast<double>(at));
-  }
-
- private:
-  const at::Tensor& numbers_;
-};
 
 // The norm over all tensors, in float64: squares of others may be beyond their range. Of complex numbers the modulus counts.
 at::Tensor normOf(const std::vector<at::Tensor>& tensors, at::Device device) {
@@ -70,15 +49,10 @@ int64_t climbLate(at::TensorList params, at::TensorList saved, at::TensorList su
                   std::optional<double> eta, double shift, std::optional<bool> firstSum, at::Tensor ledger, int64_t at) {
   const at::NoGradGuard noGrad;
   const Ledger noted("climb_", ledger, at, 1);
-  TORCH_CHECK(rho.size() == params.size(), "dgsam::climb_: expected ", params.size(), " radii in 'rho', one per parameter, got ", rho.size());
-  Rows rows = makeRows("climb_", params, saved, sums,
-                       {.param = Access::Write, .grad = Access::Read, .saved = first ? Access::Write : Access::Read, .sum = Access::Write});
+  const Rows rows = rowsToClimb(params, saved, sums, rho, first, adaptive, eta);
   std::vector<at::Tensor> weighted;
-  for (Row& row : rows) {
-    row.weighted = adaptive && (!eta.has_value() || row.param->dim() >= 2);
-    row.eta = eta.value_or(0);
+  for (const Row& row : rows)
     if (row.grad != nullptr && adaptive) weighted.push_back(row.weighted ? composite::weighted(row) : *row.grad);
-  }
   const at::Device device = deviceOf(params, ledger);
   const at::Tensor plain = normOf(gradientsOf(rows), device);
   const at::Tensor norm = adaptive ? normOf(weighted, device) : plain;
@@ -86,19 +60,14 @@ int64_t climbLate(at::TensorList params, at::TensorList saved, at::TensorList su
   noted.note(at, at::where(norm.isfinite(), plain, norm));
   for (const Row& row : rows) composite::note(row, first, firstSum.value_or(first));
   for (size_t i = 0; i < rows.size(); ++i) composite::move(rows[i], rho[i] / (norm + kNormEpsilon) + shift);
-  for (const Row& row : rows) {
-    if (row.grad != nullptr) bump(*row.param);
-    if (first && row.saved != nullptr) bump(*row.saved);
-    if (row.sum != nullptr) bump(*row.sum);
-  }
+  bumpClimbed(rows, first);
   return countGradients(rows);
 }
 
 int64_t accumulateLate(at::TensorList params, at::TensorList sums, bool first, at::Tensor ledger, int64_t at) {
   const at::NoGradGuard noGrad;
   const Ledger noted("accumulate_", ledger, at, 1);
-  checkLength("accumulate_", "sums", sums.size(), params.size());
-  const Rows rows = makeRows("accumulate_", params, {}, sums, {.param = Access::Read, .grad = Access::Read, .saved = Access::None, .sum = Access::Write});
+  const Rows rows = rowsToAccumulate(params, sums);
   noted.note(at, normOf(gradientsOf(rows), deviceOf(params, ledger)));
   for (const Row& row : rows) {
     composite::accumulate(row, first);
@@ -121,16 +90,8 @@ int64_t gatherRows(const Rows& rows, bool restores, bool writes, double sumScale
   for (const Row& row : rows)
     if (row.grad != nullptr) made.push_back(row.param->grad());
   noted.note(at + 1, normOf(made, device));
-  for (const Row& row : rows) {
-    if (restores) bump(*row.param);
-    if (writes && row.grad != nullptr) bump(row.param->grad());
-  }
+  bumpGathered(rows, restores, writes);
   return countGradients(rows);
-}
-
-Rows rowsToGather(const char* name, at::TensorList params, at::TensorList saved, at::TensorList sums, bool writes) {
-  return makeRows(name, params, saved, sums,
-                  {.param = saved.empty() ? Access::Read : Access::Write, .grad = writes ? Access::Write : Access::Read, .saved = Access::Read, .sum = Access::Read});
 }
 
 }  // namespace
@@ -139,15 +100,14 @@ int64_t gatherLate(at::TensorList params, at::TensorList saved, at::TensorList s
   const at::NoGradGuard noGrad;
   const Ledger noted("gather_", ledger, at, 2);
   const bool writes = !sums.empty() || gradScale != 1;
-  return gatherRows(rowsToGather("gather_", params, saved, sums, writes), !saved.empty(), writes, sumScale, gradScale, noted, at, deviceOf(params, ledger));
+  return gatherRows(rowsToGather(params, saved, sums, writes), !saved.empty(), writes, sumScale, gradScale, noted, at, deviceOf(params, ledger));
 }
 
 int64_t gatherOrthogonalLate(at::TensorList params, at::TensorList saved, at::TensorList sums, double alpha, double lossScale, at::Tensor ledger,
                              int64_t at) {
   const at::NoGradGuard noGrad;
   const Ledger noted("gather_orthogonal_", ledger, at, 2);
-  checkLength("gather_orthogonal_", "sums", sums.size(), params.size());
-  const Rows rows = rowsToGather("gather_orthogonal_", params, saved, sums, true);
+  const Rows rows = rowsToGatherOrthogonal(params, saved, sums);
   composite::Sum product, square;
   for (const Row& row : rows) {
     if (row.grad == nullptr) continue;
@@ -163,13 +123,9 @@ int64_t gatherOrthogonalLate(at::TensorList params, at::TensorList saved, at::Te
 
 void noteLate(at::TensorList values, at::Tensor ledger, int64_t at) {
   const at::NoGradGuard noGrad;
-  TORCH_CHECK(!values.empty(), "dgsam::note_: expected at least one tensor in 'values'");
+  checkNumbers(values);
   std::vector<at::Tensor> numbers;
-  for (const at::Tensor& each : values) {
-    TORCH_CHECK(each.numel() == 1 && !each.is_complex(), "dgsam::note_: values[", numbers.size(), "]: expected one real number, got ", each.scalar_type(),
-                " of shape ", each.sizes());
-    numbers.push_back(each.reshape({}).to(at::kDouble));
-  }
+  for (const at::Tensor& each : values) numbers.push_back(each.reshape({}).to(at::kDouble));
   Ledger("note_", ledger, at, 1).note(at, numbers.size() == 1 ? numbers.front() : at::stack(numbers).mean());
 }
 

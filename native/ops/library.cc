@@ -80,7 +80,8 @@ TORCH_LIBRARY(dgsam, m) {
   m.def("unscale_grad_(Tensor[] params, Tensor(a!) found_inf, Tensor inverse_scale) -> int");
 }
 
-// One implementation for every device: CPU memory is swept by our kernels, other tensors go through LibTorch's operators.
+// One implementation for every device: CPU memory is swept by our kernels, other tensors go through LibTorch's operators. Those that
+// wait for nothing have another one for CUDA in builds with nvcc (cuda/late.cc).
 TORCH_LIBRARY_IMPL(dgsam, CompositeExplicitAutograd, m) {
   m.impl("global_norm", TORCH_FN(dgsam::ops::globalNorm));
   m.impl("climb_", TORCH_FN(Moving<&dgsam::ops::climb>::call));

@@ -5,29 +5,6 @@
 namespace dgsam::ops {
 namespace {
 
-const Kernels* kernelsFor(at::ScalarType type) {
-  switch (type) {
-    case at::kFloat:
-      return &kernels(Element::Float);
-    case at::kDouble:
-      return &kernels(Element::Double);
-    case at::kBFloat16:
-      return &kernels(Element::BFloat16);
-    case at::kHalf:
-      return &kernels(Element::Half);
-    default:
-      return nullptr;
-  }
-}
-
-// Whether the tensor's memory holds its values as they are: lazily negated and all-zero tensors, and wrappers, do not.
-bool isPlain(const at::Tensor& tensor) {
-  using c10::DispatchKey;
-  constexpr c10::DispatchKeySet kLazy({DispatchKey::Negative, DispatchKey::Conjugate, DispatchKey::ZeroTensor, DispatchKey::Python,
-                                       DispatchKey::Functionalize});
-  return tensor.is_cpu() && tensor.has_storage() && !tensor.key_set().has_any(kLazy);
-}
-
 bool follows(const at::Tensor* tensor, const at::Tensor& param) {
   return tensor == nullptr || (isPlain(*tensor) && sameOrder(*tensor, param));
 }
@@ -37,14 +14,16 @@ char* dataOf(const at::Tensor* tensor, Access access) {
   return static_cast<char*>(access == Access::Write ? tensor->mutable_data_ptr() : const_cast<void*>(tensor->const_data_ptr()));
 }
 
-// Gives the row its kernels if all of it is flat CPU memory in one order. Pointers are taken here and not by the worker
-// threads, since taking one may copy memory that is shared until it is written.
+// Makes the row flat if all of it is memory in one order. Pointers are taken here and not by the worker threads, since taking
+// one may copy memory that is shared until it is written.
 void flatten(Row& row, Uses uses) {
   const at::Tensor& param = *row.param;
-  const Kernels* const kernels = kernelsFor(param.scalar_type());
-  if (kernels == nullptr || !isPlain(param) || !param.is_non_overlapping_and_dense()) return;
+  const std::optional<Element> element = elementOf(param.scalar_type());
+  if (!element.has_value() || !isPlain(param) || !param.is_non_overlapping_and_dense()) return;
   if (!follows(row.grad, param) || !follows(row.saved, param) || !follows(row.sum, param)) return;
-  row.kernels = kernels;
+  row.flat = true;
+  row.element = *element;
+  if (param.is_cpu()) row.kernels = &kernels(*element);
   row.count = param.numel();
   row.elementSize = static_cast<int64_t>(param.element_size());
   row.paramData = dataOf(row.param, uses.param);
@@ -107,6 +86,28 @@ Row readOnlyRow(const char* name, const char* list, size_t index, const at::Tens
 
 int64_t countGradients(const Rows& rows) {
   return std::count_if(rows.begin(), rows.end(), [](const Row& row) { return row.grad != nullptr; });
+}
+
+bool isPlain(const at::Tensor& tensor) {
+  using c10::DispatchKey;
+  constexpr c10::DispatchKeySet kLazy({DispatchKey::Negative, DispatchKey::Conjugate, DispatchKey::ZeroTensor, DispatchKey::Python,
+                                       DispatchKey::Functionalize});
+  return (tensor.is_cpu() || tensor.is_cuda()) && tensor.has_storage() && !tensor.key_set().has_any(kLazy);
+}
+
+std::optional<Element> elementOf(at::ScalarType type) {
+  switch (type) {
+    case at::kFloat:
+      return Element::Float;
+    case at::kDouble:
+      return Element::Double;
+    case at::kBFloat16:
+      return Element::BFloat16;
+    case at::kHalf:
+      return Element::Half;
+    default:
+      return std::nullopt;
+  }
 }
 
 bool sameOrder(const at::Tensor& tensor, const at::Tensor& param) {

@@ -6,6 +6,8 @@
 #include <c10/util/ArrayRef.h>
 #include <c10/util/SmallVector.h>
 
+#include <optional>
+
 #include "kernels.h"
 
 namespace dgsam::ops {
@@ -18,8 +20,11 @@ struct Row {
   const at::Tensor* saved;
   const at::Tensor* sum;
 
-  // Null where LibTorch's operators do the work. Otherwise the pointers below are to `count` elements each, null where
-  // the tensor is.
+  // Whether all of it is flat memory in one order, of the CPU or a CUDA device. Then the pointers below are to `count` elements
+  // each, null where the tensor is.
+  bool flat = false;
+  Element element = Element::Float;
+  // Of flat rows of the CPU. Null where LibTorch's operators do the work, or a CUDA device's kernels (cuda/).
   const Kernels* kernels = nullptr;
   int64_t count = 0;
   int64_t elementSize = 0;
@@ -59,6 +64,13 @@ void checkCompanion(const char* name, const char* list, size_t index, const at::
 void checkLength(const char* name, const char* list, size_t size, size_t expected);
 
 int64_t countGradients(const Rows& rows);
+
+// Whether the tensor's memory, of the CPU or a CUDA device, holds its values as they are: lazily negated and all-zero tensors, and
+// wrappers, do not.
+bool isPlain(const at::Tensor& tensor);
+
+// The element type of a dtype that kernels know.
+std::optional<Element> elementOf(at::ScalarType type);
 
 // Whether both lie in the same order in memory. Strides along dimensions of one element say nothing: a convolution's
 // gradient and weight often differ there.

@@ -1,0 +1,227 @@
+// The operators of late.h on CUDA devices: rows that are flat memory on the ledger's device are swept by our kernels, others go
+// through LibTorch's operators. Where the kernels were not compiled for the device, all of them do.
+#include "../late.h"
+
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
+#include <c10/cuda/CUDAGuard.h>
+#include <c10/cuda/CUDAStream.h>
+#include <torch/library.h>
+
+#include "../casts.h"
+#include "../composite.h"
+#include "../late_rows.h"
+#include "../ledger.h"
+#include "build_info.h"
+#include "sweeps.h"
+
+namespace dgsam::ops::cuda {
+namespace {
+
+bool kernelsServe(const at::Tensor& ledger) { return ledger.defined() && ledger.is_cuda() && isPlain(ledger) && serves(ledger.device().index()); }
+
+at::TensorOptions numbersOn(at::Device device) { return at::TensorOptions().dtype(at::kDouble).device(device); }
+
+// The rows of a call on the current stream of the ledger's device, and memory for their sums.
+class Work {
+ public:
+  // A row that kernels do not sweep, and its place among all.
+  struct Other {
+    const Row* row;
+    size_t index;
+  };
+
+  // Radii may be left out.
+  Work(const Rows& rows, at::Tensor ledger, int64_t at, at::ArrayRef<double> rho = {})
+      : guard_(ledger.device()), stream(c10::cuda::getCurrentCUDAStream()), ledger_(std::move(ledger)), at_(at) {
+    for (size_t i = 0; i < rows.size(); ++i) {
+      const Row& row = rows[i];
+      if (row.flat && row.param->device() == ledger_.device())
+        spans[static_cast<size_t>(row.element)].push_back(
+            {row.paramData, row.gradData, row.savedData, row.sumData, row.count, rho.empty() ? 0 : rho[i], row.weighted});
+      else
+        others.push_back({&row, i});
+    }
+    pieces_ = piecesOf(spans);
+    memory_ = at::empty({2 * pieces_ + 1}, numbersOn(ledger_.device()));
+  }
+
+  // With what other rows add to both sums.
+  Sums sums(const composite::Sum& first, const composite::Sum& second) {
+    double* const memory = memory_.mutable_data_ptr<double>();
+    Sums sums{memory, pieces_, {nullptr, nullptr}, memory + 2 * pieces_, ledger_.mutable_data_ptr<double>(), at_};
+    if (others.empty()) return sums;
+    const composite::Sum* const given[] = {&first, &second};
+    for (size_t i = 0; i < 2; ++i) {
+      added_[i] = given[i]->total(ledger_.device()).to(ledger_.device());
+      sums.others[i] = added_[i].const_data_ptr<double>();
+    }
+    return sums;
+  }
+  Sums sums() { return sums({}, {}); }
+
+  // As the kernels left it in sums().number.
+  at::Tensor number() const { return memory_.select(0, 2 * pieces_); }
+
+ private:
+  const c10::cuda::CUDAGuard guard_;
+
+ public:
+  const Stream stream;
+  Spans spans;
+  std::vector<Other> others;
+
+ private:
+  const at::Tensor ledger_;
+  const int64_t at_;
+  int64_t pieces_ = 0;
+  at::Tensor memory_;
+  // For as long as kernels are launched that read them.
+  at::Tensor added_[2];
+};
+
+int64_t climbLate(at::TensorList params, at::TensorList saved, at::TensorList sums, at::ArrayRef<double> rho, bool first, bool adaptive,
+                  std::optional<double> eta, double shift, std::optional<bool> firstSum, at::Tensor ledger, int64_t at) {
+  if (!kernelsServe(ledger)) return ops::climbLate(params, saved, sums, rho, first, adaptive, eta, shift, firstSum, ledger, at);
+  const at::NoGradGuard noGrad;
+  const Ledger noted("climb_", ledger, at, 1);
+  const Rows rows = rowsToClimb(params, saved, sums, rho, first, adaptive, eta);
+  Work work(rows, ledger, at, rho);
+  composite::Sum plain, weighted;
+  for (const auto& [row, index] : work.others) {
+    if (row->grad == nullptr) continue;
+    plain.addSquare(*row->grad);
+    weighted.addSquare(row->weighted ? composite::weighted(*row) : *row->grad);
+  }
+  const Ascent how{first, firstSum.value_or(first), adaptive, eta.value_or(0), shift};
+  // Before anything moves, since LibTorch's operators may fail for want of memory.
+  for (const auto& [row, index] : work.others) composite::note(*row, how.first, how.firstSum);
+  climb(work.stream, work.spans, work.sums(plain, weighted), how);
+  for (const auto& [row, index] : work.others) composite::move(*row, rho[index] / (work.number() + kNormEpsilon) + shift);
+  bumpClimbed(rows, first);
+  return countGradients(rows);
+}
+
+int64_t accumulateLate(at::TensorList params, at::TensorList sums, bool first, at::Tensor ledger, int64_t at) {
+  if (!kernelsServe(ledger)) return ops::accumulateLate(params, sums, first, ledger, at);
+  const at::NoGradGuard noGrad;
+  const Ledger noted("accumulate_", ledger, at, 1);
+  const Rows rows = rowsToAccumulate(params, sums);
+  Work work(rows, ledger, at);
+  composite::Sum plain;
+  for (const auto& [row, index] : work.others) {
+    if (row->grad != nullptr) plain.addSquare(*row->grad);
+    composite::accumulate(*row, first);
+  }
+  accumulate(work.stream, work.spans, work.sums(plain, {}), first);
+  for (const Row& row : rows) bump(*row.sum);
+  return countGradients(rows);
+}
+
+// What of the gatherings is alike. The gradient's factor is in the work's number where it is not given.
+int64_t gatherRows(const Rows& rows, Work& work, bool restores, bool writes, double sumScale, std::optional<double> gradScale) {
+  composite::Sum plain, made;
+  for (const auto& [row, index] : work.others) {
+    if (restores) row->param->copy_(*row->saved);
+    if (row->grad != nullptr) plain.addSquare(*row->grad);
+  }
+  const Sums sums = work.sums();
+  gather(work.stream, work.spans, sums, {writes, sumScale, gradScale.value_or(0), gradScale.has_value() ? nullptr : sums.number});
+  for (const auto& [row, index] : work.others) {
+    if (row->grad == nullptr) continue;
+    if (writes && gradScale.has_value())
+      composite::gather(*row, sumScale, *gradScale);
+    else if (writes)
+      composite::gather(*row, sumScale, work.number());
+    // A gradient that cannot be written to is another tensor now.
+    made.addSquare(row->param->grad());
+  }
+  endGather(work.stream, work.sums(plain, made));
+  bumpGathered(rows, restores, writes);
+  return countGradients(rows);
+}
+
+int64_t gatherLate(at::TensorList params, at::TensorList saved, at::TensorList sums, double sumScale, double gradScale, at::Tensor ledger, int64_t at) {
+  if (!kernelsServe(ledger)) return ops::gatherLate(params, saved, sums, sumScale, gradScale, ledger, at);
+  const at::NoGradGuard noGrad;
+  const Ledger noted("gather_", ledger, at, 2);
+  const bool writes = !sums.empty() || gradScale != 1;
+  const Rows rows = rowsToGather(params, saved, sums, writes);
+  Work work(rows, ledger, at);
+  return gatherRows(rows, work, !saved.empty(), writes, sumScale, gradScale);
+}
+
+int64_t gatherOrthogonalLate(at::TensorList params, at::TensorList saved, at::TensorList sums, double alpha, double lossScale, at::Tensor ledger,
+                             int64_t at) {
+  if (!kernelsServe(ledger)) return ops::gatherOrthogonalLate(params, saved, sums, alpha, lossScale, ledger, at);
+  const at::NoGradGuard noGrad;
+  const Ledger noted("gather_orthogonal_", ledger, at, 2);
+  const Rows rows = rowsToGatherOrthogonal(params, saved, sums);
+  Work work(rows, ledger, at);
+  composite::Sum square, product;
+  for (const auto& [row, index] : work.others) {
+    if (row->grad == nullptr) continue;
+    square.addSquare(*row->grad);
+    product.addProduct(*row->sum, *row->grad);
+  }
+  orthogonalScale(work.stream, work.spans, work.sums(square, product), alpha, lossScale);
+  return gatherRows(rows, work, !saved.empty(), true, -alpha / lossScale, std::nullopt);
+}
+
+void noteLate(at::TensorList values, at::Tensor ledger, int64_t at) {
+  if (!kernelsServe(ledger) || values.size() > kMaxNumbers) return ops::noteLate(values, ledger, at);
+  const at::NoGradGuard noGrad;
+  checkNumbers(values);
+  const Ledger noted("note_", ledger, at, 1);
+  const c10::cuda::CUDAGuard guard(ledger.device());
+  std::vector<at::Tensor> copies;
+  std::vector<Number> numbers;
+  for (const at::Tensor& value : values) {
+    const std::optional<Element> element = elementOf(value.scalar_type());
+    if (element.has_value() && isPlain(value) && value.device() == ledger.device()) {
+      numbers.push_back({value.const_data_ptr(), static_cast<int>(*element)});
+    } else {
+      copies.push_back(at::empty({}, numbersOn(ledger.device())).copy_(value.reshape({})));
+      numbers.push_back({copies.back().const_data_ptr(), static_cast<int>(Element::Double)});
+    }
+  }
+  note(c10::cuda::getCurrentCUDAStream(), numbers, ledger.mutable_data_ptr<double>(), at);
+}
+
+void revertLate(at::TensorList tensors, at::TensorList saved, at::Tensor ledger) {
+  if (!kernelsServe(ledger)) return ops::revertLate(tensors, saved, ledger);
+  const at::NoGradGuard noGrad;
+  checkLength("revert_", "saved", saved.size(), tensors.size());
+  const Ledger checked("revert_", ledger, 1, 0);
+  const c10::cuda::CUDAGuard guard(ledger.device());
+  std::vector<Span> spans;
+  std::vector<at::Tensor> others, othersSaved;
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    const at::Tensor& to = tensors[i];
+    const at::Tensor& from = saved[i];
+    const bool flat = isPlain(to) && isPlain(from) && to.device() == ledger.device() && from.device() == ledger.device() && to.scalar_type() == from.scalar_type() &&
+                      to.sizes() == from.sizes() && to.is_non_overlapping_and_dense() && sameOrder(from, to);
+    if (flat) {
+      spans.push_back({to.mutable_data_ptr(), nullptr, const_cast<void*>(from.const_data_ptr()), nullptr, static_cast<int64_t>(to.nbytes()), 0, false});
+      bump(to);
+    } else {
+      others.push_back(to);
+      othersSaved.push_back(from);
+    }
+  }
+  revert(c10::cuda::getCurrentCUDAStream(), spans, ledger.const_data_ptr<double>());
+  if (!others.empty()) ops::revertLate(others, othersSaved, ledger);
+}
+
+TORCH_LIBRARY_IMPL(dgsam, CUDA, m) {
+  m.impl("climb_.late", TORCH_FN(Moving<&climbLate>::call));
+  m.impl("accumulate_.late", TORCH_FN(accumulateLate));
+  m.impl("gather_.late", TORCH_FN(Moving<&gatherLate>::call));
+  m.impl("gather_orthogonal_.late", TORCH_FN(Moving<&gatherOrthogonalLate>::call));
+  m.impl("note_", TORCH_FN(noteLate));
+  m.impl("revert_", TORCH_FN(Moving<&revertLate>::call));
+}
+
+}  // namespace
+}  // namespace dgsam::ops::cuda

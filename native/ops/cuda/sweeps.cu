@@ -1,0 +1,42 @@
+#include "sweeps.h"
+
+#include <c10/cuda/CUDAException.h>
+
+#include "sweeps.cuh"
+
+namespace dgsam::ops::cuda {
+namespace {
+
+struct OnStream {
+  cudaStream_t stream;
+
+  template <typename... Parameters, typename... Arguments>
+  void operator()(void (*kernel)(Parameters...), unsigned blocks, int threads, const Arguments&... arguments) const {
+    kernel<<<blocks, threads, 0, stream>>>(arguments...);
+    C10_CUDA_KERNEL_LAUNCH_CHECK();
+  }
+};
+
+using OnDevice = Sweeps<OnStream>;
+
+OnDevice on(Stream stream) { return OnDevice(OnStream{stream}); }
+
+}  // namespace
+
+void climb(Stream stream, const Spans& spans, const Sums& sums, const Ascent& how) { on(stream).climb(spans, sums, how); }
+
+void accumulate(Stream stream, const Spans& spans, const Sums& sums, bool first) { on(stream).accumulate(spans, sums, first); }
+
+void orthogonalScale(Stream stream, const Spans& spans, const Sums& sums, double alpha, double lossScale) {
+  on(stream).orthogonalScale(spans, sums, alpha, lossScale);
+}
+
+void gather(Stream stream, const Spans& spans, const Sums& sums, const Gathering& how) { on(stream).gather(spans, sums, how); }
+
+void endGather(Stream stream, const Sums& sums) { on(stream).endGather(sums); }
+
+void revert(Stream stream, const std::vector<Span>& spans, const double* ledger) { on(stream).revert(spans, ledger); }
+
+void note(Stream stream, const std::vector<Number>& values, double* ledger, int64_t at) { on(stream).note(values, ledger, at); }
+
+}  // namespace dgsam::ops::cuda

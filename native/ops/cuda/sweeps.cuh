@@ -1,0 +1,91 @@
+// Which kernels an operator launches, and how often: one launch serves as many spans of one element type as a pack holds.
+#pragma once
+
+#include "kernels.cuh"
+
+namespace dgsam::ops::cuda {
+
+// `launch(kernel, blocks, threads, arguments...)` starts a kernel after those before it.
+template <typename Launch, int kSpans = kCapacity>
+class Sweeps {
+ public:
+  explicit Sweeps(Launch launch) : launch_(launch) {}
+
+  // The norms, the ascent: for all spans, and the ledger.
+  void climb(const Spans& spans, const Sums& sums, const Ascent& how) {
+    if (how.adaptive)
+      measure<Second::Weighted>(spans, sums, how.eta);
+    else
+      measure<Second::Same>(spans, sums, 0);
+    finish<NoteClimb>(sums);
+    forEach(spans, [&](auto element, const auto& pack, unsigned blocks) {
+      launch_(&cuda::ascend<decltype(element), kSpans>, blocks, kThreads, pack, how, sums.number, sums.ledger);
+    });
+  }
+
+  void accumulate(const Spans& spans, const Sums& sums, bool first) {
+    forEach(spans, [&](auto element, const auto& pack, unsigned blocks) {
+      launch_(&cuda::accumulate<decltype(element), kSpans>, blocks, kThreads, pack, first, sums.partials, sums.pieces);
+    });
+    finish<NoteFirst>(sums);
+  }
+
+  // Leaves what GSAM multiplies the gradient by in sums.number.
+  void orthogonalScale(const Spans& spans, const Sums& sums, double alpha, double lossScale) {
+    measure<Second::Product>(spans, sums, 0);
+    finish<OrthogonalScale>(sums, alpha, lossScale);
+  }
+
+  // Without its end, which may have to wait for rows that are no spans.
+  void gather(const Spans& spans, const Sums& sums, const Gathering& how) {
+    forEach(spans, [&](auto element, const auto& pack, unsigned blocks) {
+      launch_(&cuda::gather<decltype(element), kSpans>, blocks, kThreads, pack, how, sums.partials, sums.pieces);
+    });
+  }
+
+  void endGather(const Sums& sums) { finish<NoteBoth>(sums); }
+
+  // Spans of bytes.
+  void revert(const std::vector<Span>& spans, const double* ledger) {
+    forEachPack<kSpans, kBytePiece>(spans, 0, [&](const Pack<kSpans>& pack, unsigned blocks) { launch_(&cuda::revert<kSpans>, blocks, kThreads, pack, ledger); });
+  }
+
+  void note(const std::vector<Number>& values, double* ledger, int64_t at) {
+    Numbers numbers{};
+    for (const Number& value : values) {
+      numbers.data[numbers.count] = value.data;
+      numbers.element[numbers.count++] = static_cast<unsigned char>(value.element);
+    }
+    launch_(&cuda::noteMean, 1u, 1, numbers, ledger, at);
+  }
+
+ private:
+  template <Second kSecond>
+  void measure(const Spans& spans, const Sums& sums, double eta) {
+    forEach(spans, [&](auto element, const auto& pack, unsigned blocks) {
+      launch_(&cuda::measure<decltype(element), kSecond, kSpans>, blocks, kThreads, pack, eta, sums.partials, sums.pieces);
+    });
+  }
+
+  template <typename End>
+  void finish(const Sums& sums, double alpha = 0, double lossScale = 1) {
+    launch_(&cuda::finish<End>, 1u, kFinishThreads, sums, alpha, lossScale);
+  }
+
+  // Calls `body(element, pack, blocks)`; an element is a value of the type.
+  template <typename Body>
+  void forEach(const Spans& spans, const Body& body) {
+    int64_t pieces = 0;
+    const auto serve = [&](auto element, const std::vector<Span>& list) {
+      pieces = forEachPack<kSpans>(list, pieces, [&](const Pack<kSpans>& pack, unsigned blocks) { body(element, pack, blocks); });
+    };
+    serve(float{}, spans[0]);
+    serve(double{}, spans[1]);
+    serve(__nv_bfloat16{}, spans[2]);
+    serve(__half{}, spans[3]);
+  }
+
+  Launch launch_;
+};
+
+}  // namespace dgsam::ops::cuda

@@ -1,0 +1,62 @@
+#include "late_rows.h"
+
+namespace dgsam::ops {
+namespace {
+
+Rows rowsToGatherAs(const char* name, at::TensorList params, at::TensorList saved, at::TensorList sums, bool writes) {
+  return makeRows(name, params, saved, sums,
+                  {.param = saved.empty() ? Access::Read : Access::Write, .grad = writes ? Access::Write : Access::Read, .saved = Access::Read, .sum = Access::Read});
+}
+
+}  // namespace
+
+Rows rowsToClimb(at::TensorList params, at::TensorList saved, at::TensorList sums, at::ArrayRef<double> rho, bool first, bool adaptive,
+                 std::optional<double> eta) {
+  TORCH_CHECK(rho.size() == params.size(), "dgsam::climb_: expected ", params.size(), " radii in 'rho', one per parameter, got ", rho.size());
+  Rows rows = makeRows("climb_", params, saved, sums,
+                       {.param = Access::Write, .grad = Access::Read, .saved = first ? Access::Write : Access::Read, .sum = Access::Write});
+  for (Row& row : rows) {
+    row.weighted = adaptive && (!eta.has_value() || row.param->dim() >= 2);
+    row.eta = eta.value_or(0);
+  }
+  return rows;
+}
+
+Rows rowsToAccumulate(at::TensorList params, at::TensorList sums) {
+  checkLength("accumulate_", "sums", sums.size(), params.size());
+  return makeRows("accumulate_", params, {}, sums, {.param = Access::Read, .grad = Access::Read, .saved = Access::None, .sum = Access::Write});
+}
+
+Rows rowsToGather(at::TensorList params, at::TensorList saved, at::TensorList sums, bool writes) {
+  return rowsToGatherAs("gather_", params, saved, sums, writes);
+}
+
+Rows rowsToGatherOrthogonal(at::TensorList params, at::TensorList saved, at::TensorList sums) {
+  checkLength("gather_orthogonal_", "sums", sums.size(), params.size());
+  return rowsToGatherAs("gather_orthogonal_", params, saved, sums, true);
+}
+
+void checkNumbers(at::TensorList values) {
+  TORCH_CHECK(!values.empty(), "dgsam::note_: expected at least one tensor in 'values'");
+  for (size_t i = 0; i < values.size(); ++i)
+    TORCH_CHECK(values[i].numel() == 1 && !values[i].is_complex(), "dgsam::note_: values[", i, "]: expected one real number, got ", values[i].scalar_type(),
+                " of shape ", values[i].sizes());
+}
+
+void bumpClimbed(const Rows& rows, bool first) {
+  for (const Row& row : rows) {
+    if (row.grad != nullptr) bump(*row.param);
+    if (first && row.saved != nullptr) bump(*row.saved);
+    if (row.sum != nullptr) bump(*row.sum);
+  }
+}
+
+void bumpGathered(const Rows& rows, bool restores, bool writes) {
+  for (const Row& row : rows) {
+    if (restores) bump(*row.param);
+    // A gradient that could not be written to is another tensor now.
+    if (writes && row.grad != nullptr) bump(row.param->grad());
+  }
+}
+
+}  // namespace dgsam::ops

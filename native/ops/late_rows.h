@@ -1,0 +1,23 @@
+// What the operators of late.h check, make rows of and tell autograd: alike for every implementation of theirs.
+#pragma once
+
+#include <optional>
+
+#include "rows.h"
+
+namespace dgsam::ops {
+
+Rows rowsToClimb(at::TensorList params, at::TensorList saved, at::TensorList sums, at::ArrayRef<double> rho, bool first, bool adaptive,
+                 std::optional<double> eta);
+Rows rowsToAccumulate(at::TensorList params, at::TensorList sums);
+// `writes`: gradients change.
+Rows rowsToGather(at::TensorList params, at::TensorList saved, at::TensorList sums, bool writes);
+Rows rowsToGatherOrthogonal(at::TensorList params, at::TensorList saved, at::TensorList sums);
+
+// Throws c10::Error unless each is one real number, and there is one.
+void checkNumbers(at::TensorList values);
+
+void bumpClimbed(const Rows& rows, bool first);
+void bumpGathered(const Rows& rows, bool restores, bool writes);
+
+}  // namespace dgsam::ops

@@ -1,0 +1,239 @@
+// The host's side of the CUDA operators (native/ops/cuda/late.cc) on CPU tensors, its kernels emulated, against the operators
+// that need no kernels (native/ops/late.cc): which rows go where, what becomes of the others, what is told of it.
+//
+// Usage: late [spoil]. With `spoil` a check must fail. Prints the number of comparisons.
+#include <ATen/ATen.h>
+#include <torch/library.h>
+
+#include <iostream>
+
+#include "emulator.h"
+
+// Who asks for a CUDA tensor gets one of the CPU, and nothing is registered.
+#define is_cuda is_cpu
+#undef TORCH_LIBRARY_IMPL
+#define TORCH_LIBRARY_IMPL(library, key, m) [[maybe_unused]] void registerAll(torch::Library& m)
+
+#include "../../../native/ops/composite.cc"
+#include "../../../native/ops/late.cc"
+#include "../../../native/ops/late_rows.cc"
+#include "../../../native/ops/rows.cc"
+
+#include "../../../native/ops/cuda/late.cc"
+#include "../../../native/ops/cuda/sweeps.cuh"
+
+namespace dgsam::ops {
+
+// Of rows of the CPU, which there are none of here.
+const Kernels& kernels(Element) {
+  static const Kernels none{};
+  return none;
+}
+
+namespace cuda {
+namespace {
+bool served = true;
+Sweeps<emulator::Launch> sweeps{emulator::Launch{}};
+}  // namespace
+
+bool serves(c10::DeviceIndex) { return served; }
+void climb(Stream, const Spans& spans, const Sums& sums, const Ascent& how) { sweeps.climb(spans, sums, how); }
+void accumulate(Stream, const Spans& spans, const Sums& sums, bool first) { sweeps.accumulate(spans, sums, first); }
+void orthogonalScale(Stream, const Spans& spans, const Sums& sums, double alpha, double lossScale) { sweeps.orthogonalScale(spans, sums, alpha, lossScale); }
+void gather(Stream, const Spans& spans, const Sums& sums, const Gathering& how) { sweeps.gather(spans, sums, how); }
+void endGather(Stream, const Sums& sums) { sweeps.endGather(sums); }
+void revert(Stream, const std::vector<Span>& spans, const double* ledger) { sweeps.revert(spans, ledger); }
+void note(Stream, const std::vector<Number>& values, double* ledger, int64_t at) { sweeps.note(values, ledger, at); }
+
+}  // namespace cuda
+}  // namespace dgsam::ops
+
+namespace {
+
+using namespace dgsam::ops;
+
+long comparisons = 0;
+bool spoil = false;
+
+void check(bool right, const std::string& what) {
+  ++comparisons;
+  if (right) return;
+  std::cerr << "wrong: " << what << "\n";
+  std::exit(1);
+}
+
+// --- Rows ---------------------------------------------------------------------------------------------------------------
+
+enum class Kind { Dense, ChannelsLast, Empty, NoGradient, OtherOrder, SavedInOtherOrder, Negated, Zeros, Expanded, Gaps };
+using Plan = std::vector<std::pair<Kind, at::ScalarType>>;
+
+struct Lists {
+  std::vector<at::Tensor> params, saved, sums;
+
+  // The same ones each time.
+  explicit Lists(const Plan& plan) {
+    at::manual_seed(0);
+    for (const auto& [kind, type] : plan) add(kind, type);
+  }
+
+ private:
+  void add(Kind kind, at::ScalarType type) {
+    const at::IntArrayRef shape = kind == Kind::Empty ? at::IntArrayRef(kEmpty) : at::IntArrayRef(kShape);
+    const auto make = [&] { return at::randn(shape, at::kDouble).to(type); };
+    const auto other = [](const at::Tensor& each) { return each.contiguous(at::MemoryFormat::ChannelsLast); };
+    at::Tensor param = make(), grad = make(), copy = make(), sum = make();
+    if (kind == Kind::ChannelsLast) param = other(param), grad = other(grad), copy = other(copy), sum = other(sum);
+    if (kind == Kind::OtherOrder) grad = other(grad);
+    if (kind == Kind::SavedInOtherOrder) copy = other(copy);
+    if (kind == Kind::Negated) grad = at::_neg_view(grad);
+    if (kind == Kind::Zeros) grad = at::_efficientzerotensor(shape, at::TensorOptions().dtype(type));
+    if (kind == Kind::Expanded) grad = at::ones({1, 1, 1, 1}, type).expand(shape);
+    if (kind == Kind::Gaps) param = at::randn({4, 3, 5, 10}, at::kDouble).to(type).slice(3, 0, 10, 2);
+    param.requires_grad_();
+    if (kind != Kind::NoGradient) param.mutable_grad() = grad;
+    params.push_back(param);
+    saved.push_back(copy);
+    sums.push_back(sum);
+  }
+
+  static constexpr int64_t kEmpty[] = {0, 3}, kShape[] = {4, 3, 5, 5};
+};
+
+double toleranceOf(at::ScalarType type) {
+  switch (type) {
+    case at::kDouble:
+    case at::kComplexDouble:
+      // LibTorch's operators round the weighted gradients of float32 rows, whose norm counts for all.
+      return 1e-7;
+    case at::kBFloat16:
+      return 1e-2;
+    case at::kHalf:
+      return 2e-3;
+    default:
+      return 1e-5;
+  }
+}
+
+// `before`: as both were. How often a version is raised is nobody's business.
+void checkSame(const at::Tensor& got, const at::Tensor& expected, const at::Tensor& before, const std::string& what) {
+  check(got.defined() == expected.defined(), what + ": whether it is defined");
+  if (!got.defined()) return;
+  check(got.strides() == expected.strides(), what + ": strides");
+  check((got._version() > before._version()) == (expected._version() > before._version()), what + ": whether autograd is told of a change");
+  const double tolerance = toleranceOf(got.scalar_type());
+  check(at::allclose(at::_conj_physical(got.detach()), at::_conj_physical(expected.detach()), tolerance, tolerance, true), what + ": values");
+}
+
+void checkSame(const Lists& got, const Lists& expected, const Lists& before, const std::string& what) {
+  for (size_t i = 0; i < got.params.size(); ++i) {
+    const std::string place = "[" + std::to_string(i) + "] of " + what;
+    checkSame(got.params[i], expected.params[i], before.params[i], "params" + place);
+    checkSame(got.params[i].grad(), expected.params[i].grad(), before.params[i].grad(), "gradients" + place);
+    checkSame(got.saved[i], expected.saved[i], before.saved[i], "saved" + place);
+    checkSame(got.sums[i], expected.sums[i], before.sums[i], "sums" + place);
+  }
+}
+
+at::Tensor newLedger() { return at::zeros({6}, at::kDouble); }
+
+void checkLedgers(const at::Tensor& got, const at::Tensor& expected, const std::string& what) {
+  check(at::allclose(got, expected, 1e-5, 1e-7, true), what + ": ledger");
+}
+
+// Runs both and compares all there is; the kernels must have been launched so many times.
+template <typename Run>
+void compare(const Plan& plan, long launches, const std::string& what, const Run& run) {
+  const Lists got(plan), expected(plan);
+  const at::Tensor gotLedger = newLedger(), expectedLedger = newLedger();
+  emulator::launches = 0;
+  const int64_t gradients = run(true, got, gotLedger);
+  check(launches < 0 || emulator::launches == launches, what + ": " + std::to_string(emulator::launches) + " launches, expected " + std::to_string(launches));
+  check(gradients == run(false, expected, expectedLedger), what + ": number of gradients");
+  if (spoil) gotLedger[1].add_(1e-3);
+  checkLedgers(gotLedger, expectedLedger, what);
+  checkSame(got, expected, Lists(plan), what);
+}
+
+// `types`: of how many dtypes there are rows that kernels sweep, or -1.
+void compareAll(const Plan& plan, long types, const std::string& what) {
+  // Of kernels that run once for each of those, and of one that ends their sums.
+  const auto launches = [types](long swept, long ended) { return types < 0 ? -1 : swept * types + ended; };
+  std::vector<double> rho;
+  for (size_t i = 0; i < plan.size(); ++i) rho.push_back(0.05 * static_cast<double>(1 + i % 3));
+  for (const bool first : {true, false}) {
+    for (const bool adaptive : {false, true})
+      for (const std::optional<double> eta : {std::optional<double>(), std::optional<double>(0.01)})
+        compare(plan, launches(2, 1), what + ": climb_", [&](bool kernels, const Lists& on, const at::Tensor& ledger) {
+          const auto climb = kernels ? &cuda::climbLate : &climbLate;
+          return climb(on.params, on.saved, first ? on.sums : std::vector<at::Tensor>(), rho, first, adaptive, eta, -0.001, true, ledger, 1);
+        });
+    compare(plan, launches(1, 1), what + ": accumulate_", [&](bool kernels, const Lists& on, const at::Tensor& ledger) {
+      return (kernels ? &cuda::accumulateLate : &accumulateLate)(on.params, on.sums, first, ledger, 2);
+    });
+    for (const double gradScale : {1., -0.5})
+      for (const bool sums : {true, false})
+        compare(plan, launches(1, 1), what + ": gather_", [&](bool kernels, const Lists& on, const at::Tensor& ledger) {
+          const auto gather = kernels ? &cuda::gatherLate : &gatherLate;
+          return gather(on.params, first ? on.saved : std::vector<at::Tensor>(), sums ? on.sums : std::vector<at::Tensor>(), 0.75, gradScale, ledger, 1);
+        });
+    compare(plan, launches(2, 2), what + ": gather_orthogonal_", [&](bool kernels, const Lists& on, const at::Tensor& ledger) {
+      return (kernels ? &cuda::gatherOrthogonalLate : &gatherOrthogonalLate)(on.params, on.saved, on.sums, 0.4, 8, ledger, 1);
+    });
+  }
+}
+
+void checkNumbersAndBuffers() {
+  for (const size_t count : {size_t{1}, size_t{5}, size_t{64}, size_t{65}}) {
+    std::vector<at::Tensor> values;
+    const at::ScalarType types[] = {at::kFloat, at::kDouble, at::kBFloat16, at::kHalf, at::kLong};
+    for (size_t i = 0; i < count; ++i) values.push_back(at::full({1}, static_cast<double>(i) - 3, types[i % 5]));
+    values.front() = at::_neg_view(values.front());
+    const at::Tensor got = newLedger(), expected = newLedger();
+    cuda::noteLate(values, got, 3);
+    noteLate(values, expected, 3);
+    checkLedgers(got, expected, "note_ of " + std::to_string(count));
+  }
+  for (const bool stopped : {false, true}) {
+    const at::Tensor ledger = newLedger();
+    ledger[0].fill_(stopped ? 2 : 0);
+    std::vector<at::Tensor> tensors, saved;
+    for (const at::ScalarType type : {at::kFloat, at::kLong, at::kBool, at::kComplexFloat, at::kByte})
+      tensors.push_back(at::ones({3, 4, 1}, type)), saved.push_back(at::zeros({3, 4, 1}, type));
+    tensors.push_back(at::ones({3, 8}).slice(1, 0, 8, 2)), saved.push_back(at::zeros({3, 4}));
+    tensors.push_back(at::ones({3, 4})), saved.push_back(at::zeros({4, 3}).t());
+    tensors.push_back(at::ones({0})), saved.push_back(at::ones({0}));
+    std::vector<int64_t> versions;
+    for (const at::Tensor& each : tensors) versions.push_back(each._version());
+    cuda::revertLate(tensors, saved, ledger);
+    for (size_t i = 0; i < tensors.size(); ++i) {
+      check(tensors[i].equal(stopped ? saved[i] : at::ones_like(tensors[i])), "revert_: tensor " + std::to_string(i));
+      check(tensors[i]._version() > versions[i], "revert_: version of tensor " + std::to_string(i));
+    }
+  }
+}
+
+}  // namespace
+
+int main(int count, char**) {
+  spoil = count > 1;
+  Plan flat, others;
+  for (const at::ScalarType type : {at::kFloat, at::kDouble, at::kBFloat16, at::kHalf}) {
+    for (const Kind kind : {Kind::Dense, Kind::ChannelsLast, Kind::Empty, Kind::NoGradient}) flat.emplace_back(kind, type);
+    for (const Kind kind : {Kind::OtherOrder, Kind::Negated, Kind::Zeros, Kind::Expanded, Kind::Gaps}) others.emplace_back(kind, type);
+  }
+  for (const at::ScalarType type : {at::kComplexFloat, at::kComplexDouble})
+    for (const Kind kind : {Kind::Dense, Kind::NoGradient}) others.emplace_back(kind, type);
+  Plan mixed = others;
+  mixed.insert(mixed.begin() + 3, flat.begin(), flat.end());
+  // Which one it is depends on whether the operator takes saved parameters.
+  mixed.emplace_back(Kind::SavedInOtherOrder, at::kFloat);
+  compareAll(flat, 4, "flat rows");
+  compareAll(mixed, 4, "rows of all kinds");
+  compareAll(others, 0, "rows that kernels do not sweep");
+  compareAll({}, 0, "no rows");
+  checkNumbersAndBuffers();
+  dgsam::ops::cuda::served = false;
+  compareAll(mixed, -1, "a device that no kernels were compiled for");
+  check(emulator::launches == 0, "no launches on such a device");
+  std::cout << comparisons << " comparisons\n";
+}
