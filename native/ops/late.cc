@@ -5,7 +5,6 @@
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
-#include <map>
 #include <vector>
 
 #include "composite.h"
@@ -19,14 +18,14 @@ namespace {
 at::Tensor normOf(const std::vector<at::Tensor>& tensors, at::Device device) {
   composite::Sum sum;
   // Foreach functions take a list of one dtype in one kernel.
-  std::map<at::ScalarType, std::vector<at::Tensor>> lists;
-  for (const at::Tensor& each : tensors) {
-    if (at::isComplexType(each.scalar_type()) || each.numel() == 0)
-      sum.addSquare(each);
-    else
-      lists[each.scalar_type()].push_back(each);
+  for (const at::ScalarType type : {at::kFloat, at::kDouble, at::kBFloat16, at::kHalf}) {
+    std::vector<at::Tensor> list;
+    for (const at::Tensor& each : tensors)
+      if (each.scalar_type() == type && each.numel() > 0) list.push_back(each);
+    if (!list.empty()) sum.addSquare(at::stack(at::_foreach_norm(list, 2, at::kDouble)));
   }
-  for (const auto& [type, list] : lists) sum.addSquare(at::stack(at::_foreach_norm(list, 2, at::kDouble)));
+  for (const at::Tensor& each : tensors)
+    if (at::isComplexType(each.scalar_type())) sum.addSquare(each);
   return sum.norm(device);
 }
 
