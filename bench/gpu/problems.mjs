@@ -28,6 +28,7 @@ export function newProblem({ channels, of, make }, { size = "full", device = "cp
     return { x: channelsLast ? x.contiguous({ memoryFormat: "channels_last" }) : x, y: randint(shape.classes, [batch], { device }) };
   });
   const plain = (x, y) => crossEntropy(forward(x), y);
+  const owned = [...layers.parameters, ...batches.flatMap(({ x, y }) => [x, y])];
   const loss = dtype16 === undefined ? plain : (x, y) => autocast(() => plain(x, y), { device, dtype: dtype16 });
   return {
     forward,
@@ -36,7 +37,12 @@ export function newProblem({ channels, of, make }, { size = "full", device = "cp
     closures: batches.map(({ x, y }) => () => loss(x, y)),
     captured() {
       const captured = capture(loss);
+      owned.push(captured);
       return { captured, closures: batches.map(({ x, y }) => captured.on(x, y)) };
+    },
+    /** Graphs hold gigabytes, which the garbage collector does not see. */
+    dispose() {
+      for (const each of owned) each.dispose();
     },
   };
 }

@@ -14,10 +14,15 @@ export async function* stepRows({ device, size, pytorch, seconds }) {
   for (const network of NETWORKS) {
     for (const format of FORMATS) {
       const options = { device, size, ...format.options };
-      const side = (step) => atRest(step(newProblem(network, options)), device);
+      const problems = [];
+      const side = (step) => {
+        problems.push(newProblem(network, options));
+        return atRest(step(problems.at(-1)), device);
+      };
       const theirs = pytorch === null ? {} : Object.fromEntries(WITHOUT_INDUCTOR.map((name) => [name, pytorch.side(`${network.key} ${name}`, { options })]));
       const their = pytorch === null ? {} : { "their passes": pytorch.side(`${network.key} passes`, { options }) };
       const times = await inTurns({ passes: side(passes), eager: side(eager), captured: side(captured), ...theirs, ...their }, seconds);
+      for (const each of problems) each.dispose();
       const label = `${network.name}, ${format.name}:`;
       yield { name: `${label} DGSAM step / bare S+1 passes`, value: times.eager / times.passes, goal: PASSES_GOAL };
       yield { name: `${label} captured DGSAM step / bare S+1 passes`, value: times.captured / times.passes, goal: PASSES_GOAL };
@@ -38,9 +43,11 @@ export async function* compiledRows({ device, size, pytorch, seconds }) {
   for (const network of NETWORKS) {
     for (const format of [FORMATS.at(-1), FORMATS[0]]) {
       const options = { device, size, ...format.options };
-      const ours = atRest(captured(newProblem(network, options)), device);
+      const problem = newProblem(network, options);
+      const ours = atRest(captured(problem), device);
       const theirs = pytorch.side(`${network.key} compiled`, { options: { ...options, backend } });
       const times = await inTurns({ ours, theirs }, seconds);
+      problem.dispose();
       yield { name: `${network.name}, ${format.name}: captured DGSAM step / PyTorch's, torch.compile (${backend})`, value: times.ours / times.theirs, goal: null };
     }
   }

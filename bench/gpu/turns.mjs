@@ -4,7 +4,7 @@ import { calibrate } from "../measure.mjs";
 
 const LEAST_TURNS = 5;
 /** Of each side, before anything is measured: a captured function records in its second step, cuDNN chooses in its first. */
-const WARM_UP = 3;
+const WARM_UP = 2;
 
 /** @param {number[]} values */
 function median(values) {

@@ -89,8 +89,8 @@ part build 200 node install/build.mjs
 part doctor 20 node dist/cli/main.js doctor
 part cuda-tests 60 node node_modules/vitest/vitest.mjs run test/cuda --passWithNoTests
 part tests 60 node node_modules/vitest/vitest.mjs run test/optim/sharpness test/optim/descent/base-optimizers.test.ts test/ops
-part parity 60 node dist/cli/main.js parity --device $device
-part bench 300 node bench/gpu/run.mjs --device $device $size --markdown --json "$out/bench.json"
+part parity 110 node dist/cli/main.js parity --device $device
+part bench 300 node bench/gpu/run.mjs --device $device $size --markdown --seconds 3 --json "$out/bench.json"
 
 section build 40
 section doctor

@@ -17,14 +17,14 @@ const folder = mkdtempSync(path.join(os.tmpdir(), "dgsam-bench-gpu-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const values = (tensors: Tensor[]): number[] => tensors.flatMap((each) => Array.from(each.detach().flatten().toArray() as number[]));
-const distance = (a: number[], b: number[]): number => Math.hypot(...a.map((value, i) => value - b[i]!));
+const distance = (a: number[], b: number[]): number => Math.sqrt(a.reduce((sum, value, i) => sum + (value - b[i]!) ** 2, 0));
 
 interface Answer {
   loss: number;
   end: Record<string, number[]>;
 }
 
-test.each([["resnet50", 25_557_032, 161], ["resnet18", 11_689_512, 62], ["cnn", 371_018, 18]])("%s has as many parameters as the original", (key, count, tensors) => {
+test.each([["resnet50", 25_557_032, 161], ["resnet18", 11_689_512, 62], ["cnn", 371_850, 18]])("%s has as many parameters as the original", (key, count, tensors) => {
   scope(() => {
     const network = NETWORKS.find((each) => each.key === key)!;
     const layers = newLayers({});
@@ -115,7 +115,7 @@ test.runIf(hasTorch)("every row computes", { timeout: 600_000 }, () => {
   for (const network of networks)
     for (const format of formats) expect(rows.map(({ name }) => name)).toContain(`${network}, ${format}: captured DGSAM step / bare S+1 passes`);
   const count = (pattern: RegExp) => rows.filter(({ name }) => pattern.test(name)).length;
-  expect([count(/best without Inductor/), count(/torch\.compile/), count(/memory of a process/), count(/time per byte/)]).toEqual([12, 6, 6, 8]);
+  expect([count(/best without Inductor/), count(/torch\.compile/), count(/memory of a process/), count(/time per byte/)]).toEqual([12, 6, 4, 8]);
 });
 
 test.each([
