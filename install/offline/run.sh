@@ -84,6 +84,9 @@ size=--tiny
 if nvidia-smi >/dev/null 2>&1; then
   device=cuda
   size=
+  # For this GPU alone, which is quicker than for all.
+  capability=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader --id=0)
+  export DGSAM_CUDA_ARCHS=${DGSAM_CUDA_ARCHS:-$capability}
 fi
 part build 200 node install/build.mjs
 part doctor 20 node dist/cli/main.js doctor

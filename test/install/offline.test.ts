@@ -48,20 +48,20 @@ describe("modules", () => {
 });
 
 describe("run.sh", () => {
-  /** A folder as one unpacked, whose programs do as `behaviour`, shell code that sees the arguments of node, says. */
-  function fakeBundle(behaviour: string): string {
+  /** A folder as one unpacked, whose programs do as shell code says that sees their arguments: node's, and nvidia-smi's. */
+  function fakeBundle(behaviour: string, nvidia: string): string {
     const folder = mkdtempSync(path.join(scratch, "fake-"));
     for (const name of ["native", "tools/bin"]) mkdirSync(path.join(folder, name), { recursive: true });
     copyFileSync(SCRIPT, path.join(folder, "run.sh"));
-    for (const [name, code] of [["node", behaviour], ["nvidia-smi", "exit 1"]] as const) {
+    for (const [name, code] of [["node", behaviour], ["nvidia-smi", nvidia]] as const) {
       writeFileSync(path.join(folder, "tools/bin", name), `#!/bin/sh\n${code}\n`);
       chmodSync(path.join(folder, "tools/bin", name), 0o755);
     }
     return folder;
   }
 
-  function tryIt(behaviour: string, env: Record<string, string> = {}) {
-    const folder = fakeBundle(behaviour);
+  function tryIt(behaviour: string, env: Record<string, string> = {}, nvidia = "echo no driver; exit 1") {
+    const folder = fakeBundle(behaviour, nvidia);
     const { status, stdout, stderr } = spawnSync("bash", [path.join(folder, "run.sh"), "out"], { cwd: folder, encoding: "utf8", env: { PATH: "/usr/bin:/bin", DGSAM_PYTHON: "python3", ...env } });
     const read = (name: string) => readFileSync(path.join(folder, "out", name), "utf8");
     return { status, stderr, last: stdout.trimEnd().split("\n").at(-1), files: readdirSync(path.join(folder, "out")).sort(), read };
@@ -78,6 +78,15 @@ describe("run.sh", () => {
     for (const part of PARTS) expect(read("results.md")).toContain(read(`${part}.log`).trimEnd());
     // Without a GPU, sizes that a CPU can bear.
     expect(read("bench.log")).toMatch(/^said by bench\/gpu\/run\.mjs --device cpu --tiny --markdown /);
+  });
+
+  it("works on the GPU where there is one, and builds for it alone", () => {
+    const { status, read } = tryIt('echo "$* for $DGSAM_CUDA_ARCHS"', {}, 'case "$*" in *compute_cap*) echo 9.0;; *) echo "A GPU, 580";; esac');
+    expect(status).toBe(0);
+    expect(read("results.md")).toContain("* GPU, driver, memory: A GPU, 580\n");
+    expect(read("build.log")).toBe("install/build.mjs for 9.0\n");
+    expect(read("parity.log")).toBe("dist/cli/main.js parity --device cuda for 9.0\n");
+    expect(read("bench.log")).toMatch(/^bench\/gpu\/run\.mjs --device cuda --markdown /);
   });
 
   it("goes on after a part that fails", () => {
