@@ -90,7 +90,7 @@ test("sides take turns, and the median turn of each counts", async () => {
   };
   const { a, b } = await inTurns({ a: side("a", 0.25), b: side("b", 0.5) }, 0.001);
   expect([a, b]).toEqual([0.25, 0.5]);
-  expect(order.slice(-10).join("")).toBe("abbaabbaab");
+  expect(order.slice(-10).join("")).toMatch(/^(abbaabbaab|baabbaabba)$/);
 });
 
 const bench = (...args: string[]) => spawnSync(process.execPath, [RUN, ...args], { encoding: "utf8", env: { ...process.env, OMP_NUM_THREADS: "1" } });
