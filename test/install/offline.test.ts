@@ -128,7 +128,7 @@ describe.runIf(process.env["DGSAM_TEST_BUNDLE"] === "1")("a whole bundle", () =>
       expect(existsSync(path.join(folder, file)), file).toBe(true);
 
     const hosts = [spawnSync("npm", ["config", "get", "registry"], { encoding: "utf8" }).stdout, spawnSync("python3", ["-m", "pip", "config", "list"], { encoding: "utf8" }).stdout]
-      .flatMap((text) => [...(text ?? "").matchAll(/\/\/(?:[^/@\s]*@)?([\w.-]+)/g)].map(([, host]) => host!))
+      .flatMap((text) => [...(text ?? "").matchAll(/:\/\/(?:[^/@\s]*@)?([\w.-]+)/g)].map(([, host]) => host!))
       .filter((host) => !/(^|\.)(npmjs\.org|pypi\.org|pytorch\.org)$/.test(host));
     const foreign = [ROOT.replace(/\/$/, ""), path.dirname(readRecord()!.libtorch.root), ...hosts];
     const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => statSync(path.join(folder, name)).isFile());
