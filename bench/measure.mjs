@@ -29,7 +29,7 @@ export function local(body) {
  * a count is believed when the same count takes as long once more.
  * @param {Side} side @param {number} seconds
  */
-async function calibrate(side, seconds) {
+export async function calibrate(side, seconds) {
   for (let iterations = 1; ; iterations *= 4) {
     const took = Math.min(await side(iterations), await side(iterations));
     if (took >= seconds / 4 || iterations > 1e8) return Math.max(1, Math.round((iterations * seconds) / took));

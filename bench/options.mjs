@@ -1,21 +1,20 @@
-/** What `npm run bench` is told. */
+/** What `npm run bench` and its kin are told. */
 
 import { closeSync, openSync } from "node:fs";
 import { parseArgs } from "node:util";
 
-const USAGE = "npm run bench -- [--json FILE] [--markdown] [--only WORD] [--seconds N] [--threads N]";
-
-/** How long both sides of a row are measured, after two fifths as long a warm-up. */
-const SECONDS = 5;
+/** `seconds`: how long both sides of a row are measured, after two fifths as long a warm-up. */
+const BENCH = { usage: "npm run bench -- [--json FILE] [--markdown] [--only WORD] [--seconds N] [--threads N]", seconds: 5, more: {} };
 
 /**
  * @param {string[]} args
  * @param {string[]} suites the names that `--only` is looked for in
- * @returns {{ json?: string, markdown: boolean, seconds: number, threads?: number, suites: string[] }}
+ * @param {{ usage: string, seconds: number, more: import("node:util").ParseArgsOptionsConfig }} [command] `more`: options of its own
+ * @returns {{ json?: string, markdown: boolean, seconds: number, threads?: number, suites: string[], [own: string]: any }}
  * @throws {Error} one line that says what is wrong
  */
-export function readOptions(args, suites) {
-  const { json, markdown = false, only, seconds = String(SECONDS), threads } = parse(args);
+export function readOptions(args, suites, command = BENCH) {
+  const { json, markdown = false, only, seconds = String(command.seconds), threads, ...own } = parse(args, command);
   const asked = suites.filter((name) => only === undefined || name.includes(only));
   if (asked.length === 0) throw new Error(`--only: expected a part of ${suites.join(", ")}, got "${only}"`);
   const count = threads === undefined ? undefined : Number(threads);
@@ -24,15 +23,15 @@ export function readOptions(args, suites) {
   if (!(perRow > 0 && perRow <= 3600)) throw new Error(`--seconds: expected a number above 0, at most 3600, got "${seconds}"`);
   // Ten minutes later would be late to learn that the file cannot be written.
   if (json !== undefined) closeSync(openSync(json, "a"));
-  return { ...(json === undefined ? {} : { json }), ...(count === undefined ? {} : { threads: count }), markdown, seconds: perRow, suites: asked };
+  return { ...(json === undefined ? {} : { json }), ...(count === undefined ? {} : { threads: count }), markdown, seconds: perRow, suites: asked, ...own };
 }
 
-/** @param {string[]} args */
-function parse(args) {
+/** @param {string[]} args @param {typeof BENCH} command */
+function parse(args, { usage, more }) {
   try {
     const text = /** @type {const} */ ({ type: "string" });
-    return parseArgs({ args, options: { json: text, markdown: { type: "boolean" }, only: text, seconds: text, threads: text } }).values;
+    return parseArgs({ args, options: { json: text, markdown: { type: "boolean" }, only: text, seconds: text, threads: text, ...more } }).values;
   } catch (error) {
-    throw new Error(`${/** @type {Error} */ (error).message.split("\n")[0]}; ${USAGE}`);
+    throw new Error(`${/** @type {Error} */ (error).message.split("\n")[0]}; ${usage}`);
   }
 }

@@ -1,6 +1,7 @@
 /** Python as a measured side: a child process that runs a named case so many times when asked (bench/turns.py). */
 
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
@@ -19,6 +20,7 @@ export async function startPython(python, script, threads) {
   };
   const { version, cases } = await next();
   return {
+    pid: child.pid,
     /** @type {string} */
     version,
     /** @type {string[]} what it can be asked for */
@@ -33,5 +35,10 @@ export async function startPython(python, script, threads) {
       return (await next()).seconds;
     },
     close: () => child.stdin.end(),
+    /** Waits until it has ended, so that what it held is free. */
+    async end() {
+      child.stdin.end();
+      if (child.exitCode === null) await once(child, "exit");
+    },
   };
 }

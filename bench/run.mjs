@@ -19,6 +19,7 @@ import { findJax } from "./jax.mjs";
 import { compare } from "./measure.mjs";
 import { readOptions } from "./options.mjs";
 import { startPython } from "./python-side.mjs";
+import { heading, judged, line } from "./rows.mjs";
 
 /** @typedef {import("./measure.mjs").Side} Side */
 /** @typedef {Awaited<ReturnType<typeof startPython>>} PythonSide */
@@ -28,7 +29,6 @@ import { startPython } from "./python-side.mjs";
  * @property {PythonSide | null} jax
  * @property {(a: Side, b: Side, options?: { turn?: number, share?: number }) => Promise<number>} compare
  */
-/** @typedef {{ name: string, value: number, goal: number | null, pass: boolean | null }} Row */
 
 // Memory first: the loop of adds outside a scope leaves tensors to the collector, which would be counted.
 const SUITES = { memory: memoryRows, operators: operatorRows, optimizers: optimizerRows, steps: stepRows, family: familyRows, captured: capturedRows };
@@ -69,31 +69,22 @@ function options() {
   }
 }
 
-/** @param {Row} row */
-function line({ name, value, goal, pass }) {
-  const verdict = pass === null ? "" : pass ? "pass" : "MISS";
-  const number = Number.isInteger(value) ? String(value) : value.toFixed(3);
-  if (markdown) return `| ${name} | ${number} | ${goal ?? ""} | ${verdict} |`;
-  return `${name.padEnd(72)} ${number.padStart(8)}${goal === null ? "" : `   goal ${goal}   ${verdict}`}`;
-}
-
 const { json, markdown, seconds, threads, suites } = options();
 if (threads !== undefined) setNumThreads(threads);
 const pytorch = await findPytorch();
 const jax = suites.includes("captured") ? await findJaxSide() : null;
 const others = `${pytorch === null ? "no PyTorch" : `PyTorch ${pytorch.version}`}${jax === null ? "" : `, JAX ${jax.version}`}`;
-console.log(`Node ${process.version}, ${getNumThreads()} threads, ${others}`);
-if (markdown) console.log("\n| row | value | goal | |\n| --- | --- | --- | --- |");
+console.log(heading(`Node ${process.version}, ${getNumThreads()} threads, ${others}`, markdown));
 
 /** @type {Context} */
 const context = { pytorch, jax, compare: (a, b, options = {}) => compare(a, b, { seconds, ...options }) };
-/** @type {Row[]} */
+/** @type {import("./rows.mjs").Row[]} */
 const rows = [];
 for (const suite of suites) {
-  for await (const { name, value, goal } of SUITES[suite](context)) {
-    const row = { name, value, goal, pass: goal === null ? null : value <= goal };
+  for await (const measured of SUITES[suite](context)) {
+    const row = judged(measured);
     rows.push(row);
-    console.log(line(row));
+    console.log(line(row, markdown));
   }
 }
 pytorch?.close();

@@ -1,0 +1,48 @@
+/** The kernels of a climb, by the bytes they must move: how much longer a byte takes than in a copy from device to device. */
+
+import { ops, noGrad, ones, scope, zerosLike } from "dgsam";
+import { newLayers, NETWORKS, SIZES } from "./networks.mjs";
+import { atRest } from "./sides.mjs";
+import { inTurns } from "./turns.mjs";
+
+/** 85% of a copy's bandwidth. */
+const GOAL = 1 / 0.85;
+const RHO = 1e-6;
+/** So that what is gathered again and again stays what it was: numbers that overflow are not climbed along. */
+const ALMOST_NOTHING = 1e-20;
+
+/** Tensors of 16 MB, so that a launch and a wait are nothing beside them. */
+const LARGE = { full: { count: 48, elements: 2 ** 22 }, tiny: { count: 3, elements: 1000 } };
+
+/** How often every element of the parameters is read or written at least, by kernel. */
+const KERNELS = [
+  // Gradients for the norm; then gradients, parameters (twice), the saved copy and the sum.
+  { name: "first ascent (norm, save, sum, climb)", moves: 6, run: ({ parameters, saved, sums, rho }) => ops.dgsam["climb_.default"](parameters, saved, sums, rho, true) },
+  { name: "ascent (norm, sum, climb)", moves: 6, run: ({ parameters, saved, sums, rho }) => ops.dgsam["climb_.default"](parameters, saved, sums, rho, false) },
+  // Gradients (twice), the sum, the saved copy and the parameters; and the norm of what comes.
+  { name: "gathering and way back", moves: 6, run: ({ parameters, saved, sums }) => ops.dgsam["gather_.default"](parameters, saved, sums, ALMOST_NOTHING, 1) },
+  { name: "way back", moves: 2, run: ({ parameters, saved }) => ops.dgsam["restore_.default"](parameters, saved) },
+];
+
+function listsOf(parameters) {
+  for (const each of parameters) each.grad = noGrad(() => zerosLike(each).add(1e-3));
+  const like = () => parameters.map((each) => noGrad(() => zerosLike(each)));
+  return { parameters, saved: like(), sums: like(), rho: parameters.map(() => RHO) };
+}
+
+/** @param {import("./run.mjs").Context} context */
+export async function* kernelRows({ device, size, seconds }) {
+  const { count, elements } = LARGE[size];
+  const large = Array.from({ length: count }, () => ones([elements], { device, requiresGrad: true }));
+  const layers = newLayers({ device });
+  const [network] = NETWORKS;
+  network.make(layers, network.of(SIZES[size]));
+  for (const [label, parameters] of [["Large tensors", large], [`${network.name}'s parameters`, layers.parameters]]) {
+    const lists = listsOf(parameters);
+    const total = parameters.reduce((sum, { numel }) => sum + numel, 0);
+    const [from, to] = [ones([total], { device }), ones([total], { device })];
+    const sides = Object.fromEntries(KERNELS.map(({ name, run }) => [name, atRest(() => run(lists), device)]));
+    const times = await inTurns({ copy: atRest(() => scope(() => to.copy_(from)), device), ...sides }, seconds);
+    for (const { name, moves } of KERNELS) yield { name: `${label}: ${name}: time per byte / a copy's`, value: times[name] / moves / (times.copy / 2), goal: GOAL };
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * `npm run bench:gpu -- [--device cuda|cpu] [--tiny] [--json FILE] [--markdown] [--only WORD] [--seconds N] [--threads N]`: DGSAM on
+ * a GPU beside PyTorch on the same one, in turns; rows as those of `npm run bench`.
+ *
+ * With `--tiny` the networks are as small as they can be, so that `--device cpu` shows in a minute that all of it runs; its values say
+ * nothing. Suites come in the order of what one wants first where time may end; rows are written as they are known.
+ */
+
+import { spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { cudaDeviceCount, getNumThreads, runtimeInfo, setNumThreads } from "dgsam";
+import { findOracle } from "../../test/oracles/environment.mjs";
+import { readOptions } from "../options.mjs";
+import { startPython } from "../python-side.mjs";
+import { heading, judged, line } from "../rows.mjs";
+import { kernelRows } from "./kernels.mjs";
+import { memoryRows } from "./memory.mjs";
+import { compiledRows, stepRows } from "./steps.mjs";
+
+/**
+ * @typedef {object} Context
+ * @property {"cpu" | "cuda"} device
+ * @property {"full" | "tiny"} size
+ * @property {string | null} python
+ * @property {Awaited<ReturnType<typeof startPython>> | null} pytorch
+ * @property {number} threads
+ * @property {number} seconds how long the sides of one comparison take together
+ */
+
+const SUITES = { kernels: kernelRows, steps: stepRows, memory: memoryRows, compiled: compiledRows };
+const COMMAND = {
+  usage: "npm run bench:gpu -- [--device cuda|cpu] [--tiny] [--json FILE] [--markdown] [--only WORD] [--seconds N] [--threads N]",
+  seconds: 5,
+  more: { device: { type: "string" }, tiny: { type: "boolean" } },
+};
+
+/** @param {unknown} error @returns {never} */
+function fail(error) {
+  console.error(`bench: ${/** @type {Error} */ (error).message}`);
+  process.exit(1);
+}
+
+function options() {
+  try {
+    const { device = "cuda", tiny = false, ...rest } = readOptions(process.argv.slice(2), Object.keys(SUITES), COMMAND);
+    if (!["cpu", "cuda"].includes(device)) throw new Error(`--device: expected cuda or cpu, got "${device}"`);
+    if (device === "cuda" && cudaDeviceCount() === 0) throw new Error("--device cuda: this LibTorch sees no CUDA device (dgsam doctor tells why); to see that all of it runs: --device cpu --tiny");
+    return { device, size: tiny ? "tiny" : "full", ...rest };
+  } catch (error) {
+    return fail(error);
+  }
+}
+
+/** PyTorch, of the same version; without it its rows are left out, and it says why. */
+async function findPython() {
+  try {
+    return await findOracle([]);
+  } catch (error) {
+    // Whoever names a Python wants it measured.
+    if (process.env["DGSAM_PYTHON"]) fail(error);
+    console.error(`No PyTorch to compare with: its rows are left out (${/** @type {Error} */ (error).message})`);
+    return null;
+  }
+}
+
+/** The GPU's name and its driver. */
+function deviceName(device) {
+  if (device === "cpu") return "CPU";
+  const { stdout } = spawnSync("nvidia-smi", ["--query-gpu=name,driver_version", "--format=csv,noheader", "--id=0"], { encoding: "utf8" });
+  const [name, driver] = (stdout ?? "").trim().split(", ");
+  return driver === undefined ? "CUDA" : `${name} (driver ${driver})`;
+}
+
+const { device, size, json, markdown, seconds, threads: asked, suites } = options();
+if (asked !== undefined) setNumThreads(asked);
+const threads = getNumThreads();
+const python = await findPython();
+const pytorch = python === null ? null : await startPython(python, "gpu/torch_steps.py", threads);
+const versions = `LibTorch ${runtimeInfo().version}, ${pytorch === null ? "no PyTorch" : `PyTorch ${pytorch.version}`}, Node ${process.version}`;
+console.log(heading(`${deviceName(device)}${size === "tiny" ? ", tiny networks" : ""}, ${versions}`, markdown));
+
+const context = { device, size, python, pytorch, threads, seconds };
+/** @type {import("../rows.mjs").Row[]} */
+const rows = [];
+for (const suite of suites) {
+  try {
+    for await (const measured of SUITES[suite](context)) {
+      const row = judged(measured);
+      rows.push(row);
+      console.log(line(row, markdown));
+      if (json !== undefined) writeFileSync(json, `${JSON.stringify({ device: deviceName(device), size, versions, rows }, null, 2)}\n`);
+    }
+  } catch (error) {
+    // The other suites' rows are worth having.
+    console.error(`bench: ${suite}: ${/** @type {Error} */ (error).stack}`);
+    process.exitCode = 1;
+  }
+}
+pytorch?.close();

@@ -1,0 +1,151 @@
+/**
+ * The offline bundle: what goes in, and that its script keeps each part's result whatever becomes of the others. Packing a whole one
+ * takes minutes and fetches CMake: DGSAM_TEST_BUNDLE=1 does it, and builds and tries it without network.
+ */
+import { spawnSync } from "node:child_process";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { afterAll, describe, expect, it, test } from "vitest";
+import { isRead, neededModules } from "../../install/offline/contents.mjs";
+import { ROOT, readRecord } from "../../install/record.mjs";
+import { which } from "../../install/run.mjs";
+
+const SCRIPT = path.join(ROOT, "install/offline/run.sh");
+const NAME = "dgsam-offline-linux-x64";
+const PARTS = ["build", "doctor", "cuda-tests", "tests", "parity", "bench"];
+const scratch = mkdtempSync(path.join(os.tmpdir(), "dgsam-offline-test-"));
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+describe("modules", () => {
+  it("are what the package and its tests need, and no other tools", () => {
+    const { packages } = JSON.parse(readFileSync(path.join(ROOT, "package-lock.json"), "utf8")) as { packages: Record<string, object> };
+    const names = [...neededModules(packages)].map((name) => name.replace("node_modules/", ""));
+    for (const name of ["cmake-js", "node-addon-api", "node-api-headers", "zod", "commander", "vitest", "vite", "fast-check"]) expect(names).toContain(name);
+    for (const name of ["typescript", "echarts", "mnist", "tinybench", "@types/node"]) expect(names).not.toContain(name);
+  });
+
+  it("are found where Node would: beside who needs them, else above", () => {
+    const lock = {
+      "": { dependencies: { a: "1", "@s/b": "1" } },
+      "node_modules/a": { dependencies: { c: "1" }, optionalDependencies: { absent: "1" } },
+      "node_modules/a/node_modules/c": { dependencies: { d: "1" } },
+      "node_modules/@s/b": { dependencies: { c: "2" } },
+      "node_modules/c": {},
+      "node_modules/d": { dependencies: { a: "1" } },
+      "node_modules/vitest": {},
+      "node_modules/fast-check": {},
+      "node_modules/unneeded": {},
+    };
+    expect([...neededModules(lock)].sort()).toEqual(Object.keys(lock).filter((name) => name !== "" && !name.endsWith("unneeded")).sort());
+    expect(() => neededModules({ ...lock, "": { dependencies: { e: "1" } } })).toThrow("package-lock.json has no e, which the package needs");
+  });
+
+  it.each([
+    ["lib/index.js", true], ["napi.h", true], ["LICENSE", true], ["LICENSE.md", true], ["bin/x.node", true], ["lib/docs/x.js", true], ["dist/test.js", true],
+    ["lib/index.d.ts", false], ["index.d.mts", false], ["lib/index.js.map", false], ["README.md", false], ["docs/x.js", false], ["test/x.js", false], ["node_modules/x/index.js", false],
+  ])("%s is packed: %s", (file, packed) => expect(isRead(file)).toBe(packed));
+});
+
+describe("run.sh", () => {
+  /** A folder as one unpacked, whose programs do as shell code says that sees their arguments: node's, and nvidia-smi's. */
+  function fakeBundle(behaviour: string, nvidia: string): string {
+    const folder = mkdtempSync(path.join(scratch, "fake-"));
+    for (const name of ["native", "tools/bin"]) mkdirSync(path.join(folder, name), { recursive: true });
+    copyFileSync(SCRIPT, path.join(folder, "run.sh"));
+    for (const [name, code] of [["node", behaviour], ["nvidia-smi", nvidia]] as const) {
+      writeFileSync(path.join(folder, "tools/bin", name), `#!/bin/sh\n${code}\n`);
+      chmodSync(path.join(folder, "tools/bin", name), 0o755);
+    }
+    return folder;
+  }
+
+  function tryIt(behaviour: string, env: Record<string, string> = {}, nvidia = "echo no driver; exit 1") {
+    const folder = fakeBundle(behaviour, nvidia);
+    const { status, stdout, stderr } = spawnSync("bash", [path.join(folder, "run.sh"), "out"], { cwd: folder, encoding: "utf8", env: { PATH: "/usr/bin:/bin", DGSAM_PYTHON: "python3", ...env } });
+    const read = (name: string) => readFileSync(path.join(folder, "out", name), "utf8");
+    return { status, stderr, last: stdout.trimEnd().split("\n").at(-1), files: readdirSync(path.join(folder, "out")).sort(), read };
+  }
+
+  it("keeps a log of each part and puts them into results.md", () => {
+    const { status, stderr, last, files, read } = tryIt('echo "said by $*"');
+    expect(stderr).toBe("");
+    expect(last).toMatch(/^6 of 6 parts ok; \d+ seconds; results in .*\/out\/results\.md$/);
+    expect(status).toBe(0);
+    expect(files).toEqual([...PARTS.map((name) => `${name}.log`), "results.md"].sort());
+    for (const part of PARTS) expect(read("results.md")).toMatch(new RegExp(`^\\| ${part} \\| ok \\| \\d+ \\|$`, "m"));
+    expect(read("parity.log")).toBe("said by dist/cli/main.js parity --device cpu\n");
+    for (const part of PARTS) expect(read("results.md")).toContain(read(`${part}.log`).trimEnd());
+    // Without a GPU, sizes that a CPU can bear.
+    expect(read("bench.log")).toMatch(/^said by bench\/gpu\/run\.mjs --device cpu --tiny --markdown /);
+  });
+
+  it("works on the GPU where there is one, and builds for it alone", () => {
+    const { status, read } = tryIt('echo "$* for $DGSAM_CUDA_ARCHS"', {}, 'case "$*" in *compute_cap*) echo 9.0;; *) echo "A GPU, 580";; esac');
+    expect(status).toBe(0);
+    expect(read("results.md")).toContain("* GPU, driver, memory: A GPU, 580\n");
+    expect(read("build.log")).toBe("install/build.mjs for 9.0\n");
+    expect(read("parity.log")).toBe("dist/cli/main.js parity --device cuda for 9.0\n");
+    expect(read("bench.log")).toMatch(/^bench\/gpu\/run\.mjs --device cuda --markdown /);
+  });
+
+  it("goes on after a part that fails", () => {
+    const { status, last, read } = tryIt('case "$*" in *parity*) echo "a row is off"; exit 3;; esac; echo fine');
+    expect(last).toMatch(/^5 of 6 parts ok, parity failed, status 3; /);
+    expect(status).toBe(1);
+    expect(read("parity.log")).toBe("a row is off\n");
+    expect(read("bench.log")).toBe("fine\n");
+  });
+
+  it("ends a part whose time is up, keeps what it said, and has all end in time", () => {
+    const started = Date.now();
+    const { status, last, read } = tryIt('case "$*" in *build*) echo begun; sleep 100;; esac; echo fine', { DGSAM_OFFLINE_SECONDS: "20" });
+    expect(last).toMatch(/^\d of 6 parts ok, build ended after 8 seconds/);
+    expect(status).toBe(1);
+    expect(read("build.log")).toBe("begun\n");
+    expect(read("bench.log")).toBe("fine\n");
+    expect(Date.now() - started).toBeLessThan(25_000);
+  });
+
+  it("begins nothing when no time is left", () => {
+    const { last, files } = tryIt("echo fine", { DGSAM_OFFLINE_SECONDS: "3" });
+    expect(last).toMatch(/^0 of 6 parts ok, build not begun, no time was left, /);
+    expect(files).toEqual(["results.md"]);
+  });
+});
+
+describe.runIf(process.env["DGSAM_TEST_BUNDLE"] === "1")("a whole bundle", () => {
+  const target = path.join(scratch, "bundle");
+  const folder = path.join(target, NAME);
+
+  test("is small and names neither this machine's folders nor its registries", { timeout: 900_000 }, () => {
+    const packed = spawnSync(process.execPath, [path.join(ROOT, "install/offline/bundle.mjs"), target], { encoding: "utf8" });
+    expect(packed.stderr).toBe("");
+    expect(readdirSync(target).sort()).toEqual([`${NAME}.tar.xz`, "run.sh"]);
+    expect(statSync(path.join(target, `${NAME}.tar.xz`)).size).toBeLessThan(60e6);
+    expect(spawnSync("tar", ["-xf", `${NAME}.tar.xz`], { cwd: target }).status).toBe(0);
+    for (const file of ["run.sh", "dist/cli/main.js", "lib/index.ts", "native/addon.cc", "bench/gpu/run.mjs", "test/oracles/parity_problem.py", "tools/bin/node", "tools/bin/cmake", "tools/bin/ninja"])
+      expect(existsSync(path.join(folder, file)), file).toBe(true);
+
+    const hosts = [spawnSync("npm", ["config", "get", "registry"], { encoding: "utf8" }).stdout, spawnSync("python3", ["-m", "pip", "config", "list"], { encoding: "utf8" }).stdout]
+      .flatMap((text) => [...(text ?? "").matchAll(/:\/\/(?:[^/@\s]*@)?([\w.-]+)/g)].map(([, host]) => host!))
+      .filter((host) => !/(^|\.)(npmjs\.org|pypi\.org|pytorch\.org)$/.test(host));
+    const foreign = [ROOT.replace(/\/$/, ""), path.dirname(readRecord()!.libtorch.root), ...hosts];
+    const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => statSync(path.join(folder, name)).isFile());
+    expect(files.length).toBeGreaterThan(1000);
+    const found = files.flatMap((name) => {
+      const content = readFileSync(path.join(folder, name));
+      return foreign.filter((text) => content.includes(text)).map((text) => `${name}: ${text}`);
+    });
+    expect(found).toEqual([]);
+  });
+
+  test.runIf(which("unshare") !== null)("builds and passes without network and surroundings", { timeout: 3_000_000 }, () => {
+    // As on a host, whose python3 has torch.
+    const python = process.env["DGSAM_PYTHON"];
+    const PATH = [...(python === undefined ? [] : [path.dirname(python)]), "/usr/bin", "/bin"].join(":");
+    const { status, stdout, stderr } = spawnSync("unshare", ["-rn", "bash", path.join(target, "run.sh"), path.join(scratch, "out")], { encoding: "utf8", env: { PATH, DGSAM_OFFLINE_SECONDS: "2400" } });
+    expect(status, `${stdout}\n${stderr}`).toBe(0);
+    expect(stdout.trimEnd().split("\n").at(-1)).toMatch(/^6 of 6 parts ok; /);
+  });
+});
