@@ -1,6 +1,6 @@
 /** The kernels of a climb, by the bytes they must move: how much longer a byte takes than in a copy from device to device. */
 
-import { ops, noGrad, ones, scope, zerosLike } from "dgsam";
+import { ops, noGrad, ones, scope, zeros, zerosLike } from "dgsam";
 import { newLayers, NETWORKS, SIZES } from "./networks.mjs";
 import { atRest } from "./sides.mjs";
 import { inTurns } from "./turns.mjs";
@@ -17,17 +17,22 @@ const LARGE = { full: { count: 48, elements: 2 ** 22 }, tiny: { count: 3, elemen
 /** How often every element of the parameters is read or written at least, by kernel. */
 const KERNELS = [
   // Gradients for the norm; then gradients, parameters (twice), the saved copy and the sum.
-  { name: "first ascent (norm, save, sum, climb)", moves: 6, run: ({ parameters, saved, sums, rho }) => ops.dgsam["climb_.default"](parameters, saved, sums, rho, true) },
-  { name: "ascent (norm, sum, climb)", moves: 6, run: ({ parameters, saved, sums, rho }) => ops.dgsam["climb_.default"](parameters, saved, sums, rho, false) },
+  { name: "first ascent (norm, save, sum, climb)", moves: 6, run: (lists) => climb(lists, true) },
+  { name: "ascent (norm, sum, climb)", moves: 6, run: (lists) => climb(lists, false) },
   // Gradients (twice), the sum, the saved copy and the parameters; and the norm of what comes.
-  { name: "gathering and way back", moves: 6, run: ({ parameters, saved, sums }) => ops.dgsam["gather_.default"](parameters, saved, sums, ALMOST_NOTHING, 1) },
+  { name: "gathering and way back", moves: 6, run: ({ parameters, saved, sums, ledger }) => ops.dgsam["gather_.late"](parameters, saved, sums, ALMOST_NOTHING, 1, ledger, 1) },
   { name: "way back", moves: 2, run: ({ parameters, saved }) => ops.dgsam["restore_.default"](parameters, saved) },
 ];
+
+/** As steps that wait for nothing make it. */
+function climb({ parameters, saved, sums, rho, ledger }, first) {
+  return ops.dgsam["climb_.late"](parameters, saved, sums, rho, first, false, null, 0, null, ledger, 1);
+}
 
 function listsOf(parameters) {
   for (const each of parameters) each.grad = noGrad(() => zerosLike(each).add(1e-3));
   const like = () => parameters.map((each) => noGrad(() => zerosLike(each)));
-  return { parameters, saved: like(), sums: like(), rho: parameters.map(() => RHO) };
+  return { parameters, saved: like(), sums: like(), rho: parameters.map(() => RHO), ledger: zeros([4], { dtype: "float64", device: parameters[0].device }) };
 }
 
 /** @param {import("./run.mjs").Context} context */

@@ -1,6 +1,6 @@
 /** Our sides of the GPU benchmark: DGSAM steps with Adam, and the passes that they cannot do without. */
 
-import { Adam, DGSAM, zeros } from "dgsam";
+import { Adam, DGSAM, synchronize } from "dgsam";
 import { barePasses, DOMAINS } from "../cases/networks.mjs";
 
 /**
@@ -10,9 +10,7 @@ import { barePasses, DOMAINS } from "../cases/networks.mjs";
  * @returns {import("../measure.mjs").Side}
  */
 export function atRest(body, device) {
-  const last = zeros([1], { device });
-  // Copies to the host wait for all that was queued before them.
-  const settle = () => device === "cpu" || last.item();
+  const settle = () => device === "cpu" || synchronize(device);
   return (iterations) => {
     settle();
     const start = performance.now();

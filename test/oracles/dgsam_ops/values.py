@@ -211,7 +211,9 @@ def sums_and_gradients(dtype, missing):
 
 def close_to(tensors, expected, double, dtype, name):
     got = torch.cat([t.to(double).flatten() for t in tensors])
-    bound = 4 * torch.finfo(dtype).eps * float(expected.abs().max())
+    # What float64 is compared with is float64 itself: its sums have the rounding errors of their order, which depends on threads.
+    roundings = 32 if dtype in (torch.float64, torch.complex128) else 4
+    bound = roundings * torch.finfo(dtype).eps * float(expected.abs().max())
     assert float((got - expected).abs().max()) <= bound, f"{name}, {dtype}: {float((got - expected).abs().max())} > {bound}"
 
 
