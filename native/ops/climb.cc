@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <exception>
 
 #include "composite.h"
 #include "pieces.h"
@@ -74,17 +75,25 @@ void saveOnly(const Piece& piece, First first) {
   if (first.sum && row.sumData != nullptr) std::memset(piece.in(row.sumData), 0, piece.bytes());
 }
 
+// All that can be, whatever happens to one.
 void bringBack(const Rows& rows) {
   Pieces pieces;
+  std::exception_ptr failure;
   for (const Row& row : rows) {
-    if (row.kernels != nullptr)
+    if (row.kernels != nullptr) {
       pieces.add(row);
-    else
+      continue;
+    }
+    try {
       row.param->copy_(*row.saved);
+    } catch (...) {
+      failure = std::current_exception();
+    }
   }
   pieces.forEach([](const Piece& piece, size_t) {
     std::memcpy(piece.in(piece.row->paramData), piece.in(piece.row->savedData), piece.bytes());
   });
+  if (failure != nullptr) std::rethrow_exception(failure);
 }
 
 // LibTorch's operators may fail for want of memory. So all rows that go through them are saved before anything moves, and
@@ -109,7 +118,11 @@ void ascend(Rows& rows, double norm, at::ArrayRef<double> rho, double shift, Fir
     for (const Row& row : rows)
       if (row.kernels == nullptr) composite::move(row);
   } catch (...) {
-    if (first.ascent && rows.front().saved != nullptr) bringBack(rows);
+    try {
+      if (first.ascent && rows.front().saved != nullptr) bringBack(rows);
+    } catch (...) {
+      // The failure that led here is the one to tell.
+    }
     throw;
   }
 }

@@ -58,6 +58,11 @@ bool hasFusedAdagrad(const at::Tensor& tensor) {
 
 bool isGiven(const std::optional<at::Tensor>& tensor) { return tensor.has_value() && tensor->defined(); }
 
+// Where the kernels of a batch read it.
+std::optional<at::Tensor> flagFor(const Batch& batch, const std::optional<at::Tensor>& foundInf) {
+  return isGiven(foundInf) ? std::optional(foundInf->to(batch.params.front().device())) : std::nullopt;
+}
+
 // Counts of steps that were left out.
 void takeBack(const std::vector<at::Tensor>& counts, const at::Tensor& foundInf) {
   for (const at::Tensor& count : counts) count.sub_(foundInf.to(count.device()));
@@ -76,8 +81,9 @@ void sgd(at::TensorList params, at::TensorList momentumBuffers, double lr, doubl
       finish(batch);
       continue;
     }
+    const std::optional<at::Tensor> flag = flagFor(batch, foundInf);
     const AloneIfSmall alone(batch.params);
-    at::_fused_sgd_(batch.params, batch.grads, batch.states[0], weightDecay, momentum, lr, dampening, nesterov, maximize, first, {}, foundInf);
+    at::_fused_sgd_(batch.params, batch.grads, batch.states[0], weightDecay, momentum, lr, dampening, nesterov, maximize, first, {}, flag);
     finish(batch);
   }
 }
@@ -88,15 +94,16 @@ void adam(at::TensorList params, at::TensorList expAvgs, at::TensorList expAvgSq
   const bool amsgrad = !maxExpAvgSqs.empty();
   const StateLists states{{"exp_avgs", expAvgs}, {"exp_avg_sqs", expAvgSqs}, {"max_exp_avg_sqs", maxExpAvgSqs, true}};
   for (Batch& batch : makeBatches("adam_", params, states, {{"steps", steps}}, Scalars::Any)) {
+    const std::optional<at::Tensor> flag = flagFor(batch, foundInf);
     const AloneIfSmall alone(batch.params);
     const std::vector<at::Tensor>& counts = batch.scalars[0];
     advance(counts);
     const auto &averages = batch.states[0], &squares = batch.states[1], &largest = batch.states[2];
     if (decoupled)
-      at::_fused_adamw_(batch.params, batch.grads, averages, squares, largest, counts, lr, beta1, beta2, weightDecay, eps, amsgrad, maximize, {}, foundInf);
+      at::_fused_adamw_(batch.params, batch.grads, averages, squares, largest, counts, lr, beta1, beta2, weightDecay, eps, amsgrad, maximize, {}, flag);
     else
-      at::_fused_adam_(batch.params, batch.grads, averages, squares, largest, counts, lr, beta1, beta2, weightDecay, eps, amsgrad, maximize, {}, foundInf);
-    if (isGiven(foundInf)) takeBack(counts, *foundInf);
+      at::_fused_adam_(batch.params, batch.grads, averages, squares, largest, counts, lr, beta1, beta2, weightDecay, eps, amsgrad, maximize, {}, flag);
+    if (flag.has_value()) takeBack(counts, *flag);
     finish(batch);
   }
 }

@@ -2,6 +2,7 @@
 
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
+#include <ATen/core/LegacyTypeDispatch.h>
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
@@ -17,15 +18,22 @@ namespace {
 // The norm over all tensors, in float64: squares of others may be beyond their range. Of complex numbers the modulus counts.
 at::Tensor normOf(const std::vector<at::Tensor>& tensors, at::Device device) {
   composite::Sum sum;
-  // Foreach functions take a list of one dtype in one kernel.
-  for (const at::ScalarType type : {at::kFloat, at::kDouble, at::kBFloat16, at::kHalf}) {
-    std::vector<at::Tensor> list;
-    for (const at::Tensor& each : tensors)
-      if (each.scalar_type() == type && each.numel() > 0) list.push_back(each);
-    if (!list.empty()) sum.addSquare(at::stack(at::_foreach_norm(list, 2, at::kDouble)));
+  std::vector<at::Tensor> rest;
+  for (const at::Tensor& each : tensors) {
+    if (at::isComplexType(each.scalar_type()))
+      sum.addSquare(each);
+    else if (each.numel() > 0)
+      rest.push_back(each);
   }
-  for (const at::Tensor& each : tensors)
-    if (at::isComplexType(each.scalar_type())) sum.addSquare(each);
+  while (!rest.empty()) {
+    // Foreach functions take a list of one dtype on one device in one kernel.
+    const auto isLikeFirst = [type = rest.front().scalar_type(), on = rest.front().device()](const at::Tensor& each) {
+      return each.scalar_type() == type && each.device() == on;
+    };
+    const auto others = std::stable_partition(rest.begin(), rest.end(), isLikeFirst);
+    sum.addSquare(at::stack(at::_foreach_norm(at::TensorList(rest.data(), static_cast<size_t>(others - rest.begin())), 2, at::kDouble)));
+    rest.erase(rest.begin(), others);
+  }
   return sum.norm(device);
 }
 
@@ -37,10 +45,6 @@ std::vector<at::Tensor> gradientsOf(const Rows& rows) {
 }
 
 at::Device deviceOf(at::TensorList params, const at::Tensor& ledger) { return params.empty() ? ledger.device() : params.front().device(); }
-
-void bringBack(const Rows& rows) {
-  for (const Row& row : rows) row.param->copy_(*row.saved);
-}
 
 }  // namespace
 
@@ -58,7 +62,13 @@ int64_t climbLate(at::TensorList params, at::TensorList saved, at::TensorList su
   // The one that is not finite, if one is.
   noted.note(at, at::where(norm.isfinite(), plain, norm));
   for (const Row& row : rows) composite::note(row, first, firstSum.value_or(first));
-  for (size_t i = 0; i < rows.size(); ++i) composite::move(rows[i], rho[i] / (norm + kNormEpsilon) + shift);
+  try {
+    for (size_t i = 0; i < rows.size(); ++i) composite::move(rows[i], rho[i] / (norm + kNormEpsilon) + shift);
+  } catch (...) {
+    // Say for want of memory.
+    if (first) bringBack(rows);
+    throw;
+  }
   bumpClimbed(rows, first);
   return countGradients(rows);
 }
@@ -81,7 +91,8 @@ namespace {
 template <typename Factor>
 int64_t gatherRows(const Rows& rows, bool restores, bool writes, double sumScale, const Factor& gradScale, const Ledger& noted, int64_t at, at::Device device) {
   noted.note(at, normOf(gradientsOf(rows), device));
-  if (restores) bringBack(rows);
+  if (restores)
+    for (const Row& row : rows) row.param->copy_(*row.saved);
   if (writes)
     for (const Row& row : rows) composite::gather(row, sumScale, gradScale);
   // A gradient that cannot be written to is another tensor now.
@@ -133,7 +144,9 @@ void revertLate(at::TensorList tensors, at::TensorList saved, at::Tensor ledger)
   checkLength("revert_", "saved", saved.size(), tensors.size());
   const Ledger checked("revert_", ledger, 1, 0);
   const at::Tensor goesOn = ledger.select(0, 0).eq(0);
-  for (size_t i = 0; i < tensors.size(); ++i) tensors[i].copy_(at::where(goesOn.to(tensors[i].device()), tensors[i], saved[i]));
+  const at::AutoDispatchBelowADInplaceOrView unseen;
+  for (size_t i = 0; i < tensors.size(); ++i)
+    if (isRevertible(tensors[i])) tensors[i].copy_(at::where(goesOn.to(tensors[i].device()), tensors[i], saved[i]));
 }
 
 at::Tensor stopped(const at::Tensor& ledger) {

@@ -29,7 +29,8 @@ int64_t gatherOrthogonalLate(at::TensorList params, at::TensorList saved, at::Te
 // Notes a number, the mean of what `values` hold.
 void noteLate(at::TensorList values, at::Tensor ledger, int64_t at);
 
-// tensors <- saved, bit for bit, where the step has stopped.
+// tensors <- saved, bit for bit, where the step has stopped. Those that nothing can be written to, sparse ones and such as have
+// several elements in one place, are left alone. Autograd is not told: most times nothing changes.
 void revertLate(at::TensorList tensors, at::TensorList saved, at::Tensor ledger);
 
 // 1 where the step has stopped, else 0: a float32 scalar, as fused optimizers ask for.

@@ -1,5 +1,7 @@
 #include "late_rows.h"
 
+#include <ATen/MemoryOverlap.h>
+
 namespace dgsam::ops {
 namespace {
 
@@ -42,6 +44,18 @@ void checkNumbers(at::TensorList values) {
     TORCH_CHECK(values[i].numel() == 1 && !values[i].is_complex(), "dgsam::note_: values[", i, "]: expected one real number, got ", values[i].scalar_type(),
                 " of shape ", values[i].sizes());
 }
+
+void bringBack(const Rows& rows) noexcept {
+  for (const Row& row : rows) {
+    try {
+      if (row.saved != nullptr) row.param->copy_(*row.saved);
+    } catch (...) {
+      // The failure that led here is the one to tell.
+    }
+  }
+}
+
+bool isRevertible(const at::Tensor& tensor) { return tensor.layout() == at::kStrided && at::has_internal_overlap(tensor) != at::MemOverlap::Yes; }
 
 void bumpClimbed(const Rows& rows, bool first) {
   for (const Row& row : rows) {

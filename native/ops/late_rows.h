@@ -17,6 +17,12 @@ Rows rowsToGatherOrthogonal(at::TensorList params, at::TensorList saved, at::Ten
 // Throws c10::Error unless each is one real number, and there is one.
 void checkNumbers(at::TensorList values);
 
+// After a failure in the midst of a first ascent: parameters <- saved. A row that cannot be written to has not moved.
+void bringBack(const Rows& rows) noexcept;
+
+// Whether a pass may have written to a buffer.
+bool isRevertible(const at::Tensor& tensor);
+
 void bumpClimbed(const Rows& rows, bool first);
 void bumpGathered(const Rows& rows, bool restores, bool writes);
 

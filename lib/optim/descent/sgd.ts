@@ -50,9 +50,9 @@ export class SGD extends Optimizer<SGDOptions> {
     return momentum === 0 ? [] : ["momentumBuffer"];
   }
 
-  // A momentum that a step left out has begun with zeros: without dampening that is as if it had not.
-  protected override takesFoundInf({ momentum, dampening }: ParamGroup<SGDOptions>): boolean {
-    return momentum === 0 || dampening === 0;
+  // A step that is left out must not begin a momentum.
+  protected override takesFoundInf(group: ParamGroup<SGDOptions>): boolean {
+    return group.momentum === 0 || this.newcomers(group, "momentumBuffer").length === 0;
   }
 
   protected update(group: ParamGroup<SGDOptions>): void {

@@ -68,8 +68,8 @@ type Group = { params: Tensor[] } & Record<RadiusKey, number>;
 export class Climb {
   /** All parameters, over all groups. */
   readonly parameters: Tensor[] = [];
-  /** Whether the host is ahead of the devices that the parameters lie on, as they were found first: asking at each step would cost. */
-  isAhead = false;
+  /** Whether the host is ahead of the devices that the parameters lie on; null where nobody has asked. */
+  private ahead: boolean | null = null;
   /** The norms of this step's gradients, in the order in which they were taken. */
   norms: number[] = [];
   private readonly rho: number[] = [];
@@ -93,6 +93,15 @@ export class Climb {
    */
   constructor(private readonly groups: () => readonly Group[], private readonly radiusKey: RadiusKey, private readonly weighting: Weighting) {
     this.collect();
+  }
+
+  /**
+   * Whether the host is ahead of the devices that the parameters lie on. That is found out at the first step, and again when they
+   * no longer fit what was kept of the last one: asking at each step would cost.
+   */
+  get isAhead(): boolean {
+    this.ahead ??= this.parameters.every(({ device }) => device !== "cpu" && device !== "meta");
+    return this.ahead;
   }
 
   /** Whether the parameters are away from where the step began. */
@@ -222,7 +231,7 @@ export class Climb {
     parameters.length = count;
     rho.length = count;
     this.seen = parameters.map(() => false);
-    this.isAhead = parameters.every(({ device }) => device !== "cpu" && device !== "meta");
+    this.ahead = null;
     this.scratch.drop();
   }
 
@@ -260,6 +269,7 @@ export class Climb {
       // It may be of another dtype or device than the parameters, if they were converted since the last step.
       if (!isMismatch(error)) throw error;
       this.scratch.drop();
+      this.ahead = null;
       return move();
     }
   }

@@ -4,7 +4,7 @@
  */
 
 import { inspect } from "node:util";
-import { keep, ops, zeros, type Device, type Tensor } from "../../tensor/index.js";
+import { keep, ops, synchronize, zeros, type Device, type Tensor } from "../../tensor/index.js";
 import { NonFinite } from "../closures.js";
 import { once } from "../once.js";
 
@@ -56,26 +56,26 @@ export class Ledger {
 
   /** Notes the mean of some scalars. */
   note(values: readonly Tensor[], what: NonFinite["what"], take: (value: number) => void): void {
-    const at = this.room([what], ([value]) => take(value!));
-    operators().note(values as Tensor[], this.numbers, at);
+    this.noting([what], ([value]) => take(value!), (at) => operators().note(values as Tensor[], this.numbers, at));
   }
 
   /** Calls an operator, which notes numbers of these kinds. Returns how many parameters had a gradient. */
   call(operator: LateOperator, args: readonly unknown[], whats: readonly NonFinite["what"][], take: (numbers: readonly number[]) => void): number {
-    const at = this.room(whats, take);
-    return operator(...([...args, this.numbers, at] as never[]));
+    return this.noting(whats, take, (at) => operator(...([...args, this.numbers, at] as never[])));
   }
 
-  private room(whats: Entry["whats"], take: Entry["take"]): number {
+  /** Numbers are entered when the call that notes them was made: one that throws may be made again. */
+  private noting<R>(whats: Entry["whats"], take: Entry["take"], call: (at: number) => R): R {
     const at = this.next;
-    this.next += whats.length;
-    if (this.next > this.numbers.numel) {
+    if (at + whats.length > this.numbers.numel) {
       const before = this.numbers;
       this.numbers = keep(ops.aten.cat([before, ops.aten["zeros_like.default"](before)]));
       before.dispose();
     }
+    const result = call(at);
     this.entries.push({ at, whats, place: this.place(), take });
-    return at;
+    this.next += whats.length;
+    return result;
   }
 
   /** Gives tensors their old values back, on the device, if the step has stopped. */
@@ -106,6 +106,8 @@ export class Ledger {
   /** Waits for the device and hands all numbers out that came before the first that is not finite. Returns why the step stopped, if it did. */
   read(): Stop | null {
     if (this.outcome !== null) return this.outcome.stop;
+    // The step may have been taken in another stream.
+    if (this.numbers.device.startsWith("cuda")) synchronize(this.numbers.device);
     const numbers = this.numbers.toArray() as number[];
     this.numbers.dispose();
     let stop: Stop | null = null;

@@ -208,7 +208,7 @@ export class Passes {
       const last = batch === closures.length - 1;
       total += differentiateMore(closure, this.climb.parameters, this.closureName(domain, batch), (weight / closures.length) * this.lossScale, sum, looks && last);
     });
-    const loss = total / closures.length;
+    const loss = finiteLoss(total / closures.length);
     if (first) this.losses[domain] = loss;
     checkGradient(sum);
     return loss;

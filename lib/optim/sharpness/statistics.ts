@@ -20,7 +20,7 @@ export interface BufferCopies {
   readonly values: Tensor[];
 }
 
-const NO_COPIES: BufferCopies = { buffers: [], values: [] };
+export const NO_COPIES: BufferCopies = { buffers: [], values: [] };
 
 export class Statistics {
   private readonly mode: RunningStats;

@@ -10,7 +10,7 @@
 import { checkBoolean, checkChoice, checkInteger, checkNumber, isPlainObject } from "../../checks.js";
 import { argumentError, DgsamError } from "../../errors.js";
 import { scope, type Tensor } from "../../tensor/index.js";
-import { Commands, NotPlannable } from "../../tensor/internal.js";
+import { Commands, gradientStamp, NotPlannable } from "../../tensor/internal.js";
 import { checkOptionsObject, checkParams } from "../checks.js";
 import { NonFinite } from "../closures.js";
 import { Optimizer, type OptimizerLike } from "../descent/optimizer.js";
@@ -18,7 +18,7 @@ import { clipGradNorm, clipGradValue } from "../gradients.js";
 import { Climb, type RadiusKey } from "./climb.js";
 import { lateResult, Ledger } from "./ledger.js";
 import { Passes, type StepClosures } from "./passes.js";
-import { Statistics, type BufferCopies, type RunningStats, type StatisticsOwner } from "./statistics.js";
+import { NO_COPIES, Statistics, type BufferCopies, type RunningStats, type StatisticsOwner } from "./statistics.js";
 
 export interface WrapperOptions {
   /** Radius of the climb. Default 0.05 unless the algorithm says otherwise. A parameter group may name its own. */
@@ -90,6 +90,17 @@ export interface AlgorithmTraits {
 
 const WRAPPER_OPTIONS = ["rho", "adaptive", "policy", "check", "model", "runningStats", "clipGradNorm", "clipGradValue", "base"] as const;
 
+/** A step whose result nobody has read. */
+interface UnreadStep<R> {
+  readonly ledger: Ledger;
+  readonly policy: "throw" | "skip";
+  readonly result: R;
+  /** How many states had been loaded then. */
+  readonly runs: number;
+  /** Of the gradients that it left. */
+  readonly stamp: number;
+}
+
 /** Base of the sharpness-aware optimizers. `R` is what a step tells. */
 export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O = AnyOptions, R extends StepResult = StepResult> implements OptimizerLike {
   /** The optimizer that descends. Its groups are this optimizer's groups; schedulers of the learning rate may work on either. */
@@ -107,6 +118,8 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
   protected readonly statistics: Statistics;
   /** How many steps were applied. */
   protected steps = 0;
+  /** How many states were loaded. */
+  private runs = 0;
   /** Whether a step is calling closures. */
   private running = false;
   /** The radius of groups that name none. */
@@ -248,7 +261,9 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
     }
     const domain = done ? null : (ledger?.stop?.domain ?? passes.domain);
     const result = this.report({ losses: passes.losses, gradNorms: this.climb.norms, skipped: !done, nonFiniteDomain: domain });
-    return ledger === null || !done || ledger.isRead ? result : lateResult(result, () => this.readLate(ledger, policy, result));
+    if (ledger === null || !done || ledger.isRead) return result;
+    const unread = { ledger, policy, result, runs: this.runs, stamp: gradientStamp(this.climb.parameters) };
+    return lateResult(result, () => this.readLate(unread));
   }
 
   /** Whether the algorithm looks at nothing that it finds, and remembers nothing of it. */
@@ -275,12 +290,14 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
   }
 
   /** Brings the result of a step up to date when somebody reads it: losses and norms are filled in by the ledger. */
-  private readLate(ledger: Ledger, policy: "throw" | "skip", result: R): void {
+  private readLate({ ledger, policy, result, runs, stamp }: UnreadStep<R>): void {
     const isNews = !ledger.isRead;
     const stop = ledger.read();
     if (stop === null) return;
-    // It was counted when it was begun.
-    if (isNews) this.steps--;
+    // It was counted when it was begun, unless another state was loaded since.
+    if (isNews && runs === this.runs) this.steps--;
+    // What it left is nobody's direction; other gradients may have come since.
+    if (isNews && gradientStamp(this.climb.parameters) === stamp) this.zeroGrad();
     result.skipped = true;
     result.nonFiniteDomain = stop.domain;
     if (policy === "throw") throw this.nonFiniteError(stop.cause, stop.where, stop.domain);
@@ -302,8 +319,9 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
    */
   private transaction(passes: Passes, policy: "throw" | "skip", ledger: Ledger | null): void {
     scope(() => {
-      const before = this.statistics.copyBuffers();
+      let before = NO_COPIES;
       try {
+        before = this.statistics.copyBuffers();
         if (ledger !== null) {
           this.runLate(passes, ledger, before);
         } else if (!this.runPlanned(passes)) {
@@ -317,8 +335,8 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
         const { where, domain } = ledger?.stop ?? { where: passes.where(), domain: passes.domain };
         if (policy === "throw") throw this.nonFiniteError(error, where, domain);
       } finally {
-        this.statistics.endPasses();
         this.climb.endLate();
+        this.statistics.endPasses();
       }
     });
   }
@@ -438,6 +456,7 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
     this.abort();
     this.base.loadStateDict(dict.base as never);
     this.steps = dict.steps;
+    this.runs++;
   }
 
   /** The base optimizer does not know the radii that its groups hold. */

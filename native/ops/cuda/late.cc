@@ -98,7 +98,13 @@ int64_t climbLate(at::TensorList params, at::TensorList saved, at::TensorList su
   // Before anything moves, since LibTorch's operators may fail for want of memory.
   for (const auto& [row, index] : work.others) composite::note(*row, how.first, how.firstSum);
   climb(work.stream, work.spans, work.sums(plain, weighted), how);
-  for (const auto& [row, index] : work.others) composite::move(*row, rho[index] / (work.number() + kNormEpsilon) + shift);
+  try {
+    for (const auto& [row, index] : work.others) composite::move(*row, rho[index] / (work.number() + kNormEpsilon) + shift);
+  } catch (...) {
+    // Say for want of memory.
+    if (first) bringBack(rows);
+    throw;
+  }
   bumpClimbed(rows, first);
   return countGradients(rows);
 }
@@ -204,7 +210,6 @@ void revertLate(at::TensorList tensors, at::TensorList saved, at::Tensor ledger)
                       to.sizes() == from.sizes() && to.is_non_overlapping_and_dense() && sameOrder(from, to);
     if (flat) {
       spans.push_back({to.mutable_data_ptr(), nullptr, const_cast<void*>(from.const_data_ptr()), nullptr, static_cast<int64_t>(to.nbytes()), 0, false});
-      bump(to);
     } else {
       others.push_back(to);
       othersSaved.push_back(from);

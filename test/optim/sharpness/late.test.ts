@@ -16,7 +16,6 @@ const { aten } = ops;
 const LATE = FAMILY.filter(({ name }) => name !== "LookSAM");
 const BASES = [
   { Base: SGD, options: { lr: 0.1 } }, { Base: SGD, options: { lr: 0.1, momentum: 0.9, nesterov: true } },
-  // What the first step of a momentum with dampening leaves can only be told by reading.
   { Base: SGD, options: { lr: 0.1, momentum: 0.9, dampening: 0.5 } }, { Base: Adam, options: { lr: 0.01, amsgrad: true } }, { Base: AdamW, options: { lr: 0.01 } },
   // It has no kernel that could leave a step out: it waits.
   { Base: RMSprop, options: { lr: 0.01, eps: 0.1 } },
@@ -104,7 +103,7 @@ test("a first step that is left out leaves no trace in a momentum", () => {
 });
 
 /** Entries of the addon that read no tensor's values; of operators, which `call` calls, see test/oracles/dgsam_ops/late.py. */
-const READ_NOTHING = new Set(["call", "describe", "deviceOf", "differentiate", "gradMode", "releaseAll", "setGradMode", "zeroGrads"]);
+const READ_NOTHING = new Set(["call", "describe", "deviceOf", "differentiate", "gradientStamp", "gradMode", "releaseAll", "setGradMode", "zeroGrads"]);
 
 type Entries = Record<string, (...args: unknown[]) => unknown>;
 const entries = native as unknown as Entries;
@@ -234,6 +233,77 @@ describe("late steps", () => {
     expect(state()).toEqual(before);
     expectError(() => optimizer.step([closures[0]!, () => zeros([2], { requiresGrad: true })]), "ERR_SHAPE", /closure 1: expected a loss of one element/);
     expect(state()).toEqual(before);
+  });
+
+  test("that fail in the midst of the first ascent bring everything back, looking or not", () => {
+    for (const check of ["late", "sync"] as const) {
+      const a = aten.add(zeros([2]), 3).requiresGrad_();
+      // Nothing can be written to it.
+      const b = aten.expand(zeros([1]), [4]).requiresGrad_();
+      const optimizer = new SAM([a, b], SGD, { lr: 0.1, rho: 0.5, check });
+      expect(() => optimizer.step(() => aten.add(aten.sum(a), aten.sum(b)))).toThrow();
+      expect(values(a.detach()), check).toEqual([3, 3]);
+    }
+  });
+
+  test("that fail before they begin leave no ledger behind", () => {
+    const w = aten.add(zeros([2]), 1).requiresGrad_();
+    let fails = true;
+    const model = { buffers: () => { if (fails) throw new Error("mine"); return []; }, setRunningStats: () => {} };
+    const optimizer = new SAM([w], SGD, { lr: 0.1, check: "late", model });
+    expect(() => optimizer.step(() => aten.sum(w))).toThrow("mine");
+    fails = false;
+    aten.sum(aten.mul(w, NaN)).backward();
+    expectError(() => optimizer.firstStep(), "ERR_NON_FINITE", /first pass/);
+  });
+
+  test("tell the norms of a model that was converted", () => {
+    const model = new Linear(3, 2);
+    const optimizer = new SAM(model.parameters(), SGD, { lr: 0, check: "late" });
+    const step = (dtype: "float32" | "float64") => optimizer.step(() => aten.sum(model.forward(aten.add(zeros([2, 3], { dtype }), 1)) as Tensor)).gradNorms;
+    const before = step("float32");
+    model.to("float64");
+    const after = step("float64");
+    expect(after.length).toBe(2);
+    expect(worstError(after, before)).toBeLessThan(1e-6);
+  });
+
+  test("that were left out do not touch a state that was loaded since, and clear what they left", () => {
+    const { model, batches, closures } = problem();
+    const optimizer = new SAM(model.parameters(), SGD, { lr: 0.1, check: "late", policy: "skip" });
+    for (let i = 0; i < 3; i++) void optimizer.step(closures).losses;
+    const saved = optimizer.stateDict();
+    spoil(batches[0]!);
+    const bad = optimizer.step(closures);
+    optimizer.loadStateDict(saved);
+    expect(bad.skipped).toBe(true);
+    expect(optimizer.stateDict().steps).toBe(3);
+    expect(model.parameters().map(({ grad }) => grad)).toEqual(model.parameters().map(() => null));
+    // But not what came since.
+    const other = optimizer.step(closures);
+    optimizer.zeroGrad();
+    aten.sum(aten.cat(model.parameters().map((each) => each.flatten()))).backward();
+    expect(other.skipped).toBe(true);
+    expect(model.parameters().every(({ grad }) => grad !== null)).toBe(true);
+  });
+
+  test("write to no buffer that the passes do not write to", () => {
+    const w = aten.add(zeros([2]), 1).requiresGrad_();
+    const fixed = aten.add(zeros([2]), 1);
+    const model = { buffers: () => [fixed, aten.expand(zeros([1]), [3])], setRunningStats: () => {} };
+    const optimizer = new SAM([w], SGD, { lr: 0.1, check: "late", model });
+    const { version } = fixed;
+    expect(optimizer.step(() => aten.sum(aten.mul(w, fixed))).skipped).toBe(false);
+    expect(fixed.version).toBe(version);
+  });
+
+  test("and others leave out what micro-batches add up to", () => {
+    for (const check of ["late", "sync"] as const) {
+      const w = zeros([1], { dtype: "float64", requiresGrad: true });
+      const optimizer = new ERM([w], SGD, { lr: 0.1, check, policy: "skip" });
+      const large: Closure = () => aten.sum(aten.add(w, 1.5e308));
+      expect(optimizer.step([[large, large]]).skipped, check).toBe(true);
+    }
   });
 
   test("leave nothing in memory", () => {
