@@ -59,7 +59,7 @@ describe("nvcc", () => {
   });
   it("CUDACXX may be a name in PATH, and CUDAHOSTCXX names another compiler for it", async () => {
     const toolkit = makeToolkit();
-    expect(await decide(cuda13(), { CUDACXX: "nvcc", PATH: path.join(toolkit, "bin"), CUDAHOSTCXX: "older-c++" })).toMatchObject({ nvcc: nvcc(toolkit), host: "/opt/older-c++" });
+    expect(await decide(cuda13(), { CUDACXX: "nvcc", PATH: path.join(toolkit, "bin"), CUDAHOSTCXX: "older-c++" })).toMatchObject({ nvcc: nvcc(toolkit), host: "older-c++" });
   });
   it("of another version is passed over, and named where no other is found", async () => {
     const [old, fitting] = [makeToolkit({ version: "12.8.93" }), makeToolkit()];
