@@ -3,7 +3,6 @@
  * together when somebody asks. Nothing waits until then.
  */
 
-import { inspect } from "node:util";
 import { keep, ops, synchronize, zeros, type Device, type Tensor } from "../../tensor/index.js";
 import { NonFinite } from "../closures.js";
 import { once } from "../once.js";
@@ -123,12 +122,4 @@ export class Ledger {
     this.outcome = { stop };
     return stop;
   }
-}
-
-/** The same object as a result that is brought up to date by `read` before anything of it is read. */
-export function lateResult<R extends object>(result: R, read: () => void): R {
-  const current = (): R => (read(), result);
-  const late = {};
-  for (const key of Object.keys(result)) Object.defineProperty(late, key, { enumerable: true, get: () => current()[key as keyof R] });
-  return Object.defineProperty(late, inspect.custom, { value: current }) as R;
 }

@@ -17,7 +17,8 @@ import { keep, noGrad, ops, scope, Tensor } from "../../tensor/index.js";
 import type { OptimizerLike } from "../descent/optimizer.js";
 import { isMismatch } from "./climb.js";
 import type { Passes } from "./passes.js";
-import { SharpnessAware, type OptimizerClass, type OptionsFor, type WrapperOptions, type WrapperParams, type WrapperStateDict } from "./wrapper.js";
+import { SharpnessAware } from "./wrapper.js";
+import type { OptimizerClass, OptionsFor, WrapperOptions, WrapperParams, WrapperStateDict } from "./wrapper-options.js";
 
 export interface LookSAMOptions extends WrapperOptions {
   /** Every how many steps the second gradient is taken. Default 5; 1 is SAM. */
