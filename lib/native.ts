@@ -137,6 +137,9 @@ export interface Native {
   replay: FrameFunction;
   replayDifferentiated: FrameFunction;
   runCommands: FrameFunction;
+  captureGraph: FrameFunction;
+  replayGraph: FrameFunction;
+  releaseGraph(graph: Handle): boolean;
   programFits: FrameFunction;
   programSurroundings: FrameFunction;
   programUses: FrameFunction;

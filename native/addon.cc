@@ -10,6 +10,7 @@
 #include "commands.h"
 #include "cpu_allocator.h"
 #include "dispatch.h"
+#include "graphs.h"
 #include "memory.h"
 #include "random.h"
 #include "runtime.h"
@@ -44,6 +45,7 @@ Napi::Value open(const Napi::CallbackInfo& info) {
     registerAutocast(rooms, *environment);
     registerCapture(rooms, *environment);
     registerCommands(rooms, *environment);
+    registerGraphs(rooms, *environment);
     registerRandom(rooms, *environment);
     registerRuntime(rooms, *environment);
     env.GetInstanceData<Environments>()->push_back(std::move(environment));

@@ -55,6 +55,7 @@ Environment::Environment(Napi::Env env, const Napi::Function& errorFactory, cons
       generators(id_.number, id_.firstGeneration, "generator"),
       programs(id_.number, id_.firstGeneration, "captured program"),
       events(id_.number, id_.firstGeneration, "event"),
+      graphs(id_.number, id_.firstGeneration, "graph"),
       makeError(Napi::Persistent(errorFactory)),
       warn(Napi::Persistent(warningSink)),
       env_(env),

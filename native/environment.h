@@ -23,6 +23,8 @@
 
 namespace dgsam {
 
+class StepGraph;
+
 // A tensor that JavaScript holds, and the storage it was counted under (null when too small to count).
 struct HeldTensor {
   at::Tensor tensor;
@@ -69,6 +71,7 @@ class Environment {
   HandleTable<at::Generator> generators;
   HandleTable<std::shared_ptr<capture::Program>> programs;
   HandleTable<std::shared_ptr<c10::Event>> events;
+  HandleTable<std::shared_ptr<StepGraph>> graphs;
   // Those that JavaScript knows, by the place it knows them by.
   std::vector<c10::Stream> streams;
 

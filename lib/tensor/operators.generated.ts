@@ -7334,6 +7334,9 @@ export interface DgsamOverloads {
   "adam_.default"(params: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, max_exp_avg_sqs: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, keywords: { maximize: boolean; decoupled: boolean; found_inf?: TensorLike | null | undefined }): void;
   "adam_.default"(params: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, max_exp_avg_sqs: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, maximize: boolean, keywords: { decoupled: boolean; found_inf?: TensorLike | null | undefined }): void;
   "adam_.default"(params: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, max_exp_avg_sqs: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, maximize: boolean, decoupled: boolean, keywords: { found_inf?: TensorLike | null | undefined }): void;
+  "adam_.late"(params: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, max_exp_avg_sqs: Tensors, steps: Tensors, lr: TensorLike, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, maximize: boolean, decoupled: boolean, found_inf: TensorLike): void;
+  "adam_.late"(params: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, max_exp_avg_sqs: Tensors, steps: Tensors, lr: TensorLike, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, maximize: boolean, keywords: { decoupled: boolean; found_inf: TensorLike }): void;
+  "adam_.late"(params: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, max_exp_avg_sqs: Tensors, steps: Tensors, lr: TensorLike, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, maximize: boolean, decoupled: boolean, keywords: { found_inf: TensorLike }): void;
   "adamax_.default"(params: Tensors, exp_avgs: Tensors, exp_infs: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, maximize: boolean): void;
   "adamax_.default"(params: Tensors, exp_avgs: Tensors, exp_infs: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, keywords: { weight_decay: Float; maximize: boolean }): void;
   "adamax_.default"(params: Tensors, exp_avgs: Tensors, exp_infs: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, keywords: { maximize: boolean }): void;
@@ -7346,9 +7349,9 @@ export interface DgsamOverloads {
   "climb_.default"(params: Tensors, saved: Tensors, sums: Tensors, rho: Floats, first: boolean, adaptive: boolean, keywords: { eta?: Float | null | undefined; shift?: Float | undefined; first_sum?: boolean | null | undefined }): [number, Int];
   "climb_.default"(params: Tensors, saved: Tensors, sums: Tensors, rho: Floats, first: boolean, adaptive: boolean, eta: Float | null, keywords: { shift?: Float | undefined; first_sum?: boolean | null | undefined }): [number, Int];
   "climb_.default"(params: Tensors, saved: Tensors, sums: Tensors, rho: Floats, first: boolean, adaptive: boolean, eta: Float | null, shift: Float, keywords: { first_sum?: boolean | null | undefined }): [number, Int];
-  "climb_.late"(params: Tensors, saved: Tensors, sums: Tensors, rho: Floats, first: boolean, adaptive: boolean, eta: Float | null, shift: Float, first_sum: boolean | null, ledger: Tensor, at: Int): Int;
-  "climb_.late"(params: Tensors, saved: Tensors, sums: Tensors, rho: Floats, first: boolean, adaptive: boolean, eta: Float | null, shift: Float, first_sum: boolean | null, keywords: { ledger: Tensor; at: Int }): Int;
-  "climb_.late"(params: Tensors, saved: Tensors, sums: Tensors, rho: Floats, first: boolean, adaptive: boolean, eta: Float | null, shift: Float, first_sum: boolean | null, ledger: Tensor, keywords: { at: Int }): Int;
+  "climb_.late"(params: Tensors, saved: Tensors, sums: Tensors, rho: Tensors, first: boolean, adaptive: boolean, eta: Float | null, shift: Float, first_sum: boolean | null, ledger: Tensor, at: Int): Int;
+  "climb_.late"(params: Tensors, saved: Tensors, sums: Tensors, rho: Tensors, first: boolean, adaptive: boolean, eta: Float | null, shift: Float, first_sum: boolean | null, keywords: { ledger: Tensor; at: Int }): Int;
+  "climb_.late"(params: Tensors, saved: Tensors, sums: Tensors, rho: Tensors, first: boolean, adaptive: boolean, eta: Float | null, shift: Float, first_sum: boolean | null, ledger: Tensor, keywords: { at: Int }): Int;
   "clip_grad_norm_.default"(params: Tensors, max_norm: Float, norm_type?: Float, skip_nonfinite?: boolean): number;
   "clip_grad_norm_.default"(params: Tensors, keywords: { max_norm: Float; norm_type?: Float | undefined; skip_nonfinite?: boolean | undefined }): number;
   "clip_grad_norm_.default"(params: Tensors, max_norm: Float, keywords: { norm_type?: Float | undefined; skip_nonfinite?: boolean | undefined }): number;
@@ -7404,7 +7407,12 @@ export interface DgsamOverloads {
   "sgd_.default"(params: Tensors, momentum_buffers: Tensors, lr: Float, momentum: Float, dampening: Float, weight_decay: Float, nesterov: boolean, keywords: { maximize: boolean; first: boolean; found_inf?: TensorLike | null | undefined }): void;
   "sgd_.default"(params: Tensors, momentum_buffers: Tensors, lr: Float, momentum: Float, dampening: Float, weight_decay: Float, nesterov: boolean, maximize: boolean, keywords: { first: boolean; found_inf?: TensorLike | null | undefined }): void;
   "sgd_.default"(params: Tensors, momentum_buffers: Tensors, lr: Float, momentum: Float, dampening: Float, weight_decay: Float, nesterov: boolean, maximize: boolean, first: boolean, keywords: { found_inf?: TensorLike | null | undefined }): void;
+  "sgd_.late"(params: Tensors, momentum_buffers: Tensors, lr: TensorLike, momentum: Float, dampening: Float, weight_decay: Float, nesterov: boolean, maximize: boolean, first: boolean, found_inf: TensorLike): void;
+  "sgd_.late"(params: Tensors, momentum_buffers: Tensors, lr: TensorLike, momentum: Float, dampening: Float, weight_decay: Float, nesterov: boolean, maximize: boolean, keywords: { first: boolean; found_inf: TensorLike }): void;
+  "sgd_.late"(params: Tensors, momentum_buffers: Tensors, lr: TensorLike, momentum: Float, dampening: Float, weight_decay: Float, nesterov: boolean, maximize: boolean, first: boolean, keywords: { found_inf: TensorLike }): void;
   "stopped.default"(ledger: TensorLike): Tensor;
+  "stopped_.default"(flag: Tensor, ledger: TensorLike): void;
+  "stopped_.default"(flag: Tensor, keywords: { ledger: TensorLike }): void;
   "unscale_grad_.default"(params: Tensors, found_inf: Tensor, inverse_scale: TensorLike): Int;
   "unscale_grad_.default"(params: Tensors, keywords: { found_inf: Tensor; inverse_scale: TensorLike }): Int;
   "unscale_grad_.default"(params: Tensors, found_inf: Tensor, keywords: { inverse_scale: TensorLike }): Int;
@@ -7415,7 +7423,7 @@ export interface DgsamOperators extends DgsamOverloads {
   readonly accumulate_: DgsamOverloads["accumulate_.late"] & DgsamOverloads["accumulate_.default"];
   readonly adadelta_: DgsamOverloads["adadelta_.default"];
   readonly adagrad_: DgsamOverloads["adagrad_.default"];
-  readonly adam_: DgsamOverloads["adam_.default"];
+  readonly adam_: DgsamOverloads["adam_.default"] & DgsamOverloads["adam_.late"];
   readonly adamax_: DgsamOverloads["adamax_.default"];
   readonly check_states: DgsamOverloads["check_states.default"];
   readonly climb_: DgsamOverloads["climb_.default"] & DgsamOverloads["climb_.late"];
@@ -7435,7 +7443,8 @@ export interface DgsamOperators extends DgsamOverloads {
   readonly restore_: DgsamOverloads["restore_.default"];
   readonly revert_: DgsamOverloads["revert_.default"];
   readonly rmsprop_: DgsamOverloads["rmsprop_.default"];
-  readonly sgd_: DgsamOverloads["sgd_.default"];
+  readonly sgd_: DgsamOverloads["sgd_.default"] & DgsamOverloads["sgd_.late"];
   readonly stopped: DgsamOverloads["stopped.default"];
+  readonly stopped_: DgsamOverloads["stopped_.default"];
   readonly unscale_grad_: DgsamOverloads["unscale_grad_.default"];
 }

@@ -184,6 +184,12 @@ export function writeCall(operator: OperatorFunction, args: readonly unknown[], 
   return at;
 }
 
+/** An argument of {@link writeCall}'s in words: `"dgsam::sgd_.late: momentum"`. */
+export function argumentText(operator: OperatorFunction, argument: number): string {
+  const { name, arguments: schema } = overloadsOf.get(operator)![0]!;
+  return `${name}: ${schema[argument]?.name ?? ""}`;
+}
+
 // Where several overloads could take a number, PyTorch's packets let it stand for a tensor only in these operators
 // (should_allow_numbers_as_tensors in torch/csrc/utils/python_arg_parser.cpp): max(x, 1) is a maximum over dimension 1,
 // add(x, 1) an addition. Elsewhere we let it when nothing else fits.

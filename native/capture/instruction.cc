@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "call_tape.h"
+
 namespace dgsam::capture {
 namespace {
 
@@ -55,7 +57,7 @@ void Instruction::makeView(Frame& frame, bool keeps) const {
 void Instruction::execute(Frame& frame, torch::jit::Stack& stack, bool keeps) const {
   if (view.has_value()) return makeView(frame, keeps);
   for (const Argument& argument : arguments) push(argument, frame, stack, keeps);
-  handle.redispatchBoxed(keys, &stack);
+  handle.redispatchBoxed(heardKeys(keys), &stack);
   for (size_t i = 0; i < results.size(); ++i) {
     const Place& place = results[i];
     c10::IValue& value = stack[stack.size() - results.size() + i];

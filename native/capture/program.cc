@@ -100,6 +100,28 @@ std::vector<at::Tensor> Program::written() const {
   return result;
 }
 
+bool Program::writesToInputs() const {
+  return std::any_of(written_.begin(), written_.end(), [&](Slot slot) { return slot < tape_.inputs; });
+}
+
+bool Program::computesOnCpu() const {
+  const auto isConstant = [&](Slot slot) {
+    return tape_.slots[slot].origin == Origin::Constant || (isStanding(slot) && !isOutside_[tape_.slots[slot].memory]);
+  };
+  const auto onCpu = [&](const Segment& segment) {
+    bool found = false;
+    const auto look = [&](Slot slot) { found = found || (tape_.slots[slot].onCpu && !isConstant(slot)); };
+    for (const Instruction& each : segment) {
+      for (const Instruction::Argument& argument : each.arguments)
+        for (Slot slot : argument.place.slots)
+          if (slot != kNoSlot) look(slot);
+      forEachSlot(each.results, look);
+    }
+    return found;
+  };
+  return onCpu(forward_) || std::any_of(backwards_.begin(), backwards_.end(), onCpu);
+}
+
 std::unique_ptr<Frame> Program::begin(const std::vector<at::Tensor>& inputs) {
   std::unique_ptr<Frame> frame;
   if (spare_.empty()) {

@@ -39,6 +39,10 @@ class Program {
   // The tensors outside of the function that it writes to, but for inputs.
   std::vector<at::Tensor> written() const;
 
+  bool writesToInputs() const;
+  // Whether calls take or make tensors in the host's memory, but for constants.
+  bool computesOnCpu() const;
+
   std::unique_ptr<Frame> begin(const std::vector<at::Tensor>& inputs);
   // Gives a frame back for the next run. With `keeps`, which light programs may, with all that they made.
   void end(std::unique_ptr<Frame> frame, bool keeps = false);

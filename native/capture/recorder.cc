@@ -5,6 +5,7 @@
 
 
 #include "../environment.h"
+#include "call_tape.h"
 #include "operators.h"
 
 namespace dgsam::capture {
@@ -13,13 +14,22 @@ namespace {
 thread_local Recorder* current = nullptr;
 
 void fallback(const c10::OperatorHandle& handle, c10::DispatchKeySet keys, torch::jit::Stack* stack) {
-  const c10::impl::ExcludeDispatchKeyGuard once(kRecordingKey);
   const c10::DispatchKeySet below = keys & c10::DispatchKeySet(c10::DispatchKeySet::FULL_AFTER, kRecordingKey);
+  CallTape* const tape = CallTape::active();
+  if (tape != nullptr && handle.schema().operator_name().getNamespace() == "dgsam") return handle.redispatchBoxed(below, stack);
+  const c10::impl::ExcludeDispatchKeyGuard once(kRecordingKey);
+  if (tape != nullptr) return tape->note(handle, below, *stack);
   if (current == nullptr || current->refusal().has_value())
     handle.redispatchBoxed(below, stack);
   else
     current->record(handle, below, *stack);
 }
+
+bool holdsTensors(const c10::IValue& value) {
+  return value.isTuple() || value.isGenericDict() || value.isObject() || value.isCapsule();
+}
+
+}  // namespace
 
 // A key has one fallback in a process; whoever comes second is refused by LibTorch, which has none of its own up to 2.14.
 bool canRecord() {
@@ -34,12 +44,6 @@ bool canRecord() {
   }();
   return installed;
 }
-
-bool holdsTensors(const c10::IValue& value) {
-  return value.isTuple() || value.isGenericDict() || value.isObject() || value.isCapsule();
-}
-
-}  // namespace
 
 Recorder* Recorder::active() { return current; }
 

@@ -30,6 +30,9 @@ namespace dgsam::capture {
 // Below autograd and above the backends.
 constexpr c10::DispatchKey kRecordingKey = c10::DispatchKey::Fake;
 
+// Whether its fallback is ours.
+bool canRecord();
+
 class Recorder {
  public:
   // The inputs are what the function is called with: tensors of their own over the memory of the caller's. Of all tensors

@@ -63,33 +63,51 @@ std::optional<at::Tensor> flagFor(const Batch& batch, const std::optional<at::Te
   return isGiven(foundInf) ? std::optional(foundInf->to(batch.params.front().device())) : std::nullopt;
 }
 
-// Counts of steps that were left out.
-void takeBack(const std::vector<at::Tensor>& counts, const at::Tensor& foundInf) {
-  for (const at::Tensor& count : counts) count.sub_(foundInf.to(count.device()));
+void checkRate(const char* name, const at::Tensor& lr) {
+  TORCH_CHECK(lr.defined() && lr.scalar_type() == at::kDouble && lr.dim() == 0, "dgsam::", name, ": expected a float64 scalar in 'lr', got ",
+              lr.defined() ? lr.scalar_type() : at::ScalarType::Undefined, " of shape ", lr.defined() ? lr.sizes() : at::IntArrayRef());
 }
 
-}  // namespace
+double rateFor(const Batch&, double lr) { return lr; }
+// Where the kernels of a batch read it. Those of CUDA take it for float32 whatever it is.
+at::Tensor rateFor(const Batch& batch, const at::Tensor& lr) {
+  const at::Tensor& param = batch.params.front();
+  return lr.to(param.device(), param.is_cpu() ? at::kDouble : at::kFloat);
+}
 
-void sgd(at::TensorList params, at::TensorList momentumBuffers, double lr, double momentum, double dampening, double weightDecay,
-         bool nesterov, bool maximize, bool first, const std::optional<at::Tensor>& foundInf) {
+double numberOf(double lr) { return lr; }
+double numberOf(const at::Tensor& lr) { return lr.item<double>(); }
+
+// Counts of steps by operators, so that a graph has them.
+void advanceByCalls(const std::vector<at::Tensor>& counts) { at::_foreach_add_(counts, 1); }
+
+// Counts of steps that were left out.
+void takeBack(const std::vector<at::Tensor>& counts, const at::Tensor& foundInf) {
+  at::_foreach_sub_(counts, std::vector<at::Tensor>(counts.size(), foundInf));
+}
+
+template <typename Rate>
+void descendSgd(at::TensorList params, at::TensorList momentumBuffers, const Rate& lr, double momentum, double dampening, double weightDecay,
+                bool nesterov, bool maximize, bool first, const std::optional<at::Tensor>& foundInf) {
   const at::NoGradGuard noGrad;
   TORCH_CHECK(momentum == 0 || !momentumBuffers.empty() || params.empty(), "dgsam::sgd_: a momentum needs 'momentum_buffers'");
   for (Batch& batch : makeBatches("sgd_", params, {{"momentum_buffers", momentumBuffers, true}}, {}, Scalars::Any)) {
     if (losesSixteenBits(batch.params.front())) {
       if (isGiven(foundInf) && foundInf->item<float>() == 1) continue;
-      foreachSgd(batch, lr, momentum, dampening, weightDecay, nesterov, maximize, first);
+      foreachSgd(batch, numberOf(lr), momentum, dampening, weightDecay, nesterov, maximize, first);
       finish(batch);
       continue;
     }
     const std::optional<at::Tensor> flag = flagFor(batch, foundInf);
     const AloneIfSmall alone(batch.params);
-    at::_fused_sgd_(batch.params, batch.grads, batch.states[0], weightDecay, momentum, lr, dampening, nesterov, maximize, first, {}, flag);
+    at::_fused_sgd_(batch.params, batch.grads, batch.states[0], weightDecay, momentum, rateFor(batch, lr), dampening, nesterov, maximize, first, {}, flag);
     finish(batch);
   }
 }
 
-void adam(at::TensorList params, at::TensorList expAvgs, at::TensorList expAvgSqs, at::TensorList maxExpAvgSqs, at::TensorList steps,
-          double lr, double beta1, double beta2, double eps, double weightDecay, bool maximize, bool decoupled, const std::optional<at::Tensor>& foundInf) {
+template <typename Rate>
+void descendAdam(at::TensorList params, at::TensorList expAvgs, at::TensorList expAvgSqs, at::TensorList maxExpAvgSqs, at::TensorList steps, const Rate& lr,
+                 double beta1, double beta2, double eps, double weightDecay, bool maximize, bool decoupled, const std::optional<at::Tensor>& foundInf) {
   const at::NoGradGuard noGrad;
   const bool amsgrad = !maxExpAvgSqs.empty();
   const StateLists states{{"exp_avgs", expAvgs}, {"exp_avg_sqs", expAvgSqs}, {"max_exp_avg_sqs", maxExpAvgSqs, true}};
@@ -97,15 +115,43 @@ void adam(at::TensorList params, at::TensorList expAvgs, at::TensorList expAvgSq
     const std::optional<at::Tensor> flag = flagFor(batch, foundInf);
     const AloneIfSmall alone(batch.params);
     const std::vector<at::Tensor>& counts = batch.scalars[0];
-    advance(counts);
-    const auto &averages = batch.states[0], &squares = batch.states[1], &largest = batch.states[2];
-    if (decoupled)
-      at::_fused_adamw_(batch.params, batch.grads, averages, squares, largest, counts, lr, beta1, beta2, weightDecay, eps, amsgrad, maximize, {}, flag);
+    if (flag.has_value())
+      advanceByCalls(counts);
     else
-      at::_fused_adam_(batch.params, batch.grads, averages, squares, largest, counts, lr, beta1, beta2, weightDecay, eps, amsgrad, maximize, {}, flag);
+      advance(counts);
+    const auto &averages = batch.states[0], &squares = batch.states[1], &largest = batch.states[2];
+    const auto rate = rateFor(batch, lr);
+    if (decoupled)
+      at::_fused_adamw_(batch.params, batch.grads, averages, squares, largest, counts, rate, beta1, beta2, weightDecay, eps, amsgrad, maximize, {}, flag);
+    else
+      at::_fused_adam_(batch.params, batch.grads, averages, squares, largest, counts, rate, beta1, beta2, weightDecay, eps, amsgrad, maximize, {}, flag);
     if (flag.has_value()) takeBack(counts, *flag);
     finish(batch);
   }
+}
+
+}  // namespace
+
+void sgd(at::TensorList params, at::TensorList momentumBuffers, double lr, double momentum, double dampening, double weightDecay,
+         bool nesterov, bool maximize, bool first, const std::optional<at::Tensor>& foundInf) {
+  descendSgd(params, momentumBuffers, lr, momentum, dampening, weightDecay, nesterov, maximize, first, foundInf);
+}
+
+void sgdLate(at::TensorList params, at::TensorList momentumBuffers, const at::Tensor& lr, double momentum, double dampening, double weightDecay,
+             bool nesterov, bool maximize, bool first, const at::Tensor& foundInf) {
+  checkRate("sgd_", lr);
+  descendSgd(params, momentumBuffers, lr, momentum, dampening, weightDecay, nesterov, maximize, first, foundInf);
+}
+
+void adam(at::TensorList params, at::TensorList expAvgs, at::TensorList expAvgSqs, at::TensorList maxExpAvgSqs, at::TensorList steps,
+          double lr, double beta1, double beta2, double eps, double weightDecay, bool maximize, bool decoupled, const std::optional<at::Tensor>& foundInf) {
+  descendAdam(params, expAvgs, expAvgSqs, maxExpAvgSqs, steps, lr, beta1, beta2, eps, weightDecay, maximize, decoupled, foundInf);
+}
+
+void adamLate(at::TensorList params, at::TensorList expAvgs, at::TensorList expAvgSqs, at::TensorList maxExpAvgSqs, at::TensorList steps,
+              const at::Tensor& lr, double beta1, double beta2, double eps, double weightDecay, bool maximize, bool decoupled, const at::Tensor& foundInf) {
+  checkRate("adam_", lr);
+  descendAdam(params, expAvgs, expAvgSqs, maxExpAvgSqs, steps, lr, beta1, beta2, eps, weightDecay, maximize, decoupled, foundInf);
 }
 
 void adagrad(at::TensorList params, at::TensorList sums, at::TensorList steps, double lr, double lrDecay, double eps, double weightDecay,

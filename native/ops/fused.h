@@ -17,6 +17,13 @@ void sgd(at::TensorList params, at::TensorList momentumBuffers, double lr, doubl
 void adam(at::TensorList params, at::TensorList expAvgs, at::TensorList expAvgSqs, at::TensorList maxExpAvgSqs, at::TensorList steps,
           double lr, double beta1, double beta2, double eps, double weightDecay, bool maximize, bool decoupled, const std::optional<at::Tensor>& foundInf);
 
+// The same for steps that wait for nothing (late.h): with a learning rate that is a float64 scalar on the device. Kernels of CUDA round it to
+// float32, as PyTorch's learning rates of tensors are.
+void sgdLate(at::TensorList params, at::TensorList momentumBuffers, const at::Tensor& lr, double momentum, double dampening, double weightDecay,
+             bool nesterov, bool maximize, bool first, const at::Tensor& foundInf);
+void adamLate(at::TensorList params, at::TensorList expAvgs, at::TensorList expAvgSqs, at::TensorList maxExpAvgSqs, at::TensorList steps,
+              const at::Tensor& lr, double beta1, double beta2, double eps, double weightDecay, bool maximize, bool decoupled, const at::Tensor& foundInf);
+
 // s <- s + g^2;  p <- p - lr / (1 + (t - 1) * lrDecay) * g / (sqrt(s) + eps)
 void adagrad(at::TensorList params, at::TensorList sums, at::TensorList steps, double lr, double lrDecay, double eps, double weightDecay,
              bool maximize);

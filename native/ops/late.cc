@@ -48,11 +48,11 @@ at::Device deviceOf(at::TensorList params, const at::Tensor& ledger) { return pa
 
 }  // namespace
 
-int64_t climbLate(at::TensorList params, at::TensorList saved, at::TensorList sums, at::ArrayRef<double> rho, bool first, bool adaptive,
+int64_t climbLate(at::TensorList params, at::TensorList saved, at::TensorList sums, at::TensorList rho, bool first, bool adaptive,
                   std::optional<double> eta, double shift, std::optional<bool> firstSum, at::Tensor ledger, int64_t at) {
   const at::NoGradGuard noGrad;
   const Ledger noted("climb_", ledger, at, 1);
-  const Rows rows = rowsToClimb(params, saved, sums, rho, first, adaptive, eta);
+  const Rows rows = rowsToClimb(params, saved, sums, rho, first, adaptive, eta, ledger.device());
   std::vector<at::Tensor> weighted;
   for (const Row& row : rows)
     if (row.grad != nullptr && adaptive) weighted.push_back(row.weighted ? composite::weighted(row) : *row.grad);
@@ -152,6 +152,14 @@ void revertLate(at::TensorList tensors, at::TensorList saved, at::Tensor ledger)
 at::Tensor stopped(const at::Tensor& ledger) {
   const Ledger checked("stopped", ledger, 1, 0);
   return ledger.select(0, 0).ne(0).to(at::kFloat);
+}
+
+void noteStopped(at::Tensor flag, const at::Tensor& ledger) {
+  const at::NoGradGuard noGrad;
+  const Ledger checked("stopped_", ledger, 1, 0);
+  TORCH_CHECK(flag.scalar_type() == at::kFloat && flag.numel() == 1, "dgsam::stopped_: expected a float32 scalar in 'flag', got ", flag.scalar_type(), " of shape ",
+              flag.sizes());
+  flag.copy_(ledger.select(0, 0).ne(0));
 }
 
 }  // namespace dgsam::ops

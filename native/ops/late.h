@@ -5,6 +5,9 @@
 // that was not: the step has stopped. Then parameters and gradients hold anything until they are restored by copy, which
 // happens all the same, and what must not happen any more is asked of that entry, on the device.
 //
+// What schedules change, radii and learning rates, are float64 scalars on the device, so that the step of a graph that was captured once
+// goes by them: rho / (||g|| + epsilon) is formed in float64, and thus rounded as with a number of the host's.
+//
 // Each operator returns how many parameters had a gradient, which the host knows.
 #pragma once
 
@@ -12,8 +15,8 @@
 
 namespace dgsam::ops {
 
-// As climb(), which notes ||g|| at place `at`.
-int64_t climbLate(at::TensorList params, at::TensorList saved, at::TensorList sums, at::ArrayRef<double> rho, bool first, bool adaptive,
+// As climb(), which notes ||g|| at place `at`; `rho` are scalars beside the ledger, one per parameter.
+int64_t climbLate(at::TensorList params, at::TensorList saved, at::TensorList sums, at::TensorList rho, bool first, bool adaptive,
                   std::optional<double> eta, double shift, std::optional<bool> firstSum, at::Tensor ledger, int64_t at);
 
 // As accumulate(), which notes ||g||.
@@ -35,5 +38,7 @@ void revertLate(at::TensorList tensors, at::TensorList saved, at::Tensor ledger)
 
 // 1 where the step has stopped, else 0: a float32 scalar, as fused optimizers ask for.
 at::Tensor stopped(const at::Tensor& ledger);
+// The same in memory that is there.
+void noteStopped(at::Tensor flag, const at::Tensor& ledger);
 
 }  // namespace dgsam::ops

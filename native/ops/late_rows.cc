@@ -12,9 +12,13 @@ Rows rowsToGatherAs(const char* name, at::TensorList params, at::TensorList save
 
 }  // namespace
 
-Rows rowsToClimb(at::TensorList params, at::TensorList saved, at::TensorList sums, at::ArrayRef<double> rho, bool first, bool adaptive,
-                 std::optional<double> eta) {
+Rows rowsToClimb(at::TensorList params, at::TensorList saved, at::TensorList sums, at::TensorList rho, bool first, bool adaptive,
+                 std::optional<double> eta, at::Device device) {
   TORCH_CHECK(rho.size() == params.size(), "dgsam::climb_: expected ", params.size(), " radii in 'rho', one per parameter, got ", rho.size());
+  for (size_t i = 0; i < rho.size(); ++i)
+    TORCH_CHECK(rho[i].defined() && rho[i].scalar_type() == at::kDouble && rho[i].dim() == 0 && rho[i].device() == device, "dgsam::climb_: rho[", i,
+                "]: expected a float64 scalar on ", device, " beside the ledger, got ", rho[i].defined() ? rho[i].scalar_type() : at::ScalarType::Undefined,
+                " of shape ", rho[i].defined() ? rho[i].sizes() : at::IntArrayRef(), " on ", rho[i].defined() ? rho[i].device() : at::Device(at::kCPU));
   Rows rows = makeRows("climb_", params, saved, sums,
                        {.param = Access::Write, .grad = Access::Read, .saved = first ? Access::Write : Access::Read, .sum = Access::Write});
   for (Row& row : rows) {

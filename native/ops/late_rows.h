@@ -7,8 +7,9 @@
 
 namespace dgsam::ops {
 
-Rows rowsToClimb(at::TensorList params, at::TensorList saved, at::TensorList sums, at::ArrayRef<double> rho, bool first, bool adaptive,
-                 std::optional<double> eta);
+// `device`: where the radii must lie.
+Rows rowsToClimb(at::TensorList params, at::TensorList saved, at::TensorList sums, at::TensorList rho, bool first, bool adaptive,
+                 std::optional<double> eta, at::Device device);
 Rows rowsToAccumulate(at::TensorList params, at::TensorList sums);
 // `writes`: gradients change.
 Rows rowsToGather(at::TensorList params, at::TensorList saved, at::TensorList sums, bool writes);

@@ -22,7 +22,7 @@ TORCH_LIBRARY(dgsam, m) {
       "bool? first_sum=None) "
       "-> (float norm, int gradients)");
   m.def(
-      "climb_.late(Tensor(a!)[] params, Tensor(b!)[] saved, Tensor(c!)[] sums, float[] rho, bool first, bool adaptive, float? eta, float shift, "
+      "climb_.late(Tensor(a!)[] params, Tensor(b!)[] saved, Tensor(c!)[] sums, Tensor[] rho, bool first, bool adaptive, float? eta, float shift, "
       "bool? first_sum, Tensor(d!) ledger, int at) -> int");
   m.def("accumulate_.late(Tensor[] params, Tensor(a!)[] sums, bool first, Tensor(b!) ledger, int at) -> int");
   m.def(
@@ -34,6 +34,7 @@ TORCH_LIBRARY(dgsam, m) {
   m.def("note_(Tensor[] values, Tensor(a!) ledger, int at) -> ()");
   m.def("revert_(Tensor(a!)[] tensors, Tensor[] saved, Tensor ledger) -> ()");
   m.def("stopped(Tensor ledger) -> Tensor");
+  m.def("stopped_(Tensor(a!) flag, Tensor ledger) -> ()");
   m.def("accumulate_(Tensor[] params, Tensor(a!)[] sums, bool first) -> (float norm, int gradients)");
   m.def("combine_(Tensor[] params, Tensor(a!)[] sums, float sum_scale, float grad_scale) -> float");
   m.def("products(Tensor[] params, Tensor[] sums) -> (float product, float sum_norm, float grad_norm)");
@@ -52,8 +53,14 @@ TORCH_LIBRARY(dgsam, m) {
       "sgd_(Tensor(a!)[] params, Tensor(b!)[] momentum_buffers, float lr, float momentum, float dampening, float weight_decay, "
       "bool nesterov, bool maximize, bool first, Tensor? found_inf=None) -> ()");
   m.def(
+      "sgd_.late(Tensor(a!)[] params, Tensor(b!)[] momentum_buffers, Tensor lr, float momentum, float dampening, float weight_decay, "
+      "bool nesterov, bool maximize, bool first, Tensor found_inf) -> ()");
+  m.def(
       "adam_(Tensor(a!)[] params, Tensor(b!)[] exp_avgs, Tensor(c!)[] exp_avg_sqs, Tensor(d!)[] max_exp_avg_sqs, Tensor(e!)[] steps, "
       "float lr, float beta1, float beta2, float eps, float weight_decay, bool maximize, bool decoupled, Tensor? found_inf=None) -> ()");
+  m.def(
+      "adam_.late(Tensor(a!)[] params, Tensor(b!)[] exp_avgs, Tensor(c!)[] exp_avg_sqs, Tensor(d!)[] max_exp_avg_sqs, Tensor(e!)[] steps, "
+      "Tensor lr, float beta1, float beta2, float eps, float weight_decay, bool maximize, bool decoupled, Tensor found_inf) -> ()");
   m.def(
       "adagrad_(Tensor(a!)[] params, Tensor(b!)[] sums, Tensor(c!)[] steps, float lr, float lr_decay, float eps, float weight_decay, "
       "bool maximize) -> ()");
@@ -99,9 +106,12 @@ TORCH_LIBRARY_IMPL(dgsam, CompositeExplicitAutograd, m) {
   m.impl("note_", TORCH_FN(dgsam::ops::noteLate));
   m.impl("revert_", TORCH_FN(Moving<&dgsam::ops::revertLate>::call));
   m.impl("stopped", TORCH_FN(dgsam::ops::stopped));
+  m.impl("stopped_", TORCH_FN(dgsam::ops::noteStopped));
   m.impl("restore_", TORCH_FN(Moving<&dgsam::ops::restore>::call));
   m.impl("sgd_", TORCH_FN(Moving<&dgsam::ops::sgd>::call));
   m.impl("adam_", TORCH_FN(Moving<&dgsam::ops::adam>::call));
+  m.impl("sgd_.late", TORCH_FN(Moving<&dgsam::ops::sgdLate>::call));
+  m.impl("adam_.late", TORCH_FN(Moving<&dgsam::ops::adamLate>::call));
   m.impl("adagrad_", TORCH_FN(Moving<&dgsam::ops::adagrad>::call));
   m.impl("rmsprop_", TORCH_FN(Moving<&dgsam::ops::rmsprop>::call));
   m.impl("adadelta_", TORCH_FN(Moving<&dgsam::ops::adadelta>::call));
@@ -117,7 +127,7 @@ TORCH_LIBRARY_IMPL(dgsam, CompositeExplicitAutograd, m) {
 
 // Parameters require gradients, but none of this is ever differentiated: autograd lets them through.
 TORCH_LIBRARY_IMPL(dgsam, Autograd, m) {
-  for (const char* name : {"climb_.late", "accumulate_.late", "gather_.late", "gather_orthogonal_.late", "note_", "revert_", "stopped", "global_norm", "climb_", "accumulate_", "products", "combine_", "gather_", "gather_orthogonal_", "project_", "gather_along_", "restore_",
+  for (const char* name : {"climb_.late", "accumulate_.late", "gather_.late", "gather_orthogonal_.late", "note_", "revert_", "stopped", "stopped_", "sgd_.late", "adam_.late", "global_norm", "climb_", "accumulate_", "products", "combine_", "gather_", "gather_orthogonal_", "project_", "gather_along_", "restore_",
                            "sgd_", "adam_", "adagrad_", "rmsprop_",
                            "adadelta_", "nadam_", "radam_", "adamax_", "check_states", "grad_norm", "clip_grad_norm_", "clip_grad_value_", "unscale_grad_"})
     m.impl(name, torch::CppFunction::makeFallthrough());

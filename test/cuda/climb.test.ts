@@ -91,6 +91,7 @@ describe.each(["cpu", "cuda"])("on %s", (device) => {
   const missing = device === "cuda" && cudaDeviceCount() === 0;
   const title = missing ? "left out, for want of a CUDA device: " : "";
   const ledger = () => zeros([6], { dtype: "float64", device });
+  const onDevice = (radii: number[]) => radii.map((radius) => tensor(radius, { dtype: "float64" }).to(device));
 
   describe.skipIf(missing).each(SETS)(`${title}%s`, (_name, specs) => {
     const precision = specs.every(({ dtype }) => dtype === "float64") ? 1e-12 : 1e-5;
@@ -107,7 +108,7 @@ describe.each(["cpu", "cuda"])("on %s", (device) => {
         const noted = ledger();
         const rho = specs.map((_, i) => RHO * (1 + (i % 3)));
         for (const [at, first] of [[1, true], [2, false]] as const) {
-          const gradients = dgsam["climb_.late"](...lists(all, "there"), rho, first, adaptive, eta, shift, null, noted, at);
+          const gradients = dgsam["climb_.late"](...lists(all, "there"), onDevice(rho), first, adaptive, eta, shift, null, noted, at);
           const [norm, wanted] = dgsam["climb_.default"](...lists(all, "here"), rho, first, adaptive, eta, shift, null) as unknown as [number, number];
           expect(gradients).toBe(wanted);
           checkClose(wide(noted.get(at)), [norm], precision, "norm");
@@ -157,11 +158,11 @@ describe.each(["cpu", "cuda"])("on %s", (device) => {
         const [params, saved, sums] = lists(all, "there");
         const before = params.map(wide);
         const rho = specs.map(() => RHO);
-        dgsam["climb_.late"](params, saved, sums, rho, true, false, null, 0, null, noted, 1);
+        dgsam["climb_.late"](params, saved, sums, onDevice(rho), true, false, null, 0, null, noted, 1);
         expect(noted.get(0).item()).toBe(0);
         const spoilt = params.find((each) => each.grad !== null && each.numel > 0)!;
         ops.aten["fill_.Scalar"](spoilt.grad!, bad);
-        dgsam["climb_.late"](params, saved, sums, rho, false, false, null, 0, null, noted, 2);
+        dgsam["climb_.late"](params, saved, sums, onDevice(rho), false, false, null, 0, null, noted, 2);
         dgsam["accumulate_.late"](params, sums, false, noted, 3);
         const [stop, finite, ...others] = wide(noted);
         expect(stop).toBe(2);

@@ -32,6 +32,7 @@ export interface AdamOptions {
 }
 
 const adam = once(() => ops.dgsam["adam_.default"]);
+const adamLate = once(() => ops.dgsam["adam_.late"]);
 
 abstract class AdamFamily extends Optimizer<AdamOptions> {
   /** Whether weight decay shrinks the parameter itself (AdamW) and not by way of the gradient. */
@@ -61,20 +62,11 @@ abstract class AdamFamily extends Optimizer<AdamOptions> {
 
   protected update(group: ParamGroup<AdamOptions>): void {
     const { parameters, list } = this.remember(group);
-    this.calling(adam())(
-      parameters,
-      list("expAvg"),
-      list("expAvgSq"),
-      list("maxExpAvgSq"),
-      list("step"),
-      group.lr,
-      group.betas[0],
-      group.betas[1],
-      group.eps,
-      group.weightDecay,
-      group.maximize,
-      this.decoupled,
-    );
+    const states = [list("expAvg"), list("expAvgSq"), list("maxExpAvgSq"), list("step")] as const;
+    const numbers = [group.betas[0], group.betas[1], group.eps, group.weightDecay, group.maximize, this.decoupled] as const;
+    const late = this.lateArguments(group);
+    if (late !== null) this.making(adamLate())(parameters, ...states, late.rate, ...numbers, late.flag);
+    else this.calling(adam())(parameters, ...states, group.lr, ...numbers);
   }
 }
 

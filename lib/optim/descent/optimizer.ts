@@ -5,6 +5,7 @@ import { argumentError, DgsamError } from "../../errors.js";
 import { gradients, zeroGradients, type OperatorFunction } from "../../tensor/internal.js";
 import { full, keep, noGrad, ops, scope, Tensor, type Device } from "../../tensor/index.js";
 import { checkLeaves, checkOptionsObject, checkParams } from "../checks.js";
+import { DeviceNumber } from "../device-number.js";
 import { once } from "../once.js";
 
 const checkStates = once(() => ops.dgsam["check_states.default"]);
@@ -31,6 +32,18 @@ export interface OptimizerStateDict<O> {
 export interface PlannedCall {
   readonly operator: OperatorFunction;
   readonly args: readonly unknown[];
+}
+
+/** What calls of a late step ask whether to do anything: a float32 scalar, 1 where the step has stopped, and its device. */
+export interface Stopping {
+  readonly flag: Tensor;
+  readonly device: Device;
+}
+
+/** A group's learning rate on a device; null where it is not read there. */
+interface Rate {
+  readonly device: Device;
+  readonly number: DeviceNumber | null;
 }
 
 /** What any optimizer can be asked for, whatever its options: what wrappers such as SAM and schedulers rely on. */
@@ -61,7 +74,8 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
   /** Where calls are noted and not made. */
   private planned: PlannedCall[] | null = null;
   /** What calls ask on the device whether to do anything. */
-  private stopped: Tensor | null = null;
+  private stopped: Stopping | null = null;
+  private readonly rates = new WeakMap<ParamGroup<O>, Rate>();
 
   /**
    * @param params tensors, or groups `{ params, ...options }`
@@ -135,7 +149,7 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
   stepUnless(stopped: Tensor): boolean {
     const isPlain = Object.hasOwn(this.constructor, "isPlannable") && this.step === Optimizer.prototype.step;
     if (!isPlain || !this.paramGroups.every((group) => this.takesFoundInf(group))) return false;
-    this.stopped = stopped;
+    this.stopped = { flag: stopped, device: stopped.device };
     try {
       this.step();
     } finally {
@@ -154,21 +168,29 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
    * not known beforehand, as when there is no state yet or a subclass does more than make them. Such classes as only make them
    * have a `static readonly isPlannable = true` of their own.
    *
+   * @param stopped with it, the calls of {@link stepUnless}
    * @throws DgsamError `ERR_ARGUMENT` when a group's option is out of range
    */
-  plan(): PlannedCall[] | null {
+  plan(stopped: Stopping | null = null): PlannedCall[] | null {
     if (!Object.hasOwn(this.constructor, "isPlannable") || this.step !== Optimizer.prototype.step) return null;
     for (const group of this.paramGroups) this.checkOptions(group);
-    if (!this.paramGroups.every((group) => this.remembersAll(group))) return null;
+    if (!this.paramGroups.every((group) => this.remembersAll(group) && (stopped === null || this.takesFoundInf(group)))) return null;
     const calls: PlannedCall[] = [];
     this.planned = calls;
+    this.stopped = stopped;
     try {
       if (this.paramGroups.length > 1) this.checkStates();
       for (const group of this.paramGroups) this.update(group);
     } finally {
       this.planned = null;
+      this.stopped = null;
     }
     return calls;
+  }
+
+  /** Whether every parameter has the state that it needs. */
+  get hasBegun(): boolean {
+    return this.paramGroups.every((group) => this.remembersAll(group));
   }
 
   private remembersAll(group: ParamGroup<O>): boolean {
@@ -182,10 +204,31 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
 
   /** The same operator, which is called at once or, while a step is planned, noted. Arguments come by position: keywords cost a search. */
   protected calling<F extends (...args: never[]) => unknown>(operator: F): F {
-    const { planned, stopped } = this;
-    if (stopped !== null) return ((...args: unknown[]) => (operator as unknown as OperatorFunction)(...args, stopped)) as unknown as F;
+    const { stopped } = this;
+    if (stopped === null) return this.making(operator);
+    return ((...args: unknown[]) => (this.making(operator) as unknown as OperatorFunction)(...args, stopped.flag)) as unknown as F;
+  }
+
+  /** The same without the question whether to do anything, which the arguments have where there is one. */
+  protected making<F extends (...args: never[]) => unknown>(operator: F): F {
+    const { planned } = this;
     if (planned === null) return operator;
     return ((...args: unknown[]) => void planned.push({ operator: operator as unknown as OperatorFunction, args })) as unknown as F;
+  }
+
+  /**
+   * The learning rate where operators of late steps read it, and what these ask whether to do anything; null where they take a number,
+   * in steps that are not late and for float64 parameters on a GPU, whose kernels round what they read to float32.
+   */
+  protected lateArguments(group: ParamGroup<O>): { rate: Tensor; flag: Tensor } | null {
+    if (this.stopped === null) return null;
+    const { device, flag } = this.stopped;
+    let rate = this.rates.get(group);
+    if (rate?.device !== device) {
+      const isRead = device === "cpu" || !group.params.some(({ dtype }) => dtype === "float64" || dtype === "complex128");
+      this.rates.set(group, (rate = { device, number: isRead ? new DeviceNumber() : null }));
+    }
+    return rate.number === null ? null : { rate: rate.number.at(device, group.lr), flag };
   }
 
   /** Throws unless gradients and states of all groups fit their parameters. */
@@ -203,8 +246,7 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
         }
       }
     }
-    const check = this.stopped === null ? this.calling(checkStates()) : checkStates();
-    check(parameters, states);
+    this.making(checkStates())(parameters, states);
   }
 
   /** After a failure: what a first gradient began is no state yet. */

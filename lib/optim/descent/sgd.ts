@@ -13,6 +13,7 @@ import { once } from "../once.js";
 import { Optimizer, type ParamGroup, type ParamsInput } from "./optimizer.js";
 
 const sgd = once(() => ops.dgsam["sgd_.default"]);
+const sgdLate = once(() => ops.dgsam["sgd_.late"]);
 
 export interface SGDOptions {
   /** Learning rate. Default 1e-3. */
@@ -68,6 +69,8 @@ export class SGD extends Optimizer<SGDOptions> {
   private descend(group: ParamGroup<SGDOptions>, parameters: Tensor[], first: boolean): void {
     const { lr, momentum, dampening, weightDecay, nesterov, maximize } = group;
     const buffers = momentum === 0 ? [] : parameters.map((parameter) => this.state.get(parameter)!.momentumBuffer!);
-    this.calling(sgd())(parameters, buffers, lr, momentum, dampening, weightDecay, nesterov, maximize, first);
+    const late = this.lateArguments(group);
+    if (late !== null) this.making(sgdLate())(parameters, buffers, late.rate, momentum, dampening, weightDecay, nesterov, maximize, first, late.flag);
+    else this.calling(sgd())(parameters, buffers, lr, momentum, dampening, weightDecay, nesterov, maximize, first);
   }
 }

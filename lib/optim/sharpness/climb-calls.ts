@@ -102,10 +102,21 @@ export class ClimbCalls {
   private performLate(ledger: Ledger, { name, args, whats, made, settle, count }: NormCall): number {
     const operator = (lateOperators() as Record<string, LateOperator>)[name];
     if (operator === undefined) throw new DgsamError("ERR_STATE", `climb: ${name} waits for what it finds, which a step with check: "late" does not`);
-    const { norms, lossScale } = this;
-    const gradients = ledger.call(operator, args, whats, ([norm]) => void norms.push(norm! / lossScale));
+    const { lossScale } = this;
+    const into = (norms: number[]) => ([norm]: readonly number[]): void => void norms.push(norm! / lossScale);
+    if (this.commands !== null) {
+      const at = ledger.reserve(whats.length);
+      this.commands.call(operator as OperatorFunction, [...args, ledger.numbers, at], 0, ([gradients]) => {
+        ledger.enter(at, whats, into(this.norms));
+        made?.();
+        count?.(gradients!);
+        settle();
+      });
+    } else {
+      const gradients = ledger.call(operator, args, whats, into(this.norms));
+      count?.(gradients);
+    }
     made?.();
-    count?.(gradients);
     settle();
     return NaN;
   }

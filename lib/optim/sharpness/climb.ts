@@ -10,7 +10,8 @@
 
 import { argumentError, DgsamError } from "../../errors.js";
 import { gradients as readGradients, setGradients, type Commands, type OperatorFunction } from "../../tensor/internal.js";
-import { ops, type Tensor } from "../../tensor/index.js";
+import { ops, type Device, type Tensor } from "../../tensor/index.js";
+import { DeviceNumber } from "../device-number.js";
 import { ClimbCalls, finite, GATHERED, NONE, type NormCall } from "./climb-calls.js";
 import type { Ledger } from "./ledger.js";
 import type { AscendOptions, GatherOptions, GradientProducts, Weighting } from "./climb-options.js";
@@ -30,6 +31,7 @@ export class Climb {
   private ahead: boolean | null = null;
   private readonly calls = new ClimbCalls();
   private readonly rho: number[] = [];
+  private readonly radii = new WeakMap<Group, DeviceNumber>();
   private readonly scratch = new Scratch(this.parameters);
   /** Parameters that had a gradient in some pass of this step; all of them where `allSeen`. */
   private seen: boolean[] = [];
@@ -165,7 +167,19 @@ export class Climb {
   private ascent(accumulate: boolean, shift: number): unknown[] {
     const { adaptive, eta } = this.weighting;
     const sums = accumulate ? this.scratch.sums : NONE;
-    return [this.parameters, this.scratch.saved, sums, this.rho, !this.climbing, adaptive, eta ?? null, shift / this.lossScale, !this.summing];
+    const { ledger } = this.calls;
+    const rho = ledger === null ? this.rho : this.radiiOn(ledger.device);
+    return [this.parameters, this.scratch.saved, sums, rho, !this.climbing, adaptive, eta ?? null, shift / this.lossScale, !this.summing];
+  }
+
+  /** The radii of all parameters where late operators read them. */
+  private radiiOn(device: Device): Tensor[] {
+    return this.groups().flatMap((group) => {
+      let radius = this.radii.get(group);
+      if (radius === undefined) this.radii.set(group, (radius = new DeviceNumber()));
+      const tensor = radius.at(device, group[this.radiusKey]);
+      return group.params.map(() => tensor);
+    });
   }
 
   private climbed(accumulate: boolean): void {

@@ -2,7 +2,7 @@
 
 import type { Commands } from "../../tensor/internal.js";
 import type { Tensor } from "../../tensor/index.js";
-import { Optimizer, type OptimizerLike } from "../descent/optimizer.js";
+import { Optimizer, type OptimizerLike, type Stopping } from "../descent/optimizer.js";
 import { clipGradNorm, clipGradValue } from "../gradients.js";
 import type { Ledger } from "./ledger.js";
 
@@ -29,16 +29,24 @@ export class ClippedDescent {
   }
 
   /** Leaves it to the commands. Returns false where it cannot be told beforehand. */
-  plan(commands: Commands): boolean {
+  plan(commands: Commands, stopped: Stopping | null = null): boolean {
     if (this.clips || !(this.base instanceof Optimizer)) return false;
     try {
-      const calls = this.base.plan();
+      const calls = this.base.plan(stopped);
       for (const { operator, args } of calls ?? []) commands.call(operator, args);
       return calls !== null;
     } catch {
       // An option is out of range, which step() will say.
       return false;
     }
+  }
+
+  /** Why a late step could not be planned with it; null where that was its first one. */
+  get reasonToWait(): string | null {
+    const { norm, value } = this.greatest;
+    if (norm !== undefined || value !== undefined) return "gradients are clipped";
+    const { base } = this;
+    return base instanceof Optimizer && !base.hasBegun ? null : `${base.constructor.name} cannot leave a step out on the device`;
   }
 
   /** Unless the step has stopped, which the device knows. Returns false where that must be read first; nothing happened then. */

@@ -4,8 +4,10 @@
  */
 
 import { keep, ops, synchronize, zeros, type Device, type Tensor } from "../../tensor/index.js";
+import { NotPlannable } from "../../tensor/internal.js";
 import { NonFinite } from "../closures.js";
 import { once } from "../once.js";
+import type { LateMemory } from "./late-memory.js";
 
 const operators = once(() => ({
   note: ops.dgsam["note_.default"],
@@ -38,8 +40,10 @@ interface Entry {
 export type LateOperator = (...args: never[]) => number;
 
 export class Ledger {
-  private numbers: Tensor;
+  private made: Tensor | null = null;
   private next = 1;
+  /** What is noted in, where that is not the ledger's own. */
+  private memory: LateMemory | null = null;
   private readonly entries: Entry[] = [];
   private outcome: { readonly stop: Stop | null } | null = null;
 
@@ -48,9 +52,37 @@ export class Ledger {
    * @param size for how many numbers there is room at first
    * @param place where the step is now
    */
-  constructor(device: Device, size: number, private readonly place: () => Place) {
+  constructor(readonly device: Device, private readonly size: number, private readonly place: () => Place) {}
+
+  /** Where the numbers are. */
+  get numbers(): Tensor {
     // It is read when the step's scope is gone.
-    this.numbers = keep(zeros([1 + size], { dtype: "float64", device }));
+    return this.memory?.numbers ?? (this.made ??= keep(zeros([1 + this.size], { dtype: "float64", device: this.device })));
+  }
+
+  /** Begins to leave the noting to commands, which do it in this memory and are told of places by {@link reserve}. */
+  beginPlan(memory: LateMemory): void {
+    memory.prepare(this.device, this.size);
+    this.memory = memory;
+  }
+
+  /** Takes that back: nothing was noted. */
+  dropPlan(): void {
+    this.memory = null;
+    this.next = 1;
+  }
+
+  /** The first of so many places for numbers that commands note; {@link enter} is to follow. Throws {@link NotPlannable}. */
+  reserve(count: number): number {
+    const at = this.next;
+    if (!this.memory!.has(at + count - 1)) throw new NotPlannable();
+    this.next += count;
+    return at;
+  }
+
+  /** Enters numbers that were noted. */
+  enter(at: number, whats: Entry["whats"], take: Entry["take"]): void {
+    this.entries.push({ at, whats, place: this.place(), take });
   }
 
   /** Notes the mean of some scalars. */
@@ -68,11 +100,12 @@ export class Ledger {
     const at = this.next;
     if (at + whats.length > this.numbers.numel) {
       const before = this.numbers;
-      this.numbers = keep(ops.aten.cat([before, ops.aten["zeros_like.default"](before)]));
-      before.dispose();
+      const grown = keep(ops.aten.cat([before, ops.aten["zeros_like.default"](before)]));
+      this.free();
+      this.made = grown;
     }
     const result = call(at);
-    this.entries.push({ at, whats, place: this.place(), take });
+    this.enter(at, whats, take);
     this.next += whats.length;
     return result;
   }
@@ -87,9 +120,22 @@ export class Ledger {
     return operators().stopped(this.numbers);
   }
 
+  /** Ends the noting: memory that the next step uses is left. */
+  close(): void {
+    if (this.memory === null) return;
+    this.made = keep(ops.aten["clone.default"](this.memory.numbers));
+    this.memory = null;
+  }
+
   /** Frees it unread, when the step failed otherwise. */
   drop(): void {
-    this.numbers.dispose();
+    this.free();
+  }
+
+  private free(): void {
+    this.made?.dispose();
+    this.made = null;
+    this.memory = null;
   }
 
   /** Why the step stopped, as far as that was read. */
@@ -108,7 +154,7 @@ export class Ledger {
     // The step may have been taken in another stream.
     if (this.numbers.device.startsWith("cuda")) synchronize(this.numbers.device);
     const numbers = this.numbers.toArray() as number[];
-    this.numbers.dispose();
+    this.free();
     let stop: Stop | null = null;
     for (const { at, whats, place, take } of this.entries) {
       const own = numbers.slice(at, at + whats.length);

@@ -2,9 +2,10 @@
 
 import { checkInteger, checkNumber } from "../../checks.js";
 import { argumentError, DgsamError } from "../../errors.js";
-import { isCaptured, NotPlannable, planCaptured, zeroGradients, type Commands, type PlannedPass } from "../../tensor/internal.js";
+import { isCaptured, NotPlannable, planCaptured, zeroGradients, type Commands, type LatePlannedPass, type PlannedPass } from "../../tensor/internal.js";
 import { enableGrad, ops, scope, zeros, type Tensor } from "../../tensor/index.js";
 import { backward, backwardUnread, checkClosure, differentiateMore, evaluate, finiteLoss, GradientSum, NonFinite, type Closure, type DomainClosure } from "../closures.js";
+import { GATHERED } from "./climb-calls.js";
 import type { Climb } from "./climb.js";
 import type { Ledger } from "./ledger.js";
 import type { Statistics } from "./statistics.js";
@@ -115,7 +116,8 @@ export class Passes {
    */
   differentiateByVariance(lambda: number): number[] {
     // Micro-batches are not planned: a domain's loss would have to be known of several passes.
-    if (this.commands !== null && this.closures.every(({ length }) => length === 1)) return this.plan(this.commands, this.closures.map((_, domain) => domain), lambda);
+    if (this.commands !== null && this.closures.some(({ length }) => length > 1)) throw new NotPlannable("DISAM's domains have micro-batches");
+    if (this.commands !== null) return this.plan(this.commands, this.closures.map((_, domain) => domain), lambda);
     if (this.ledger !== null) return this.differentiateByVarianceLate(this.ledger, lambda);
     return this.differentiateWeighted((losses) => {
       const mean = losses.reduce((sum, loss) => sum + loss, 0) / losses.length;
@@ -165,6 +167,7 @@ export class Passes {
 
   /** Leaves passes over some domains to the commands. The losses that it returns are those of the domains once they have run. */
   private plan(commands: Commands, domains: readonly number[], lambda: number | null): number[] {
+    if (this.ledger !== null) return this.planLate(commands, this.ledger, domains, lambda);
     const pass = ++this.pass;
     const weight = lambda === null ? 1 / domains.length : 1;
     const planned: PlannedPass[] = [];
@@ -190,6 +193,46 @@ export class Passes {
         if (news[i]) this.losses[domain] = losses[i]!;
       });
       if (outcome.stop !== null) throw new NonFinite(outcome.stop.what, outcome.stop.value);
+    });
+    return losses;
+  }
+
+  /** The same where losses are noted in a ledger, in the order in which {@link addLate} and {@link differentiateByVarianceLate} note them. */
+  private planLate(commands: Commands, ledger: Ledger, domains: readonly number[], lambda: number | null): number[] {
+    const pass = ++this.pass;
+    const weight = lambda === null ? 1 / domains.length : 1;
+    const losses = domains.map(() => NaN);
+    const planned: LatePlannedPass[] = [];
+    const noted: (() => void)[] = [];
+    const gradients: (() => void)[] = [];
+    domains.forEach((domain, i) => {
+      const closures = this.closures[domain]!;
+      const isFirst = this.announce(domain);
+      const loss = ledger.reserve(1);
+      const take = ([value]: readonly number[]): void => {
+        losses[i] = value!;
+        if (isFirst) this.losses[domain] = value!;
+      };
+      noted.push(() => {
+        this.present = domain;
+        ledger.enter(loss, ["loss"], take);
+      });
+      const looks = this.looksAfter(domain) && domains.length > 1;
+      const noteGradient = (gradient: number): void => {
+        this.present = domain;
+        ledger.enter(gradient, GATHERED, () => {});
+      };
+      closures.forEach((closure, batch) => {
+        const isLast = batch === closures.length - 1;
+        const gradient = looks && isLast ? ledger.reserve(2) : 0;
+        planned.push({ ...planCaptured(closure, (weight / closures.length) * this.lossScale, false, commands), loss: isLast ? loss : 0, gradient });
+        if (gradient !== 0) (lambda === null ? noted : gradients).push(() => noteGradient(gradient));
+      });
+    });
+    commands.latePasses(planned, lambda, ledger.numbers, () => {
+      this.pass = pass;
+      for (const note of [...noted, ...gradients]) note();
+      this.present = domains.at(-1)!;
     });
     return losses;
   }

@@ -2,7 +2,7 @@
 
 import { checkChoice } from "../../checks.js";
 import { argumentError, DgsamError } from "../../errors.js";
-import { noGrad, ops, Tensor } from "../../tensor/index.js";
+import { keep, noGrad, ops, Tensor } from "../../tensor/index.js";
 
 /** What a step needs of a model to keep BatchNorm statistics right; `Module` has it. */
 export interface StatisticsOwner {
@@ -24,6 +24,7 @@ export const NO_COPIES: BufferCopies = { buffers: [], values: [] };
 
 export class Statistics {
   private readonly mode: RunningStats;
+  private kept = NO_COPIES;
 
   /**
    * @param optimizer its name in errors
@@ -50,9 +51,30 @@ export class Statistics {
     if (this.mode === "first") this.model?.setRunningStats("update");
   }
 
+  /**
+   * The model's buffers, and memory of their kinds that is the same in each step, until {@link copyBuffers} is called: a step that is
+   * taken otherwise may have been so since a buffer has become another.
+   */
+  bufferMemory(): BufferCopies {
+    if (this.model === undefined) return NO_COPIES;
+    const buffers = [...this.model.buffers()];
+    const { kept } = this;
+    if (buffers.length !== kept.buffers.length || buffers.some((buffer, i) => buffer !== kept.buffers[i])) {
+      this.forget();
+      this.kept = { buffers, values: noGrad(() => buffers.map((buffer) => keep(ops.aten["empty_like.default"](buffer)))) };
+    }
+    return this.kept;
+  }
+
+  private forget(): void {
+    for (const each of this.kept.values) each.dispose();
+    this.kept = NO_COPIES;
+  }
+
   /** Copies the model's buffers. The copies belong to the scope of the caller. */
   copyBuffers(): BufferCopies {
     if (this.model === undefined) return NO_COPIES;
+    this.forget();
     const buffers = [...this.model.buffers()];
     return { buffers, values: noGrad(() => buffers.map((buffer) => ops.aten["clone.default"](buffer))) };
   }

@@ -21,6 +21,11 @@ export interface WrapperOptions {
    */
   check?: "sync" | "late";
   /**
+   * Whether late steps over captured functions (`capture`) become CUDA graphs, one launch each; see `optimizer.graphs` for what became of
+   * it. Default `"auto"`: where all parameters lie on a GPU. `false`: never.
+   */
+  graphs?: "auto" | false;
+  /**
    * The model, so that the extra passes of a step do not move its BatchNorm statistics, and a failed step leaves them as
    * they were. Without it every pass in training mode moves them.
    */
@@ -75,7 +80,7 @@ export interface AlgorithmTraits {
 }
 
 /** Names of the options that are not the base optimizer's. */
-export const WRAPPER_OPTIONS = ["rho", "adaptive", "policy", "check", "model", "runningStats", "clipGradNorm", "clipGradValue", "base"] as const;
+export const WRAPPER_OPTIONS = ["rho", "adaptive", "policy", "check", "graphs", "model", "runningStats", "clipGradNorm", "clipGradValue", "base"] as const;
 
 /** Throws `ERR_ARGUMENT`. */
 export function checkRadius(optimizer: string, rho: unknown): void {

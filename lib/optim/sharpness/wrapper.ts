@@ -9,14 +9,16 @@
 
 import { checkBoolean, checkChoice, checkInteger, checkNumber, isPlainObject } from "../../checks.js";
 import { argumentError, DgsamError } from "../../errors.js";
-import { scope, type Tensor } from "../../tensor/index.js";
-import { Commands, NotPlannable } from "../../tensor/internal.js";
+import { ops, scope, type Tensor } from "../../tensor/index.js";
+import { Commands, hasGraphs, NotPlannable, StepGraphs, type GraphStats, type OperatorFunction } from "../../tensor/internal.js";
 import { checkOptionsObject, checkParams } from "../checks.js";
 import { NonFinite } from "../closures.js";
 import type { OptimizerLike } from "../descent/optimizer.js";
+import { once } from "../once.js";
 import { Climb, type RadiusKey } from "./climb.js";
 import { ClippedDescent } from "./clipped-descent.js";
 import { UnreadStep } from "./late-step.js";
+import { LateMemory } from "./late-memory.js";
 import { Ledger, type Stop } from "./ledger.js";
 import { Passes, type StepClosures } from "./passes.js";
 import { NO_COPIES, Statistics, type BufferCopies } from "./statistics.js";
@@ -24,6 +26,13 @@ import {
   checkRadius, splitGroup, WRAPPER_OPTIONS, type AlgorithmTraits, type AnyOptions, type OptimizerClass, type OptionsFor, type StepResult, type WrapperGroup, type WrapperOptions,
   type WrapperParams, type WrapperStateDict,
 } from "./wrapper-options.js";
+
+const operators = once(() => ({
+  zero: ops.aten["zero_.default"],
+  copyAll: ops.aten["_foreach_copy_.default"],
+  revert: ops.dgsam["revert_.default"],
+  noteStop: ops.dgsam["stopped_.default"],
+}));
 
 /** Base of the sharpness-aware optimizers. `R` is what a step tells. */
 export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O = AnyOptions, R extends StepResult = StepResult> implements OptimizerLike {
@@ -49,6 +58,11 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
   /** The radius of groups that name none. */
   private readonly rho: number;
   private readonly descent: ClippedDescent;
+  private readonly late = new LateMemory();
+  /** Why the last step was left to no commands, where that is not for this step alone. */
+  private unplanned: string | null = null;
+  /** null where the option says so. */
+  private readonly stepGraphs: StepGraphs | null;
 
   /**
    * @param params tensors, or groups `{ params, rho?, ...options }`
@@ -61,11 +75,12 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
     // Arrow functions have no prototype.
     if (typeof Base !== "function" || Base.prototype === undefined) throw argumentError(`new ${name}(params, Base)`, "an optimizer class such as Adam", Base);
     checkOptionsObject(`new ${name}(params, Base, options)`, options);
-    const { rho = traits.rho ?? 0.05, adaptive = false, policy = "throw", check, model, runningStats, clipGradNorm: norm, clipGradValue: value, base = {} } = options;
+    const { rho = traits.rho ?? 0.05, adaptive = false, policy = "throw", check, graphs = "auto", model, runningStats, clipGradNorm: norm, clipGradValue: value, base = {} } = options;
     checkRadius(name, rho);
     checkBoolean(`${name}: adaptive`, adaptive);
     checkChoice(`${name}: policy`, policy, ["throw", "skip"]);
     if (check !== undefined) checkChoice(`${name}: check`, check, ["sync", "late"]);
+    if (graphs !== "auto" && graphs !== false) throw argumentError(`${name}: graphs`, '"auto" or false', graphs);
     if (check === "late" && !this.canBeLate) throw new DgsamError("ERR_ARGUMENT", `new ${name}(): check: "late" is for algorithms whose course depends on no number that the step finds; use "sync"`);
     if (norm !== undefined) checkNumber(`${name}: clipGradNorm`, norm, 0);
     if (value !== undefined) checkNumber(`${name}: clipGradValue`, value, 0);
@@ -90,8 +105,19 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
     this.adaptive = adaptive;
     this.policy = policy;
     this.check = check;
+    this.stepGraphs = graphs === "auto" ? new StepGraphs() : null;
     this.climb = new Climb(() => this.paramGroups, this.radiusKey, { adaptive, eta: traits.eta });
     this.descent = new ClippedDescent(this.base, this.climb.parameters, { norm, value });
+  }
+
+  /** How steps over parameters on a GPU were taken: as CUDA graphs, or why not. */
+  get graphs(): GraphStats {
+    return (this.stepGraphs ?? new StepGraphs()).stats();
+  }
+
+  /** Frees the graphs and the memory that they hold on the GPU, say for an evaluation. Later steps capture anew. */
+  releaseGraphs(): void {
+    this.stepGraphs?.dispose();
   }
 
   /** The base optimizer's groups, each with its radius: see {@link radiusKey}. */
@@ -191,6 +217,7 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
 
   /** The result of a step that was taken and not read: losses and norms are filled in by the ledger. */
   private unread(ledger: Ledger, result: R, policy: "throw" | "skip"): R {
+    ledger.close();
     const { runs } = this;
     const leftOut = (isLast: boolean): void => {
       // It was counted when it was begun, unless another state was loaded since.
@@ -243,6 +270,7 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
     scope(() => {
       let before = NO_COPIES;
       try {
+        if (ledger !== null && this.runLatePlanned(passes, ledger, (copies) => (before = copies))) return;
         before = this.statistics.copyBuffers();
         if (ledger !== null) {
           this.runLate(passes, ledger, before);
@@ -270,6 +298,10 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
   private runLate(passes: Passes, ledger: Ledger, { buffers, values }: BufferCopies): void {
     this.run(passes);
     ledger.revert(buffers, values);
+    this.descendLate(ledger);
+  }
+
+  private descendLate(ledger: Ledger): void {
     if (this.climb.settled && this.descendsPlainly && this.descent.stepUnlessStopped(ledger)) return this.noteDescent();
     const stop = ledger.read();
     if (stop !== null) throw stop.cause;
@@ -283,31 +315,79 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
    * @returns false where that cannot be, or nothing of it fits; nothing is done then
    */
   private runPlanned(passes: Passes): boolean {
-    if (!Object.hasOwn(this.constructor, "isPlannable") || !passes.areCaptured) return false;
     const commands = new Commands(this.climb.parameters);
-    let descends = false;
+    const descends = this.plan(passes, commands, () => this.descendsPlainly && this.descent.plan(commands));
+    if (descends === null || !this.runCommands(() => commands.run())) return false;
+    if (descends) this.noteDescent();
+    else this.descendBase();
+    return true;
+  }
+
+  /**
+   * {@link runPlanned} and {@link runLate} at once.
+   *
+   * @param copied takes the buffers as they were, when they were copied
+   */
+  private runLatePlanned(passes: Passes, ledger: Ledger, copied: (copies: BufferCopies) => void): boolean {
+    const { late } = this;
+    const commands = new Commands(this.climb.parameters);
+    let copies = NO_COPIES;
+    const descends = this.plan(passes, commands, () => {
+      if (copies.buffers.length > 0) commands.call(operators().revert as OperatorFunction, [copies.buffers, copies.values, late.numbers]);
+      commands.call(operators().noteStop as OperatorFunction, [late.flag, late.numbers]);
+      return this.descendsPlainly && this.descent.plan(commands, late);
+    }, () => {
+      ledger.beginPlan(late);
+      copies = this.statistics.bufferMemory();
+      commands.call(operators().zero as OperatorFunction, [late.numbers]);
+      if (copies.buffers.length > 0) commands.call(operators().copyAll as OperatorFunction, [copies.values, copies.buffers], 0, () => copied(copies));
+    });
+    const graphs = hasGraphs(ledger.device) ? this.stepGraphs : null;
+    const run = descends === true && graphs !== null ? () => graphs.run(commands) : () => commands.run();
+    if (descends === null || !this.runCommands(run)) {
+      ledger.dropPlan();
+      graphs?.noteUngraphed(this.unplanned);
+      return false;
+    }
+    if (!descends) graphs?.noteUngraphed(this.descendsPlainly ? this.descent.reasonToWait : `${this.constructor.name} has a descendBase() of its own`);
+    if (descends) this.noteDescent();
+    else this.descendLate(ledger);
+    return true;
+  }
+
+  /** Returns false where nothing was done, since a program does not fit. */
+  private runCommands(run: () => boolean): boolean {
+    const done = run();
+    if (!done) this.undone();
+    return done;
+  }
+
+  /**
+   * Leaves a step to commands.
+   *
+   * @param planDescent adds the descent, and says whether it could
+   * @returns whether they descend; null where the step cannot be left to them
+   */
+  private plan(passes: Passes, commands: Commands, planDescent: () => boolean, begin: () => void = () => {}): boolean | null {
+    this.unplanned = passes.areCaptured ? null : "a closure is no captured function's";
+    if (!Object.hasOwn(this.constructor, "isPlannable") || !passes.areCaptured) return null;
     try {
       passes.beginPlan(commands);
       this.climb.beginPlan(commands);
+      begin();
       this.run(passes);
       // What is wrong with it, descendBase() says.
       if (!this.climb.settled) throw new NotPlannable();
-      descends = this.descendsPlainly && this.descent.plan(commands);
+      return planDescent();
     } catch (error) {
-      if (error instanceof NotPlannable) this.undone();
-      else throw error;
-      return false;
+      if (!(error instanceof NotPlannable)) throw error;
+      if (error.message !== "") this.unplanned = error.message;
+      this.undone();
+      return null;
     } finally {
       this.climb.endPlan();
       passes.endPlan();
     }
-    if (!commands.run()) {
-      this.undone();
-      return false;
-    }
-    if (descends) this.noteDescent();
-    else this.descendBase();
-    return true;
   }
 
   /** Whether no subclass does more than descend. */

@@ -4,7 +4,7 @@ import { DgsamWarning } from "../../warnings.js";
 import { native } from "../../native.js";
 import { isPromiseLike } from "../scope.js";
 import type { Tensor } from "../tensor.js";
-import type { Commands, PlannedPass } from "./commands.js";
+import { NotPlannable, type Commands, type PlannedPass } from "./commands.js";
 import { compareWithFunction } from "./compare.js";
 import { guardsHold, watch, type Guard, type Watch } from "./guards.js";
 import { beginRecording, endRecording, signatureOf, Source, Status, type Program } from "./program.js";
@@ -137,7 +137,11 @@ export class CapturedFunction {
     return undefined;
   }
 
-  /** A pass as {@link differentiate} makes it, to be made later; undefined when it cannot be planned. */
+  /**
+   * A pass as {@link differentiate} makes it, to be made later; undefined when it cannot be planned now.
+   *
+   * @throws NotPlannable when it never can
+   */
   plan(args: readonly unknown[], weight: number, looks: boolean, commands: Commands): PlannedPass | undefined {
     if (recording) return undefined;
     const ahead = commands.ahead(this);
@@ -146,7 +150,11 @@ export class CapturedFunction {
     const held = this.entries.filter(({ state, text: own }) => state.kind === "recorded" && state.isOne && own === text && guardsHold(state.guards));
     // Whether a lone one fits is found out when the step is taken.
     const entry = held.length > 1 ? held.find(({ state }) => (state as Recorded).program.fits(tensors)) : held[0];
-    if (entry === undefined) return undefined;
+    if (entry === undefined) {
+      const refused = this.entries.find(({ state, text: own }) => state.kind === "refused" && own === text);
+      if (refused !== undefined) throw new NotPlannable(`a captured function runs as it is: ${(refused.state as Refused).reason}`);
+      return undefined;
+    }
     return { program: (entry.state as Recorded).program, inputs: tensors, weight, looks, note: () => this.noteReplay(entry) };
   }
 

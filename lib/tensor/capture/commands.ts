@@ -1,16 +1,19 @@
 /**
- * A training step over captured functions as one native call (native/commands.h): passes over their programs, and calls of
+ * A training step over captured functions as one native call (native/command_list.h): passes over their programs, and calls of
  * operators between them and after. Nothing is done before all of it is known.
  */
 
 import { native } from "../../native.js";
 import { callFrame, growFrame } from "../frame-memory.js";
 import { writeCall, type OperatorFunction } from "../operators.js";
+import { Tag } from "../tags.js";
 import { tensorLists, type Tensor } from "../tensor.js";
 import type { CapturedFunction } from "./captured-function.js";
-import type { Program } from "./program.js";
+import { readText, textLength, type Program } from "./program.js";
+import { Graph } from "./step-graphs.js";
+import { batchesOf, describeItem, keyOf, type StepKey } from "./step-key.js";
 
-/** What a step needs that cannot be had from programs alone. */
+/** What a step needs that cannot be had from programs alone; in words where that is so in every step. */
 export class NotPlannable extends Error {}
 
 /** A pass over a captured closure. */
@@ -31,14 +34,30 @@ export interface PassesOutcome {
   readonly stop: { readonly pass: number; readonly what: "loss" | "gradient"; readonly value: number } | null;
 }
 
-// The numbers are a contract with native/commands.cc.
+/** A pass of a step that waits for nothing: where in a ledger what it gives is noted, 0 for nowhere. */
+export interface LatePlannedPass extends PlannedPass {
+  /** The mean of the losses since the last place. */
+  readonly loss: number;
+  /** The first of two places for the norm of the gradients' sum. */
+  readonly gradient: number;
+}
+
+// The numbers are a contract with native/command_list.cc.
 const PASSES = 0;
 const OPERATOR = 1;
+const LATE_PASSES = 2;
 
 interface PassesCommand {
   readonly passes: readonly PlannedPass[];
   readonly lambda: number | null;
   readonly done: (outcome: PassesOutcome) => void;
+}
+
+interface LatePassesCommand {
+  readonly latePasses: readonly LatePlannedPass[];
+  readonly lambda: number | null;
+  readonly ledger: Tensor;
+  readonly done: () => void;
 }
 
 interface OperatorCommand {
@@ -48,8 +67,17 @@ interface OperatorCommand {
   readonly done: (results: readonly number[]) => void;
 }
 
+/** How a capture went: whether the step was taken, and why there is no graph, where that is known. */
+export interface CaptureOutcome {
+  readonly graph: Graph | null;
+  readonly done: boolean;
+  readonly reason: string | null;
+}
+
+export type Command = PassesCommand | LatePassesCommand | OperatorCommand;
+
 export class Commands {
-  private readonly list: (PassesCommand | OperatorCommand)[] = [];
+  private readonly list: Command[] = [];
   private readonly planned = new Map<CapturedFunction, number>();
 
   /** @param parameters whose gradients the passes give; every one of them must get one */
@@ -73,7 +101,17 @@ export class Commands {
   }
 
   /**
-   * A call of an operator whose results are numbers.
+   * The same where nothing is waited for.
+   *
+   * @param ledger where the device notes what they give
+   * @param done called when they were made
+   */
+  latePasses(latePasses: readonly LatePlannedPass[], lambda: number | null, ledger: Tensor, done: () => void): void {
+    this.list.push({ latePasses, lambda, ledger, done });
+  }
+
+  /**
+   * A call of an operator whose results are numbers, or tensors that it was given.
    *
    * @param finite so many of them, from the first, must be finite, or the step ends there
    * @param done takes them
@@ -102,11 +140,64 @@ export class Commands {
     return true;
   }
 
-  private write(): void {
+  /** What a graph of all of it holds for. */
+  key(): StepKey {
+    return keyOf(this.parameters, this.list);
+  }
+
+  /** What stands at a place of the key. */
+  describe(place: number): string {
+    return describeItem(this.parameters, this.list, place);
+  }
+
+  /**
+   * As {@link run}, and captures it.
+   *
+   * @param sharing a graph that never runs at the same time: both share memory
+   * @throws as {@link run}
+   */
+  capture(sharing: Graph | null): CaptureOutcome {
+    const { batches, places } = batchesOf(this.list);
+    callFrame()[0] = sharing?.number ?? 0;
+    let at = tensorLists.write(batches, "inputs", 1);
+    const frame = growFrame(at + 1 + places.length);
+    frame[at++] = places.length;
+    for (const place of places) frame[at++] = place;
+    this.write(at);
+    let results: Float64Array;
+    try {
+      results = native.captureGraph() ?? callFrame();
+    } catch (error) {
+      // After three numbers, none of which is news.
+      this.tell(callFrame().slice(3));
+      throw error;
+    }
+    const [number, done] = results;
+    const told = results.slice(2 + textLength(results, 2));
+    if (number !== 0) {
+      const graph = new Graph(number!, told);
+      this.tell(told);
+      return { graph, done: true, reason: null };
+    }
+    const reason = readText(results, 2);
+    if (done === 1) this.tell(told);
+    return { graph: null, done: done === 1, reason: reason === "" ? null : reason };
+  }
+
+  /** As {@link run}, by a graph that was captured of commands with the same key. Returns false, too, where that does not fit any more. */
+  replay(graph: Graph): boolean {
+    callFrame()[0] = graph.number;
+    tensorLists.write(batchesOf(this.list).batches, "inputs", 1);
+    const done = (native.replayGraph() ?? callFrame())[0] === 1;
+    if (done) this.tell(graph.told);
+    return done;
+  }
+
+  private write(start = 0): void {
     // How many commands were done, if it fails before the first.
-    let at = tensorLists.write(this.parameters, "parameters", 0);
+    let at = tensorLists.write(this.parameters, "parameters", start);
     growFrame(at + 1)[at++] = this.list.length;
-    for (const command of this.list) at = "passes" in command ? writePasses(command, at) : writeOperator(command, at);
+    for (const command of this.list) at = writeCommand(command, at);
   }
 
   // All is read before the first `done`, which may use the frame.
@@ -130,11 +221,40 @@ export class Commands {
       if ("passes" in command) {
         for (let pass = 0; pass < numbers.length; pass++) command.passes[pass]!.note();
         command.done({ losses: numbers, stop: stops[i]! });
+      } else if ("latePasses" in command) {
+        for (const { note } of command.latePasses) note();
+        command.done();
       } else {
         command.done(numbers);
       }
     }
   }
+}
+
+function writeCommand(command: Command, at: number): number {
+  if ("passes" in command) return writePasses(command, at);
+  return "latePasses" in command ? writeLatePasses(command, at) : writeOperator(command, at);
+}
+
+function writeLatePasses({ latePasses, lambda, ledger }: LatePassesCommand, start: number): number {
+  let at = start;
+  let frame = growFrame(at + 6);
+  frame[at++] = LATE_PASSES;
+  frame[at++] = Tag.Tensor;
+  frame[at++] = ledger.handle;
+  frame[at++] = lambda === null ? 0 : 1;
+  frame[at++] = lambda ?? 0;
+  frame[at++] = latePasses.length;
+  for (const { program, inputs, weight, loss, gradient } of latePasses) {
+    frame = growFrame(at + 1);
+    frame[at++] = program.number;
+    at = tensorLists.write(inputs, "inputs", at);
+    frame = growFrame(at + 3);
+    frame[at++] = weight;
+    frame[at++] = loss;
+    frame[at++] = gradient;
+  }
+  return at;
 }
 
 function writePasses({ passes, lambda }: PassesCommand, start: number): number {

@@ -113,7 +113,12 @@ export function endRecording(outputs: readonly Tensor[]): Recording {
   return { program: new Program(handle), sources: outputs.map((_, i) => frame[1 + i]!) };
 }
 
-function readText(frame: Float64Array, at: number): string {
+/** How many numbers of the frame a text, or none, takes. */
+export function textLength(frame: Float64Array, at: number): number {
+  return frame[at] === Tag.String ? 2 + frame[at + 1]! : 1;
+}
+
+export function readText(frame: Float64Array, at: number): string {
   if (frame[at] !== Tag.String) return "";
   let text = "";
   for (let i = 0; i < frame[at + 1]!; i++) text += String.fromCharCode(frame[at + 2 + i]!);

@@ -150,7 +150,7 @@ __global__ void __launch_bounds__(kThreads) ascend(const __grid_constant__ Pack<
   const bool moves = *ledger == 0;
   // One division for a block.
   __shared__ Wide factor;
-  if (threadIdx.x == 0) factor = static_cast<Wide>(pack.rho[piece.span] / (*norm + kEpsilon) + how.shift);
+  if (threadIdx.x == 0) factor = static_cast<Wide>(*pack.rho[piece.span] / (*norm + kEpsilon) + how.shift);
   __syncthreads();
   const Wide scale = factor;
   const Wide offset = static_cast<Wide>(how.eta);

@@ -33,13 +33,13 @@ class Work {
   };
 
   // Radii may be left out.
-  Work(const Rows& rows, at::Tensor ledger, int64_t at, at::ArrayRef<double> rho = {})
+  Work(const Rows& rows, at::Tensor ledger, int64_t at, at::TensorList rho = {})
       : guard_(ledger.device()), stream(c10::cuda::getCurrentCUDAStream()), ledger_(std::move(ledger)), at_(at) {
     for (size_t i = 0; i < rows.size(); ++i) {
       const Row& row = rows[i];
       if (row.flat && row.param->device() == ledger_.device())
         spans[static_cast<size_t>(row.element)].push_back(
-            {row.paramData, row.gradData, row.savedData, row.sumData, row.count, rho.empty() ? 0 : rho[i], row.weighted});
+            {row.paramData, row.gradData, row.savedData, row.sumData, row.count, rho.empty() ? nullptr : rho[i].const_data_ptr<double>(), row.weighted});
       else
         others.push_back({&row, i});
     }
@@ -81,12 +81,12 @@ class Work {
   at::Tensor added_[2];
 };
 
-int64_t climbLate(at::TensorList params, at::TensorList saved, at::TensorList sums, at::ArrayRef<double> rho, bool first, bool adaptive,
+int64_t climbLate(at::TensorList params, at::TensorList saved, at::TensorList sums, at::TensorList rho, bool first, bool adaptive,
                   std::optional<double> eta, double shift, std::optional<bool> firstSum, at::Tensor ledger, int64_t at) {
   if (!kernelsServe(ledger)) return ops::climbLate(params, saved, sums, rho, first, adaptive, eta, shift, firstSum, ledger, at);
   const at::NoGradGuard noGrad;
   const Ledger noted("climb_", ledger, at, 1);
-  const Rows rows = rowsToClimb(params, saved, sums, rho, first, adaptive, eta);
+  const Rows rows = rowsToClimb(params, saved, sums, rho, first, adaptive, eta, ledger.device());
   Work work(rows, ledger, at, rho);
   composite::Sum plain, weighted;
   for (const auto& [row, index] : work.others) {
@@ -209,7 +209,7 @@ void revertLate(at::TensorList tensors, at::TensorList saved, at::Tensor ledger)
     const bool flat = isPlain(to) && isPlain(from) && to.device() == ledger.device() && from.device() == ledger.device() && to.scalar_type() == from.scalar_type() &&
                       to.sizes() == from.sizes() && to.is_non_overlapping_and_dense() && sameOrder(from, to);
     if (flat) {
-      spans.push_back({to.mutable_data_ptr(), nullptr, const_cast<void*>(from.const_data_ptr()), nullptr, static_cast<int64_t>(to.nbytes()), 0, false});
+      spans.push_back({to.mutable_data_ptr(), nullptr, const_cast<void*>(from.const_data_ptr()), nullptr, static_cast<int64_t>(to.nbytes()), nullptr, false});
     } else {
       others.push_back(to);
       othersSaved.push_back(from);

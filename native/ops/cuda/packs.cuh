@@ -22,7 +22,7 @@ struct Pack {
   void* saved[kSpans];
   void* sum[kSpans];
   int64_t count[kSpans];
-  double rho[kSpans];
+  const double* rho[kSpans];
   // The span's first block of threads.
   unsigned firstBlock[kSpans];
   bool weighted[kSpans];

@@ -14,7 +14,8 @@ struct Span {
   void* saved;
   void* sum;
   int64_t count;
-  double rho;
+  // On the device.
+  const double* rho;
   bool weighted;
 };
 

@@ -33,7 +33,7 @@ struct Tensor {
   double rho;
   bool weighted;
 
-  Span span() { return {param.data(), grad.data(), saved.data(), sum.data(), count, rho, weighted}; }
+  Span span() { return {param.data(), grad.data(), saved.data(), sum.data(), count, &rho, weighted}; }
 };
 
 // --- Random tensors -----------------------------------------------------------------------------------------------------

@@ -158,8 +158,8 @@ void compare(const Plan& plan, long launches, const std::string& what, const Run
 void compareAll(const Plan& plan, long types, const std::string& what) {
   // Of kernels that run once for each of those, and of one that ends their sums.
   const auto launches = [types](long swept, long ended) { return types < 0 ? -1 : swept * types + ended; };
-  std::vector<double> rho;
-  for (size_t i = 0; i < plan.size(); ++i) rho.push_back(0.05 * static_cast<double>(1 + i % 3));
+  std::vector<at::Tensor> rho;
+  for (size_t i = 0; i < plan.size(); ++i) rho.push_back(at::scalar_tensor(0.05 * static_cast<double>(1 + i % 3), at::kDouble));
   for (const bool first : {true, false}) {
     for (const bool adaptive : {false, true})
       for (const std::optional<double> eta : {std::optional<double>(), std::optional<double>(0.01)})

@@ -13,6 +13,11 @@ def ledger():
     return torch.zeros(8, dtype=torch.float64)
 
 
+def radii(count, rho=RHO):
+    """What late operators read from the device."""
+    return [torch.tensor(rho, dtype=torch.float64)] * count
+
+
 def problems(dtype, layout, seed=0):
     """The same one twice, with shapes of every kind, one gradient missing."""
     shapes = ((), (0,), (7,), (3, 5), (8, 3, 3, 3), (33,))
@@ -35,7 +40,7 @@ def late_climbs_and_gathers_are_the_others():
                 what = f"{dtype} {name} {adaptive} {eta}"
                 for first, at in ((True, 1), (False, 2)):
                     norm, count = ops.climb_(p, saved, sums, rho, first, adaptive, eta, 0.01)
-                    assert ops.climb_.late(q, q_saved, q_sums, rho, first, adaptive, eta, 0.01, None, notes, at) == count == len(p) - 1
+                    assert ops.climb_.late(q, q_saved, q_sums, radii(len(q)), first, adaptive, eta, 0.01, None, notes, at) == count == len(p) - 1
                     close(notes[at].item(), norm, 1e-5, what)
                     alike(q, p, what)
                     for i, (one, other) in enumerate(zip(q_saved, saved)):
@@ -77,7 +82,7 @@ def late_norms_do_not_overflow_either():
     p = torch.zeros(1000, requires_grad=True)
     p.grad = torch.full((1000,), 1e30)
     notes = ledger()
-    ops.climb_.late([p], [], [], [RHO], True, False, None, 0.0, None, notes, 1)
+    ops.climb_.late([p], [], [], radii(1), True, False, None, 0.0, None, notes, 1)
     close(notes[1].item(), 1e30 * 1000**0.5, 1e-6, "norm")
     assert notes[0].item() == 0
 
@@ -91,7 +96,7 @@ def the_first_number_that_is_not_finite_stops_the_step():
         ops.note_([torch.tensor(1.0), torch.tensor(3.0)], notes, 1)
         assert notes[1].item() == 2 and notes[0].item() == 0 and ops.stopped(notes).item() == 0
         p[1].grad[2] = value
-        ops.climb_.late(p, saved, sums, [RHO, RHO], True, False, None, 0.0, None, notes, 2)
+        ops.climb_.late(p, saved, sums, radii(2), True, False, None, 0.0, None, notes, 2)
         ops.note_([torch.tensor(float("nan"))], notes, 3)
         assert notes[0].item() == 2 and ops.stopped(notes).item() == 1 and ops.stopped(notes).dtype == torch.float32
         # The way back is there all the same.
@@ -129,9 +134,53 @@ def a_fused_optimizer_leaves_a_stopped_step_out():
 
 
 @check
+def learning_rates_of_tensors_are_those_of_numbers():
+    """On the CPU bit for bit; what the tensor holds when the operator runs counts."""
+    for stop in (0.0, 1.0):
+        for form, states, numbers in (
+            ("sgd_", lambda: ([torch.full((5,), 0.25)],), (0.9, 0.0, 0.01, True, False, False)),
+            ("adam_", lambda: ([torch.full((5,), 0.25)], [torch.full((5,), 0.5)], [], [torch.tensor(3.0)]), (0.9, 0.999, 1e-8, 0.01, False, True)),
+        ):
+            results = []
+            for rate in (0.1, torch.tensor(0.3, dtype=torch.float64)):
+                torch.manual_seed(1)
+                p = torch.randn(5, requires_grad=True)
+                p.grad = torch.randn(5)
+                state = states()
+                if not isinstance(rate, float):
+                    rate.fill_(0.1)
+                operator = getattr(ops, form)
+                (operator.default if isinstance(rate, float) else operator.late)([p], *state, rate, *numbers, torch.tensor(stop))
+                results.append([p, *(tensor for tensors in state for tensor in tensors)])
+            for i, (one, other) in enumerate(zip(*results)):
+                same(one, other, f"{form}[{i}] {stop}")
+    p = torch.ones(2, requires_grad=True)
+    p.grad = torch.ones(2)
+    for rate in (torch.tensor(0.1), torch.tensor([0.1], dtype=torch.float64)):
+        raises("dgsam::sgd_: expected a float64 scalar in 'lr'", lambda: ops.sgd_.late([p], [], rate, 0.0, 0.0, 0.0, False, False, False, torch.tensor(0.0)))
+
+
+@check
+def a_stop_is_noted_in_memory_that_is_there():
+    flag, notes = torch.tensor(5.0), ledger()
+    for stop in (0.0, 3.0):
+        notes[0] = stop
+        ops.stopped_(flag, notes)
+        assert flag.item() == (1 if stop else 0)
+    raises("dgsam::stopped_: expected a float32 scalar in 'flag'", lambda: ops.stopped_(torch.zeros(2), notes))
+
+
+@check
+def radii_lie_beside_the_ledger():
+    p, saved, sums = problem(torch.float32, ((3,),))
+    for rho in ([torch.tensor(0.1)], [torch.zeros(1, dtype=torch.float64)], []):
+        raises("dgsam::climb_: ", lambda: ops.climb_.late(p, saved, sums, rho, True, False, None, 0.0, None, ledger(), 1))
+
+
+@check
 def none_of_them_reads_a_number():
     p, saved, sums = problem(torch.float32, ((3, 4), (5,)))
-    rho, notes, flag = [RHO, RHO], ledger(), torch.tensor(0.0)
+    rho, notes, flag = radii(2), ledger(), torch.tensor(0.0)
     steps = [torch.tensor(0.0), torch.tensor(0.0)]
 
     def step():
@@ -159,7 +208,7 @@ def none_of_them_reads_a_number():
 def wrong_ledgers_are_told():
     p, saved, sums = problem(torch.float32, ((3,),))
     for notes, at in ((torch.zeros(8), 1), (torch.zeros(2, 4, dtype=torch.float64), 1), (ledger(), 0), (ledger(), 8), (ledger(), -1)):
-        raises("ledger", lambda: ops.climb_.late(p, saved, sums, [RHO], True, False, None, 0.0, None, notes, at))
+        raises("ledger", lambda: ops.climb_.late(p, saved, sums, radii(1), True, False, None, 0.0, None, notes, at))
     raises("ledger", lambda: ops.gather_.late(p, [], [], 0.0, 1.0, ledger(), 7))
     raises("values", lambda: ops.note_([], ledger(), 1))
     raises("one real number", lambda: ops.note_([torch.zeros(2)], ledger(), 1))

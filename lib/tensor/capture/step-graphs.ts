@@ -1,0 +1,183 @@
+/**
+ * Training steps as graphs: what a list of commands does is captured once, with all memory that it uses, and then done again by one launch
+ * (native/step_graph.h). Batches are copied into the graph's own memory, in the order in which the step takes them, and what schedules
+ * change lies on the device; all else a graph was captured with.
+ */
+
+import { native, type Handle } from "../../native.js";
+import type { Device } from "../dtype.js";
+import { handleRegistry } from "../garbage.js";
+import type { Commands } from "./commands.js";
+import { firstDifference, type StepKey } from "./step-key.js";
+
+/** How steps were taken where graphs are on. */
+export interface GraphStats {
+  /** Steps that were captured; they were taken by the graph, too. */
+  readonly captured: number;
+  /** How many of these were captured since something was not as in the graphs before. */
+  readonly recaptured: number;
+  /** Steps that a graph took. */
+  readonly replayed: number;
+  /** Steps without a graph: the first of their kind, and those that have none. */
+  readonly ungraphed: number;
+  /** Graphs there are. */
+  readonly graphs: number;
+  /** Graphs that were dropped because others were needed more. */
+  readonly evicted: number;
+  /** What was not as in the graphs before, each thing once. */
+  readonly recaptures: readonly string[];
+  /** Why steps have no graph, each reason once. */
+  readonly refused: readonly string[];
+}
+
+/** Steps of one kind: of the same key. */
+interface Kind {
+  readonly key: StepKey;
+  /** What it has that the kind before it had not; null for the first. */
+  cause: string | null;
+  state: "seen" | "refused" | Graph;
+  lastUse: number;
+}
+
+/** How many graphs an optimizer has, each with memory for a whole step, and how many kinds of steps it knows. */
+const MOST_GRAPHS = 8;
+const MOST_KINDS = 16;
+/** Texts of what goes on for ever are not all kept. */
+const MOST_TEXTS = 32;
+
+const registry = handleRegistry((graph) => native.releaseGraph(graph));
+
+/** A captured step. */
+export class Graph {
+  /**
+   * @param number by which the addon knows it
+   * @param told what its commands tell, the same in each step: a step that waits for nothing tells no more than how many gradients there were
+   */
+  constructor(readonly number: Handle, readonly told: Float64Array) {
+    registry.register(this, number, this);
+  }
+
+  dispose(): void {
+    registry.unregister(this);
+    native.releaseGraph(this.number);
+  }
+}
+
+/** The graphs of one optimizer. */
+export class StepGraphs {
+  private readonly kinds: Kind[] = [];
+  private uses = 0;
+  private readonly counts = { captured: 0, recaptured: 0, replayed: 0, ungraphed: 0, evicted: 0 };
+  private readonly recaptures = new Set<string>();
+  private readonly refused = new Set<string>();
+
+  stats(): GraphStats {
+    return { ...this.counts, graphs: this.graphs().length, recaptures: [...this.recaptures], refused: [...this.refused] };
+  }
+
+  /** Notes a step without a graph, and why it can have none; null where the next one may. */
+  noteUngraphed(reason: string | null): void {
+    this.counts.ungraphed++;
+    if (reason !== null) addText(this.refused, reason);
+  }
+
+  /** Frees the graphs. */
+  dispose(): void {
+    for (const kind of this.kinds.splice(0)) free(kind);
+  }
+
+  /**
+   * Does all that the commands say, by a graph where there is one. The first step of a kind is taken without, the second one is captured.
+   *
+   * @returns as {@link Commands.run}
+   */
+  run(commands: Commands): boolean {
+    const key = commands.key();
+    const kind = this.kinds.find((each) => firstDifference(each.key, key) === -1);
+    if (kind === undefined) return this.meet(commands, key);
+    kind.lastUse = ++this.uses;
+    if (kind.state === "refused") return this.runUngraphed(commands);
+    if (kind.state === "seen") return this.capture(kind, commands);
+    if (commands.replay(kind.state)) {
+      this.counts.replayed++;
+      return true;
+    }
+    if (!this.runUngraphed(commands)) return false;
+    // They fit, but not the memory that the graph knows.
+    free(kind);
+    kind.state = "seen";
+    kind.cause = "a tensor has other memory";
+    return true;
+  }
+
+  private runUngraphed(commands: Commands): boolean {
+    const done = commands.run();
+    if (done) this.counts.ungraphed++;
+    return done;
+  }
+
+  private meet(commands: Commands, key: StepKey): boolean {
+    if (!this.runUngraphed(commands)) return false;
+    const last = this.kinds.reduce<Kind | null>((one, other) => (one === null || other.lastUse > one.lastUse ? other : one), null);
+    const cause = last === null ? null : commands.describe(firstDifference(last.key, key));
+    if (this.kinds.length === MOST_KINDS) this.evict(this.kinds.filter(({ state }) => !(state instanceof Graph)));
+    this.kinds.push({ key, cause, state: "seen", lastUse: ++this.uses });
+    return true;
+  }
+
+  private capture(kind: Kind, commands: Commands): boolean {
+    const graphs = this.graphs();
+    if (graphs.length === MOST_GRAPHS) this.evict(graphs);
+    const { graph, done, reason } = commands.capture((this.graphs()[0]?.state as Graph | undefined) ?? null);
+    if (graph !== null) {
+      kind.state = graph;
+      this.counts.captured++;
+      if (kind.cause !== null) {
+        this.counts.recaptured++;
+        addText(this.recaptures, kind.cause);
+      }
+      return true;
+    }
+    if (reason !== null) {
+      kind.state = "refused";
+      addText(this.refused, reason);
+    }
+    if (!done) return this.runUngraphed(commands);
+    this.counts.ungraphed++;
+    return true;
+  }
+
+  private graphs(): Kind[] {
+    return this.kinds.filter(({ state }) => state instanceof Graph);
+  }
+
+  private evict(kinds: readonly Kind[]): void {
+    const oldest = (kinds.length > 0 ? kinds : this.kinds).reduce((one, other) => (other.lastUse < one.lastUse ? other : one));
+    if (oldest.state instanceof Graph) this.counts.evicted++;
+    free(oldest);
+    this.kinds.splice(this.kinds.indexOf(oldest), 1);
+  }
+}
+
+function free({ state }: Kind): void {
+  if (state instanceof Graph) state.dispose();
+}
+
+function addText(texts: Set<string>, text: string): void {
+  if (texts.size < MOST_TEXTS) texts.add(text);
+}
+
+let emulates = false;
+
+/** Whether steps over parameters on this device may be graphs. */
+export function hasGraphs(device: Device): boolean {
+  return device.startsWith("cuda") || (emulates && device === "cpu");
+}
+
+/**
+ * For tests: steps on the CPU are tapes of calls, which keep what a CUDA graph keeps (native/capture/call_tape.h), while this is on. They are
+ * slower than steps without.
+ */
+export function emulateGraphs(on: boolean): void {
+  emulates = on;
+}
