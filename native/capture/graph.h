@@ -1,0 +1,32 @@
+// A step that is captured once and then done again as it was: the same kernels, over the same memory, with the same numbers.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+#include <memory>
+
+namespace dgsam::capture {
+
+class Captured {
+ public:
+  virtual ~Captured() = default;
+  Captured() = default;
+  Captured(const Captured&) = delete;
+  Captured& operator=(const Captured&) = delete;
+
+  virtual void replay() = 0;
+};
+
+// Captures what `body` does on a device. On CUDA devices as a graph (cuda/graph.cc): nothing of it is done, but tensors that it makes have the
+// memory that replays write to. On the CPU as a tape of calls (call_tape.h), for tests: it is done.
+//
+// `earlier` may share its memory, if it never runs at the same time. Throws what `body` throws, and where that cannot be captured;
+// all but tensors that `body` replaced is then as if it had not been called, on CUDA devices.
+std::unique_ptr<Captured> captureOn(c10::Device device, Captured* earlier, const std::function<void()>& body);
+
+#ifdef DGSAM_CUDA
+std::unique_ptr<Captured> captureOnCuda(c10::Device device, Captured* earlier, const std::function<void()>& body);
+#endif
+
+}  // namespace dgsam::capture

@@ -1,0 +1,169 @@
+#include "step_graph.h"
+
+#include <ATen/Functions.h>
+#include <ATen/core/grad_mode.h>
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "capture/call_tape.h"
+
+namespace dgsam {
+namespace {
+
+using capture::LatePass;
+using capture::Program;
+
+template <typename Visit>
+void forEachTensor(const c10::IValue& value, Visit visit) {
+  if (value.isTensor()) {
+    if (value.toTensor().defined()) visit(value.toTensor());
+  } else if (value.isTensorList()) {
+    for (const at::Tensor& each : value.toTensorVector()) visit(each);
+  } else if (value.isOptionalTensorList()) {
+    for (const std::optional<at::Tensor>& each : value.toOptionalTensorVector())
+      if (each.has_value() && each->defined()) visit(*each);
+  }
+}
+
+const std::vector<LatePass>* latePassesOf(const Command& command) {
+  const auto* late = std::get_if<LatePassesCommand>(&command);
+  return late == nullptr ? nullptr : &late->passes;
+}
+
+const void* dataOf(const at::Tensor& tensor) { return tensor.has_storage() ? tensor.storage().data() : nullptr; }
+
+uint32_t versionOf(const at::Tensor& tensor) { return tensor.is_inference() ? 0 : tensor._version(); }
+
+void bump(const at::Tensor& tensor) {
+  if (!tensor.is_inference()) tensor.unsafeGetTensorImpl()->bump_version();
+}
+
+}  // namespace
+
+StepGraph::Outside::Outside(const at::Tensor& tensor) : weak(tensor.getIntrusivePtr()), data(dataOf(tensor)), geometry(tensor) {}
+
+bool StepGraph::Outside::isSame() const {
+  const at::Tensor tensor = lock();
+  return tensor.defined() && dataOf(tensor) == data && geometry == capture::Geometry(tensor);
+}
+
+StepGraph::StepGraph(const CommandList& list, std::vector<at::Tensor> inputs, std::vector<size_t> places) {
+  std::unordered_map<const c10::TensorImpl*, size_t> known;
+  const auto add = [&](const at::Tensor& tensor) {
+    const auto [found, isNew] = known.try_emplace(tensor.unsafeGetTensorImpl(), outside_.size());
+    if (isNew) outside_.emplace_back(tensor);
+    return found->second;
+  };
+  for (const at::Tensor& parameter : list.parameters()) parameters_.push_back(add(parameter));
+  size_t place = 0;
+  for (const Command& command : list.commands()) {
+    if (const auto* call = std::get_if<OperatorCommand>(&command))
+      for (const c10::IValue& value : call->stack) forEachTensor(value, add);
+    if (const auto* late = std::get_if<LatePassesCommand>(&command)) {
+      add(late->ledger);
+      for (const LatePass& pass : late->passes) {
+        Pass& own = passes_.emplace_back(Pass{pass.program, {}});
+        for (size_t i = 0; i < pass.inputs.size(); ++i) {
+          if (place == places.size() || places[place] >= inputs.size()) throw UsageError("ERR_ARGUMENT", "expected the place of every input among the batches");
+          own.inputs.push_back(places[place++]);
+        }
+        for (const at::Tensor& written : pass.program->written()) add(written);
+      }
+    }
+  }
+  inputs_ = std::move(inputs);
+}
+
+std::string StepGraph::refusal(const CommandList& list) const {
+  for (const Command& command : list.commands())
+    if (std::holds_alternative<PassesCommand>(command)) return "its passes wait for their losses";
+  const c10::Device device = list.parameters().empty() ? c10::Device(c10::kCPU) : list.parameters().front().device();
+  const auto isElsewhere = [&](const at::Tensor& tensor) { return tensor.device() != device; };
+  for (const Outside& each : outside_)
+    if (isElsewhere(each.lock())) return "it uses a tensor on " + each.lock().device().str() + " with parameters on " + device.str();
+  for (const at::Tensor& input : inputs_) {
+    if (isElsewhere(input)) return "a batch lies on " + input.device().str() + ", its parameters on " + device.str();
+    if (input.requires_grad()) return "a batch requires a gradient";
+  }
+  for (const Pass& pass : passes_) {
+    if (pass.program->writesToInputs()) return "a captured function writes to its batch";
+    // What the host's memory holds when the graph is launched is not looked at.
+    if (device.is_cuda() && pass.program->computesOnCpu()) return "a captured function computes on the CPU, too";
+  }
+  return "";
+}
+
+void StepGraph::copyIn(const std::vector<at::Tensor>& inputs) {
+  const at::NoGradGuard noGrad;
+  for (size_t i = 0; i < inputs.size(); ++i) inputs_[i].copy_(inputs[i], true);
+}
+
+std::vector<uint32_t> StepGraph::versions() const {
+  std::vector<uint32_t> versions;
+  for (const Outside& each : outside_) versions.push_back(versionOf(each.lock()));
+  return versions;
+}
+
+std::vector<at::Tensor> StepGraph::parameters() const {
+  std::vector<at::Tensor> parameters;
+  for (size_t place : parameters_) parameters.push_back(outside_[place].lock());
+  return parameters;
+}
+
+void StepGraph::capture(Environment& environment, CommandList& list, StepGraph* earlier) {
+  const std::vector<at::Tensor> batches = inputs_;
+  for (at::Tensor& input : inputs_) input = at::empty_strided(input.sizes(), input.strides(), input.options());
+  copyIn(batches);
+  size_t number = 0;
+  for (Command& command : list.commands()) {
+    auto* late = std::get_if<LatePassesCommand>(&command);
+    if (late == nullptr) continue;
+    for (LatePass& pass : late->passes) {
+      const Pass& own = passes_[number++];
+      for (size_t i = 0; i < own.inputs.size(); ++i) pass.inputs[i] = inputs_[own.inputs[i]];
+    }
+  }
+  const std::vector<uint32_t> before = versions();
+  const c10::Device device = list.parameters().front().device();
+  try {
+    captured_ = capture::captureOn(device, earlier == nullptr ? nullptr : earlier->captured_.get(), [&] { list.run(environment); });
+  } catch (...) {
+    // They lie in memory of a graph that there is not.
+    for (const at::Tensor& parameter : list.parameters()) parameter.mutable_grad().reset();
+    throw;
+  }
+  const std::vector<uint32_t> after = versions();
+  for (size_t i = 0; i < outside_.size(); ++i) outside_[i].changes = before[i] != after[i];
+  for (const at::Tensor& parameter : list.parameters()) gradients_.push_back(parameter.grad());
+  if (const auto* tape = dynamic_cast<const capture::CallTape*>(captured_.get()))
+    lateRefusal_ = tape->refusal();
+  else
+    captured_->replay();
+}
+
+bool StepGraph::fits(const std::vector<at::Tensor>& inputs) const {
+  if (inputs.size() != inputs_.size()) return false;
+  if (!std::all_of(outside_.begin(), outside_.end(), [](const Outside& each) { return each.isSame(); })) return false;
+  // Losses have a history, whoever takes the step.
+  const at::AutoGradMode withHistory(true);
+  return std::all_of(passes_.begin(), passes_.end(), [&](const Pass& pass) {
+    std::vector<at::Tensor> own;
+    for (size_t place : pass.inputs) own.push_back(inputs[place]);
+    return pass.program->fits(own) == Program::Fit::Yes;
+  });
+}
+
+void StepGraph::replay(const std::vector<at::Tensor>& inputs) {
+  copyIn(inputs);
+  captured_->replay();
+  const std::vector<at::Tensor> all = parameters();
+  for (size_t i = 0; i < all.size(); ++i) all[i].mutable_grad() = gradients_[i];
+  // The host does not know of what the device writes to.
+  for (const Outside& each : outside_)
+    if (each.changes) bump(each.lock());
+  for (const at::Tensor& gradient : gradients_)
+    if (gradient.defined()) bump(gradient);
+}
+
+}  // namespace dgsam
