@@ -25,6 +25,8 @@ export const NO_COPIES: BufferCopies = { buffers: [], values: [] };
 export class Statistics {
   private readonly mode: RunningStats;
   private kept = NO_COPIES;
+  /** Whether buffers may have become of another kind. */
+  private asks = false;
 
   /**
    * @param optimizer its name in errors
@@ -51,30 +53,25 @@ export class Statistics {
     if (this.mode === "first") this.model?.setRunningStats("update");
   }
 
-  /**
-   * The model's buffers, and memory of their kinds that is the same in each step, until {@link copyBuffers} is called: a step that is
-   * taken otherwise may have been so since a buffer has become another.
-   */
+  /** The model's buffers, and memory of their kinds, the same in each step. */
   bufferMemory(): BufferCopies {
     if (this.model === undefined) return NO_COPIES;
     const buffers = [...this.model.buffers()];
     const { kept } = this;
-    if (buffers.length !== kept.buffers.length || buffers.some((buffer, i) => buffer !== kept.buffers[i])) {
-      this.forget();
+    const isSame = buffers.length === kept.buffers.length && buffers.every((buffer, i) => buffer === kept.buffers[i]);
+    // What a buffer is changes with its model's program alone, in steps that copy otherwise: asking in each step would cost.
+    if (!isSame || (this.asks && !buffers.every((buffer, i) => isLike(buffer, kept.values[i]!)))) {
+      for (const each of kept.values) each.dispose();
       this.kept = { buffers, values: noGrad(() => buffers.map((buffer) => keep(ops.aten["empty_like.default"](buffer)))) };
     }
+    this.asks = false;
     return this.kept;
-  }
-
-  private forget(): void {
-    for (const each of this.kept.values) each.dispose();
-    this.kept = NO_COPIES;
   }
 
   /** Copies the model's buffers. The copies belong to the scope of the caller. */
   copyBuffers(): BufferCopies {
     if (this.model === undefined) return NO_COPIES;
-    this.forget();
+    this.asks = true;
     const buffers = [...this.model.buffers()];
     return { buffers, values: noGrad(() => buffers.map((buffer) => ops.aten["clone.default"](buffer))) };
   }
@@ -83,4 +80,8 @@ export class Statistics {
   restoreBuffers({ buffers, values }: BufferCopies): void {
     noGrad(() => buffers.forEach((buffer, i) => ops.aten["copy_.default"](buffer, values[i]!)));
   }
+}
+
+function isLike(tensor: Tensor, other: Tensor): boolean {
+  return tensor.dtype === other.dtype && tensor.device === other.device && `${tensor.shape}` === `${other.shape}`;
 }

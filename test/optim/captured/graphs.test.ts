@@ -1,0 +1,360 @@
+/**
+ * Steps by graphs come to the same bits as steps without. No GPU is needed: on the CPU a tape of calls stands for a CUDA graph, which
+ * keeps what that keeps, numbers of the host's and memory (native/capture/call_tape.h); the last tests show that it does.
+ */
+import {
+  Adam, AdamW, BatchNorm1d, capture, crossEntropy, defaultGenerator, DGSAM, Dropout, ERM, GradScaler, Linear, manualSeed, ops, RMSprop, SAM, scope, Sequential, SGD, tensor, zeros,
+  type Closure, type Module, type StepResult, type Tensor,
+} from "dgsam";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { DeviceNumber } from "../../../lib/optim/device-number.js";
+import { Commands, emulateGraphs, type GraphStats } from "../../../lib/tensor/internal.js";
+import { FAMILY, type AnyWrapper } from "../sharpness/family.js";
+import { expectError, stateBits } from "../support.js";
+import { drawBatches, NETS, type Batch, type Net } from "./nets.js";
+
+beforeEach(() => emulateGraphs(true));
+afterEach(() => {
+  emulateGraphs(false);
+  vi.restoreAllMocks();
+});
+
+const STEPS = 100;
+const SGD_OPTIONS = { lr: 0.02, momentum: 0.9, nesterov: true, weightDecay: 1e-3 };
+const LATE = FAMILY.filter(({ name }) => name !== "LookSAM");
+
+interface Run {
+  net: Net;
+  Wrapper: AnyWrapper;
+  Base: unknown;
+  options: object;
+  steps?: number;
+  spoil?: (batches: Batch[], step: number) => void;
+}
+
+interface Outcome {
+  readonly told: readonly unknown[];
+  readonly end: unknown;
+  readonly graphs: GraphStats;
+}
+
+/** Steps whose radius and learning rate follow a schedule. */
+function take(graphs: "auto" | false, { net, Wrapper, Base, options, steps = STEPS, spoil = () => {} }: Run): Outcome {
+  return scope(() => {
+    manualSeed(1);
+    const model: Module & { forward(x: Tensor): Tensor } = net.make();
+    const optimizer = new Wrapper(model.parameters(), Base, { ...options, model, check: "late", graphs });
+    const loss = capture((x: Tensor, y: Tensor) => crossEntropy(model.forward(x), y));
+    const [{ lr, rho }] = optimizer.paramGroups as unknown as [{ lr: number; rho: number }];
+    const told = Array.from({ length: steps }, (_, step) => scope(() => {
+      Object.assign(optimizer.paramGroups[0]!, { lr: lr * (1 + Math.cos(step)), rho: rho / (1 + step) });
+      const batches = drawBatches(net);
+      spoil(batches, step);
+      const attempt = (): unknown => {
+        try {
+          return { ...optimizer.step(batches.map(({ x, y }) => loss.on(x, y))) };
+        } catch (error) {
+          return (error as Error).message;
+        }
+      };
+      return stateBits([attempt(), [...model.parameters(), ...model.buffers()], model.parameters().map(({ grad }) => grad)]);
+    }));
+    return { told, end: stateBits([optimizer.stateDict(), defaultGenerator().getState()]), graphs: optimizer.graphs };
+  });
+}
+
+function expectSame(run: Run): { told: readonly unknown[]; graphs: GraphStats } {
+  const [without, by] = [take(false, run), take("auto", run)];
+  without.told.forEach((expected, step) => expect(by.told[step], `step ${step}`).toEqual(expected));
+  expect(by.end).toEqual(without.end);
+  expect(without.graphs).toMatchObject({ captured: 0, replayed: 0, ungraphed: 0 });
+  expect(new Set(without.told.map((each) => JSON.stringify(each))).size).toBeGreaterThan(0.9 * without.told.length);
+  return by;
+}
+
+// Running and recording the function, the step that makes the base optimizer's state, and the first of its kind.
+const ONE_GRAPH = { captured: 1, recaptured: 0, graphs: 1, evicted: 0, recaptures: [], refused: [] };
+
+describe.each([NETS.mlp, NETS.noisy])("$name: a hundred steps with schedules, one capture", (net: Net) => {
+  test.each(LATE)("$name", ({ Wrapper, options }) => {
+    const { graphs } = expectSame({ net, Wrapper, Base: SGD, options: { ...SGD_OPTIONS, ...options } });
+    expect(graphs).toMatchObject(ONE_GRAPH);
+    expect(graphs.replayed).toBeGreaterThan(STEPS - 8);
+    expect(graphs.replayed + graphs.captured + graphs.ungraphed).toBe(STEPS);
+  });
+});
+
+describe.each([["SGD", SGD, { lr: 0.02 }], ["Adam", Adam, { lr: 0.01, amsgrad: true }], ["AdamW", AdamW, { lr: 0.01, weightDecay: 0.05 }]] as const)("over %s", (_, Base, options) => {
+  test.each([["ERM", ERM], ["SAM", SAM], ["DGSAM", DGSAM]] as const)("%s", (_name, Wrapper) => {
+    for (const net of [NETS.noisy, NETS.resnet]) {
+      const { graphs } = expectSame({ net, Wrapper: Wrapper as never, Base, options, steps: net === NETS.noisy ? STEPS : 20 });
+      expect(graphs).toMatchObject(ONE_GRAPH);
+    }
+  });
+});
+
+test.each(LATE)("$name: a domain that is not finite in mid-run, by either policy", ({ Wrapper, options }) => {
+  for (const policy of ["skip", "throw"] as const) {
+    const spoil = (batches: Batch[], step: number): void => {
+      if (step >= 10 && step < 13) batches[step % 3]!.x.fill_(NaN);
+    };
+    const { told, graphs } = expectSame({ net: NETS.noisy, Wrapper, Base: Adam, options: { lr: 0.01, ...options, policy }, steps: 20, spoil });
+    expect(JSON.stringify(told[10])).toMatch(policy === "skip" ? /"skipped":true,"nonFiniteDomain":1/ : /of domain 1 \(pass \d\) is NaN/);
+    expect(graphs).toMatchObject(ONE_GRAPH);
+    expect(graphs.replayed).toBeGreaterThan(12);
+  }
+});
+
+interface Problem {
+  readonly model: Sequential;
+  readonly first: Linear;
+  readonly optimizer: DGSAM<SGD>;
+  /** Takes steps over new minibatches of `size` examples; the last one's result. */
+  readonly steps: (count: number, size?: number) => StepResult;
+}
+
+function problem(options: object = {}, Base: unknown = SGD, reads = (loss: Tensor): Tensor => loss): Problem {
+  manualSeed(1);
+  const first = new Linear(6, 8);
+  const model = new Sequential(first, new BatchNorm1d(8), new Dropout(0.2), new Linear(8, 3));
+  const optimizer = new (DGSAM as unknown as AnyWrapper)(model.parameters(), Base, { ...(Base === SGD ? SGD_OPTIONS : { lr: 1e-3 }), ...options, model, check: "late" }) as unknown as DGSAM<SGD>;
+  const loss = capture((x: Tensor, y: Tensor) => reads(crossEntropy(model.forward(x) as Tensor, y)));
+  const steps = (count: number, size = 4): StepResult => {
+    let result!: StepResult;
+    for (let i = 0; i < count; i++) result = optimizer.step(drawBatches({ ...NETS.mlp, shape: [size, 6] }).map(({ x, y }) => loss.on(x, y)));
+    return result;
+  };
+  return { model, first, optimizer, steps };
+}
+
+describe("a step is captured anew", () => {
+  /** What happens, and the reason that is told; how often after it. */
+  const CAUSES: [string, (problem: Problem) => void, RegExp][] = [
+    ["when an option of the base optimizer changes", ({ optimizer }) => (optimizer.base.paramGroups[0]!.weightDecay = 0.1), /^dgsam::sgd_\.late: weight_decay$/],
+    ["when the momentum changes", ({ optimizer }) => (optimizer.base.paramGroups[0]!.momentum = 0.5), /^dgsam::sgd_\.late: momentum$/],
+    ["when a state was loaded", ({ optimizer }) => optimizer.loadStateDict(optimizer.stateDict()), /^dgsam::sgd_\.late: momentum_buffers$/],
+    ["when the model is evaluated", ({ model }) => model.eval(), /program/],
+    ["when a parameter has other memory", ({ first }) => void ops.aten.set_data(first.weight, first.weight.detach().clone()), /program/],
+    ["when a state has other memory", ({ optimizer, first }) => {
+      const { momentumBuffer } = optimizer.base.state.get(first.weight)!;
+      ops.aten.set_data(momentumBuffer!, momentumBuffer!.clone());
+    }, /^a tensor has other memory$/],
+    ["when the model was converted", ({ model }) => void model.to("float64").to("float32"), /program/],
+  ];
+
+  test.each(CAUSES)("%s", (_, change, cause) => {
+    const one = problem();
+    one.steps(8);
+    expect(one.optimizer.graphs).toMatchObject(ONE_GRAPH);
+    change(one);
+    one.steps(8);
+    const { captured, recaptured, recaptures, refused } = one.optimizer.graphs;
+    expect({ captured, recaptured, refused }).toEqual({ captured: 2, recaptured: 1, refused: [] });
+    expect(recaptures.length).toBe(1);
+    expect(recaptures[0]).toMatch(cause);
+  });
+
+  test("for batches of another size, which have a graph of their own then", () => {
+    const { steps, optimizer } = problem();
+    for (let epoch = 0; epoch < 8; epoch++) {
+      steps(6);
+      steps(1, 3);
+    }
+    expect(optimizer.graphs).toMatchObject({ captured: 2, recaptured: 1, graphs: 2, evicted: 0, refused: [] });
+    // Three steps of the small batches run, record and are first planned; the fourth is captured.
+    expect(optimizer.graphs.replayed).toBeGreaterThan(8 * 7 - 12);
+  });
+
+  test("not for others' gradients, nor when they are cleared", () => {
+    const { steps, optimizer, model } = problem();
+    steps(8);
+    optimizer.zeroGrad();
+    steps(1);
+    model.parameters().forEach((parameter) => (parameter.grad = zeros(parameter.shape)));
+    steps(1);
+    expect(optimizer.graphs).toMatchObject(ONE_GRAPH);
+  });
+
+  test("graphs that were not used longest make room", () => {
+    const { steps, optimizer } = problem();
+    for (let size = 2; size < 13; size++) steps(6, size);
+    const { graphs, evicted, captured } = optimizer.graphs;
+    expect({ graphs, evicted, captured }).toEqual({ graphs: 8, evicted: 3, captured: 11 });
+    optimizer.releaseGraphs();
+    expect(optimizer.graphs.graphs).toBe(0);
+    steps(6);
+    expect(optimizer.graphs.graphs).toBe(1);
+  });
+});
+
+describe("a step without a graph, and why", () => {
+  const REASONS: [string, object, unknown, RegExp][] = [
+    ["clipping", { clipGradNorm: 1 }, SGD, /^gradients are clipped$/],
+    ["a base optimizer that waits", {}, RMSprop, /^RMSprop cannot leave a step out/],
+  ];
+  test.each(REASONS)("%s", (_, options, Base, reason) => {
+    const { steps, optimizer } = problem(options, Base);
+    steps(8);
+    expect(optimizer.graphs).toMatchObject({ captured: 0, replayed: 0, ungraphed: 8, graphs: 0 });
+    expect(optimizer.graphs.refused.length).toBe(1);
+    expect(optimizer.graphs.refused[0]).toMatch(reason);
+  });
+
+  test("closures that are no captured functions'", () => {
+    const w = zeros([3], { requiresGrad: true });
+    const optimizer = new SAM([w], SGD, { lr: 0.1, check: "late" });
+    for (let i = 0; i < 3; i++) optimizer.step(() => ops.aten.sum(w));
+    expect(optimizer.graphs).toMatchObject({ ungraphed: 3, captured: 0, refused: ["a closure is no captured function's"] });
+  });
+
+  test("functions that cannot be recorded", () => {
+    vi.spyOn(process, "emitWarning").mockImplementation(() => {});
+    const { steps, optimizer } = problem({}, SGD, (loss) => loss.mul((loss.item() as number) > 1e9 ? 2 : 1));
+    steps(5);
+    expect(optimizer.graphs.captured).toBe(0);
+    expect(optimizer.graphs.refused).toEqual([expect.stringMatching(/^a captured function runs as it is: .*_local_scalar_dense/)]);
+  });
+
+  test("batches that require gradients, or are written to", () => {
+    const w = tensor([1, 2, 3]).requiresGrad_();
+    const optimizer = new ERM([w], SGD, { lr: 0.1, check: "late" });
+    const written = capture((x: Tensor) => ops.aten.sum(ops.aten.mul(w, ops.aten.add_(x, 1))));
+    for (let i = 0; i < 5; i++) optimizer.step(written.on(zeros([3])));
+    expect(optimizer.graphs).toMatchObject({ captured: 0, refused: ["a captured function writes to its batch"] });
+    const leaf = capture((x: Tensor) => ops.aten.sum(ops.aten.mul(w, x)));
+    for (let i = 0; i < 5; i++) optimizer.step(leaf.on(zeros([3], { requiresGrad: true })));
+    expect(optimizer.graphs).toMatchObject({ captured: 0, refused: ["a captured function writes to its batch", "a batch requires a gradient"] });
+  });
+
+  test("numbers that change in every step, which no capture could follow", () => {
+    const { steps, optimizer } = problem();
+    for (let i = 0; i < 30; i++) {
+      optimizer.base.paramGroups[0]!.momentum = 0.5 + i / 100;
+      steps(1);
+    }
+    expect(optimizer.graphs).toMatchObject({ captured: 0, replayed: 0, ungraphed: 30 });
+  });
+
+  test("the option, and the CPU without the emulation", () => {
+    const off = problem({ graphs: false });
+    off.steps(6);
+    expect(off.optimizer.graphs).toMatchObject({ captured: 0, ungraphed: 0 });
+    emulateGraphs(false);
+    const cpu = problem();
+    cpu.steps(6);
+    expect(cpu.optimizer.graphs).toMatchObject({ captured: 0, ungraphed: 0 });
+    expectError(() => problem({ graphs: true }), "ERR_ARGUMENT", /DGSAM: graphs: expected "auto" or false, got the boolean true/);
+  });
+
+  test("a step whose batch no program was recorded for", () => {
+    const { steps, optimizer } = problem();
+    steps(8);
+    const before = optimizer.graphs;
+    steps(1, 5);
+    expect(optimizer.graphs).toEqual({ ...before, ungraphed: before.ungraphed + 1 });
+    steps(1);
+    expect(optimizer.graphs.replayed).toBe(before.replayed + 1);
+  });
+});
+
+describe("what a graph refers to", () => {
+  test("may be disposed of: an error, and no crash", () => {
+    const { steps, first, optimizer } = problem();
+    steps(8);
+    optimizer.base.state.get(first.weight)!.momentumBuffer!.dispose();
+    expectError(() => steps(1), "ERR_DISPOSED", /disposed/);
+    const other = problem();
+    other.steps(8);
+    other.first.weight.dispose();
+    expectError(() => other.steps(1), "ERR_DISPOSED", /disposed/);
+  });
+
+  test("a loss scale is part of it", () => {
+    const { optimizer, model, steps } = problem({}, Adam);
+    steps(5);
+    const loss = capture((x: Tensor, y: Tensor) => crossEntropy(model.forward(x) as Tensor, y));
+    const scaler = new GradScaler({ initScale: 1024, growthInterval: 8 });
+    for (let i = 0; i < 20; i++) {
+      scaler.step(optimizer, drawBatches(NETS.mlp).map(({ x, y }): Closure => loss.on(x, y)));
+      scaler.update();
+    }
+    expect(scaler.getScale()).toBe(4096);
+    expect(optimizer.graphs.captured).toBe(4);
+    expect(optimizer.graphs.recaptures).toContain("the weight of a loss");
+  });
+
+  test("versions tell autograd that a step was taken", () => {
+    const { steps, first, optimizer } = problem();
+    steps(8);
+    const product = ops.aten.sum(ops.aten.mul(first.weight, first.weight));
+    steps(1);
+    expect(optimizer.graphs.replayed).toBeGreaterThan(1);
+    expect(() => product.backward()).toThrow(/modified by an inplace operation/);
+  });
+
+  test("gradients lie where they lay after the step before", () => {
+    const { steps, first, optimizer } = problem();
+    steps(8);
+    const before = first.weight.grad!;
+    const values = stateBits(before);
+    steps(1);
+    expect(stateBits(before)).not.toEqual(values);
+    expect(stateBits(before)).toEqual(stateBits(first.weight.grad));
+    expect(optimizer.graphs).toMatchObject(ONE_GRAPH);
+  });
+});
+
+describe("what the tests would show", () => {
+  const run = { net: NETS.mlp, Wrapper: DGSAM as never, Base: SGD, options: SGD_OPTIONS, steps: 12 };
+
+  test.each([["the learning rate", 0.04], ["the radius", 0.05]])("%s, if it stayed what it was", (_, first) => {
+    const at = DeviceNumber.prototype.at;
+    vi.spyOn(DeviceNumber.prototype, "at").mockImplementation(function (this: DeviceNumber & { first?: number }, device, value) {
+      this.first ??= value;
+      return at.call(this, device, this.first === first ? first : value);
+    });
+    const by = take("auto", run);
+    vi.restoreAllMocks();
+    const without = take(false, run);
+    expect(by.graphs).toMatchObject({ captured: 1 });
+    expect(by.told[0]).toEqual(without.told[0]);
+    expect(by.told.at(-1)).not.toEqual(without.told.at(-1));
+  });
+
+  test("a number of the host's that is not in the key, and a tensor that is another", () => {
+    const { aten } = ops;
+    const [w, one, other] = [zeros([2]), tensor([1, 1]), tensor([5, 5])];
+    const commands = (number: number, summand: Tensor) => {
+      const list = new Commands([w]);
+      list.call(aten["add_.Scalar"] as never, [w, number]);
+      list.call(aten["add_.Tensor"] as never, [w, summand]);
+      return list;
+    };
+    const { graph, done, reason } = commands(10, one).capture(null);
+    expect({ done, reason }).toEqual({ done: true, reason: null });
+    expect(w.toArray()).toEqual([11, 11]);
+    expect(commands(1000, other).replay(graph!)).toBe(true);
+    expect(w.toArray()).toEqual([22, 22]);
+    aten["fill_.Scalar"](one, 100);
+    expect(commands(10, one).replay(graph!)).toBe(true);
+    expect(w.toArray()).toEqual([132, 132]);
+    graph!.dispose();
+    expectError(() => commands(10, one).replay(graph!), "ERR_DISPOSED", /graph has been disposed/);
+  });
+
+  test("a value that is read within the step", () => {
+    const w = tensor([3, 4]).requiresGrad_();
+    w.grad = tensor([1, 1]);
+    const list = new Commands([w]);
+    // It waits for its norm.
+    list.call(ops.aten["equal.default"] as never, [w, w]);
+    expect(() => list.capture(null)).toThrow();
+    const half = tensor([1, 1], { dtype: "bfloat16" }).requiresGrad_();
+    half.grad = tensor([1, 1], { dtype: "bfloat16" });
+    const sgd = new Commands([half]);
+    // On the CPU this one asks the flag itself for parameters of 16 bits.
+    sgd.call(ops.dgsam["sgd_.late"] as never, [[half], [], tensor(0.5, { dtype: "float64" }).reshape([]), 0, 0, 0, false, false, false, zeros([])]);
+    expect(sgd.capture(null)).toMatchObject({ graph: null, done: true, reason: expect.stringMatching(/_local_scalar_dense/) });
+    expect(half.toArray()).toEqual([0.5, 0.5]);
+  });
+});
