@@ -44,7 +44,8 @@ void captureGraph(Environment& environment, FrameReader& reader, FrameWriter& wr
     std::vector<at::Tensor> inputs = reader.tensors();
     std::vector<size_t> places = readPlaces(reader);
     list.emplace(environment, reader);
-    if (list->parameters().empty() || !list->fits()) return tell(0, false, {});
+    // A recorder hears of calls by the same dispatch key.
+    if (list->parameters().empty() || capture::Recorder::active() != nullptr || !list->fits()) return tell(0, false, {});
     graph = std::make_shared<StepGraph>(*list, std::move(inputs), std::move(places));
   } catch (...) {
     list.reset();

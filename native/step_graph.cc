@@ -1,6 +1,7 @@
 #include "step_graph.h"
 
 #include <ATen/Functions.h>
+#include <ATen/MemoryOverlap.h>
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
@@ -85,6 +86,8 @@ std::string StepGraph::refusal(const CommandList& list) const {
   for (const at::Tensor& input : inputs_) {
     if (isElsewhere(input)) return "a batch lies on " + input.device().str() + ", its parameters on " + device.str();
     if (input.requires_grad()) return "a batch requires a gradient";
+    const bool isPlain = input.layout() == at::kStrided && input.has_storage() && !input._is_zerotensor() && !input.is_conj() && !input.is_neg();
+    if (!isPlain || at::has_internal_overlap(input) == at::MemOverlap::Yes) return "a batch is more than memory of its own: contiguous() makes it that";
   }
   for (const Pass& pass : passes_) {
     if (pass.program->writesToInputs()) return "a captured function writes to its batch";

@@ -1,6 +1,6 @@
 /** The kernels of a climb, by the bytes they must move: how much longer a byte takes than in a copy from device to device. */
 
-import { ops, noGrad, ones, scope, zeros, zerosLike } from "dgsam";
+import { full, ops, noGrad, ones, scope, zeros, zerosLike } from "dgsam";
 import { newLayers, NETWORKS, SIZES } from "./networks.mjs";
 import { atRest } from "./sides.mjs";
 import { inTurns } from "./turns.mjs";
@@ -31,8 +31,10 @@ function climb({ parameters, saved, sums, rho, ledger }, first) {
 
 function listsOf(parameters) {
   for (const each of parameters) each.grad = noGrad(() => zerosLike(each).add(1e-3));
+  const numbers = { dtype: "float64", device: parameters[0].device };
+  const radius = full([], RHO, numbers);
   const like = () => parameters.map((each) => noGrad(() => zerosLike(each)));
-  return { parameters, saved: like(), sums: like(), rho: parameters.map(() => RHO), ledger: zeros([4], { dtype: "float64", device: parameters[0].device }) };
+  return { parameters, saved: like(), sums: like(), rho: parameters.map(() => radius), ledger: zeros([4], numbers) };
 }
 
 /** @param {import("./run.mjs").Context} context */

@@ -52,6 +52,7 @@ export async function* memoryRows({ device, size, python, threads }) {
     const label = `${network.name}, ${format.name}: memory of a process that takes`;
     const eager = await ours("eager", network.key, options);
     yield { name: `${label} captured DGSAM steps / eager ones`, value: (await ours("captured", network.key, options)) / eager, goal: null };
+    yield { name: `${label} DGSAM steps by a graph / eager ones`, value: (await ours("graphed", network.key, options)) / eager, goal: null };
     if (python === null) continue;
     yield { name: `${label} DGSAM steps / PyTorch's, foreach`, value: eager / (await theirs(python, threads, `${network.key} foreach`, options)), goal: null };
   }

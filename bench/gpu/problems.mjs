@@ -34,6 +34,8 @@ export function newProblem({ channels, of, make }, { size = "full", device = "cp
     forward,
     batches,
     parameters: layers.parameters,
+    /** What {@link dispose} disposes of. */
+    owned,
     closures: batches.map(({ x, y }) => () => loss(x, y)),
     captured() {
       const captured = capture(loss);

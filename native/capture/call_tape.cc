@@ -52,7 +52,7 @@ void CallTape::note(const c10::OperatorHandle& handle, c10::DispatchKeySet keys,
   const auto liesInArgument = [&](const at::Tensor& tensor) {
     return std::any_of(call.arguments.begin(), call.arguments.end(), [&](const c10::IValue& argument) {
       const std::vector<at::Tensor> tensors = tensorsOf(argument);
-      return std::any_of(tensors.begin(), tensors.end(), [&](const at::Tensor& each) { return each.defined() && each.is_alias_of(tensor); });
+      return std::any_of(tensors.begin(), tensors.end(), [&](const at::Tensor& each) { return each.defined() && each.has_storage() && tensor.has_storage() && each.is_alias_of(tensor); });
     });
   };
   const size_t results = handle.schema().returns().size();
