@@ -1,0 +1,108 @@
+/**
+ * Steps as CUDA graphs come to the bits of steps without, whatever schedules and the order of domains do, and a capture that fails leaves no
+ * trace. What needs no device is in test/optim/captured/graphs.test.ts.
+ */
+import {
+  Adam, AdamW, BatchNorm1d, capture, crossEntropy, DGSAM, Dropout, ERM, Linear, manualSeed, ops, randint, randn, ReLU, SAM, scope, Sequential, SGD, tensor, type Tensor,
+} from "dgsam";
+import { expect, test } from "vitest";
+import type { AnyWrapper } from "../optim/sharpness/family.js";
+import { stateBits } from "../optim/support.js";
+import { describeOnCuda } from "./support.js";
+
+const STEPS = 40;
+
+function problem(Wrapper: unknown, Base: unknown, options: object, also: (loss: Tensor) => Tensor = (loss) => loss) {
+  manualSeed(1);
+  const model = new Sequential(new Linear(16, 32), new BatchNorm1d(32), new ReLU(), new Dropout(0.3), new Linear(32, 4)).to("cuda");
+  const optimizer = new (Wrapper as AnyWrapper)(model.parameters(), Base, { ...options, model });
+  const loss = capture((x: Tensor, y: Tensor) => also(crossEntropy(model.forward(x) as Tensor, y)));
+  const step = (size = 8) => optimizer.step(Array.from({ length: 3 }, () => loss.on(randn([size, 16], { device: "cuda" }), randint(4, [size], { device: "cuda" }))));
+  const state = () => stateBits([[...model.parameters(), ...model.buffers()], optimizer.stateDict()]);
+  return { model, optimizer, step, state };
+}
+
+function take(graphs: "auto" | false, Wrapper: unknown, Base: unknown, options: object, steps = STEPS) {
+  return scope(() => {
+    const { optimizer, step, state } = problem(Wrapper, Base, { ...options, graphs });
+    const [group] = optimizer.paramGroups as unknown as [{ lr: number; rho: number }];
+    const { lr, rho } = group;
+    const told = Array.from({ length: steps }, (_, i) => scope(() => {
+      Object.assign(group, { lr: lr * (1 + Math.cos(i)), rho: rho / (1 + i) });
+      return { result: { ...step() }, state: state() };
+    }));
+    return { told, graphs: optimizer.graphs };
+  });
+}
+
+describeOnCuda("graphs", () => {
+  test.each([
+    ["ERM over SGD", ERM, SGD, { lr: 0.05, momentum: 0.9, nesterov: true }],
+    ["SAM over Adam", SAM, Adam, { lr: 0.01, amsgrad: true }],
+    ["DGSAM over SGD", DGSAM, SGD, { lr: 0.05, momentum: 0.9 }],
+    ["DGSAM over Adam", DGSAM, Adam, { lr: 0.01 }],
+    ["DGSAM over AdamW", DGSAM, AdamW, { lr: 0.01, weightDecay: 0.05 }],
+  ] as const)("%s: the steps that are taken without, one capture", (_, Wrapper, Base, options) => {
+    const [without, by] = [take(false, Wrapper, Base, options), take("auto", Wrapper, Base, options)];
+    without.told.forEach((expected, step) => expect(by.told[step], `step ${step}`).toEqual(expected));
+    expect(by.graphs).toMatchObject({ captured: 1, recaptured: 0, graphs: 1, refused: [] });
+    expect(by.graphs.replayed).toBeGreaterThan(STEPS - 8);
+  });
+
+  test("another size of batches has a graph of its own, and both go on", () => {
+    const { optimizer, step, state } = problem(DGSAM, Adam, { lr: 0.01 });
+    const other = problem(DGSAM, Adam, { lr: 0.01, graphs: false });
+    const sizes = Array.from({ length: 30 }, (_, i) => (i % 5 === 4 ? 5 : 8));
+    manualSeed(2);
+    for (const size of sizes) void step(size).losses;
+    manualSeed(2);
+    for (const size of sizes) void other.step(size).losses;
+    expect(optimizer.graphs).toMatchObject({ captured: 2, graphs: 2, refused: [] });
+    expect(state()).toEqual(other.state());
+  });
+
+  test("a domain that is not finite is left out", () => {
+    const { model, optimizer, step, state } = problem(DGSAM, Adam, { lr: 0.01, policy: "skip" });
+    for (let i = 0; i < 8; i++) void step().losses;
+    const before = state();
+    const [first] = model.parameters();
+    const whole = first!.detach().clone();
+    ops.aten["fill_.Scalar"](first!.detach(), NaN);
+    expect(step()).toMatchObject({ skipped: true, nonFiniteDomain: expect.any(Number) });
+    ops.aten["copy_.default"](first!.detach(), whole);
+    expect(state()).toEqual({ ...(before as object) });
+    expect(step().skipped).toBe(false);
+    expect(optimizer.graphs).toMatchObject({ captured: 1, refused: [] });
+  });
+
+  test("what cannot be captured goes on without, from where it was, and random numbers are drawn as before", () => {
+    const matrix = tensor([[2, 1], [1, 2]]).to("cuda");
+    // The host looks whether it converged.
+    const waiting = (loss: Tensor): Tensor => loss.add(ops.aten["linalg_eigvalsh.default"](matrix).sum().mul(loss));
+    const [by, without] = (["auto", false] as const).map((graphs) => {
+      const { optimizer, step, state } = problem(DGSAM, Adam, { lr: 0.01, graphs }, waiting);
+      const told = Array.from({ length: 10 }, () => ({ result: { ...step() }, state: state() }));
+      return { told, graphs: optimizer.graphs, next: stateBits(randn([4], { device: "cuda" })) };
+    });
+    expect(by!.told).toEqual(without!.told);
+    expect(by!.next).toEqual(without!.next);
+    if (by!.graphs.captured === 0) expect(by!.graphs.refused.length).toBe(1);
+  });
+
+  test("a function that computes on the CPU, too, has no graph", () => {
+    const temperature = tensor(2);
+    const { optimizer, step } = problem(ERM, SGD, { lr: 0.01 }, (loss) => loss.div(temperature));
+    for (let i = 0; i < 6; i++) void step().losses;
+    expect(optimizer.graphs).toMatchObject({ captured: 0, refused: ["a captured function computes on the CPU, too"] });
+  });
+
+  test("graphs can be freed", () => {
+    const { optimizer, step } = problem(DGSAM, Adam, { lr: 0.01 });
+    for (let i = 0; i < 8; i++) void step().losses;
+    expect(optimizer.graphs.graphs).toBe(1);
+    optimizer.releaseGraphs();
+    expect(optimizer.graphs.graphs).toBe(0);
+    for (let i = 0; i < 3; i++) expect(step().losses.every(Number.isFinite)).toBe(true);
+    expect(optimizer.graphs.graphs).toBe(1);
+  });
+});
