@@ -1,10 +1,13 @@
 /** How the base optimizer descends along what was gathered, which is clipped before. */
 
 import type { Commands } from "../../tensor/internal.js";
-import type { Tensor } from "../../tensor/index.js";
+import { ops, type Tensor } from "../../tensor/index.js";
 import { Optimizer, type OptimizerLike } from "../descent/optimizer.js";
 import { clipGradNorm, clipGradValue } from "../gradients.js";
-import type { Ledger } from "./ledger.js";
+import { once } from "../once.js";
+import type { LateOperator, Ledger } from "./ledger.js";
+
+const clipNorm = once(() => ops.dgsam["clip_grad_norm_.late"]);
 
 /** The greatest norm of all gradients together, and the greatest magnitude of their elements. */
 export interface Greatest {
@@ -16,10 +19,6 @@ export class ClippedDescent {
   /** @param parameters the list itself, which may change */
   constructor(private readonly base: OptimizerLike, private readonly parameters: readonly Tensor[], private readonly greatest: Greatest) {}
 
-  private get clips(): boolean {
-    return this.greatest.norm !== undefined || this.greatest.value !== undefined;
-  }
-
   /** At once. */
   step(): void {
     const { norm, value } = this.greatest;
@@ -30,7 +29,8 @@ export class ClippedDescent {
 
   /** Leaves it to the commands. Returns false where it cannot be told beforehand. */
   plan(commands: Commands): boolean {
-    if (this.clips || !(this.base instanceof Optimizer)) return false;
+    const { norm, value } = this.greatest;
+    if (norm !== undefined || value !== undefined || !(this.base instanceof Optimizer)) return false;
     try {
       const calls = this.base.plan();
       for (const { operator, args } of calls ?? []) commands.call(operator, args);
@@ -43,6 +43,12 @@ export class ClippedDescent {
 
   /** Unless the step has stopped, which the device knows. Returns false where that must be read first; nothing happened then. */
   stepUnlessStopped(ledger: Ledger): boolean {
-    return !this.clips && this.base instanceof Optimizer && this.base.stepUnless(ledger.stopped());
+    const { base, parameters } = this;
+    if (!(base instanceof Optimizer) || !base.canStepUnless) return false;
+    const { norm, value } = this.greatest;
+    if (norm !== undefined) ledger.call(clipNorm() as LateOperator, [parameters, norm], ["gradient"], () => {});
+    if (value !== undefined) clipGradValue(parameters, value);
+    base.stepUnless(ledger.stopped());
+    return true;
   }
 }
