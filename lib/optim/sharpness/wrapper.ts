@@ -16,7 +16,7 @@ import { NonFinite } from "../closures.js";
 import type { OptimizerLike } from "../descent/optimizer.js";
 import { Climb, type RadiusKey } from "./climb.js";
 import { ClippedDescent } from "./clipped-descent.js";
-import { UnreadStep } from "./late-step.js";
+import { UnreadStep, UnreadSteps } from "./late-step.js";
 import { Ledger, type Stop } from "./ledger.js";
 import { Passes, type StepClosures } from "./passes.js";
 import { NO_COPIES, Statistics, type BufferCopies } from "./statistics.js";
@@ -49,6 +49,7 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
   /** The radius of groups that name none. */
   private readonly rho: number;
   private readonly descent: ClippedDescent;
+  private readonly unreadSteps = new UnreadSteps<R>();
 
   /**
    * @param params tensors, or groups `{ params, rho?, ...options }`
@@ -172,7 +173,7 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
     const passes = new Passes(name, closures, this.climb, this.statistics, lossScale);
     this.abort();
     this.climb.begin(`${name}()`, lossScale);
-    const ledger = this.isLate() ? this.makeLedger(passes) : null;
+    const ledger = this.isLate ? this.makeLedger(passes) : null;
     let done = false;
     this.running = true;
     try {
@@ -199,20 +200,18 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
       if (isLast) this.zeroGrad();
     };
     const fail = policy === "throw" ? ({ cause, where, domain }: Stop) => this.nonFiniteError(cause, where, domain) : null;
-    return new UnreadStep(ledger, result, this.climb.parameters, leftOut, fail).result;
+    const step = new UnreadStep(ledger, result, this.climb.parameters, leftOut, fail);
+    this.unreadSteps.add(step);
+    return step.result;
   }
 
-  /** Whether the algorithm looks at nothing that it finds, and remembers nothing of it. */
+  /** Whether the algorithm looks at nothing that it finds. */
   private get canBeLate(): boolean {
-    return Object.hasOwn(this.constructor, "isPlannable") && !this.keepsNumbers;
+    return Object.hasOwn(this.constructor, "isPlannable");
   }
 
-  /** Whether a subclass remembers numbers that steps find: then each step waits for them. */
-  protected get keepsNumbers(): boolean {
-    return false;
-  }
-
-  private isLate(): boolean {
+  /** Whether steps wait for nothing: see {@link WrapperOptions.check}. */
+  get isLate(): boolean {
     if (this.check !== undefined) return this.check === "late";
     return this.climb.isAhead && this.canBeLate;
   }
