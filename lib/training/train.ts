@@ -9,12 +9,13 @@ import { checkClassifier } from "./checks.js";
 import { checkTrainConfig, type TrainConfig } from "./config.js";
 import { evaluateByBatch, type Accuracy, type Classifier } from "./evaluate.js";
 import { median } from "./statistics.js";
-import { takeStep } from "./step.js";
+import { takeStep, type ReadLosses } from "./step.js";
 
 export type TrainEvent =
   /**
    * After each step: the source domains' losses as the step first computed them (in DGSAM the parameters have climbed in
-   * between), and its duration, loading of the minibatches included.
+   * between), and its duration, loading of the minibatches included. On a GPU, where steps wait for nothing, the events of up to
+   * 16 steps come together when their losses are read; each then has the mean duration.
    */
   | { type: "step"; step: number; losses: number[]; seconds: number }
   /** After the last step, for each target. */
@@ -32,6 +33,9 @@ export interface StepMode {
 
 // The first steps allocate memory and compile JavaScript; they say nothing about the rest.
 const WARM_UP_STEPS = 5;
+
+// Of how many late steps the losses are read together: few enough to hear soon of one that is not finite.
+const READ_EVERY = 16;
 
 /**
  * Trains one network on one minibatch per source domain and step, and evaluates it after the last step.
@@ -57,14 +61,23 @@ async function* run(config: TrainConfig): AsyncGenerator<TrainEvent, void, void>
   try {
     const loader = new DomainLoader(sources, { batchSize, seed: seedHash(seed, "minibatches") });
     const passes = makePasses(model, eager);
-    const runStep = ALGORITHMS[algorithm].create({ parameters: model.parameters(), model, lr, rho, seed: seedHash(seed, "order") });
+    const optimizer = ALGORITHMS[algorithm].makeOptimizer({ parameters: model.parameters(), model, lr, rho, seed: seedHash(seed, "order") });
     const durations: number[] = [];
-    for (let step = 1; step <= steps; step++) {
+    for (let step = 1; step <= steps; ) {
+      const first = step;
+      const unread: ReadLosses[] = [];
       const start = performance.now();
-      const losses = takeStep(runStep, passes.lossOf, loader, `train: step ${step} of ${algorithm}`);
-      const seconds = (performance.now() - start) / 1000;
-      durations.push(seconds);
-      yield { type: "step", step, losses, seconds };
+      do {
+        if (step > first) await pause(signal);
+        unread.push(takeStep(optimizer, passes.lossOf, loader, `train: step ${step} of ${algorithm}`));
+      } while (++step <= steps && optimizer.isLate && unread.length < READ_EVERY);
+      const { losses, failure } = readAll(unread);
+      const seconds = (performance.now() - start) / 1000 / unread.length;
+      for (const [i, each] of losses.entries()) {
+        durations.push(seconds);
+        yield { type: "step", step: first + i, losses: each, seconds };
+      }
+      if (failure !== null) throw failure.error;
       await pause(signal);
     }
     for (const target of targets) {
@@ -78,6 +91,17 @@ async function* run(config: TrainConfig): AsyncGenerator<TrainEvent, void, void>
   } finally {
     if (!finished) model.dispose();
   }
+}
+
+/** The losses of steps until one that was not finite, and what that one throws. */
+function readAll(unread: readonly ReadLosses[]): { losses: number[][]; failure: { error: unknown } | null } {
+  const losses: number[][] = [];
+  try {
+    for (const read of unread) losses.push(read());
+  } catch (error) {
+    return { losses, failure: { error } };
+  }
+  return { losses, failure: null };
 }
 
 /** The loss of a minibatch, and how it was computed so far. */
