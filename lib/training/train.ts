@@ -3,6 +3,7 @@
 import { setImmediate } from "node:timers/promises";
 import { DomainLoader, seedHash, type Minibatch } from "../data/index.js";
 import { crossEntropy } from "../nn/index.js";
+import type { SharpnessAware } from "../optim/index.js";
 import { capture, manualSeed, type Tensor } from "../tensor/index.js";
 import { ALGORITHMS } from "./algorithms.js";
 import { checkClassifier } from "./checks.js";
@@ -63,16 +64,12 @@ async function* run(config: TrainConfig): AsyncGenerator<TrainEvent, void, void>
     const passes = makePasses(model, eager);
     const optimizer = ALGORITHMS[algorithm].makeOptimizer({ parameters: model.parameters(), model, lr, rho, seed: seedHash(seed, "order") });
     const durations: number[] = [];
-    for (let step = 1; step <= steps; ) {
-      const first = step;
-      const unread: ReadLosses[] = [];
+    while (durations.length < steps) {
+      const first = durations.length + 1;
       const start = performance.now();
-      do {
-        if (step > first) await pause(signal);
-        unread.push(takeStep(optimizer, passes.lossOf, loader, `train: step ${step} of ${algorithm}`));
-      } while (++step <= steps && optimizer.isLate && unread.length < READ_EVERY);
-      const { losses, failure } = readAll(unread);
-      const seconds = (performance.now() - start) / 1000 / unread.length;
+      const { losses, failure } = await takeSteps(optimizer, Math.min(READ_EVERY, steps - durations.length), signal, (taken) =>
+        takeStep(optimizer, passes.lossOf, loader, `train: step ${first + taken} of ${algorithm}`));
+      const seconds = (performance.now() - start) / 1000 / losses.length;
       for (const [i, each] of losses.entries()) {
         durations.push(seconds);
         yield { type: "step", step: first + i, losses: each, seconds };
@@ -93,15 +90,32 @@ async function* run(config: TrainConfig): AsyncGenerator<TrainEvent, void, void>
   }
 }
 
-/** The losses of steps until one that was not finite, and what that one throws. */
-function readAll(unread: readonly ReadLosses[]): { losses: number[][]; failure: { error: unknown } | null } {
+/**
+ * Takes a step or, where steps are late, several before their losses are read.
+ *
+ * @param most how many
+ * @param take takes one; gets the number of those before it
+ * @returns the losses of each until one that failed, and how it did
+ */
+async function takeSteps(optimizer: SharpnessAware, most: number, signal: AbortSignal | undefined, take: (taken: number) => ReadLosses): Promise<{ losses: number[][]; failure: { error: unknown } | null }> {
+  const unread: ReadLosses[] = [];
   const losses: number[][] = [];
+  let failure: { error: unknown } | null = null;
+  try {
+    do {
+      if (unread.length > 0) await pause(signal);
+      unread.push(take(unread.length));
+    } while (optimizer.isLate && unread.length < most);
+  } catch (error) {
+    failure = { error };
+  }
   try {
     for (const read of unread) losses.push(read());
   } catch (error) {
-    return { losses, failure: { error } };
+    // It was sooner.
+    failure = { error };
   }
-  return { losses, failure: null };
+  return { losses, failure };
 }
 
 /** The loss of a minibatch, and how it was computed so far. */

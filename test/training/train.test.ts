@@ -202,6 +202,35 @@ describe("where steps are late", () => {
     expect(steps.length).toBeGreaterThan(0);
     expect(steps).toEqual(steps.map((_, i) => i + 1));
   });
+
+  test("a step that throws, and a signal, are heard after the events of the steps before", async () => {
+    asOnDevice();
+    let forwards = 0;
+    class Failing extends MLP {
+      override forward(x: Tensor): Tensor {
+        if (++forwards > 3 * 19) throw new Error("mine");
+        return super.forward(x);
+      }
+    }
+    const steps = async (changes: object): Promise<number> => {
+      let seen = 0;
+      const events = train({ ...SETTINGS, steps: STEPS, algorithm: "ERM", eager: true, makeModel: () => new MLP([4, 2]), sources: points().domains, targets: [], ...changes });
+      await expect((async () => {
+        for await (const event of events) if (event.type === "step") seen++;
+      })()).rejects.toThrow("mine");
+      return seen;
+    };
+    expect(await steps({ makeModel: () => new Failing([4, 2]) })).toBe(19);
+    const controller = new AbortController();
+    const makeModel = () => new (class extends MLP {
+      override forward(x: Tensor): Tensor {
+        if (++forwards === 3 * 5) controller.abort(new Error("mine"));
+        return super.forward(x);
+      }
+    })([4, 2]);
+    forwards = 0;
+    expect(await steps({ makeModel, signal: controller.signal })).toBe(5);
+  });
 });
 
 test("a makeModel that makes no model is refused", async () => {
