@@ -6,5 +6,6 @@ export { Commands, NotPlannable, type LatePlannedPass, type PlannedPass } from "
 export { emulateGraphs, hasGraphs, StepGraphs, type GraphStats } from "./capture/step-graphs.js";
 export type { OperatorFunction } from "./operators.js";
 export { addWatcher, isUnchanged, type Guard, type Watch } from "./capture/guards.js";
+export { startFetch } from "./transfer.js";
 export { forgetCasts } from "./autocast.js";
-export { isPromiseLike } from "./scope.js";
+export { isPromiseLike, withoutTensors } from "./scope.js";

@@ -81,6 +81,14 @@ void CallTape::replay() {
   }
 }
 
+namespace {
+
+thread_local bool onlyCaptured = false;
+
+}  // namespace
+
+bool isOnlyCaptured() { return onlyCaptured; }
+
 c10::DispatchKeySet heardKeys(c10::DispatchKeySet keys) { return current == nullptr ? keys : keys.add(kRecordingKey); }
 
 std::unique_ptr<Captured> captureOn(c10::Device device, [[maybe_unused]] Captured* earlier, const std::function<void()>& body) {
@@ -90,7 +98,11 @@ std::unique_ptr<Captured> captureOn(c10::Device device, [[maybe_unused]] Capture
     return tape;
   }
 #ifdef DGSAM_CUDA
-  if (device.is_cuda()) return captureOnCuda(device, earlier, body);
+  if (device.is_cuda()) {
+    onlyCaptured = true;
+    const auto end = c10::make_scope_exit([] { onlyCaptured = false; });
+    return captureOnCuda(device, earlier, body);
+  }
   TORCH_CHECK(false, "there are no graphs on ", device.str());
 #else
   TORCH_CHECK(false, "this build has no CUDA graphs: it was made without nvcc (npx dgsam doctor says how to have it)");

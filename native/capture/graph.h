@@ -25,6 +25,9 @@ class Captured {
 // all but tensors that `body` replaced is then as if it had not been called, on CUDA devices.
 std::unique_ptr<Captured> captureOn(c10::Device device, Captured* earlier, const std::function<void()>& body);
 
+// Whether what this thread calls is captured and not done: nothing that fails need be undone.
+bool isOnlyCaptured();
+
 #ifdef DGSAM_CUDA
 std::unique_ptr<Captured> captureOnCuda(c10::Device device, Captured* earlier, const std::function<void()>& body);
 #endif

@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "graph.h"
+
 namespace dgsam::capture {
 namespace {
 
@@ -177,7 +179,8 @@ void Program::run(const Segment& segment, Frame& frame) {
 
 void Program::runForward(Frame& frame) {
   failed_ = nullptr;
-  for (size_t i = 0; i < written_.size(); ++i) {
+  const bool isDone = !isOnlyCaptured();
+  for (size_t i = 0; isDone && i < written_.size(); ++i) {
     const at::NoGradGuard noGrad;
     const at::Tensor& tensor = frame[written_[i]];
     if (!before_[i].defined()) before_[i] = at::empty_like(tensor);
@@ -189,7 +192,7 @@ void Program::runForward(Frame& frame) {
     run(forward_, frame);
   } catch (...) {
     const at::NoGradGuard noGrad;
-    for (size_t i = 0; i < written_.size(); ++i)
+    for (size_t i = 0; isDone && i < written_.size(); ++i)
       copyValues(frame[written_[i]].detach(), before_[i]);
     throw;
   }

@@ -28,6 +28,8 @@ const lateOperators = once(() => ({
   accumulate: ops.dgsam["accumulate_.late"],
   gather: ops.dgsam["gather_.late"],
   gatherOrthogonal: ops.dgsam["gather_orthogonal_.late"],
+  gatherAlong: ops.dgsam["gather_along_.late"],
+  project: ops.dgsam["project_.late"],
 }));
 
 /** A call of an operator that returns norms, and then how many parameters had a gradient. */
@@ -40,7 +42,7 @@ export interface NormCall {
   readonly made?: () => void;
   /** The same when they are finite. */
   readonly settle: () => void;
-  /** Takes all results, when they are known. */
+  /** Takes all results, when they are known; of a late step they never are. */
   readonly known?: (results: readonly number[]) => void;
   /** Takes the number of gradients, which is known sooner than the norms. */
   readonly count?: (gradients: number) => void;
@@ -99,11 +101,12 @@ export class ClimbCalls {
     return value;
   }
 
-  private performLate(ledger: Ledger, { name, args, whats, made, settle, count }: NormCall): number {
-    const operator = (lateOperators() as Record<string, LateOperator>)[name];
-    if (operator === undefined) throw new DgsamError("ERR_STATE", `climb: ${name} waits for what it finds, which a step with check: "late" does not`);
+  private performLate(ledger: Ledger, { name, args, whats, made, settle, count, isInner = false }: NormCall): number {
+    const operator = lateOperators()[name];
     const { lossScale } = this;
-    const into = (norms: number[]) => ([norm]: readonly number[]): void => void norms.push(norm! / lossScale);
+    const into = (norms: number[]) => ([norm]: readonly number[]): void => {
+      if (!isInner) norms.push(norm! / lossScale);
+    };
     if (this.commands !== null) {
       const at = ledger.reserve(whats.length);
       this.commands.call(operator as OperatorFunction, [...args, ledger.numbers, at], 0, ([gradients]) => {
@@ -113,7 +116,7 @@ export class ClimbCalls {
         settle();
       });
     } else {
-      const gradients = ledger.call(operator, args, whats, into(this.norms));
+      const gradients = ledger.call(operator as LateOperator, args, whats, into(this.norms));
       count?.(gradients);
     }
     made?.();

@@ -244,9 +244,17 @@ export class Climb {
     return finite(norm, "sum of gradients with that");
   }
 
-  /** Hands out the tensors of the sum, which are the caller's from now on; `replacement` is scratch from now on, if it fits. */
+  /**
+   * Hands out the tensors of the sum, which are the caller's from now on; `replacement` is scratch from now on, if it fits. Of a
+   * late step that has stopped they hold what `replacement` held, or zeros if it does not fit.
+   */
   exchangeSum(replacement: Tensor[]): Tensor[] {
     this.calls.unplannable();
+    const { ledger } = this.calls;
+    if (ledger !== null) {
+      const { sums } = this.scratch;
+      ledger.revert(sums, areLike(replacement, sums) ? replacement : sums.map((sum) => ops.aten["zeros_like.default"](sum)));
+    }
     const sums = this.scratch.exchangeSums(replacement);
     this.summing = false;
     return sums;
@@ -282,7 +290,9 @@ export class Climb {
 
   /** LookSAM's step without a climb: `grad` plus `alpha` times its norm times the unit vector of `directions`, whose norm is `norm`. */
   gatherAlong(directions: Tensor[], norm: number, alpha: number): number {
-    return this.finish("gatherAlong", [this.parameters, directions, norm, alpha, this.lossScale], () => {});
+    // A late step leaves the directions' norm to the device.
+    const norms = this.calls.ledger === null ? [norm] : [];
+    return this.finish("gatherAlong", [this.parameters, directions, ...norms, alpha, this.lossScale], () => {});
   }
 
   private toRestore(): Tensor[] {
@@ -299,13 +309,14 @@ export class Climb {
   /**
    * sum <- what of the present gradient is orthogonal to the sum, or zero where that is rounding errors alone.
    *
-   * @param done takes the norm of the new sum
+   * @param done takes the norm of the new sum; NaN in a late step, where the device alone knows it
    * @throws NonFinite when one of them is not finite; DgsamError `ERR_STATE` when none was accumulated
    */
   project(done: (norm: number) => void): void {
     this.checkSumming("project()");
     const known = ([, made]: readonly number[]): void => done(made!);
     this.calls.perform({ name: "project", args: [this.parameters, this.scratch.sums, this.lossScale], whats: GATHERED, settle: () => {}, known, isInner: true });
+    if (this.calls.ledger !== null) done(NaN);
   }
 
   /** Gives those parameters their sum whose gradient was missing in the last pass only. */
@@ -357,6 +368,11 @@ export class Climb {
     // Without anything to gather it only reads.
     return finite(this.calls.now.gather(this.parameters, NONE, NONE, 0, 1)[0]) / this.lossScale;
   }
+}
+
+function areLike(tensors: readonly Tensor[], others: readonly Tensor[]): boolean {
+  const kind = ({ shape, dtype, device }: Tensor): string => `${shape} ${dtype} ${device}`;
+  return tensors.length === others.length && tensors.every((each, i) => kind(each) === kind(others[i]!));
 }
 
 /** Whether tensors that belong to the parameters no longer fit them. */

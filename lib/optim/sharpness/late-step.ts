@@ -1,7 +1,7 @@
-/** A step that was taken without waiting, and whose result nobody has read. */
+/** Steps that were taken without waiting, and whose results nobody has read. */
 
 import { inspect } from "node:util";
-import { gradientStamp } from "../../tensor/internal.js";
+import { gradientStamp, withoutTensors } from "../../tensor/internal.js";
 import type { Tensor } from "../../tensor/index.js";
 import type { DgsamError } from "../../errors.js";
 import type { Ledger, Stop } from "./ledger.js";
@@ -24,18 +24,36 @@ export class UnreadStep<R extends StepResult> {
     private readonly ledger: Ledger, private readonly told: R, private readonly parameters: readonly Tensor[], private readonly leftOut: (isLast: boolean) => void,
     private readonly fail: ((stop: Stop) => DgsamError) | null,
   ) {
+    ledger.close();
     this.stamp = gradientStamp(parameters);
-    this.result = lateResult(told, () => this.read());
+    this.result = lateResult(told, () => {
+      const stop = this.read();
+      if (stop !== null && this.fail !== null) throw this.fail(stop);
+    });
   }
 
-  private read(): void {
+  /** Brings what the step tells up to date. Returns why it stopped, if it did. */
+  read(): Stop | null {
     const isNews = !this.ledger.isRead;
     const stop = this.ledger.read();
-    if (stop === null) return;
-    if (isNews) this.leftOut(gradientStamp(this.parameters) === this.stamp);
+    if (stop === null || !isNews) return stop;
+    this.leftOut(gradientStamp(this.parameters) === this.stamp);
     this.told.skipped = true;
     this.told.nonFiniteDomain = stop.domain;
-    if (this.fail !== null) throw this.fail(stop);
+    return stop;
+  }
+}
+
+/** The last steps of an optimizer. What they found takes little memory on the host, but in a loop that reads no results it would grow. */
+export class UnreadSteps<R extends StepResult> {
+  /** How many there are at most. The host is hardly ever so far ahead of the device: reading one more does not wait. */
+  static readonly LIMIT = 64;
+  private readonly steps: UnreadStep<R>[] = [];
+
+  /** Adds one; one too many is read, which tells of no error: that is for whoever reads its result. */
+  add(step: UnreadStep<R>): void {
+    this.steps.push(step);
+    if (this.steps.length > UnreadSteps.LIMIT) this.steps.shift()!.read();
   }
 }
 
@@ -44,5 +62,6 @@ function lateResult<R extends object>(result: R, read: () => void): R {
   const current = (): R => (read(), result);
   const late = {};
   for (const key of Object.keys(result)) Object.defineProperty(late, key, { enumerable: true, get: () => current()[key as keyof R] });
-  return Object.defineProperty(late, inspect.custom, { value: current }) as R;
+  // A step is often the last thing in a scope, which would read it.
+  return withoutTensors(Object.defineProperty(late, inspect.custom, { value: current }) as R);
 }

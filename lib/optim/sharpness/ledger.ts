@@ -1,10 +1,10 @@
 /**
- * What a step finds while the device still computes: losses and norms, noted on the device (native/ops/late.h), and read
- * together when somebody asks. Nothing waits until then.
+ * What a step finds while the device still computes: losses and norms, noted on the device (native/ops/late.h), sent to the host
+ * together at the step's end, and read when somebody asks. Nothing waits until then.
  */
 
-import { keep, ops, synchronize, zeros, type Device, type Tensor } from "../../tensor/index.js";
-import { NotPlannable } from "../../tensor/internal.js";
+import { NotPlannable, startFetch } from "../../tensor/internal.js";
+import { keep, ops, zeros, type Device, type Tensor } from "../../tensor/index.js";
 import { NonFinite } from "../closures.js";
 import { once } from "../once.js";
 import type { LateMemory } from "./late-memory.js";
@@ -45,14 +45,16 @@ export class Ledger {
   /** What is noted in, where that is not the ledger's own. */
   private memory: LateMemory | null = null;
   private readonly entries: Entry[] = [];
+  /** Gives the numbers on the host, once they are on their way there. */
+  private fetch: (() => Tensor) | null = null;
   private outcome: { readonly stop: Stop | null } | null = null;
 
   /**
    * @param device where the parameters lie
    * @param size for how many numbers there is room at first
-   * @param place where the step is now
+   * @param place where the step is now; forgotten at its end, with all that the step holds
    */
-  constructor(readonly device: Device, private readonly size: number, private readonly place: () => Place) {}
+  constructor(readonly device: Device, private readonly size: number, private place: (() => Place) | null) {}
 
   /** Where the numbers are. */
   get numbers(): Tensor {
@@ -82,7 +84,7 @@ export class Ledger {
 
   /** Enters numbers that were noted. */
   enter(at: number, whats: Entry["whats"], take: Entry["take"]): void {
-    this.entries.push({ at, whats, place: this.place(), take });
+    this.entries.push({ at, whats, place: this.place!(), take });
   }
 
   /** Notes the mean of some scalars. */
@@ -110,9 +112,9 @@ export class Ledger {
     return result;
   }
 
-  /** Gives tensors their old values back, on the device, if the step has stopped. */
+  /** Gives tensors their old values back, on the device, if the step has stopped. Once that was read, one that has does not get here. */
   revert(tensors: Tensor[], saved: Tensor[]): void {
-    if (tensors.length > 0) operators().revert(tensors, saved, this.numbers);
+    if (tensors.length > 0 && !this.isRead) operators().revert(tensors, saved, this.numbers);
   }
 
   /** 1 if the step has stopped, else 0: a float32 scalar on the device. */
@@ -120,11 +122,12 @@ export class Ledger {
     return operators().stopped(this.numbers);
   }
 
-  /** Ends the noting: memory that the next step uses is left. */
+  /** Ends the noting. From now on {@link read} waits for no more than what the device was told until now. */
   close(): void {
-    if (this.memory === null) return;
-    this.made = keep(ops.aten["clone.default"](this.memory.numbers));
-    this.memory = null;
+    if (this.fetch !== null) return;
+    this.fetch = startFetch(this.numbers);
+    this.free();
+    this.place = null;
   }
 
   /** Frees it unread, when the step failed otherwise. */
@@ -148,13 +151,13 @@ export class Ledger {
     return this.outcome !== null;
   }
 
-  /** Waits for the device and hands all numbers out that came before the first that is not finite. Returns why the step stopped, if it did. */
+  /** Waits for the numbers, and hands all out that came before the first that is not finite. Returns why the step stopped, if it did. */
   read(): Stop | null {
     if (this.outcome !== null) return this.outcome.stop;
-    // The step may have been taken in another stream.
-    if (this.numbers.device.startsWith("cuda")) synchronize(this.numbers.device);
-    const numbers = this.numbers.toArray() as number[];
-    this.free();
+    this.close();
+    const fetched = this.fetch!();
+    const numbers = fetched.toArray() as number[];
+    fetched.dispose();
     let stop: Stop | null = null;
     for (const { at, whats, place, take } of this.entries) {
       const own = numbers.slice(at, at + whats.length);

@@ -22,9 +22,16 @@ export interface BufferCopies {
 
 export const NO_COPIES: BufferCopies = { buffers: [], values: [] };
 
+/** Memory for copies, and the same by dtype: a list of one dtype is copied by one kernel. */
+export interface BufferMemory extends BufferCopies {
+  readonly lists: readonly BufferCopies[];
+}
+
+const NO_MEMORY: BufferMemory = { ...NO_COPIES, lists: [] };
+
 export class Statistics {
   private readonly mode: RunningStats;
-  private kept = NO_COPIES;
+  private kept = NO_MEMORY;
   /** Whether buffers may have become of another kind. */
   private asks = false;
 
@@ -54,15 +61,20 @@ export class Statistics {
   }
 
   /** The model's buffers, and memory of their kinds, the same in each step. */
-  bufferMemory(): BufferCopies {
-    if (this.model === undefined) return NO_COPIES;
+  bufferMemory(): BufferMemory {
+    if (this.model === undefined) return NO_MEMORY;
     const buffers = [...this.model.buffers()];
     const { kept } = this;
     const isSame = buffers.length === kept.buffers.length && buffers.every((buffer, i) => buffer === kept.buffers[i]);
     // What a buffer is changes with its model's program alone, in steps that copy otherwise: asking in each step would cost.
     if (!isSame || (this.asks && !buffers.every((buffer, i) => isLike(buffer, kept.values[i]!)))) {
       for (const each of kept.values) each.dispose();
-      this.kept = { buffers, values: noGrad(() => buffers.map((buffer) => keep(ops.aten["empty_like.default"](buffer)))) };
+      const values = noGrad(() => buffers.map((buffer) => keep(ops.aten["empty_like.default"](buffer))));
+      const lists = [...new Set(buffers.map(({ dtype }) => dtype))].map((dtype) => {
+        const isOf = (_: Tensor, i: number): boolean => buffers[i]!.dtype === dtype;
+        return { buffers: buffers.filter(isOf), values: values.filter(isOf) };
+      });
+      this.kept = { buffers, values, lists };
     }
     this.asks = false;
     return this.kept;

@@ -17,11 +17,11 @@ import type { OptimizerLike } from "../descent/optimizer.js";
 import { once } from "../once.js";
 import { Climb, type RadiusKey } from "./climb.js";
 import { ClippedDescent } from "./clipped-descent.js";
-import { UnreadStep } from "./late-step.js";
+import { UnreadStep, UnreadSteps } from "./late-step.js";
 import { LateMemory } from "./late-memory.js";
 import { Ledger, type Stop } from "./ledger.js";
 import { Passes, type StepClosures } from "./passes.js";
-import { NO_COPIES, Statistics, type BufferCopies } from "./statistics.js";
+import { NO_COPIES, Statistics, type BufferCopies, type BufferMemory } from "./statistics.js";
 import {
   checkRadius, splitGroup, WRAPPER_OPTIONS, type AlgorithmTraits, type AnyOptions, type OptimizerClass, type OptionsFor, type StepResult, type WrapperGroup, type WrapperOptions,
   type WrapperParams, type WrapperStateDict,
@@ -31,7 +31,6 @@ const operators = once(() => ({
   zero: ops.aten["zero_.default"],
   copyAll: ops.aten["_foreach_copy_.default"],
   revert: ops.dgsam["revert_.default"],
-  noteStop: ops.dgsam["stopped_.default"],
 }));
 
 /** Base of the sharpness-aware optimizers. `R` is what a step tells. */
@@ -63,6 +62,7 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
   private unplanned: string | null = null;
   /** null where the option says so. */
   private readonly stepGraphs: StepGraphs | null;
+  private readonly unreadSteps = new UnreadSteps<R>();
 
   /**
    * @param params tensors, or groups `{ params, rho?, ...options }`
@@ -198,7 +198,7 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
     const passes = new Passes(name, closures, this.climb, this.statistics, lossScale);
     this.abort();
     this.climb.begin(`${name}()`, lossScale);
-    const ledger = this.isLate() ? this.makeLedger(passes) : null;
+    const ledger = this.isLate ? this.makeLedger(passes) : null;
     let done = false;
     this.running = true;
     try {
@@ -217,7 +217,6 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
 
   /** The result of a step that was taken and not read: losses and norms are filled in by the ledger. */
   private unread(ledger: Ledger, result: R, policy: "throw" | "skip"): R {
-    ledger.close();
     const { runs } = this;
     const leftOut = (isLast: boolean): void => {
       // It was counted when it was begun, unless another state was loaded since.
@@ -226,20 +225,18 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
       if (isLast) this.zeroGrad();
     };
     const fail = policy === "throw" ? ({ cause, where, domain }: Stop) => this.nonFiniteError(cause, where, domain) : null;
-    return new UnreadStep(ledger, result, this.climb.parameters, leftOut, fail).result;
+    const step = new UnreadStep(ledger, result, this.climb.parameters, leftOut, fail);
+    this.unreadSteps.add(step);
+    return step.result;
   }
 
-  /** Whether the algorithm looks at nothing that it finds, and remembers nothing of it. */
+  /** Whether the algorithm looks at nothing that it finds. */
   private get canBeLate(): boolean {
-    return Object.hasOwn(this.constructor, "isPlannable") && !this.keepsNumbers;
+    return Object.hasOwn(this.constructor, "isPlannable");
   }
 
-  /** Whether a subclass remembers numbers that steps find: then each step waits for them. */
-  protected get keepsNumbers(): boolean {
-    return false;
-  }
-
-  private isLate(): boolean {
+  /** Whether steps wait for nothing: see {@link WrapperOptions.check}. */
+  get isLate(): boolean {
     if (this.check !== undefined) return this.check === "late";
     return this.climb.isAhead && this.canBeLate;
   }
@@ -331,16 +328,17 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
   private runLatePlanned(passes: Passes, ledger: Ledger, copied: (copies: BufferCopies) => void): boolean {
     const { late } = this;
     const commands = new Commands(this.climb.parameters);
-    let copies = NO_COPIES;
+    let memory!: BufferMemory;
     const descends = this.plan(passes, commands, () => {
-      if (copies.buffers.length > 0) commands.call(operators().revert as OperatorFunction, [copies.buffers, copies.values, late.numbers]);
-      commands.call(operators().noteStop as OperatorFunction, [late.flag, late.numbers]);
-      return this.descendsPlainly && this.descent.plan(commands, late);
+      if (memory.buffers.length > 0) commands.call(operators().revert as OperatorFunction, [memory.buffers, memory.values, late.numbers]);
+      return this.descendsPlainly && this.descent.plan(commands, { ledger, memory: late });
     }, () => {
       ledger.beginPlan(late);
-      copies = this.statistics.bufferMemory();
+      memory = this.statistics.bufferMemory();
       commands.call(operators().zero as OperatorFunction, [late.numbers]);
-      if (copies.buffers.length > 0) commands.call(operators().copyAll as OperatorFunction, [copies.values, copies.buffers], 0, () => copied(copies));
+      const { lists } = memory;
+      // There is nothing to bring back before all are copied.
+      lists.forEach(({ buffers, values }, i) => commands.call(operators().copyAll as OperatorFunction, [values, buffers], 0, () => i === lists.length - 1 && copied(memory)));
     });
     const graphs = hasGraphs(ledger.device) ? this.stepGraphs : null;
     const run = descends === true && graphs !== null ? () => graphs.run(commands) : () => commands.run();

@@ -29,7 +29,7 @@ function callsOf(run: () => void): string[] {
   return calls;
 }
 
-/** Algorithms whose late steps can be planned. */
+/** Those of which every late step can be planned. */
 const LATE = FAMILY.filter(({ name }) => name !== "LookSAM");
 const BASES = [
   [SGD, { lr: 0.02 }],
@@ -89,14 +89,14 @@ function expectSame(what: Play): unknown[] {
 }
 
 describe.each(BASES.map(([Base, options]) => ({ Base, options, name: `${Base.name} ${JSON.stringify(options)}` })))("late steps over $name", ({ Base, options }) => {
-  test.each(LATE)("$name: the same bits, captured or not", ({ Wrapper, options: own }) => {
+  test.each(FAMILY)("$name: the same bits, captured or not", ({ Wrapper, options: own }) => {
     expectSame({ net: NETS.noisy, Wrapper, Base, options: { ...options, ...own } });
   });
 
 });
 
 describe.each(BASES.slice(1, 3).map(([Base, options]) => ({ Base, options, name: Base.name })))("late steps over $name", ({ Base, options }) => {
-  test.each(LATE)("$name: a domain that is not finite, by either policy, an error, and steps after them", ({ Wrapper, options: own }) => {
+  test.each(FAMILY)("$name: a domain that is not finite, by either policy, an error, and steps after them", ({ Wrapper, options: own }) => {
     for (const policy of ["skip", "throw"] as const) {
       const spoil = (batches: Batch[], step: number): void => {
         if (step === 5 || step === 6) batches[1 - (step % 2)]!.x.fill_(NaN);
@@ -127,7 +127,7 @@ test.each(LATE)("$name: one native call, and nothing is read before the result i
     const calls = callsOf(() => void results.push(optimizer.step(closures)));
     expect(calls.filter((name) => name === "runCommands")).toEqual(["runCommands"]);
     // The numbers are copied out of the memory that the next step writes to.
-    expect(calls.slice(calls.indexOf("runCommands") + 1).length).toBeLessThanOrEqual(2);
+    expect(calls.slice(calls.indexOf("runCommands") + 1).length).toBeLessThanOrEqual(3);
     expect(calls.slice(0, calls.indexOf("runCommands"))).toEqual([]);
     expect(results[0]!.losses.every(Number.isFinite)).toBe(true);
   }
