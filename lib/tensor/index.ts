@@ -13,6 +13,7 @@ export { prefetch, toDevice } from "./transfer.js";
 export { enableGrad, inferenceMode, isGradEnabled, noGrad } from "./modes.js";
 export { autocast, autocastDtype, isAutocastEnabled, type AutocastDevice, type AutocastDType, type AutocastOptions } from "./autocast.js";
 export { capture, type Captured, type CapturedClosure, type CaptureOptions, type CaptureStats } from "./capture/index.js";
+export type { GraphStats } from "./capture/step-graphs.js";
 export { grad, type BackwardOptions, type GradOptions } from "./autograd.js";
 export { fromBytes, tensor, type TensorOptions } from "./data.js";
 export type { DataOf, DTypeOfData, DTypeOfNumber, Element, ItemOf, NestedArray, TypedArray } from "./data-types.js";

@@ -58,6 +58,11 @@ export class Climb {
     return this.ahead;
   }
 
+  /** Whether some of the parameters require no gradient. Asking costs a call for each. */
+  get isFrozen(): boolean {
+    return this.parameters.some(({ requiresGrad }) => !requiresGrad);
+  }
+
   /** The norms of this step's gradients, in the order in which they were taken. */
   get norms(): number[] {
     return this.calls.norms;

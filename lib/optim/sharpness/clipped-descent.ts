@@ -5,7 +5,7 @@ import { ops, type Tensor } from "../../tensor/index.js";
 import { Optimizer, type OptimizerLike } from "../descent/optimizer.js";
 import { clipGradNorm, clipGradValue } from "../gradients.js";
 import { once } from "../once.js";
-import type { LateMemory } from "./late-memory.js";
+import type { LateCall } from "./late-call.js";
 import type { LateOperator, Ledger } from "./ledger.js";
 
 const operators = once(() => ({
@@ -13,12 +13,6 @@ const operators = once(() => ({
   clipValue: ops.dgsam["clip_grad_value_.default"],
   noteStop: ops.dgsam["stopped_.default"],
 }));
-
-/** A late step that is planned. */
-export interface LatePlan {
-  readonly ledger: Ledger;
-  readonly memory: LateMemory;
-}
 
 /** The greatest norm of all gradients together, and the greatest magnitude of their elements. */
 export interface Greatest {
@@ -39,7 +33,7 @@ export class ClippedDescent {
   }
 
   /** Leaves it to the commands. Returns false where it cannot be told beforehand. */
-  plan(commands: Commands, late: LatePlan | null = null): boolean {
+  plan(commands: Commands, late: LateCall | null = null): boolean {
     const { base } = this;
     const { norm, value } = this.greatest;
     if (!(base instanceof Optimizer) || (late === null && (norm !== undefined || value !== undefined))) return false;
@@ -56,7 +50,7 @@ export class ClippedDescent {
   }
 
   /** Clips, and notes whether the step has stopped by then. */
-  private planStop(commands: Commands, { ledger, memory }: LatePlan): void {
+  private planStop(commands: Commands, { ledger, memory }: LateCall): void {
     const { parameters } = this;
     const { norm, value } = this.greatest;
     if (norm !== undefined) {

@@ -9,29 +9,23 @@
 
 import { checkBoolean, checkChoice, checkInteger, checkNumber, isPlainObject } from "../../checks.js";
 import { argumentError, DgsamError } from "../../errors.js";
-import { ops, scope, type Tensor } from "../../tensor/index.js";
-import { Commands, hasGraphs, NotPlannable, StepGraphs, type GraphStats, type OperatorFunction } from "../../tensor/internal.js";
+import { scope, type GraphStats, type Tensor } from "../../tensor/index.js";
+import { Commands, hasGraphs, NotPlannable, StepGraphs } from "../../tensor/internal.js";
 import { checkOptionsObject, checkParams } from "../checks.js";
 import { NonFinite } from "../closures.js";
 import type { OptimizerLike } from "../descent/optimizer.js";
-import { once } from "../once.js";
 import { Climb, type RadiusKey } from "./climb.js";
 import { ClippedDescent } from "./clipped-descent.js";
 import { UnreadStep, UnreadSteps } from "./late-step.js";
+import { LateCall } from "./late-call.js";
 import { LateMemory } from "./late-memory.js";
 import { Ledger, type Stop } from "./ledger.js";
 import { Passes, type StepClosures } from "./passes.js";
-import { NO_COPIES, Statistics, type BufferCopies, type BufferMemory } from "./statistics.js";
+import { NO_COPIES, Statistics, type BufferCopies } from "./statistics.js";
 import {
   checkRadius, splitGroup, WRAPPER_OPTIONS, type AlgorithmTraits, type AnyOptions, type OptimizerClass, type OptionsFor, type StepResult, type WrapperGroup, type WrapperOptions,
   type WrapperParams, type WrapperStateDict,
 } from "./wrapper-options.js";
-
-const operators = once(() => ({
-  zero: ops.aten["zero_.default"],
-  copyAll: ops.aten["_foreach_copy_.default"],
-  revert: ops.dgsam["revert_.default"],
-}));
 
 /** Base of the sharpness-aware optimizers. `R` is what a step tells. */
 export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O = AnyOptions, R extends StepResult = StepResult> implements OptimizerLike {
@@ -326,25 +320,18 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
    * @param copied takes the buffers as they were, when they were copied
    */
   private runLatePlanned(passes: Passes, ledger: Ledger, copied: (copies: BufferCopies) => void): boolean {
-    const { late } = this;
     const commands = new Commands(this.climb.parameters);
-    let memory!: BufferMemory;
-    const descends = this.plan(passes, commands, () => {
-      if (memory.buffers.length > 0) commands.call(operators().revert as OperatorFunction, [memory.buffers, memory.values, late.numbers]);
-      return this.descendsPlainly && this.descent.plan(commands, { ledger, memory: late });
-    }, () => {
-      ledger.beginPlan(late);
-      memory = this.statistics.bufferMemory();
-      commands.call(operators().zero as OperatorFunction, [late.numbers]);
-      const { lists } = memory;
-      // There is nothing to bring back before all are copied.
-      lists.forEach(({ buffers, values }, i) => commands.call(operators().copyAll as OperatorFunction, [values, buffers], 0, () => i === lists.length - 1 && copied(memory)));
-    });
+    const call = new LateCall(ledger, this.late, commands, this.statistics);
+    const planDescent = (): boolean => {
+      call.end();
+      return this.descendsPlainly && this.descent.plan(commands, call);
+    };
+    const descends = this.plan(passes, commands, planDescent, () => call.begin(copied));
     const graphs = hasGraphs(ledger.device) ? this.stepGraphs : null;
     const run = descends === true && graphs !== null ? () => graphs.run(commands) : () => commands.run();
     if (descends === null || !this.runCommands(run)) {
       ledger.dropPlan();
-      graphs?.noteUngraphed(this.unplanned);
+      graphs?.noteUngraphed(this.unplanned ?? (this.climb.isFrozen ? "a parameter requires no gradient" : null));
       return false;
     }
     if (!descends) graphs?.noteUngraphed(this.descendsPlainly ? this.descent.reasonToWait : `${this.constructor.name} has a descendBase() of its own`);

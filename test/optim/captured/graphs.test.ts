@@ -3,12 +3,12 @@
  * keeps what that keeps, numbers of the host's and memory (native/capture/call_tape.h); the last tests show that it does.
  */
 import {
-  Adam, AdamW, BatchNorm1d, capture, crossEntropy, defaultGenerator, DGSAM, Dropout, ERM, GradScaler, Linear, LookSAM, manualSeed, ops, RMSprop, SAM, scope, Sequential, SGD, tensor, zeros,
-  type Closure, type Module, type StepResult, type Tensor,
+  Adam, AdamW, BatchNorm1d, capture, crossEntropy, defaultGenerator, DGSAM, Dropout, ERM, Generator, GradScaler, Linear, LookSAM, manualSeed, ops, RMSprop, SAM, scope, Sequential, SGD, tensor, zeros,
+  type Closure, type GraphStats, type Module, type StepResult, type Tensor,
 } from "dgsam";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { DeviceNumber } from "../../../lib/optim/device-number.js";
-import { Commands, emulateGraphs, type GraphStats } from "../../../lib/tensor/internal.js";
+import { Commands, emulateGraphs } from "../../../lib/tensor/internal.js";
 import { FAMILY, type AnyWrapper } from "../sharpness/family.js";
 import { expectError, stateBits } from "../support.js";
 import { drawBatches, NETS, type Batch, type Net } from "./nets.js";
@@ -219,6 +219,34 @@ describe("a step without a graph, and why", () => {
     steps(5);
     expect(optimizer.graphs.captured).toBe(0);
     expect(optimizer.graphs.refused).toEqual([expect.stringMatching(/^a captured function runs as it is: .*_local_scalar_dense/)]);
+  });
+
+  test("a parameter that is frozen, for as long as it is", () => {
+    const { steps, first, optimizer } = problem();
+    steps(8);
+    first.weight.requiresGrad = false;
+    steps(4);
+    expect(optimizer.graphs).toMatchObject({ captured: 1, refused: ["a parameter requires no gradient"] });
+    const { replayed } = optimizer.graphs;
+    first.weight.requiresGrad = true;
+    steps(6);
+    expect(optimizer.graphs.captured + optimizer.graphs.replayed).toBeGreaterThan(1 + replayed);
+  });
+
+  test("random numbers of a generator of the caller's", () => {
+    const generator = new Generator();
+    const { steps, optimizer } = problem({}, SGD, (loss) => loss.mul(ops.aten["bernoulli.p"](loss.detach(), 0.5, { generator }).add(1)));
+    steps(6);
+    expect(optimizer.graphs).toMatchObject({ captured: 0, refused: [expect.stringMatching(/bernoulli.* draws from a generator of the caller's/)] });
+  });
+
+  test("batches that are views of one element", () => {
+    const w = tensor([1, 2, 3]).requiresGrad_();
+    const optimizer = new ERM([w], SGD, { lr: 0.1, check: "late" });
+    const loss = capture((x: Tensor) => ops.aten.sum(ops.aten.mul(w, x)));
+    for (let i = 0; i < 5; i++) optimizer.step(loss.on(tensor([2]).expand([3])));
+    expect(optimizer.graphs).toMatchObject({ captured: 0, refused: ["a batch is more than memory of its own: contiguous() makes it that"] });
+    expect((w.toArray() as number[]).map((each) => Math.round(each * 10))).toEqual([0, 10, 20]);
   });
 
   test("batches that require gradients, or are written to", () => {
