@@ -120,7 +120,7 @@ test.runIf(hasTorch)("every row computes", { timeout: 600_000 }, () => {
 
 test.each([
   [["--device", "tpu"], /^bench: --device: expected cuda or cpu, got "tpu"\n$/],
-  [["--device", "cpu", "--only", "speed"], /^bench: --only: expected a part of kernels, steps, memory, compiled, got "speed"\n$/],
+  [["--device", "cpu", "--only", "speed"], /^bench: --only: expected a part of kernels, steps, compiled, memory, got "speed"\n$/],
   [["--tinny"], /^bench: Unknown option '--tinny'.*; npm run bench:gpu -- .*\n$/],
 ])("%j is one line", (args, text) => {
   const { status, stdout, stderr } = bench(...args);
