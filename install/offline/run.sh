@@ -6,6 +6,8 @@
 # where CUDA kernels shall be compiled. The bundle is unpacked beside this script, or into DGSAM_OFFLINE_FOLDER, or into a new
 # folder where those cannot be written to; a second run goes on with what the first one built.
 #
+# DGSAM_OFFLINE_PARTS, such as "bench-compiled bench-memory", leaves out all but these.
+#
 # All ends within DGSAM_OFFLINE_SECONDS, by default 470. Each part has a limit of its own, which grows and shrinks with these, and
 # the next one begins whatever became of it; what can be learned on a GPU alone comes first.
 set -uo pipefail
@@ -90,6 +92,7 @@ names=""
 part() {
   local name=$1 limit=$(($2 * deadline / usual)) began=$SECONDS left=$((deadline - SECONDS)) status outcome
   shift 2
+  [[ " ${DGSAM_OFFLINE_PARTS:-$name} " = *" $name "* ]] || return 0
   ((limit >= 5)) || limit=5
   ((limit < left)) || limit=$left
   parts=$((parts + 1))

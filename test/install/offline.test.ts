@@ -122,6 +122,12 @@ describe("run.sh", () => {
     expect(read("build.log")).toBe(`${folder}\n`);
   });
 
+  it("leaves out parts that are not asked for", () => {
+    const { last, files } = tryIt({ env: { DGSAM_OFFLINE_PARTS: "doctor bench-memory" } });
+    expect(last).toMatch(/^2 of 2 parts ok; /);
+    expect(files).toEqual(["bench-memory.log", "doctor.log", "python.log", "results.md"]);
+  });
+
   it("goes on after a part that fails", () => {
     const { status, last, read } = tryIt({ node: 'case "$*" in *parity*) echo "a row is off"; exit 3;; esac; echo fine' });
     expect(last).toMatch(/^8 of 9 parts ok, parity failed, status 3; /);
