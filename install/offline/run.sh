@@ -30,6 +30,8 @@ else
   tar -xf "$archive" -C "$target" 2>/dev/null || python3 -m tarfile -e "$archive" "$target" || exit 1
 fi
 export PATH=$folder/tools/bin:${PATH:-/usr/local/bin:/usr/bin:/bin}:/usr/local/cuda/bin
+# A toolkit without the usual link.
+[ -e "${CUDA_HOME:-/usr/local/cuda}" ] || for toolkit in /usr/local/cuda-*; do export CUDA_HOME=$toolkit; done
 [ -w "${HOME:-}" ] || export HOME=$folder
 [ -w "${TMPDIR:-/tmp}" ] || { mkdir -p "$folder/tmp" && export TMPDIR=$folder/tmp; }
 # Nothing can be had from there, and nobody should wait until that has been found out.
@@ -50,6 +52,8 @@ for python in "${DGSAM_PYTHON:-}" python3 python /usr/local/bin/python3 /opt/*/b
 done
 if [ -n "$version" ]; then
   export DGSAM_PYTHON=$python DGSAM_LIBTORCH=${DGSAM_LIBTORCH:-$torch}
+  # Environments keep nvcc beside it.
+  PATH=$PATH:$(dirname "$python")
 else
   # A LibTorch may be without a Python; but then nothing is compared with PyTorch.
   unset DGSAM_PYTHON
