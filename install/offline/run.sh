@@ -36,7 +36,7 @@ export PATH=$folder/tools/bin:${PATH:-/usr/local/bin:/usr/bin:/bin}:/usr/local/c
 [ -w "${TMPDIR:-/tmp}" ] || { mkdir -p "$folder/tmp" && export TMPDIR=$folder/tmp; }
 # Nothing can be had from there, and nobody should wait until that has been found out.
 export PIP_NO_INDEX=1
-export OMP_WAIT_POLICY=passive
+export OMP_WAIT_POLICY=passive NO_COLOR=1
 # Kept for a second run; and what a user without a name cannot be asked for.
 export TORCHINDUCTOR_CACHE_DIR=$folder/inductor TRITON_CACHE_DIR=$folder/inductor/triton
 unset NODE_OPTIONS
@@ -48,7 +48,7 @@ print(torch.__version__, "%d.%d" % torch.cuda.get_device_capability() if torch.c
 version="" capability="" torch=""
 for python in "${DGSAM_PYTHON:-}" python3 python /usr/local/bin/python3 /opt/*/bin/python3 /opt/*/*/bin/python3 /usr/bin/python3; do
   python=$(command -v "$python") || continue
-  said=$(timeout 90 "$python" -c "$probe" 2>>"$out/python.log") && read -r version capability torch <<<"${said##*$'\n'}" && break
+  said=$(timeout 120 "$python" -c "$probe" 2>>"$out/python.log") && read -r version capability torch <<<"${said##*$'\n'}" && break
 done
 if [ -n "$version" ]; then
   export DGSAM_PYTHON=$python DGSAM_LIBTORCH=${DGSAM_LIBTORCH:-$torch}
