@@ -115,7 +115,7 @@ part() {
   printf '| %s | %s | %d |\n' "$name" "$outcome" $((SECONDS - began)) | tee -a "$results"
   if [ "$outcome" = ok ]; then ok=$((ok + 1)); else failed="$failed, $name $outcome" && return 1; fi
 }
-vitest() { part "$1" "$2" node node_modules/vitest/vitest.mjs run --reporter=verbose --passWithNoTests "${@:3}"; }
+vitest() { part "$1" "$2" node node_modules/vitest/vitest.mjs run --passWithNoTests "${@:3}"; }
 # A process each: an error of the device ends all that a process does there.
 bench() { part "bench-$1" "$2" node bench/gpu/run.mjs --only "$1" --device $device $size --markdown --seconds 3 --json "$out/bench-$1.json"; }
 
@@ -131,12 +131,12 @@ if ! { part build 200 node install/build.mjs && part doctor 30 node dist/cli/mai
 fi
 part parity 110 node dist/cli/main.js parity --device $device
 [ -n "${ahead:-}" ] && { kill "$ahead"; wait "$ahead"; } 2>/dev/null
-vitest cuda-tests 90 test/cuda
+vitest cuda-tests 90 test/cuda --reporter=verbose
 bench kernels 40
 bench steps 200
 bench compiled 120
 bench memory 90
-vitest tests 60 test/optim/sharpness test/optim/descent/base-optimizers.test.ts test/ops
+vitest tests 60 test/optim/sharpness test/ops
 
 for name in $names; do
   case $name in
