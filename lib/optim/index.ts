@@ -22,10 +22,10 @@ export { DISAM, type DISAMOptions } from "./sharpness/disam.js";
 export { LookSAM, type LookSAMOptions, type LookSAMStateDict } from "./sharpness/looksam.js";
 export { DGSAM, type DGSAMOptions, type DGSAMResult, type DGSAMStateDict } from "./sharpness/dgsam.js";
 export { TwoStep, type FirstStepOptions, type SAMResult, type StepFormOptions } from "./sharpness/two-step.js";
-export {
-  SharpnessAware,
-  type AlgorithmTraits, type OptimizerClass, type OptionsFor, type StepResult, type WrapperGroup, type WrapperOptions, type WrapperParams, type WrapperStateDict,
-} from "./sharpness/wrapper.js";
+export { SharpnessAware } from "./sharpness/wrapper.js";
+export type {
+  AlgorithmTraits, OptimizerClass, OptionsFor, StepResult, WrapperGroup, WrapperOptions, WrapperParams, WrapperStateDict,
+} from "./sharpness/wrapper-options.js";
 export type { AscendOptions, GatherOptions, GradientProducts } from "./sharpness/climb-options.js";
 export type { Climb, RadiusKey } from "./sharpness/climb.js";
 export type { Passes, StepClosures } from "./sharpness/passes.js";

@@ -5,5 +5,6 @@ export { differentiateCaptured, isCaptured, planCaptured } from "./capture/index
 export { Commands, NotPlannable, type PlannedPass } from "./capture/commands.js";
 export type { OperatorFunction } from "./operators.js";
 export { addWatcher, isUnchanged, type Guard, type Watch } from "./capture/guards.js";
+export { startFetch } from "./transfer.js";
 export { forgetCasts } from "./autocast.js";
-export { isPromiseLike } from "./scope.js";
+export { isPromiseLike, withoutTensors } from "./scope.js";

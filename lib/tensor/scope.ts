@@ -6,6 +6,15 @@ import { Tensor } from "./tensor.js";
 
 const NOTHING: ReadonlySet<object> = new Set();
 
+/** Objects that scopes do not look into. */
+const tensorless = new WeakSet<object>();
+
+/** Says that an object, whose fields may be costly to read, holds no tensor. Returns it. */
+export function withoutTensors<T extends object>(value: T): T {
+  tensorless.add(value);
+  return value;
+}
+
 /** All tensors in a value: itself, and in arrays, maps, sets and objects at any depth. */
 function tensorsIn(value: unknown): Set<object> {
   const found = new Set<object>();
@@ -13,7 +22,7 @@ function tensorsIn(value: unknown): Set<object> {
   const pending: unknown[] = [value];
   while (pending.length > 0) {
     const next = pending.pop();
-    if (typeof next !== "object" || next === null || seen.has(next) || ArrayBuffer.isView(next)) continue;
+    if (typeof next !== "object" || next === null || seen.has(next) || ArrayBuffer.isView(next) || tensorless.has(next)) continue;
     if (next instanceof Tensor) {
       found.add(next);
       continue;

@@ -1,5 +1,6 @@
 /**
- * Copies to a CUDA device beside its computations: out of pinned memory, on a stream of their own.
+ * Copies between host memory and a CUDA device beside its computations: those to it out of pinned memory, on a stream of their own;
+ * those of results into pinned memory, on the stream that computes them.
  *
  * A copied tensor's memory belongs to the copying stream. So the stream that uses it waits for the copy, and the tensor is
  * told of that stream: else its memory could be given to the next copy while the last kernel still reads it.
@@ -10,6 +11,8 @@ import { argumentError } from "../errors.js";
 import type { Device } from "./dtype.js";
 import "./methods/conversion.js";
 import "./methods/storage.js";
+import { ops } from "./operators.js";
+import { keep } from "./scope.js";
 import { currentStream, Stream, stream } from "./stream.js";
 import { Tensor } from "./tensor.js";
 
@@ -75,6 +78,26 @@ function startCopies<T>(tensors: T, device: Device): () => T {
 export function toDevice<T>(tensors: T, device: Device): T {
   checkString("toDevice(tensors, device): device", device);
   return startCopies(tensors, device)();
+}
+
+/**
+ * Starts to copy a tensor without history to host memory, in the current stream of its device. What is returned waits for that
+ * copy alone, not for what was given to the stream since, and hands it out. It outlives every scope; the tensor is no longer needed.
+ */
+export function startFetch(tensor: Tensor): () => Tensor {
+  const { shape, dtype, device } = tensor;
+  if (!device.startsWith("cuda")) {
+    const copy = keep(ops.aten["clone.default"](tensor));
+    return () => copy;
+  }
+  const copy = keep(ops.aten["empty.memory_format"](shape, { dtype, pin_memory: true }));
+  ops.aten["copy_.default"](copy, tensor, true);
+  const copied = currentStream(device).recordEvent();
+  return () => {
+    copied.synchronize();
+    copied.dispose();
+    return copy;
+  };
 }
 
 function* ahead<T>(batches: Iterable<T>, device: Device): Generator<T, void, undefined> {

@@ -24,16 +24,25 @@ export interface Algorithm {
   /** Gradients of one domain's minibatch that a step takes, for `domains` source domains, on average: the cost without overhead. */
   readonly gradients: (domains: number) => number;
   readonly create: (options: AlgorithmOptions) => Step;
+  /** The optimizer that {@link create} steps with. */
+  readonly makeOptimizer: (options: AlgorithmOptions) => SharpnessAware;
 }
 
 type Wrapper = new (params: Tensor[], Base: typeof Adam, options: OptionsFor<WrapperOptions>) => SharpnessAware;
 
-/** An algorithm of the family with the options that all have. */
-function over(Algorithm: Wrapper): Algorithm["create"] {
-  return ({ parameters, model, lr, rho }) => {
-    const optimizer = new Algorithm(parameters, Adam, { rho, model, lr });
+type Making = Pick<Algorithm, "create" | "makeOptimizer">;
+
+function making(makeOptimizer: Algorithm["makeOptimizer"]): Making {
+  const create: Algorithm["create"] = (options) => {
+    const optimizer = makeOptimizer(options);
     return (closures) => optimizer.step(closures).losses;
   };
+  return { create, makeOptimizer };
+}
+
+/** An algorithm of the family with the options that all have. */
+function over(Algorithm: Wrapper, radius = 1): Making {
+  return making(({ parameters, model, lr, rho }) => new Algorithm(parameters, Adam, { rho: radius * rho, model, lr }));
 }
 
 const twice = (domains: number): number => 2 * domains;
@@ -48,45 +57,42 @@ export const ALGORITHMS = Object.freeze({
   ERM: {
     description: "empirical risk minimisation: Adam on the mean loss of the domains",
     gradients: (domains) => domains,
-    create: over(ERM),
+    ...over(ERM),
   },
   SAM: {
     description: "sharpness-aware minimisation of the mean loss: climbs, then descends from there",
     gradients: twice,
-    create: over(SAM),
+    ...over(SAM),
   },
   ASAM: {
     description: `SAM that climbs relative to each parameter's size, by ${ASAM_RADIUS} times rho`,
     gradients: twice,
-    create: (options) => over(ASAM)({ ...options, rho: ASAM_RADIUS * options.rho }),
+    ...over(ASAM, ASAM_RADIUS),
   },
   GSAM: {
     description: "SAM that also narrows the gap between the loss and the perturbed loss",
     gradients: twice,
-    create: over(GSAM),
+    ...over(GSAM),
   },
   SAGM: {
     description: "SAM that descends along the mean of both gradients and lowers the angle between them",
     gradients: twice,
-    create: over(SAGM),
+    ...over(SAGM),
   },
   DISAM: {
     description: "SAM that climbs along the mean loss less the variance of the domains' losses",
     gradients: twice,
-    create: over(DISAM),
+    ...over(DISAM),
   },
   LookSAM: {
     description: `SAM whose second gradient is taken every ${LOOK_EVERY} steps and remembered between`,
     gradients: (domains) => domains * (1 + 1 / LOOK_EVERY),
-    create: over(LookSAM),
+    ...over(LookSAM),
   },
   DGSAM: {
     description: "climbs domain by domain and descends along the same gradients",
     gradients: (domains) => domains + 1,
-    create: ({ parameters, model, lr, rho, seed }) => {
-      const optimizer = new DGSAM(parameters, Adam, { rho, model, seed, lr });
-      return (closures) => optimizer.step(closures).losses;
-    },
+    ...making(({ parameters, model, lr, rho, seed }) => new DGSAM(parameters, Adam, { rho, model, seed, lr }) as SharpnessAware),
   },
 } as const satisfies Record<string, Algorithm>);
 

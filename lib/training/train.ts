@@ -3,18 +3,20 @@
 import { setImmediate } from "node:timers/promises";
 import { DomainLoader, seedHash, type Minibatch } from "../data/index.js";
 import { crossEntropy } from "../nn/index.js";
+import type { SharpnessAware } from "../optim/index.js";
 import { capture, manualSeed, type Tensor } from "../tensor/index.js";
 import { ALGORITHMS } from "./algorithms.js";
 import { checkClassifier } from "./checks.js";
 import { checkTrainConfig, type TrainConfig } from "./config.js";
 import { evaluateByBatch, type Accuracy, type Classifier } from "./evaluate.js";
 import { median } from "./statistics.js";
-import { takeStep } from "./step.js";
+import { takeStep, type ReadLosses } from "./step.js";
 
 export type TrainEvent =
   /**
    * After each step: the source domains' losses as the step first computed them (in DGSAM the parameters have climbed in
-   * between), and its duration, loading of the minibatches included.
+   * between), and its duration, loading of the minibatches included. On a GPU, where steps wait for nothing, the events of up to
+   * 16 steps come together when their losses are read; each then has the mean duration.
    */
   | { type: "step"; step: number; losses: number[]; seconds: number }
   /** After the last step, for each target. */
@@ -32,6 +34,9 @@ export interface StepMode {
 
 // The first steps allocate memory and compile JavaScript; they say nothing about the rest.
 const WARM_UP_STEPS = 5;
+
+// Of how many late steps the losses are read together: few enough to hear soon of one that is not finite.
+const READ_EVERY = 16;
 
 /**
  * Trains one network on one minibatch per source domain and step, and evaluates it after the last step.
@@ -57,14 +62,19 @@ async function* run(config: TrainConfig): AsyncGenerator<TrainEvent, void, void>
   try {
     const loader = new DomainLoader(sources, { batchSize, seed: seedHash(seed, "minibatches") });
     const passes = makePasses(model, eager);
-    const runStep = ALGORITHMS[algorithm].create({ parameters: model.parameters(), model, lr, rho, seed: seedHash(seed, "order") });
+    const optimizer = ALGORITHMS[algorithm].makeOptimizer({ parameters: model.parameters(), model, lr, rho, seed: seedHash(seed, "order") });
     const durations: number[] = [];
-    for (let step = 1; step <= steps; step++) {
+    while (durations.length < steps) {
+      const first = durations.length + 1;
       const start = performance.now();
-      const losses = takeStep(runStep, passes.lossOf, loader, `train: step ${step} of ${algorithm}`);
-      const seconds = (performance.now() - start) / 1000;
-      durations.push(seconds);
-      yield { type: "step", step, losses, seconds };
+      const { losses, failure } = await takeSteps(optimizer, Math.min(READ_EVERY, steps - durations.length), signal, (taken) =>
+        takeStep(optimizer, passes.lossOf, loader, `train: step ${first + taken} of ${algorithm}`));
+      const seconds = (performance.now() - start) / 1000 / losses.length;
+      for (const [i, each] of losses.entries()) {
+        durations.push(seconds);
+        yield { type: "step", step: first + i, losses: each, seconds };
+      }
+      if (failure !== null) throw failure.error;
       await pause(signal);
     }
     for (const target of targets) {
@@ -78,6 +88,34 @@ async function* run(config: TrainConfig): AsyncGenerator<TrainEvent, void, void>
   } finally {
     if (!finished) model.dispose();
   }
+}
+
+/**
+ * Takes a step or, where steps are late, several before their losses are read.
+ *
+ * @param most how many
+ * @param take takes one; gets the number of those before it
+ * @returns the losses of each until one that failed, and how it did
+ */
+async function takeSteps(optimizer: SharpnessAware, most: number, signal: AbortSignal | undefined, take: (taken: number) => ReadLosses): Promise<{ losses: number[][]; failure: { error: unknown } | null }> {
+  const unread: ReadLosses[] = [];
+  const losses: number[][] = [];
+  let failure: { error: unknown } | null = null;
+  try {
+    do {
+      if (unread.length > 0) await pause(signal);
+      unread.push(take(unread.length));
+    } while (optimizer.isLate && unread.length < most);
+  } catch (error) {
+    failure = { error };
+  }
+  try {
+    for (const read of unread) losses.push(read());
+  } catch (error) {
+    // It was sooner.
+    failure = { error };
+  }
+  return { losses, failure };
 }
 
 /** The loss of a minibatch, and how it was computed so far. */

@@ -3,6 +3,7 @@
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace dgsam::ops::composite {
@@ -42,6 +43,27 @@ double Sum::total(double others) const { return sum_.defined() ? sum_.item<doubl
 
 double Sum::norm(double others) const { return std::sqrt(total(others)); }
 
+at::Tensor norm(const std::vector<at::Tensor>& tensors, at::Device device) {
+  Sum sum;
+  std::vector<at::Tensor> rest;
+  for (const at::Tensor& each : tensors) {
+    if (at::isComplexType(each.scalar_type()))
+      sum.addSquare(each);
+    else if (each.numel() > 0)
+      rest.push_back(each);
+  }
+  while (!rest.empty()) {
+    // Foreach functions take a list of one dtype on one device in one kernel.
+    const auto isLikeFirst = [type = rest.front().scalar_type(), on = rest.front().device()](const at::Tensor& each) {
+      return each.scalar_type() == type && each.device() == on;
+    };
+    const auto others = std::stable_partition(rest.begin(), rest.end(), isLikeFirst);
+    sum.addSquare(at::stack(at::_foreach_norm(at::TensorList(rest.data(), static_cast<size_t>(others - rest.begin())), 2, at::kDouble)));
+    rest.erase(rest.begin(), others);
+  }
+  return sum.norm(device);
+}
+
 at::Tensor weighted(const Row& row) { return widened(*row.grad) * weightOf(row); }
 
 void note(const Row& row, bool first, bool firstSum) {
@@ -74,19 +96,21 @@ void accumulate(const Row& row, bool first) {
   }
 }
 
-void combine(const Row& row, double sumScale, double gradScale) {
-  const at::Tensor scaled = sumScale * widened(*row.sum);
-  row.sum->copy_(row.grad == nullptr ? scaled : scaled + gradScale * widened(*row.grad));
-}
-
 namespace {
 
 template <typename Scale>
-void gatherBy(const Row& row, double sumScale, const Scale& gradScale) {
+void combineBy(const Row& row, const Scale& sumScale, double gradScale) {
+  const at::Tensor sum = widened(*row.sum);
+  const at::Tensor scaled = factorFor(sum, sumScale) * sum;
+  row.sum->copy_(row.grad == nullptr ? scaled : scaled + gradScale * widened(*row.grad));
+}
+
+template <typename SumScale, typename GradScale>
+void gatherBy(const Row& row, const SumScale& sumScale, const GradScale& gradScale) {
   if (row.grad == nullptr) return;
   const at::Tensor grad = widened(*row.grad);
   const at::Tensor scaled = factorFor(grad, gradScale) * grad;
-  const at::Tensor gathered = (row.sum == nullptr ? scaled : sumScale * widened(*row.sum) + scaled).to(row.grad->scalar_type());
+  const at::Tensor gathered = (row.sum == nullptr ? scaled : factorFor(grad, sumScale) * widened(*row.sum) + scaled).to(row.grad->scalar_type());
   // A gradient that the caller expanded cannot be written to: the parameter gets a new one.
   if (row.grad->is_non_overlapping_and_dense() && !row.grad->_is_zerotensor())
     row.grad->copy_(gathered);
@@ -96,8 +120,14 @@ void gatherBy(const Row& row, double sumScale, const Scale& gradScale) {
 
 }  // namespace
 
+void combine(const Row& row, double sumScale, double gradScale) { combineBy(row, sumScale, gradScale); }
+
+void combine(const Row& row, const at::Tensor& sumScale, double gradScale) { combineBy(row, sumScale, gradScale); }
+
 void gather(const Row& row, double sumScale, double gradScale) { gatherBy(row, sumScale, gradScale); }
 
 void gather(const Row& row, double sumScale, const at::Tensor& gradScale) { gatherBy(row, sumScale, gradScale); }
+
+void gather(const Row& row, const at::Tensor& sumScale, double gradScale) { gatherBy(row, sumScale, gradScale); }
 
 }  // namespace dgsam::ops::composite

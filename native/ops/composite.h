@@ -2,6 +2,8 @@
 // and companions do not lie in the same order. Rounds where the kernels round: once, when a result is stored.
 #pragma once
 
+#include <vector>
+
 #include "rows.h"
 
 namespace dgsam::ops::composite {
@@ -28,6 +30,10 @@ class Sum {
   at::Tensor sum_;
 };
 
+// The norm over all tensors, in float64: squares of others may be beyond their range. Of complex numbers the modulus counts. On
+// this device if there are none; waits for nothing.
+at::Tensor norm(const std::vector<at::Tensor>& tensors, at::Device device);
+
 // T g with T = |p| + eta.
 at::Tensor weighted(const Row& row);
 
@@ -43,10 +49,13 @@ void accumulate(const Row& row, bool first);
 
 // sum <- sumScale * sum + gradScale * g.
 void combine(const Row& row, double sumScale, double gradScale);
+// The same where the sum's is a float64 scalar on the device.
+void combine(const Row& row, const at::Tensor& sumScale, double gradScale);
 
 // g <- sumScale * sum + gradScale * g.
 void gather(const Row& row, double sumScale, double gradScale);
-// The same where the gradient's is a float64 scalar on the device.
+// The same where one of them is a float64 scalar on the device.
 void gather(const Row& row, double sumScale, const at::Tensor& gradScale);
+void gather(const Row& row, const at::Tensor& sumScale, double gradScale);
 
 }  // namespace dgsam::ops::composite

@@ -19,4 +19,11 @@ std::tuple<double, double> project(at::TensorList params, at::TensorList sums, d
 // LookSAM between its climbs. g <- g + alpha ||g|| v / (||v|| + 1e-12), of which only g is scaled. Returns as gather().
 std::tuple<double, double, int64_t> gatherAlong(at::TensorList params, at::TensorList directions, double directionNorm, double alpha, double lossScale);
 
+// The last two for devices that compute while the host goes on: see late.h. As project(), which notes both norms; what is not
+// finite makes one of them so.
+int64_t projectLate(at::TensorList params, at::TensorList sums, double lossScale, at::Tensor ledger, int64_t at);
+
+// As gatherAlong(), which notes ||g|| as it came and as it was stored, and finds ||v|| itself.
+int64_t gatherAlongLate(at::TensorList params, at::TensorList directions, double alpha, double lossScale, at::Tensor ledger, int64_t at);
+
 }  // namespace dgsam::ops

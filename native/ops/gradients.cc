@@ -2,6 +2,7 @@
 
 #include <ATen/Functions.h>
 #include <ATen/MemoryOverlap.h>
+#include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 
 #include <cmath>
@@ -10,6 +11,8 @@
 #include <vector>
 
 #include "climb.h"
+#include "composite.h"
+#include "ledger.h"
 #include "rows.h"
 
 namespace dgsam::ops {
@@ -144,6 +147,20 @@ void scale(const std::vector<at::Tensor>& grads, double factor) {
   }
 }
 
+// The same with a factor that only its device knows, a float64 scalar.
+void scale(const std::vector<at::Tensor>& grads, const at::Tensor& factor) {
+  for (Batch& batch : batchesOf(grads)) {
+    const at::Tensor& first = batch.grads.front();
+    if (at::isReducedFloatingType(first.scalar_type())) {
+      const at::TensorOptions scalar = first.options().dtype(at::kFloat);
+      at::Tensor ignored = at::zeros({}, scalar);
+      unscale(batch.grads, ignored, factor.to(scalar));
+    } else {
+      at::_foreach_mul_(batch.grads, factor.to(first.options()));
+    }
+  }
+}
+
 }  // namespace
 
 double gradNorm(at::TensorList params, double normType) {
@@ -163,6 +180,18 @@ double clipGradNorm(at::TensorList params, double maxNorm, double normType, bool
   if (coefficient >= 1) return norm;
   scale(writableGradients(clipped), coefficient);
   return norm;
+}
+
+int64_t clipGradNormLate(at::TensorList params, double maxNorm, at::Tensor ledger, int64_t at) {
+  const at::NoGradGuard noGrad;
+  const Ledger noted("clip_grad_norm_", ledger, at, 1);
+  const std::vector<at::Tensor> clipped = withGradient("clip_grad_norm_", params);
+  std::vector<at::Tensor> gradients;
+  for (const at::Tensor& param : clipped) gradients.push_back(param.grad());
+  const at::Tensor norm = composite::norm(gradients, ledger.device());
+  noted.note(at, norm);
+  scale(writableGradients(clipped), (maxNorm / (norm + kClipEpsilon)).clamp_max(1));
+  return static_cast<int64_t>(clipped.size());
 }
 
 void clipGradValue(at::TensorList params, double clipValue) {

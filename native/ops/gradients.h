@@ -16,6 +16,10 @@ double gradNorm(at::TensorList params, double normType);
 // gradients as they are.
 double clipGradNorm(at::TensorList params, double maxNorm, double normType, bool skipNonfinite);
 
+// The same for the 2-norm, which is noted in a ledger (late.h) at place `at`, without waiting for the device. Returns how many
+// gradients there were.
+int64_t clipGradNormLate(at::TensorList params, double maxNorm, at::Tensor ledger, int64_t at);
+
 // g <- min(max(g, -clipValue), clipValue).
 void clipGradValue(at::TensorList params, double clipValue);
 

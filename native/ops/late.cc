@@ -5,7 +5,6 @@
 #include <ATen/core/LegacyTypeDispatch.h>
 #include <ATen/core/grad_mode.h>
 
-#include <algorithm>
 #include <vector>
 
 #include "composite.h"
@@ -14,35 +13,6 @@
 
 namespace dgsam::ops {
 namespace {
-
-// The norm over all tensors, in float64: squares of others may be beyond their range. Of complex numbers the modulus counts.
-at::Tensor normOf(const std::vector<at::Tensor>& tensors, at::Device device) {
-  composite::Sum sum;
-  std::vector<at::Tensor> rest;
-  for (const at::Tensor& each : tensors) {
-    if (at::isComplexType(each.scalar_type()))
-      sum.addSquare(each);
-    else if (each.numel() > 0)
-      rest.push_back(each);
-  }
-  while (!rest.empty()) {
-    // Foreach functions take a list of one dtype on one device in one kernel.
-    const auto isLikeFirst = [type = rest.front().scalar_type(), on = rest.front().device()](const at::Tensor& each) {
-      return each.scalar_type() == type && each.device() == on;
-    };
-    const auto others = std::stable_partition(rest.begin(), rest.end(), isLikeFirst);
-    sum.addSquare(at::stack(at::_foreach_norm(at::TensorList(rest.data(), static_cast<size_t>(others - rest.begin())), 2, at::kDouble)));
-    rest.erase(rest.begin(), others);
-  }
-  return sum.norm(device);
-}
-
-std::vector<at::Tensor> gradientsOf(const Rows& rows) {
-  std::vector<at::Tensor> gradients;
-  for (const Row& row : rows)
-    if (row.grad != nullptr) gradients.push_back(*row.grad);
-  return gradients;
-}
 
 at::Device deviceOf(at::TensorList params, const at::Tensor& ledger) { return params.empty() ? ledger.device() : params.front().device(); }
 
@@ -57,8 +27,8 @@ int64_t climbLate(at::TensorList params, at::TensorList saved, at::TensorList su
   for (const Row& row : rows)
     if (row.grad != nullptr && adaptive) weighted.push_back(row.weighted ? composite::weighted(row) : *row.grad);
   const at::Device device = deviceOf(params, ledger);
-  const at::Tensor plain = normOf(gradientsOf(rows), device);
-  const at::Tensor norm = adaptive ? normOf(weighted, device) : plain;
+  const at::Tensor plain = composite::norm(gradientsOf(rows), device);
+  const at::Tensor norm = adaptive ? composite::norm(weighted, device) : plain;
   // The one that is not finite, if one is.
   noted.note(at, at::where(norm.isfinite(), plain, norm));
   for (const Row& row : rows) composite::note(row, first, firstSum.value_or(first));
@@ -77,7 +47,7 @@ int64_t accumulateLate(at::TensorList params, at::TensorList sums, bool first, a
   const at::NoGradGuard noGrad;
   const Ledger noted("accumulate_", ledger, at, 1);
   const Rows rows = rowsToAccumulate(params, sums);
-  noted.note(at, normOf(gradientsOf(rows), deviceOf(params, ledger)));
+  noted.note(at, composite::norm(gradientsOf(rows), deviceOf(params, ledger)));
   for (const Row& row : rows) {
     composite::accumulate(row, first);
     bump(*row.sum);
@@ -90,16 +60,12 @@ namespace {
 // What of gather() and gatherOrthogonal() is alike; the gradient's factor may be known to the device alone.
 template <typename Factor>
 int64_t gatherRows(const Rows& rows, bool restores, bool writes, double sumScale, const Factor& gradScale, const Ledger& noted, int64_t at, at::Device device) {
-  noted.note(at, normOf(gradientsOf(rows), device));
+  noted.note(at, composite::norm(gradientsOf(rows), device));
   if (restores)
     for (const Row& row : rows) row.param->copy_(*row.saved);
   if (writes)
     for (const Row& row : rows) composite::gather(row, sumScale, gradScale);
-  // A gradient that cannot be written to is another tensor now.
-  std::vector<at::Tensor> made;
-  for (const Row& row : rows)
-    if (row.grad != nullptr) made.push_back(row.param->grad());
-  noted.note(at + 1, normOf(made, device));
+  noted.note(at + 1, composite::norm(gradientsOf(rows), device));
   bumpGathered(rows, restores, writes);
   return countGradients(rows);
 }

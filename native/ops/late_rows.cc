@@ -38,6 +38,13 @@ Rows rowsToGatherOrthogonal(at::TensorList params, at::TensorList saved, at::Ten
   return rowsToGatherAs("gather_orthogonal_", params, saved, sums, true);
 }
 
+std::vector<at::Tensor> gradientsOf(const Rows& rows) {
+  std::vector<at::Tensor> gradients;
+  for (const Row& row : rows)
+    if (row.grad != nullptr) gradients.push_back(row.param->grad());
+  return gradients;
+}
+
 void checkNumbers(at::TensorList values) {
   TORCH_CHECK(!values.empty(), "dgsam::note_: expected at least one tensor in 'values'");
   for (size_t i = 0; i < values.size(); ++i)

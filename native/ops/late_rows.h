@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "rows.h"
 
@@ -13,6 +14,9 @@ Rows rowsToAccumulate(at::TensorList params, at::TensorList sums);
 // `writes`: gradients change.
 Rows rowsToGather(at::TensorList params, at::TensorList saved, at::TensorList sums, bool writes);
 Rows rowsToGatherOrthogonal(at::TensorList params, at::TensorList saved, at::TensorList sums);
+
+// The gradients that there are, as they now are: one that could not be written to is another tensor than the row's.
+std::vector<at::Tensor> gradientsOf(const Rows& rows);
 
 // Throws c10::Error unless each is one real number, and there is one.
 void checkNumbers(at::TensorList values);

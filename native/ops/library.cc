@@ -31,6 +31,8 @@ TORCH_LIBRARY(dgsam, m) {
   m.def(
       "gather_orthogonal_.late(Tensor(a!)[] params, Tensor[] saved, Tensor[] sums, float alpha, float loss_scale, Tensor(b!) ledger, int at) "
       "-> int");
+  m.def("project_.late(Tensor[] params, Tensor(a!)[] sums, float loss_scale, Tensor(b!) ledger, int at) -> int");
+  m.def("gather_along_.late(Tensor[] params, Tensor[] directions, float alpha, float loss_scale, Tensor(a!) ledger, int at) -> int");
   m.def("note_(Tensor[] values, Tensor(a!) ledger, int at) -> ()");
   m.def("revert_(Tensor(a!)[] tensors, Tensor[] saved, Tensor ledger) -> ()");
   m.def("stopped(Tensor ledger) -> Tensor");
@@ -76,6 +78,7 @@ TORCH_LIBRARY(dgsam, m) {
   // These change the parameters' gradients, which no schema can say.
   m.def("grad_norm(Tensor[] params, float norm_type=2.) -> float");
   m.def("clip_grad_norm_(Tensor[] params, float max_norm, float norm_type=2., bool skip_nonfinite=False) -> float");
+  m.def("clip_grad_norm_.late(Tensor[] params, float max_norm, Tensor(a!) ledger, int at) -> int");
   m.def("clip_grad_value_(Tensor[] params, float clip_value) -> ()");
   m.def("unscale_grad_(Tensor[] params, Tensor(a!) found_inf, Tensor inverse_scale) -> int");
 }
@@ -96,6 +99,8 @@ TORCH_LIBRARY_IMPL(dgsam, CompositeExplicitAutograd, m) {
   m.impl("accumulate_.late", TORCH_FN(dgsam::ops::accumulateLate));
   m.impl("gather_.late", TORCH_FN(Moving<&dgsam::ops::gatherLate>::call));
   m.impl("gather_orthogonal_.late", TORCH_FN(Moving<&dgsam::ops::gatherOrthogonalLate>::call));
+  m.impl("project_.late", TORCH_FN(dgsam::ops::projectLate));
+  m.impl("gather_along_.late", TORCH_FN(dgsam::ops::gatherAlongLate));
   m.impl("note_", TORCH_FN(dgsam::ops::noteLate));
   m.impl("revert_", TORCH_FN(Moving<&dgsam::ops::revertLate>::call));
   m.impl("stopped", TORCH_FN(dgsam::ops::stopped));
@@ -111,15 +116,17 @@ TORCH_LIBRARY_IMPL(dgsam, CompositeExplicitAutograd, m) {
   m.impl("check_states", TORCH_FN(dgsam::ops::checkStates));
   m.impl("grad_norm", TORCH_FN(dgsam::ops::gradNorm));
   m.impl("clip_grad_norm_", TORCH_FN(dgsam::ops::clipGradNorm));
+  m.impl("clip_grad_norm_.late", TORCH_FN(dgsam::ops::clipGradNormLate));
   m.impl("clip_grad_value_", TORCH_FN(dgsam::ops::clipGradValue));
   m.impl("unscale_grad_", TORCH_FN(dgsam::ops::unscaleGrad));
 }
 
 // Parameters require gradients, but none of this is ever differentiated: autograd lets them through.
 TORCH_LIBRARY_IMPL(dgsam, Autograd, m) {
-  for (const char* name : {"climb_.late", "accumulate_.late", "gather_.late", "gather_orthogonal_.late", "note_", "revert_", "stopped", "global_norm", "climb_", "accumulate_", "products", "combine_", "gather_", "gather_orthogonal_", "project_", "gather_along_", "restore_",
-                           "sgd_", "adam_", "adagrad_", "rmsprop_",
-                           "adadelta_", "nadam_", "radam_", "adamax_", "check_states", "grad_norm", "clip_grad_norm_", "clip_grad_value_", "unscale_grad_"})
+  for (const char* name : {"climb_.late", "accumulate_.late", "gather_.late", "gather_orthogonal_.late", "project_.late", "gather_along_.late",
+                           "clip_grad_norm_.late", "note_", "revert_", "stopped", "global_norm", "climb_", "accumulate_", "products", "combine_", "gather_",
+                           "gather_orthogonal_", "project_", "gather_along_", "restore_", "sgd_", "adam_", "adagrad_", "rmsprop_", "adadelta_", "nadam_",
+                           "radam_", "adamax_", "check_states", "grad_norm", "clip_grad_norm_", "clip_grad_value_", "unscale_grad_"})
     m.impl(name, torch::CppFunction::makeFallthrough());
 }
 

@@ -1,18 +1,11 @@
 import {
-  Conv2d, currentStream, defaultStream, Event, noGrad, ones, prefetch, rand, Sequential, Stream, stream, synchronize, tensor, toDevice, zeros, type Tensor,
+  Conv2d, currentStream, defaultStream, Event, noGrad, ones, prefetch, rand, Sequential, Stream, stream, synchronize, tensor, toDevice, zeros,
 } from "dgsam";
 import { expect, test } from "vitest";
 import { expectError } from "../optim/support.js";
-import { describeOnCuda } from "./support.js";
+import { describeOnCuda, longWork } from "./support.js";
 
 const device = "cuda:0";
-
-/** Work that takes the device some milliseconds at least, and the host next to none. */
-function longWork(): Tensor {
-  let x = ones([4096, 4096], { device });
-  for (let i = 0; i < 20; i++) x = x.matmul(x).mul(1 / 4096);
-  return x;
-}
 
 describeOnCuda("streams", () => {
   test("the current stream is the default one, but inside of stream()", () => {

@@ -1,6 +1,6 @@
 /** What tests of a device share: they are skipped where there is none, and say so. */
 
-import { cudaDeviceCount } from "dgsam";
+import { cudaDeviceCount, ones, type Tensor } from "dgsam";
 import { describe } from "vitest";
 
 const count = cudaDeviceCount();
@@ -9,4 +9,11 @@ const count = cudaDeviceCount();
 export function describeOnCuda(title: string, body: () => void, devices = 1): void {
   const reason = count === 0 ? "no CUDA device" : `${count} of ${devices} CUDA devices`;
   describe.skipIf(count < devices)(count < devices ? `${title} (skipped: ${reason})` : title, body);
+}
+
+/** Work that takes the device some milliseconds at least, and the host next to none. */
+export function longWork(device = "cuda:0"): Tensor {
+  let x = ones([4096, 4096], { device });
+  for (let i = 0; i < 20; i++) x = x.matmul(x).mul(1 / 4096);
+  return x;
 }

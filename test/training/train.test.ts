@@ -1,9 +1,9 @@
 import {
-  ALGORITHM_NAMES, ALGORITHMS, compareAlgorithms, DgsamError, evaluate, InMemoryDomain, leaveOneDomainOut, manualSeed, memoryStats, MLP, Module, randn, train,
+  ALGORITHM_NAMES, ALGORITHMS, compareAlgorithms, DgsamError, evaluate, InMemoryDomain, leaveOneDomainOut, manualSeed, memoryStats, MLP, Module, randn, SharpnessAware, train,
   type AlgorithmName, type CompareConfig, type Domain, type DomainDataset, type RunRecord, type Tensor, type TrainConfig, type TrainEvent,
 } from "dgsam";
-import { describe, expect, test } from "vitest";
-import { expectError } from "../optim/support.js";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { expectError, worstError } from "../optim/support.js";
 
 /** Three domains of 40 points in four dimensions, two classes apart along the first, each shifted. */
 function points(): DomainDataset {
@@ -15,6 +15,14 @@ function points(): DomainDataset {
     return new InMemoryDomain({ name: `site ${d}`, x, labels, shape: [4] });
   });
   return { name: "points", classes: ["left", "right"], inputShape: [4], domains };
+}
+
+const taken = SharpnessAware.prototype.step;
+
+/** All numbers in a value, in order. */
+function numbersIn(value: unknown): number[] {
+  if (typeof value === "number") return [value];
+  return typeof value === "object" && value !== null ? Object.values(value).flatMap(numbersIn) : [];
 }
 
 /** Without what depends on the clock. */
@@ -137,6 +145,91 @@ describe("what is not finite ends the run and names step, algorithm and domain",
     expect(error.message).toMatch(new RegExp(`^train: step 1 of ${algorithm}: domain "spoilt": the gradient is (NaN|Infinity); a smaller lr may help$`));
     expect(error.message).not.toContain("policy");
     expect(error.cause).toBeInstanceOf(DgsamError);
+  });
+});
+
+describe("where steps are late", () => {
+  // As on a GPU; here the CPU takes them.
+  const asOnDevice = () => vi.spyOn(SharpnessAware.prototype, "isLate", "get").mockReturnValue(true);
+  const STEPS = 40;
+
+  afterEach(() => void vi.restoreAllMocks());
+
+  function run(algorithm: AlgorithmName, sources = points().domains): AsyncGenerator<TrainEvent> {
+    return train({ ...SETTINGS, steps: STEPS, algorithm, makeModel: () => new MLP([4, 8, 2]), sources, targets: [points().domains[1]!] });
+  }
+
+  test.each(ALGORITHM_NAMES)("%s: the events are those of others, their losses read together", async (algorithm) => {
+    const expected = await collect(run(algorithm));
+    asOnDevice();
+    const pattern: string[] = [];
+    const step = vi.spyOn(SharpnessAware.prototype, "step").mockImplementation(function (this: SharpnessAware, closures) {
+      pattern.push("step");
+      return taken.call(this, closures);
+    });
+    const events: TrainEvent[] = [];
+    for await (const event of run(algorithm)) {
+      if (event.type === "step") pattern.push("event");
+      events.push(event);
+    }
+    step.mockRestore();
+    const of = (n: number) => [...Array<string>(n).fill("step"), ...Array<string>(n).fill("event")];
+    expect(pattern).toEqual([...of(16), ...of(16), ...of(8)]);
+    const replay = (async function* () { yield* events; })();
+    const got = await collect(replay as AsyncGenerator<TrainEvent>);
+    expect(got).toHaveLength(expected.length);
+    for (const [i, event] of got.entries()) expect(worstError(numbersIn(event), numbersIn(expected[i]!))).toBeLessThan(1e-4);
+    const seconds = events.flatMap((event) => (event.type === "step" ? [event.seconds] : []));
+    expect(new Set(seconds.slice(0, 16)).size).toBe(1);
+    expect(seconds.every((each) => each > 0)).toBe(true);
+  });
+
+  test("what is not finite is told with its step and domain, after the events of the steps before it", async () => {
+    asOnDevice();
+    const { domains } = points();
+    // One item of it is spoilt: it comes up in some step.
+    const x = new Float32Array(100).fill(0.5);
+    x[4 * 12] = NaN;
+    const spoilt = new InMemoryDomain({ name: "spoilt", x, labels: Uint8Array.from({ length: 25 }, (_, i) => i % 2), shape: [4] });
+    const steps: number[] = [];
+    let message = "";
+    try {
+      for await (const event of run("DGSAM", [...domains, spoilt])) if (event.type === "step") steps.push(event.step);
+    } catch (error) {
+      ({ message } = error as Error);
+    }
+    expect(message).toBe(`train: step ${steps.length + 1} of DGSAM: domain "spoilt": the loss is NaN; a smaller lr may help`);
+    expect(steps.length).toBeGreaterThan(0);
+    expect(steps).toEqual(steps.map((_, i) => i + 1));
+  });
+
+  test("a step that throws, and a signal, are heard after the events of the steps before", async () => {
+    asOnDevice();
+    let forwards = 0;
+    class Failing extends MLP {
+      override forward(x: Tensor): Tensor {
+        if (++forwards > 3 * 19) throw new Error("mine");
+        return super.forward(x);
+      }
+    }
+    const steps = async (changes: object): Promise<number> => {
+      let seen = 0;
+      const events = train({ ...SETTINGS, steps: STEPS, algorithm: "ERM", eager: true, makeModel: () => new MLP([4, 2]), sources: points().domains, targets: [], ...changes });
+      await expect((async () => {
+        for await (const event of events) if (event.type === "step") seen++;
+      })()).rejects.toThrow("mine");
+      return seen;
+    };
+    expect(await steps({ makeModel: () => new Failing([4, 2]) })).toBe(19);
+    const controller = new AbortController();
+    const makeModel = () => new (class extends MLP {
+      override forward(x: Tensor): Tensor {
+        if (++forwards === 3 * 5) controller.abort(new Error("mine"));
+        return super.forward(x);
+      }
+    })([4, 2]);
+    forwards = 0;
+    expect(await steps({ makeModel, signal: controller.signal })).toBe(5);
   });
 });
 

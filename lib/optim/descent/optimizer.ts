@@ -127,21 +127,20 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
     );
   }
 
-  /**
-   * As {@link step}, but nothing happens where a float32 scalar on the parameters' device is 1, which nobody waits for.
-   *
-   * @returns false where the optimizer cannot do that; nothing happened then
-   */
-  stepUnless(stopped: Tensor): boolean {
+  /** Whether {@link stepUnless} may be called: not of subclasses that do more than calls of operators which take `found_inf`. */
+  get canStepUnless(): boolean {
     const isPlain = Object.hasOwn(this.constructor, "isPlannable") && this.step === Optimizer.prototype.step;
-    if (!isPlain || !this.paramGroups.every((group) => this.takesFoundInf(group))) return false;
+    return isPlain && this.paramGroups.every((group) => this.takesFoundInf(group));
+  }
+
+  /** As {@link step}, but nothing happens where a float32 scalar on the parameters' device is 1, which nobody waits for. */
+  stepUnless(stopped: Tensor): void {
     this.stopped = stopped;
     try {
       this.step();
     } finally {
       this.stopped = null;
     }
-    return true;
   }
 
   /** Whether the operators of a group take `found_inf` as their last argument, and a step that was left out so leaves no trace. */

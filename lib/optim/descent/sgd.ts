@@ -50,9 +50,9 @@ export class SGD extends Optimizer<SGDOptions> {
     return momentum === 0 ? [] : ["momentumBuffer"];
   }
 
-  // A step that is left out must not begin a momentum.
+  // A first step that is left out leaves a momentum of zero, out of which the next one makes g, as it should: but for a dampening.
   protected override takesFoundInf(group: ParamGroup<SGDOptions>): boolean {
-    return group.momentum === 0 || this.newcomers(group, "momentumBuffer").length === 0;
+    return group.momentum === 0 || group.dampening === 0 || this.newcomers(group, "momentumBuffer").length === 0;
   }
 
   protected update(group: ParamGroup<SGDOptions>): void {

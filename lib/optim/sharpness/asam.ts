@@ -12,7 +12,7 @@ import { DgsamError } from "../../errors.js";
 import { checkOptionsObject } from "../checks.js";
 import type { OptimizerLike } from "../descent/optimizer.js";
 import { TwoStep } from "./two-step.js";
-import type { OptimizerClass, OptionsFor, WrapperOptions, WrapperParams } from "./wrapper.js";
+import type { OptimizerClass, OptionsFor, WrapperOptions, WrapperParams } from "./wrapper-options.js";
 
 export interface ASAMOptions extends Omit<WrapperOptions, "adaptive"> {
   /** Which T. Default `"elementwise"`, with a radius `rho` of 2; the radius of `"normalized"` is 0.5. */

@@ -2,63 +2,21 @@
  * The engine of the sharpness-aware optimizers: norm, ascent, gathering, way back, over an optimizer's parameters. Every
  * one of them is made of these; nothing else touches perturbed parameters.
  *
- * The work is the dispatcher library `dgsam::` (native/ops). Calls of it are made at once or, while a step is planned, left to
- * {@link Commands}.
+ * The work is the dispatcher library `dgsam::` (native/ops); when its operators are called, {@link ClimbCalls} says.
  *
  * Losses may be scaled, as in 16-bit training. Directions do not depend on the scale; whatever does is given and taken
  * here as if there were none.
  */
 
 import { argumentError, DgsamError } from "../../errors.js";
-import { gradients as readGradients, setGradients, NotPlannable, type Commands, type OperatorFunction } from "../../tensor/internal.js";
+import { gradients as readGradients, setGradients, type Commands, type OperatorFunction } from "../../tensor/internal.js";
 import { ops, type Tensor } from "../../tensor/index.js";
-import { NonFinite } from "../closures.js";
-import { once } from "../once.js";
-import type { Ledger, LateOperator } from "./ledger.js";
+import { ClimbCalls, finite, GATHERED, NONE, type NormCall } from "./climb-calls.js";
+import type { Ledger } from "./ledger.js";
 import type { AscendOptions, GatherOptions, GradientProducts, Weighting } from "./climb-options.js";
 import { Scratch } from "./scratch.js";
 
-// Looking an operator up by name costs as much as a small one takes.
-const operators = once(() => ({
-  climb: ops.dgsam["climb_.default"],
-  accumulate: ops.dgsam["accumulate_.default"],
-  products: ops.dgsam["products.default"],
-  gather: ops.dgsam["gather_.default"],
-  gatherOrthogonal: ops.dgsam["gather_orthogonal_.default"],
-  gatherAlong: ops.dgsam["gather_along_.default"],
-  project: ops.dgsam["project_.default"],
-  restore: ops.dgsam["restore_.default"],
-  combine: ops.dgsam["combine_.default"],
-}));
-
-const lateOperators = once(() => ({
-  climb: ops.dgsam["climb_.late"],
-  accumulate: ops.dgsam["accumulate_.late"],
-  gather: ops.dgsam["gather_.late"],
-  gatherOrthogonal: ops.dgsam["gather_orthogonal_.late"],
-}));
-
-/** A call of an operator that returns norms, and then how many parameters had a gradient. */
-interface NormCall {
-  readonly name: "climb" | "accumulate" | "gather" | "gatherOrthogonal" | "gatherAlong" | "project";
-  readonly args: readonly unknown[];
-  /** What the norms are of; the step ends where one is not finite. */
-  readonly whats: readonly NonFinite["what"][];
-  /** Brings the state to what it is after the call, whatever the norms are. */
-  readonly made?: () => void;
-  /** The same when they are finite. */
-  readonly settle: () => void;
-  /** Takes all results, when they are known. */
-  readonly known?: (results: readonly number[]) => void;
-  /** Takes the number of gradients, which is known sooner than the norms. */
-  readonly count?: (gradients: number) => void;
-  /** Whether the first norm is not one of the step's. */
-  readonly isInner?: boolean;
-}
-
-const NONE: Tensor[] = [];
 const GRADIENT = ["gradient"] as const;
-const GATHERED = ["gradient", "sum of gradients with that"] as const;
 
 /** Under which name the groups keep their radius. */
 export type RadiusKey = "rho" | "radius";
@@ -70,8 +28,7 @@ export class Climb {
   readonly parameters: Tensor[] = [];
   /** Whether the host is ahead of the devices that the parameters lie on; null where nobody has asked. */
   private ahead: boolean | null = null;
-  /** The norms of this step's gradients, in the order in which they were taken. */
-  norms: number[] = [];
+  private readonly calls = new ClimbCalls();
   private readonly rho: number[] = [];
   private readonly scratch = new Scratch(this.parameters);
   /** Parameters that had a gradient in some pass of this step; all of them where `allSeen`. */
@@ -80,11 +37,6 @@ export class Climb {
   private summing = false;
   private climbing = false;
   private gathered = false;
-  private lossScale = 1;
-  /** What calls are left to, while a step is planned and nothing of it is done. */
-  private commands: Commands | null = null;
-  /** Where norms are noted, while nothing is waited for. */
-  private ledger: Ledger | null = null;
 
   /**
    * @param groups the parameter groups as they stand at each step
@@ -102,6 +54,15 @@ export class Climb {
   get isAhead(): boolean {
     this.ahead ??= this.parameters.every(({ device }) => device !== "cpu" && device !== "meta");
     return this.ahead;
+  }
+
+  /** The norms of this step's gradients, in the order in which they were taken. */
+  get norms(): number[] {
+    return this.calls.norms;
+  }
+
+  private get lossScale(): number {
+    return this.calls.lossScale;
   }
 
   /** Whether the parameters are away from where the step began. */
@@ -129,12 +90,12 @@ export class Climb {
   begin(what: string, lossScale = 1): void {
     this.checkIdle(what);
     this.collect();
-    this.lossScale = lossScale;
+    this.calls.lossScale = lossScale;
     this.forget();
   }
 
   private forget(): void {
-    this.norms = [];
+    this.calls.norms = [];
     this.climbing = false;
     this.gathered = false;
     this.summing = false;
@@ -147,71 +108,23 @@ export class Climb {
    * must get gradients in every pass.
    */
   beginPlan(commands: Commands): void {
-    this.commands = commands;
+    this.calls.commands = commands;
   }
 
   /** Ends that: as before it, nothing was done yet. */
   endPlan(): void {
-    this.commands = null;
+    this.calls.commands = null;
     this.forget();
   }
 
   /** Begins to note norms in a ledger: what is called then returns NaN, and is known when that is read. */
   beginLate(ledger: Ledger): void {
-    this.ledger = ledger;
+    this.calls.ledger = ledger;
   }
 
   /** Ends that. */
   endLate(): void {
-    this.ledger = null;
-  }
-
-  /**
-   * Calls an operator, or leaves it to the commands. Returns its first norm.
-   *
-   * @throws NonFinite when a norm is not finite
-   */
-  private perform(call: NormCall): number {
-    const { name, args, whats, made, settle } = call;
-    if (this.ledger !== null) return this.performLate(this.ledger, call);
-    const operator = operators()[name] as OperatorFunction;
-    if (this.commands === null) return this.take(call, operator(...args) as readonly number[]);
-    this.commands.call(operator, args, whats.length, (results) => this.take(call, results));
-    made?.();
-    settle();
-    return NaN;
-  }
-
-  private take({ whats, made, settle, known, count, isInner = false }: NormCall, results: readonly number[]): number {
-    made?.();
-    finite(results[0]!, whats[0]);
-    const norm = isInner ? results[0]! : this.record(results[0]!);
-    for (let i = 1; i < whats.length; i++) finite(results[i]!, whats[i]);
-    count?.(results[whats.length]!);
-    known?.(results);
-    settle();
-    return norm;
-  }
-
-  private performLate(ledger: Ledger, { name, args, whats, made, settle, count }: NormCall): number {
-    const operator = (lateOperators() as Record<string, LateOperator>)[name];
-    if (operator === undefined) throw new DgsamError("ERR_STATE", `climb: ${name} waits for what it finds, which a step with check: "late" does not`);
-    const { norms, lossScale } = this;
-    const gradients = ledger.call(operator, args, whats, ([norm]) => void norms.push(norm! / lossScale));
-    made?.();
-    count?.(gradients);
-    settle();
-    return NaN;
-  }
-
-  private unplannable(): void {
-    if (this.commands !== null) throw new NotPlannable();
-  }
-
-  /** For what gives numbers that an algorithm looks at. */
-  private needsNumbers(what: string): void {
-    this.unplannable();
-    if (this.ledger !== null) throw new DgsamError("ERR_STATE", `climb.${what}: it waits for what it finds, which steps with check: "late" do not; pass check: "sync"`);
+    this.calls.ledger = null;
   }
 
   private collect(): void {
@@ -245,7 +158,7 @@ export class Climb {
     const count = (gradients: number): void => {
       if (accumulate) this.note(gradients);
     };
-    const move = (): number => this.perform({ name: "climb", args: this.ascent(accumulate, shift), whats: GRADIENT, settle: () => this.climbed(accumulate), count });
+    const move = (): number => this.calls.perform({ name: "climb", args: this.ascent(accumulate, shift), whats: GRADIENT, settle: () => this.climbed(accumulate), count });
     return this.climbing || !this.scratch.isOld ? move() : this.leave(move);
   }
 
@@ -277,7 +190,7 @@ export class Climb {
   /** Adds `grad` to the sum without moving. Returns its norm; throws NonFinite. */
   accumulate(): number {
     const settle = (): void => void (this.summing = true);
-    return this.perform({ name: "accumulate", args: [this.parameters, this.scratch.sums, !this.summing], whats: GRADIENT, settle, count: (gradients) => this.note(gradients) });
+    return this.calls.perform({ name: "accumulate", args: [this.parameters, this.scratch.sums, !this.summing], whats: GRADIENT, settle, count: (gradients) => this.note(gradients) });
   }
 
   // Nearly always every parameter has a gradient in every pass; who is missing is asked only when somebody is.
@@ -291,21 +204,15 @@ export class Climb {
     if (!this.summing) throw new DgsamError("ERR_STATE", `climb.${what}: no gradient was accumulated in this step; ascend({ accumulate: true }) or accumulate() one first`);
   }
 
-  private record(norm: number): number {
-    const value = norm / this.lossScale;
-    this.norms.push(value);
-    return value;
-  }
-
   /**
    * The present gradient against the sum of the accumulated ones.
    *
    * @throws NonFinite when one of them is not finite; DgsamError `ERR_STATE` when none was accumulated
    */
   products(): GradientProducts {
-    this.needsNumbers("products()");
+    this.calls.needsNumbers("products()");
     this.checkSumming("products()");
-    const [product, sumNorm, gradNorm] = operators().products(this.parameters, this.scratch.sums);
+    const [product, sumNorm, gradNorm] = this.calls.now.products(this.parameters, this.scratch.sums);
     const scale = this.lossScale;
     return { product: finite(product) / scale / scale, sumNorm: finite(sumNorm) / scale, gradNorm: finite(gradNorm) / scale };
   }
@@ -317,15 +224,23 @@ export class Climb {
    * @throws NonFinite when that is not finite; DgsamError `ERR_STATE` when none was accumulated
    */
   combine(sum: number, grad: number): number {
-    this.needsNumbers("combine()");
+    this.calls.needsNumbers("combine()");
     this.checkSumming("combine()");
-    const norm = operators().combine(this.parameters, this.scratch.sums, sum / this.lossScale, grad / this.lossScale);
+    const norm = this.calls.now.combine(this.parameters, this.scratch.sums, sum / this.lossScale, grad / this.lossScale);
     return finite(norm, "sum of gradients with that");
   }
 
-  /** Hands out the tensors of the sum, which are the caller's from now on; `replacement` is scratch from now on, if it fits. */
+  /**
+   * Hands out the tensors of the sum, which are the caller's from now on; `replacement` is scratch from now on, if it fits. Of a
+   * late step that has stopped they hold what `replacement` held, or zeros if it does not fit.
+   */
   exchangeSum(replacement: Tensor[]): Tensor[] {
-    this.unplannable();
+    this.calls.unplannable();
+    const { ledger } = this.calls;
+    if (ledger !== null) {
+      const { sums } = this.scratch;
+      ledger.revert(sums, areLike(replacement, sums) ? replacement : sums.map((sum) => ops.aten["zeros_like.default"](sum)));
+    }
     const sums = this.scratch.exchangeSums(replacement);
     this.summing = false;
     return sums;
@@ -361,7 +276,9 @@ export class Climb {
 
   /** LookSAM's step without a climb: `grad` plus `alpha` times its norm times the unit vector of `directions`, whose norm is `norm`. */
   gatherAlong(directions: Tensor[], norm: number, alpha: number): number {
-    return this.finish("gatherAlong", [this.parameters, directions, norm, alpha, this.lossScale], () => {});
+    // A late step leaves the directions' norm to the device.
+    const norms = this.calls.ledger === null ? [norm] : [];
+    return this.finish("gatherAlong", [this.parameters, directions, ...norms, alpha, this.lossScale], () => {});
   }
 
   private toRestore(): Tensor[] {
@@ -372,19 +289,20 @@ export class Climb {
   private finish(name: NormCall["name"], args: readonly unknown[], complete: (gradients: number) => void): number {
     // The parameters are restored in any case.
     const made = (): void => void (this.climbing = false);
-    return this.perform({ name, args, whats: GATHERED, made, settle: () => (this.gathered = true), count: complete });
+    return this.calls.perform({ name, args, whats: GATHERED, made, settle: () => (this.gathered = true), count: complete });
   }
 
   /**
    * sum <- what of the present gradient is orthogonal to the sum, or zero where that is rounding errors alone.
    *
-   * @param done takes the norm of the new sum
+   * @param done takes the norm of the new sum; NaN in a late step, where the device alone knows it
    * @throws NonFinite when one of them is not finite; DgsamError `ERR_STATE` when none was accumulated
    */
   project(done: (norm: number) => void): void {
     this.checkSumming("project()");
     const known = ([, made]: readonly number[]): void => done(made!);
-    this.perform({ name: "project", args: [this.parameters, this.scratch.sums, this.lossScale], whats: GATHERED, settle: () => {}, known, isInner: true });
+    this.calls.perform({ name: "project", args: [this.parameters, this.scratch.sums, this.lossScale], whats: GATHERED, settle: () => {}, known, isInner: true });
+    if (this.calls.ledger !== null) done(NaN);
   }
 
   /** Gives those parameters their sum whose gradient was missing in the last pass only. */
@@ -398,11 +316,11 @@ export class Climb {
   /** Ends the climb, also after a failure: restores the parameters if they were moved. `grad` stays. */
   restore(): void {
     if (!this.climbing) return;
-    if (this.commands !== null) return this.planRestore(this.commands);
+    if (this.calls.commands !== null) return this.planRestore(this.calls.commands);
     // Also when it fails, say because a closure converted the parameters: it would fail for ever.
     this.climbing = false;
     try {
-      operators().restore(this.parameters, this.scratch.saved);
+      this.calls.now.restore(this.parameters, this.scratch.saved);
     } catch (error) {
       this.restoreOneByOne();
       throw error;
@@ -410,7 +328,7 @@ export class Climb {
   }
 
   private planRestore(commands: Commands): void {
-    commands.call(operators().restore as OperatorFunction, [this.parameters, this.scratch.saved], 0, () => (this.climbing = false));
+    commands.call(this.calls.now.restore as OperatorFunction, [this.parameters, this.scratch.saved], 0, () => (this.climbing = false));
     this.climbing = false;
   }
 
@@ -418,7 +336,7 @@ export class Climb {
   private restoreOneByOne(): void {
     this.parameters.forEach((parameter, i) => {
       try {
-        operators().restore([parameter], [this.scratch.saved[i]!]);
+        this.calls.now.restore([parameter], [this.scratch.saved[i]!]);
       } catch {
         // The error for all of them is what is told.
       }
@@ -427,25 +345,23 @@ export class Climb {
 
   /** The norm of `grad` as it is. Throws NonFinite when it is not finite. */
   gradientNorm(): number {
-    this.unplannable();
-    if (this.ledger !== null) return this.noteGradientNorm(this.ledger);
+    this.calls.unplannable();
+    const { ledger } = this.calls;
+    if (ledger !== null) {
+      this.calls.noteGradients(ledger, this.parameters);
+      return NaN;
+    }
     // Without anything to gather it only reads.
-    return finite(operators().gather(this.parameters, NONE, NONE, 0, 1)[0]) / this.lossScale;
+    return finite(this.calls.now.gather(this.parameters, NONE, NONE, 0, 1)[0]) / this.lossScale;
   }
+}
 
-  private noteGradientNorm(ledger: Ledger): number {
-    ledger.call(lateOperators().gather as LateOperator, [this.parameters, NONE, NONE, 0, 1], GATHERED, () => {});
-    return NaN;
-  }
+function areLike(tensors: readonly Tensor[], others: readonly Tensor[]): boolean {
+  const kind = ({ shape, dtype, device }: Tensor): string => `${shape} ${dtype} ${device}`;
+  return tensors.length === others.length && tensors.every((each, i) => kind(each) === kind(others[i]!));
 }
 
 /** Whether tensors that belong to the parameters no longer fit them. */
 export function isMismatch(error: unknown): boolean {
   return error instanceof DgsamError && (error.code === "ERR_DTYPE" || error.code === "ERR_DEVICE" || error.code === "ERR_SHAPE");
-}
-
-/** The norm itself; throws NonFinite. */
-function finite(norm: number, what: NonFinite["what"] = "gradient"): number {
-  if (!Number.isFinite(norm)) throw new NonFinite(what, norm);
-  return norm;
 }

@@ -26,7 +26,8 @@ import type { OptimizerLike } from "../descent/optimizer.js";
 import { checkOrderState, DomainOrder, type DomainOrderState } from "./domain-order.js";
 import type { Passes } from "./passes.js";
 import type { BufferCopies } from "./statistics.js";
-import { SharpnessAware, type OptimizerClass, type OptionsFor, type StepResult, type WrapperOptions, type WrapperParams, type WrapperStateDict } from "./wrapper.js";
+import { SharpnessAware } from "./wrapper.js";
+import type { OptimizerClass, OptionsFor, StepResult, WrapperOptions, WrapperParams, WrapperStateDict } from "./wrapper-options.js";
 
 export interface DGSAMOptions extends WrapperOptions {
   /** The domains' order in a step: drawn anew each time (default), or as the closures come. */

@@ -13,7 +13,8 @@
 import { checkNumber } from "../../checks.js";
 import type { OptimizerLike } from "../descent/optimizer.js";
 import type { Passes } from "./passes.js";
-import { SharpnessAware, type OptimizerClass, type OptionsFor, type WrapperOptions, type WrapperParams } from "./wrapper.js";
+import { SharpnessAware } from "./wrapper.js";
+import type { OptimizerClass, OptionsFor, WrapperOptions, WrapperParams } from "./wrapper-options.js";
 
 export interface DISAMOptions extends WrapperOptions {
   /** Weight of the variance. Default 0.1. */

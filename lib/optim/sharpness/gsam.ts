@@ -12,7 +12,7 @@
 import { checkNumber } from "../../checks.js";
 import type { OptimizerLike } from "../descent/optimizer.js";
 import { TwoStep } from "./two-step.js";
-import type { OptimizerClass, OptionsFor, WrapperOptions, WrapperParams } from "./wrapper.js";
+import type { OptimizerClass, OptionsFor, WrapperOptions, WrapperParams } from "./wrapper-options.js";
 
 export interface GSAMOptions extends WrapperOptions {
   /** Weight of the orthogonal part. Default 0.4. */

@@ -1,10 +1,10 @@
 /**
- * What a step finds while the device still computes: losses and norms, noted on the device (native/ops/late.h), and read
- * together when somebody asks. Nothing waits until then.
+ * What a step finds while the device still computes: losses and norms, noted on the device (native/ops/late.h), sent to the host
+ * together at the step's end, and read when somebody asks. Nothing waits until then.
  */
 
-import { inspect } from "node:util";
-import { keep, ops, synchronize, zeros, type Device, type Tensor } from "../../tensor/index.js";
+import { startFetch } from "../../tensor/internal.js";
+import { keep, ops, zeros, type Device, type Tensor } from "../../tensor/index.js";
 import { NonFinite } from "../closures.js";
 import { once } from "../once.js";
 
@@ -42,14 +42,16 @@ export class Ledger {
   private numbers: Tensor;
   private next = 1;
   private readonly entries: Entry[] = [];
+  /** Gives the numbers on the host, once they are on their way there. */
+  private fetch: (() => Tensor) | null = null;
   private outcome: { readonly stop: Stop | null } | null = null;
 
   /**
    * @param device where the parameters lie
    * @param size for how many numbers there is room at first
-   * @param place where the step is now
+   * @param place where the step is now; forgotten at its end, with all that the step holds
    */
-  constructor(device: Device, size: number, private readonly place: () => Place) {
+  constructor(device: Device, size: number, private place: (() => Place) | null) {
     // It is read when the step's scope is gone.
     this.numbers = keep(zeros([1 + size], { dtype: "float64", device }));
   }
@@ -73,19 +75,27 @@ export class Ledger {
       before.dispose();
     }
     const result = call(at);
-    this.entries.push({ at, whats, place: this.place(), take });
+    this.entries.push({ at, whats, place: this.place!(), take });
     this.next += whats.length;
     return result;
   }
 
-  /** Gives tensors their old values back, on the device, if the step has stopped. */
+  /** Gives tensors their old values back, on the device, if the step has stopped. Once that was read, one that has does not get here. */
   revert(tensors: Tensor[], saved: Tensor[]): void {
-    if (tensors.length > 0) operators().revert(tensors, saved, this.numbers);
+    if (tensors.length > 0 && !this.isRead) operators().revert(tensors, saved, this.numbers);
   }
 
   /** 1 if the step has stopped, else 0: a float32 scalar on the device. */
   stopped(): Tensor {
     return operators().stopped(this.numbers);
+  }
+
+  /** Ends the noting. From now on {@link read} waits for no more than what the device was told until now. */
+  close(): void {
+    if (this.fetch !== null) return;
+    this.fetch = startFetch(this.numbers);
+    this.numbers.dispose();
+    this.place = null;
   }
 
   /** Frees it unread, when the step failed otherwise. */
@@ -103,13 +113,13 @@ export class Ledger {
     return this.outcome !== null;
   }
 
-  /** Waits for the device and hands all numbers out that came before the first that is not finite. Returns why the step stopped, if it did. */
+  /** Waits for the numbers, and hands all out that came before the first that is not finite. Returns why the step stopped, if it did. */
   read(): Stop | null {
     if (this.outcome !== null) return this.outcome.stop;
-    // The step may have been taken in another stream.
-    if (this.numbers.device.startsWith("cuda")) synchronize(this.numbers.device);
-    const numbers = this.numbers.toArray() as number[];
-    this.numbers.dispose();
+    this.close();
+    const fetched = this.fetch!();
+    const numbers = fetched.toArray() as number[];
+    fetched.dispose();
     let stop: Stop | null = null;
     for (const { at, whats, place, take } of this.entries) {
       const own = numbers.slice(at, at + whats.length);
@@ -123,12 +133,4 @@ export class Ledger {
     this.outcome = { stop };
     return stop;
   }
-}
-
-/** The same object as a result that is brought up to date by `read` before anything of it is read. */
-export function lateResult<R extends object>(result: R, read: () => void): R {
-  const current = (): R => (read(), result);
-  const late = {};
-  for (const key of Object.keys(result)) Object.defineProperty(late, key, { enumerable: true, get: () => current()[key as keyof R] });
-  return Object.defineProperty(late, inspect.custom, { value: current }) as R;
 }

@@ -17,7 +17,8 @@ import { keep, noGrad, ops, scope, Tensor } from "../../tensor/index.js";
 import type { OptimizerLike } from "../descent/optimizer.js";
 import { isMismatch } from "./climb.js";
 import type { Passes } from "./passes.js";
-import { SharpnessAware, type OptimizerClass, type OptionsFor, type WrapperOptions, type WrapperParams, type WrapperStateDict } from "./wrapper.js";
+import { SharpnessAware } from "./wrapper.js";
+import type { OptimizerClass, OptionsFor, WrapperOptions, WrapperParams, WrapperStateDict } from "./wrapper-options.js";
 
 export interface LookSAMOptions extends WrapperOptions {
   /** Every how many steps the second gradient is taken. Default 5; 1 is SAM. */
@@ -27,7 +28,7 @@ export interface LookSAMOptions extends WrapperOptions {
 }
 
 export interface LookSAMStateDict<B extends OptimizerLike = OptimizerLike> extends WrapperStateDict<B> {
-  /** v by parameter, over all groups; null before the first step. */
+  /** v by parameter, over all groups; null before the first step. Zero after a first step that was left out late. */
   direction: Tensor[] | null;
 }
 
@@ -37,6 +38,7 @@ export class LookSAM<B extends OptimizerLike = OptimizerLike, O = Record<string,
   readonly alpha: number;
   /** v, for the parameters that it was made of. */
   private direction: Tensor[] = [];
+  /** Of no meaning where it was formed late: then steps, which are late too, leave it to the device. */
   private directionNorm = 0;
   private directionOf: Tensor[] = [];
   /** The norm of the direction that this step forms in the climb's sum; null in steps that form none. */
@@ -49,11 +51,6 @@ export class LookSAM<B extends OptimizerLike = OptimizerLike, O = Record<string,
     checkNumber("LookSAM: alpha", alpha, 0, Infinity, false);
     this.k = k;
     this.alpha = alpha;
-  }
-
-  /** The direction. */
-  protected override get keepsNumbers(): boolean {
-    return true;
   }
 
   protected run(passes: Passes): void {

@@ -228,18 +228,11 @@ export class Passes {
           backwardUnread(loss, this.climb.parameters, name, (weight / closures.length) * this.lossScale, sum);
           return loss.detach();
         }));
-        this.noteLoss(ledger, parts, domain, isFirst, (loss) => (losses[i] = loss));
+        ledger.note(parts, "loss", filling(losses, i, isFirst ? this.losses : [], domain));
       });
       if (domains.length > 1 && this.looksAfter(domain)) this.climb.gradientNorm();
     });
     return losses;
-  }
-
-  private noteLoss(ledger: Ledger, parts: readonly Tensor[], domain: number, isFirst: boolean, take: (loss: number) => void): void {
-    ledger.note(parts, "loss", (loss) => {
-      take(loss);
-      if (isFirst) this.losses[domain] = loss;
-    });
   }
 
   /** {@link differentiateByVariance} with weights that only the device knows. */
@@ -252,7 +245,7 @@ export class Passes {
         const isFirst = this.announce(domain);
         const parts = closures.map((closure, batch) => evaluate(closure, this.closureName(domain, batch)));
         const plain = parts.map(scalarOf);
-        this.noteLoss(ledger, plain, domain, isFirst, (loss) => (losses[domain] = loss));
+        ledger.note(plain, "loss", filling(losses, domain, isFirst ? this.losses : [], domain));
         return { parts, loss: aten.mean(aten.stack(plain.map((part) => aten.to(part, { dtype: "float64" })))) };
       });
       const mean = aten.mean(aten.stack(domains.map(({ loss }) => loss)));
@@ -285,6 +278,14 @@ export class Passes {
     const micro = this.closures[domain]!.length > 1 ? `, micro-batch ${batch}` : "";
     return `${this.name}: closure ${domain}${micro}`;
   }
+}
+
+/** Takes a number for two places. It lives as long as a result that nobody reads, and must not hold what the closures hold: minibatches. */
+function filling(one: number[], i: number, other: number[], j: number): (value: number) => void {
+  return (value) => {
+    one[i] = value;
+    other[j] = value;
+  };
 }
 
 /** A loss's value. What is no real number is told when it cannot be differentiated; until then it is 0. */

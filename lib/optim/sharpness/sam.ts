@@ -11,7 +11,7 @@
 
 import type { OptimizerLike } from "../descent/optimizer.js";
 import { TwoStep } from "./two-step.js";
-import type { WrapperOptions } from "./wrapper.js";
+import type { WrapperOptions } from "./wrapper-options.js";
 
 export type SAMOptions = WrapperOptions;
 

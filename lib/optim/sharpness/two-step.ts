@@ -11,7 +11,8 @@ import { scope } from "../../tensor/index.js";
 import { NonFinite } from "../closures.js";
 import type { OptimizerLike } from "../descent/optimizer.js";
 import type { Passes } from "./passes.js";
-import { SharpnessAware, type StepResult } from "./wrapper.js";
+import { SharpnessAware } from "./wrapper.js";
+import type { StepResult } from "./wrapper-options.js";
 
 export interface SAMResult extends StepResult {
   /** The mean of the domains' losses at the point that was climbed to; NaN where the step was skipped. */

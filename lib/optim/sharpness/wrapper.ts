@@ -10,96 +10,20 @@
 import { checkBoolean, checkChoice, checkInteger, checkNumber, isPlainObject } from "../../checks.js";
 import { argumentError, DgsamError } from "../../errors.js";
 import { scope, type Tensor } from "../../tensor/index.js";
-import { Commands, gradientStamp, NotPlannable } from "../../tensor/internal.js";
+import { Commands, NotPlannable } from "../../tensor/internal.js";
 import { checkOptionsObject, checkParams } from "../checks.js";
 import { NonFinite } from "../closures.js";
-import { Optimizer, type OptimizerLike } from "../descent/optimizer.js";
-import { clipGradNorm, clipGradValue } from "../gradients.js";
+import type { OptimizerLike } from "../descent/optimizer.js";
 import { Climb, type RadiusKey } from "./climb.js";
-import { lateResult, Ledger } from "./ledger.js";
+import { ClippedDescent } from "./clipped-descent.js";
+import { UnreadStep, UnreadSteps } from "./late-step.js";
+import { Ledger, type Stop } from "./ledger.js";
 import { Passes, type StepClosures } from "./passes.js";
-import { NO_COPIES, Statistics, type BufferCopies, type RunningStats, type StatisticsOwner } from "./statistics.js";
-
-export interface WrapperOptions {
-  /** Radius of the climb. Default 0.05 unless the algorithm says otherwise. A parameter group may name its own. */
-  rho?: number;
-  /** Scale each element's ascent by the parameter's square, as ASAM (elementwise form) does. Default false. */
-  adaptive?: boolean;
-  /** When a loss or gradient is not finite: throw `ERR_NON_FINITE`, or leave everything as it was and go on. Default `"throw"`. */
-  policy?: "throw" | "skip";
-  /**
-   * When that is found out. `"sync"`: in the step, which waits for the device several times. `"late"`: when what the step returned
-   * is read; the step itself waits for nothing, and one that is not finite is left out on the device, and told of by the first
-   * reading of its result. Default: `"late"` where all parameters lie on a device that computes while the host goes on, such as a
-   * GPU, and the algorithm allows it.
-   */
-  check?: "sync" | "late";
-  /**
-   * The model, so that the extra passes of a step do not move its BatchNorm statistics, and a failed step leaves them as
-   * they were. Without it every pass in training mode moves them.
-   */
-  model?: StatisticsOwner;
-  /** Which passes move them: each minibatch's first (default), all, or none from now on (`"frozen"`). Needs `model`. */
-  runningStats?: RunningStats;
-  /** The greatest norm of what the base optimizer descends along; longer is scaled down. Ascents do not depend on length. */
-  clipGradNorm?: number;
-  /** The greatest magnitude of its elements. */
-  clipGradValue?: number;
-}
-
-// Where `O` is left out, whatever the base optimizer takes passes; it is checked when it comes.
-type AnyOptions = any;
-
-/** The class of a base optimizer. */
-export type OptimizerClass<B extends OptimizerLike = OptimizerLike, O = AnyOptions> = new (params: never, options: Partial<O>) => B;
-
-/** A group as wrappers keep it: the base optimizer's options, and a radius, `rho` or `radius`. */
-export type WrapperGroup = { params: Tensor[]; lr: number } & Record<RadiusKey, number>;
-export type WrapperParams<O = AnyOptions> = Iterable<Tensor> | Iterable<{ params: Iterable<Tensor>; rho?: number } & Partial<O>>;
-
-/** What a constructor takes beside `params` and `Base`: the algorithm's options `A` and the base optimizer's. */
-export type OptionsFor<A, O = AnyOptions> = A & Partial<O> & { base?: Partial<O> };
-
-/** What every step tells. */
-export interface StepResult {
-  /** The domains' losses when they were first evaluated in the step; NaN where the step was skipped before. */
-  losses: number[];
-  /** The norms of the gradients that were taken, in their order. */
-  gradNorms: number[];
-  /** Whether a pass was not finite and nothing was applied (`policy: "skip"`). */
-  skipped: boolean;
-  /** Whose pass that was: the domain's index; null when the step was applied. */
-  nonFiniteDomain: number | null;
-}
-
-/** State of the base optimizer, and how many steps were applied. */
-export interface WrapperStateDict<B extends OptimizerLike = OptimizerLike> {
-  base: ReturnType<B["stateDict"]>;
-  steps: number;
-}
-
-/** What a subclass says about itself. */
-export interface AlgorithmTraits {
-  /** Names of options that are its own, so that they do not go to the base optimizer. */
-  options?: readonly string[];
-  /** The radius where nobody names one. Default 0.05. */
-  rho?: number;
-  /** ASAM's normalized form: {@link Weighting.eta}. */
-  eta?: number | undefined;
-}
-
-const WRAPPER_OPTIONS = ["rho", "adaptive", "policy", "check", "model", "runningStats", "clipGradNorm", "clipGradValue", "base"] as const;
-
-/** A step whose result nobody has read. */
-interface UnreadStep<R> {
-  readonly ledger: Ledger;
-  readonly policy: "throw" | "skip";
-  readonly result: R;
-  /** How many states had been loaded then. */
-  readonly runs: number;
-  /** Of the gradients that it left. */
-  readonly stamp: number;
-}
+import { NO_COPIES, Statistics, type BufferCopies } from "./statistics.js";
+import {
+  checkRadius, splitGroup, WRAPPER_OPTIONS, type AlgorithmTraits, type AnyOptions, type OptimizerClass, type OptionsFor, type StepResult, type WrapperGroup, type WrapperOptions,
+  type WrapperParams, type WrapperStateDict,
+} from "./wrapper-options.js";
 
 /** Base of the sharpness-aware optimizers. `R` is what a step tells. */
 export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O = AnyOptions, R extends StepResult = StepResult> implements OptimizerLike {
@@ -124,7 +48,8 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
   private running = false;
   /** The radius of groups that name none. */
   private readonly rho: number;
-  private readonly greatest: { norm: number | undefined; value: number | undefined };
+  private readonly descent: ClippedDescent;
+  private readonly unreadSteps = new UnreadSteps<R>();
 
   /**
    * @param params tensors, or groups `{ params, rho?, ...options }`
@@ -166,8 +91,8 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
     this.adaptive = adaptive;
     this.policy = policy;
     this.check = check;
-    this.greatest = { norm, value };
     this.climb = new Climb(() => this.paramGroups, this.radiusKey, { adaptive, eta: traits.eta });
+    this.descent = new ClippedDescent(this.base, this.climb.parameters, { norm, value });
   }
 
   /** The base optimizer's groups, each with its radius: see {@link radiusKey}. */
@@ -248,7 +173,7 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
     const passes = new Passes(name, closures, this.climb, this.statistics, lossScale);
     this.abort();
     this.climb.begin(`${name}()`, lossScale);
-    const ledger = this.isLate() ? this.makeLedger(passes) : null;
+    const ledger = this.isLate ? this.makeLedger(passes) : null;
     let done = false;
     this.running = true;
     try {
@@ -262,21 +187,31 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
     const domain = done ? null : (ledger?.stop?.domain ?? passes.domain);
     const result = this.report({ losses: passes.losses, gradNorms: this.climb.norms, skipped: !done, nonFiniteDomain: domain });
     if (ledger === null || !done || ledger.isRead) return result;
-    const unread = { ledger, policy, result, runs: this.runs, stamp: gradientStamp(this.climb.parameters) };
-    return lateResult(result, () => this.readLate(unread));
+    return this.unread(ledger, result, policy);
   }
 
-  /** Whether the algorithm looks at nothing that it finds, and remembers nothing of it. */
+  /** The result of a step that was taken and not read: losses and norms are filled in by the ledger. */
+  private unread(ledger: Ledger, result: R, policy: "throw" | "skip"): R {
+    const { runs } = this;
+    const leftOut = (isLast: boolean): void => {
+      // It was counted when it was begun, unless another state was loaded since.
+      if (runs === this.runs) this.steps--;
+      // What it left is nobody's direction.
+      if (isLast) this.zeroGrad();
+    };
+    const fail = policy === "throw" ? ({ cause, where, domain }: Stop) => this.nonFiniteError(cause, where, domain) : null;
+    const step = new UnreadStep(ledger, result, this.climb.parameters, leftOut, fail);
+    this.unreadSteps.add(step);
+    return step.result;
+  }
+
+  /** Whether the algorithm looks at nothing that it finds. */
   private get canBeLate(): boolean {
-    return Object.hasOwn(this.constructor, "isPlannable") && !this.keepsNumbers;
+    return Object.hasOwn(this.constructor, "isPlannable");
   }
 
-  /** Whether a subclass remembers numbers that steps find: then each step waits for them. */
-  protected get keepsNumbers(): boolean {
-    return false;
-  }
-
-  private isLate(): boolean {
+  /** Whether steps wait for nothing: see {@link WrapperOptions.check}. */
+  get isLate(): boolean {
     if (this.check !== undefined) return this.check === "late";
     return this.climb.isAhead && this.canBeLate;
   }
@@ -287,20 +222,6 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
     passes.beginLate(ledger);
     this.climb.beginLate(ledger);
     return ledger;
-  }
-
-  /** Brings the result of a step up to date when somebody reads it: losses and norms are filled in by the ledger. */
-  private readLate({ ledger, policy, result, runs, stamp }: UnreadStep<R>): void {
-    const isNews = !ledger.isRead;
-    const stop = ledger.read();
-    if (stop === null) return;
-    // It was counted when it was begun, unless another state was loaded since.
-    if (isNews && runs === this.runs) this.steps--;
-    // What it left is nobody's direction; other gradients may have come since.
-    if (isNews && gradientStamp(this.climb.parameters) === stamp) this.zeroGrad();
-    result.skipped = true;
-    result.nonFiniteDomain = stop.domain;
-    if (policy === "throw") throw this.nonFiniteError(stop.cause, stop.where, stop.domain);
   }
 
   zeroGrad(setToNone = true): void {
@@ -348,8 +269,7 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
   private runLate(passes: Passes, ledger: Ledger, { buffers, values }: BufferCopies): void {
     this.run(passes);
     ledger.revert(buffers, values);
-    const isPlain = this.greatest.norm === undefined && this.greatest.value === undefined && this.descendBase === SharpnessAware.prototype.descendBase;
-    if (this.climb.settled && isPlain && this.base instanceof Optimizer && this.base.stepUnless(ledger.stopped())) return this.noteDescent();
+    if (this.climb.settled && this.descendsPlainly && this.descent.stepUnlessStopped(ledger)) return this.noteDescent();
     const stop = ledger.read();
     if (stop !== null) throw stop.cause;
     this.descendBase();
@@ -371,7 +291,7 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
       this.run(passes);
       // What is wrong with it, descendBase() says.
       if (!this.climb.settled) throw new NotPlannable();
-      descends = this.planDescent(commands);
+      descends = this.descendsPlainly && this.descent.plan(commands);
     } catch (error) {
       if (error instanceof NotPlannable) this.undone();
       else throw error;
@@ -389,18 +309,9 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
     return true;
   }
 
-  /** Leaves clipping and the base optimizer's step to the commands. Returns false where they cannot be told beforehand. */
-  private planDescent(commands: Commands): boolean {
-    const clips = this.greatest.norm !== undefined || this.greatest.value !== undefined;
-    if (clips || !(this.base instanceof Optimizer) || this.descendBase !== SharpnessAware.prototype.descendBase) return false;
-    try {
-      const calls = this.base.plan();
-      for (const { operator, args } of calls ?? []) commands.call(operator, args);
-      return calls !== null;
-    } catch {
-      // An option is out of range, which step() will say.
-      return false;
-    }
+  /** Whether no subclass does more than descend. */
+  private get descendsPlainly(): boolean {
+    return this.descendBase === SharpnessAware.prototype.descendBase;
   }
 
   private noteDescent(): void {
@@ -411,9 +322,7 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
   /** Lets the base optimizer descend along what was gathered. */
   protected descendBase(): void {
     if (!this.climb.settled) throw new DgsamError("ERR_STATE", `${this.constructor.name}.run(): expected climb.gather() at its end; it forms what the base optimizer descends along`);
-    if (this.greatest.norm !== undefined) clipGradNorm(this.climb.parameters, this.greatest.norm);
-    if (this.greatest.value !== undefined) clipGradValue(this.climb.parameters, this.greatest.value);
-    this.base.step();
+    this.descent.step();
     this.noteDescent();
   }
 
@@ -466,15 +375,4 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
       if (isPlainObject(group) && this.radiusKey in group) checkRadius(`${name}: group ${i}`, group[this.radiusKey]);
     });
   }
-}
-
-function checkRadius(optimizer: string, rho: unknown): void {
-  checkNumber(`${optimizer}: rho`, rho, 0, Infinity, false);
-}
-
-/** A group's radius, and what of it is the base optimizer's. */
-function splitGroup(optimizer: string, group: object): { radius: number | undefined; rest: object } {
-  const { rho: radius, ...rest } = group as { rho?: number };
-  if (radius !== undefined) checkRadius(optimizer, radius);
-  return { radius, rest };
 }

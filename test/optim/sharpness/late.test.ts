@@ -3,41 +3,24 @@
  * is left out without the host. This is how steps on a GPU are; here the CPU takes them.
  */
 import {
-  Adam, AdamW, BatchNorm1d, capture, crossEntropy, DGSAM, DISAM, ERM, GradScaler, Linear, LookSAM, manualSeed, ops, randint, randn, ReLU, RMSprop, SAM, scope, Sequential, SGD,
+  Adam, AdamW, BatchNorm1d, capture, crossEntropy, DGSAM, DISAM, ERM, GradScaler, Linear, LookSAM, ops, RMSprop, SAM, scope, SGD,
   SharpnessAware, zeros, type Closure, type Passes, type StepResult, type Tensor,
 } from "dgsam";
 import { afterEach, describe, expect, test } from "vitest";
-import { inspect } from "node:util";
 import { native } from "../../../lib/native.js";
 import { bits, expectError, stateBits, values, worstError } from "../support.js";
-import { FAMILY } from "./family.js";
+import { FAMILY, type AnyWrapper } from "./family.js";
+import { numbers, problem, spoil } from "./late-problem.js";
 
 const { aten } = ops;
-const LATE = FAMILY.filter(({ name }) => name !== "LookSAM");
+// LookSAM by default takes its second gradient in none but the first of the few steps here.
+const LATE = [...FAMILY, { name: "LookSAM, k = 2", Wrapper: LookSAM as never as AnyWrapper, options: { k: 2 } }];
 const BASES = [
   { Base: SGD, options: { lr: 0.1 } }, { Base: SGD, options: { lr: 0.1, momentum: 0.9, nesterov: true } },
   { Base: SGD, options: { lr: 0.1, momentum: 0.9, dampening: 0.5 } }, { Base: Adam, options: { lr: 0.01, amsgrad: true } }, { Base: AdamW, options: { lr: 0.01 } },
   // It has no kernel that could leave a step out: it waits.
   { Base: RMSprop, options: { lr: 0.01, eps: 0.1 } },
 ].map((each) => ({ ...each, name: `${each.Base.name} ${JSON.stringify(each.options)}` }));
-
-interface Problem {
-  readonly model: Sequential;
-  readonly batches: { x: Tensor; y: Tensor }[];
-  readonly closures: Closure[];
-}
-
-function problem(seed = 3): Problem {
-  manualSeed(seed);
-  const model = new Sequential(new Linear(6, 8), new BatchNorm1d(8), new ReLU(), new Linear(8, 3));
-  const batches = Array.from({ length: 3 }, () => ({ x: randn([4, 6]), y: randint(3, [4]) }));
-  return { model, batches, closures: batches.map(({ x, y }) => () => crossEntropy(model.forward(x) as Tensor, y)) };
-}
-
-const numbers = (model: Sequential): number[] => [...model.parameters(), ...model.buffers()].flatMap((each) => values(each.detach()));
-
-/** A NaN in one element of a minibatch. */
-const spoil = ({ x }: { x: Tensor }): void => void aten.fill_(aten.select(aten.view(x, [-1]), 0, 5), NaN);
 
 describe.each(BASES)("late steps over $name", ({ Base, options }) => {
   test.each(LATE)("$name gives what looking gives", ({ Wrapper, options: own }) => {
@@ -65,7 +48,10 @@ describe.each(BASES)("late steps over $name", ({ Base, options }) => {
       const { model, batches, closures } = problem();
       const optimizer = new Wrapper(model.parameters(), Base, { ...options, ...own, model, check: "late", policy });
       void optimizer.step(closures).losses;
-      const state = () => stateBits([model.parameters(), [...model.buffers()], (optimizer.stateDict().base as { state: unknown }).state]);
+      const state = () => {
+        const { base, direction } = optimizer.stateDict() as { base: unknown; direction?: Tensor[] | null };
+        return stateBits([model.parameters(), [...model.buffers()], (base as { state: unknown }).state, direction]);
+      };
       const before = state();
       spoil(batches[1]!);
       const step = () => optimizer.step(closures);
@@ -85,10 +71,10 @@ describe.each(BASES)("late steps over $name", ({ Base, options }) => {
   });
 });
 
-test("a first step that is left out leaves no trace in a momentum", () => {
+test.each([{ nesterov: false }, { nesterov: true }, { dampening: 0.5 }])("a first step that is left out leaves no trace in a momentum: %o", (options) => {
   const run = (spoilt: boolean) => {
     const { model, batches, closures } = problem();
-    const optimizer = new SAM(model.parameters(), SGD, { lr: 0.1, momentum: 0.9, check: "late", policy: "skip" });
+    const optimizer = new SAM(model.parameters(), SGD, { lr: 0.1, momentum: 0.9, ...options, check: "late", policy: "skip" });
     if (spoilt) {
       const whole = batches[0]!.x.clone();
       spoil(batches[0]!);
@@ -97,13 +83,55 @@ test("a first step that is left out leaves no trace in a momentum", () => {
       model.children().forEach((layer) => layer instanceof BatchNorm1d && layer.resetRunningStats());
     }
     for (let i = 0; i < 3; i++) optimizer.step(closures);
-    return stateBits(model.parameters());
+    return stateBits([model.parameters(), (optimizer.stateDict().base as { state: unknown }).state]);
   };
   expect(run(true)).toEqual(run(false));
 });
 
+test("a step that is left out leaves LookSAM's direction, and a first one none", () => {
+  const run = (spoilt: number | null) => {
+    const { model, batches, closures } = problem();
+    const optimizer = new LookSAM(model.parameters(), SGD, { lr: 0.1, k: 2, check: "late", policy: "skip" });
+    const whole = batches[0]!.x.clone();
+    const results = Array.from({ length: 4 }, (_, step) => {
+      if (step === spoilt) spoil(batches[0]!);
+      else aten.copy_(batches[0]!.x, whole);
+      return optimizer.step(closures);
+    });
+    return { direction: optimizer.stateDict().direction!.flatMap((each) => values(each)), optimizer, results, model };
+  };
+  // The third step forms one, the fourth descends along the first step's where that one stopped.
+  const { direction, results } = run(2);
+  const whole = run(null);
+  expect(results.map(({ skipped }) => skipped)).toEqual([false, false, true, false]);
+  expect(direction.some((each) => each !== 0)).toBe(true);
+  expect(direction.every(Number.isFinite)).toBe(true);
+  expect(direction).not.toEqual(whole.direction);
+  const { closures, model } = problem();
+  const first = new LookSAM(model.parameters(), SGD, { lr: 0.1, k: 2, check: "late" });
+  first.step(closures);
+  expect(direction).toEqual(first.stateDict().direction!.flatMap((each) => values(each)));
+  // Nothing to bend along.
+  const none = (steps: number) => {
+    const { model: other, batches, closures: losses } = problem();
+    const optimizer = new LookSAM(other.parameters(), SGD, { lr: 0.1, k: 4, check: "late", policy: "skip" });
+    const good = batches[0]!.x.clone();
+    spoil(batches[0]!);
+    optimizer.step(losses);
+    aten.copy_(batches[0]!.x, good);
+    other.children().forEach((layer) => layer instanceof BatchNorm1d && layer.resetRunningStats());
+    for (let i = 0; i < steps; i++) optimizer.step(losses);
+    expect(optimizer.stateDict().direction!.flatMap((each) => values(each)).every((each) => each === 0)).toBe(true);
+    return numbers(other);
+  };
+  const { model: plain, closures: losses } = problem();
+  const erm = new ERM(plain.parameters(), SGD, { lr: 0.1, check: "late" });
+  for (let i = 0; i < 2; i++) erm.step(losses);
+  expect(worstError(none(2), numbers(plain))).toBeLessThan(1e-6);
+});
+
 /** Entries of the addon that read no tensor's values; of operators, which `call` calls, see test/oracles/dgsam_ops/late.py. */
-const READ_NOTHING = new Set(["call", "describe", "deviceOf", "differentiate", "gradientStamp", "gradMode", "releaseAll", "setGradMode", "zeroGrads"]);
+const READ_NOTHING = new Set(["call", "describe", "deviceOf", "differentiate", "gradientStamp", "gradMode", "release", "releaseAll", "setGradMode", "zeroGrads"]);
 
 type Entries = Record<string, (...args: unknown[]) => unknown>;
 const entries = native as unknown as Entries;
@@ -112,7 +140,7 @@ afterEach(() => void Object.assign(entries, original));
 
 test.each(LATE)("$name: nothing is read before the result is", ({ Wrapper, options }) => {
   const { model, closures } = problem();
-  const optimizer = new Wrapper(model.parameters(), Adam, { lr: 0.01, ...options, model, check: "late" });
+  const optimizer = new Wrapper(model.parameters(), Adam, { lr: 0.01, ...options, model, check: "late", clipGradNorm: 0.1, clipGradValue: 0.05 });
   optimizer.step(closures);
   const called = new Set<string>();
   for (const [name, entry] of Object.entries(original)) if (typeof entry === "function") entries[name] = (...args) => (called.add(name), entry(...args));
@@ -125,54 +153,6 @@ test.each(LATE)("$name: nothing is read before the result is", ({ Wrapper, optio
   // By whatever entry it is read, the step did not call it; that it calls no operator which reads is checked where these are.
   expect(reading.length).toBeGreaterThan(0);
   expect([...during].filter((name) => !READ_NOTHING.has(name))).toEqual([]);
-});
-
-describe("what a step found", () => {
-  test("can be read when others were taken since, several times, and printed", () => {
-    const { model, batches, closures } = problem();
-    const optimizer = new SAM(model.parameters(), SGD, { lr: 0.1, check: "late" });
-    const first = optimizer.step(closures);
-    const good = batches[0]!.x.clone();
-    spoil(batches[0]!);
-    const second = optimizer.step(closures);
-    aten.copy_(batches[0]!.x, good);
-    const third = optimizer.step(closures);
-    expect(inspect(third)).toMatch(/losses: \[ \d/);
-    for (let i = 0; i < 2; i++) expectError(() => void second.gradNorms, "ERR_NON_FINITE", /the loss of domain 0 \(pass 1\) is NaN/);
-    expect(optimizer.stateDict().steps).toBe(2);
-    expect(first.perturbedLoss).toBeGreaterThan(0);
-    expect(first.losses).not.toEqual(third.losses);
-    expect(JSON.parse(JSON.stringify(first))).toEqual({ ...first });
-    expect(third.gradNorms.length).toBe(2);
-  });
-
-  test("says which pass, and what of it, was not finite", () => {
-    const w = zeros([3], { requiresGrad: true });
-    const linear = (slope: number): Closure => () => aten.sum(aten.mul(w, slope));
-    const step = (slopes: number[], Wrapper: typeof DGSAM | typeof ERM = DGSAM) =>
-      void new (Wrapper as typeof DGSAM)([w], SGD, { check: "late", order: "fixed", lr: 0.1 } as never).step(slopes.map(linear)).losses;
-    expectError(() => step([1, Infinity]), "ERR_NON_FINITE", /the loss of domain 1 \(pass 2\) is (NaN|Infinity)/);
-    // The loss is 0 where its gradient is infinite.
-    const root: Closure = () => aten.sum(aten.sqrt(aten.mul(w, w)));
-    const optimizer = new SAM([w], SGD, { check: "late" });
-    expectError(() => void optimizer.step([linear(1), root, linear(2)]).losses, "ERR_NON_FINITE", /the gradient of domain 1 \(pass 1\) is NaN/);
-    expect(values(w.detach())).toEqual([0, 0, 0]);
-  });
-
-  test("has room for any number of domains and passes", () => {
-    class Many extends SharpnessAware {
-      static readonly isPlannable = true;
-      protected run(passes: Passes): void {
-        for (let i = 0; i < 100; i++) passes.differentiate(i % passes.domains);
-        this.climb.gather();
-      }
-    }
-    const w = zeros([3], { requiresGrad: true });
-    const optimizer = new Many([w], SGD, { lr: 0.1, check: "late" });
-    const { losses, gradNorms } = optimizer.step([() => aten.sum(aten.add(w, 1))]);
-    expect(losses).toEqual([3]);
-    expect(gradNorms[0]).toBeCloseTo(Math.sqrt(3), 6);
-  });
 });
 
 describe("late steps", () => {
@@ -197,14 +177,48 @@ describe("late steps", () => {
     }
   });
 
-  test("wait where clipping needs a norm", () => {
+  // Norms far below, about, and far above those of the gradients.
+  test.each([{ clipGradNorm: 0.1 }, { clipGradNorm: 1.5 }, { clipGradNorm: 1e6 }, { clipGradNorm: 0 }, { clipGradValue: 0.02 }, { clipGradNorm: 1, clipGradValue: 0.1 }])("clip as others do: %o", (clipping) => {
+    for (const Base of [SGD, Adam, RMSprop]) {
+      const run = (check: "sync" | "late", clips: object) => {
+        const { model, closures } = problem();
+        const optimizer = new DGSAM(model.parameters(), Base as typeof SGD, { lr: 0.01, ...clips, check });
+        const results = [0, 1, 2].map(() => optimizer.step(closures));
+        return { numbers: numbers(model), grads: model.parameters().flatMap(({ grad }) => values(grad!)), norms: results.flatMap(({ gradNorms }) => gradNorms) };
+      };
+      const [late, sync, whole] = [run("late", clipping), run("sync", clipping), run("late", {})];
+      expect(worstError(late.numbers, sync.numbers)).toBeLessThan(1e-5);
+      expect(worstError(late.grads, sync.grads)).toBeLessThan(1e-5);
+      // The norms that are told are the whole gradients'.
+      expect(worstError(late.norms, sync.norms)).toBeLessThan(1e-5);
+      if (clipping.clipGradNorm === 1e6) expect(late.grads).toEqual(whole.grads);
+      else expect(worstError(late.grads, whole.grads)).toBeGreaterThan(1e-3);
+    }
+  });
+
+  test("clip the last gradient of one parameter to the bits of a step that looks", () => {
     const run = (check: "sync" | "late") => {
-      const { model, closures } = problem();
-      const optimizer = new DGSAM(model.parameters(), SGD, { lr: 0.1, clipGradNorm: 0.1, check });
-      for (let i = 0; i < 3; i++) optimizer.step(closures);
-      return numbers(model);
+      const w = aten.add(zeros([7]), 0.1).requiresGrad_();
+      const optimizer = new SAM([w], SGD, { lr: 0.1, momentum: 0.9, clipGradNorm: 0.3, clipGradValue: 0.12, check });
+      for (let i = 0; i < 4; i++) optimizer.step(() => aten.sum(aten.mul(aten.sin(w), w)));
+      return stateBits([w, w.grad]);
     };
-    expect(worstError(run("late"), run("sync"))).toBeLessThan(1e-5);
+    expect(run("late")).toEqual(run("sync"));
+  });
+
+  test("that clip leave out what is not finite, by the policy", () => {
+    for (const policy of ["throw", "skip"] as const) {
+      const { model, batches, closures } = problem();
+      const optimizer = new DGSAM(model.parameters(), Adam, { lr: 0.01, model, policy, clipGradNorm: 0.5, clipGradValue: 0.1, check: "late" });
+      void optimizer.step(closures).losses;
+      const state = () => stateBits([model.parameters(), [...model.buffers()], (optimizer.stateDict().base as { state: unknown }).state]);
+      const before = state();
+      spoil(batches[1]!);
+      const result = optimizer.step(closures);
+      if (policy === "throw") expectError(() => void result.skipped, "ERR_NON_FINITE", /domain 1 \(pass \d\) is NaN/);
+      else expect(result).toMatchObject({ skipped: true, nonFiniteDomain: 1 });
+      expect(state()).toEqual(before);
+    }
   });
 
   test("go with a GradScaler, which reads whether they were left out", () => {
@@ -320,7 +334,6 @@ describe("late steps", () => {
   test("are refused where an algorithm needs what they find", () => {
     const w = zeros([2], { requiresGrad: true });
     const closure: Closure = () => aten.sum(w);
-    expectError(() => new LookSAM([w], SGD, { check: "late" }), "ERR_ARGUMENT", /depends on no number/);
     expectError(() => new SAM([w], SGD, { check: "now" as never }), "ERR_ARGUMENT", /check/);
     class Looks extends SharpnessAware {
       protected run(): void {}

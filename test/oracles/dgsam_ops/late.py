@@ -73,6 +73,82 @@ def late_sums_and_orthogonal_parts_are_the_others():
 
 
 @check
+def late_directions_are_the_others():
+    for dtype in (*REAL, torch.complex64):
+        for name, layout in LAYOUTS.items():
+            # At the third one the gradient is parallel to the sum: what is left of it is rounding errors alone, and counts as zero.
+            for scale, parallel in ((1.0, False), (8.0, False), (2.0, True)):
+                (p, _, sums), (q, _, q_sums) = problems(dtype, layout)
+                notes, what = ledger(), f"{dtype} {name} {scale} {parallel}"
+                ops.accumulate_(p, sums, True)
+                ops.accumulate_.late(q, q_sums, True, notes, 1)
+                for r in (*p, *q):
+                    if r.grad is not None:
+                        r.grad = r.grad * 3 if parallel else torch.cos(r.grad) if dtype.is_complex else torch.cos(r.grad.float()).to(dtype)
+                norm, made = ops.project_(p, sums, scale)
+                assert ops.project_.late(q, q_sums, scale, notes, 2) == len(q) - 1
+                close(notes[2].item(), norm, 1e-5, what)
+                close(notes[3].item(), made, 1e-2 if dtype in (torch.bfloat16, torch.float16) else 1e-4, what)
+                alike(q_sums, sums, what)
+                if parallel and dtype in (torch.float32, torch.float64):
+                    assert made == notes[3].item() == 0 and not any(each.any() for each in q_sums)
+                norm, made, count = ops.gather_along_(p, sums, made, 0.7, scale)
+                assert ops.gather_along_.late(q, q_sums, 0.7, scale, notes, 4) == count
+                close(notes[4].item(), norm, 1e-5, what)
+                close(notes[5].item(), made, 1e-2 if dtype in (torch.bfloat16, torch.float16) else 1e-5, what)
+                alike([r.grad for r in q if r.grad is not None], [r.grad for r in p if r.grad is not None], what)
+                assert notes[0].item() == 0
+
+
+@check
+def late_directions_stop_at_what_is_not_finite():
+    for value in (float("nan"), float("inf")):
+        p, _, sums = problem(torch.float32, ((3,), (4,)))
+        notes = ledger()
+        ops.accumulate_.late(p, sums, True, notes, 1)
+        p[1].grad[2] = value
+        ops.project_.late(p, sums, 1.0, notes, 2)
+        assert notes[0].item() == 2 and not torch.isfinite(notes[3])
+        ops.gather_along_.late(p, sums, 0.7, 1.0, notes, 4)
+        assert notes[0].item() == 2 and not torch.isfinite(notes[4])
+
+
+@check
+def late_clipping_is_the_other_and_that_of_pytorch():
+    for dtype in (*REAL, torch.complex64):
+        for name, layout in LAYOUTS.items():
+            for factor in (0.0, 0.1, 1.0, 10.0, float("inf")):
+                (p, _, _), (q, _, _) = problems(dtype, layout)
+                notes, what = ledger(), f"{dtype} {name} {factor}"
+                whole = ops.grad_norm(p, 2.0)
+                before = [r.grad.clone() for r in q if r.grad is not None]
+                norm = ops.clip_grad_norm_(p, factor * whole, 2.0, False)
+                assert ops.clip_grad_norm_.late(q, factor * whole, notes, 1) == len(q) - 1
+                close(notes[1].item(), norm, 1e-6, what)
+                if factor == 1:
+                    continue
+                got = [r.grad for r in q if r.grad is not None]
+                for i, (one, other) in enumerate(zip(got, [r.grad for r in p if r.grad is not None])):
+                    # The norms may differ in the last bit of float64.
+                    near(one, other, f"{what}[{i}]") if dtype in (torch.float64, torch.complex128) else same(one, other, f"{what}[{i}]")
+                if factor > 1:
+                    for i, (one, other) in enumerate(zip(got, before)):
+                        same(one, other, f"{what} whole[{i}]")
+    a = torch.zeros(5, requires_grad=True)
+    a.grad = torch.arange(5.0)
+    b = a.detach().clone().requires_grad_()
+    b.grad = a.grad.clone()
+    notes = ledger()
+    norm = torch.nn.utils.clip_grad_norm_([b], 0.5)
+    ops.clip_grad_norm_.late([a], 0.5, notes, 1)
+    near(a.grad, b.grad, "clipped")
+    close(notes[1].item(), norm.item(), 1e-6, "norm")
+    a.grad[1] = float("nan")
+    ops.clip_grad_norm_.late([a], 0.5, notes, 2)
+    assert notes[0].item() == 2 and torch.isnan(a.grad).all()
+
+
+@check
 def late_norms_do_not_overflow_either():
     p = torch.zeros(1000, requires_grad=True)
     p.grad = torch.full((1000,), 1e30)
@@ -142,6 +218,10 @@ def none_of_them_reads_a_number():
         ops.gather_.late(p, saved, sums, 0.5, 0.5, notes, 4)
         ops.gather_orthogonal_.late(p, saved, sums, 0.5, 1.0, notes, 4)
         ops.restore_(p, saved)
+        ops.project_.late(p, sums, 1.0, notes, 4)
+        ops.gather_along_.late(p, sums, 0.7, 1.0, notes, 4)
+        ops.clip_grad_norm_.late(p, 0.1, notes, 4)
+        ops.clip_grad_value_(p, 0.05)
         ops.revert_(sums, saved, notes)
         ops.adam_(p, sums, saved, [], steps, 0.1, 0.9, 0.999, 1e-8, 0.0, False, False, ops.stopped(notes))
 
@@ -161,6 +241,11 @@ def wrong_ledgers_are_told():
     for notes, at in ((torch.zeros(8), 1), (torch.zeros(2, 4, dtype=torch.float64), 1), (ledger(), 0), (ledger(), 8), (ledger(), -1)):
         raises("ledger", lambda: ops.climb_.late(p, saved, sums, [RHO], True, False, None, 0.0, None, notes, at))
     raises("ledger", lambda: ops.gather_.late(p, [], [], 0.0, 1.0, ledger(), 7))
+    raises("ledger", lambda: ops.clip_grad_norm_.late(p, 1.0, torch.zeros(8), 1))
+    raises("ledger", lambda: ops.project_.late(p, sums, 1.0, ledger(), 7))
+    raises("ledger", lambda: ops.gather_along_.late(p, sums, 1.0, 1.0, ledger(), 7))
+    raises("sums", lambda: ops.project_.late(p, [], 1.0, ledger(), 1))
+    raises("directions", lambda: ops.gather_along_.late(p, [], 1.0, 1.0, ledger(), 1))
     raises("values", lambda: ops.note_([], ledger(), 1))
     raises("one real number", lambda: ops.note_([torch.zeros(2)], ledger(), 1))
     raises("saved", lambda: ops.revert_([torch.zeros(2)], [], ledger()))

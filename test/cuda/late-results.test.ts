@@ -1,0 +1,33 @@
+import { currentStream, DGSAM, LookSAM, SGD, synchronize, tensor, type Tensor } from "dgsam";
+import { expect, test } from "vitest";
+import { values, worstError } from "../optim/support.js";
+import { describeOnCuda, longWork } from "./support.js";
+
+const device = "cuda:0";
+
+describeOnCuda("results of late steps", () => {
+  test.each([{ Wrapper: DGSAM, options: { seed: 1 } }, { Wrapper: LookSAM, options: { k: 2 } }])("wait for their own step alone, and are the CPU's: $Wrapper.name", ({ Wrapper, options }) => {
+    const make = (place: string) => {
+      const w = tensor([0.5, -1, 2, 3], { device: place, requiresGrad: true });
+      const optimizer = new (Wrapper as typeof DGSAM)([w], SGD, { lr: 0.1, momentum: 0.9, clipGradNorm: 1, ...options } as object);
+      const closures = [(): Tensor => w.square().sum(), (): Tensor => w.sin().sum()];
+      return { w, optimizer, step: () => optimizer.step(closures) };
+    };
+    const [here, there] = [make("cpu"), make(device)];
+    expect([here.optimizer.isLate, there.optimizer.isLate]).toEqual([false, true]);
+    longWork();
+    synchronize(device);
+    for (let i = 0; i < 4; i++) {
+      const expected = here.step();
+      const result = there.step();
+      longWork();
+      const after = currentStream(device).recordEvent();
+      expect(worstError(result.losses, expected.losses)).toBeLessThan(1e-5);
+      expect(worstError(result.gradNorms, expected.gradNorms)).toBeLessThan(1e-5);
+      expect(after.query()).toBe(false);
+      synchronize(device);
+      expect(after.query()).toBe(true);
+    }
+    expect(worstError(values(there.w.detach().to("cpu")), values(here.w.detach()))).toBeLessThan(1e-5);
+  });
+});
