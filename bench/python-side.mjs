@@ -16,7 +16,9 @@ export async function startPython(python, script, threads) {
   const next = async () => {
     const { value, done } = await lines.next();
     if (done) throw new Error(`bench/${script} ended before it answered; its message is above`);
-    return JSON.parse(value);
+    const answer = JSON.parse(value);
+    if (answer.error !== undefined) throw new Error(`bench/${script}: ${answer.error}`);
+    return answer;
   };
   const { version, cases } = await next();
   return {

@@ -1,10 +1,11 @@
 """What the Python sides of the benchmark share: a side says what it can measure, then reads {"name", "options", "iterations"}
-lines and answers {"seconds"} lines.
+lines and answers {"seconds"} lines, or an {"error"} after which it goes on.
 """
 
 import json
 import sys
 import time
+import traceback
 
 
 def serve(version, makers):
@@ -15,12 +16,15 @@ def serve(version, makers):
         request = json.loads(line)
         name, options = request["name"], request["options"]
         key = json.dumps([name, options])
-        if key not in bodies:
-            bodies[key] = makers[name](**options)
-        body = bodies[key]
-        start = time.perf_counter()
-        body(request["iterations"])
-        print(json.dumps({"seconds": time.perf_counter() - start}), flush=True)
+        try:
+            if key not in bodies:
+                bodies[key] = makers[name](**options)
+            start = time.perf_counter()
+            bodies[key](request["iterations"])
+            answer = {"seconds": time.perf_counter() - start}
+        except Exception:
+            answer = {"error": traceback.format_exc()}
+        print(json.dumps(answer), flush=True)
 
 
 def repeated(body):

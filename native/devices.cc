@@ -46,8 +46,8 @@ c10::Device cudaDeviceNamed(const std::string& text) {
   if (!device.is_cuda()) throw UsageError("ERR_DEVICE", "expected a CUDA device such as \"cuda:0\", got \"" + text + "\"");
   const int count = cudaDeviceCount();
   if (count == 0)
-    throw UsageError("ERR_DEVICE", at::hasCUDA() ? "there is no CUDA device: no driver, or none that LibTorch can use"
-                                                 : "there is no CUDA device: this LibTorch was built without CUDA");
+    throw UsageError("ERR_DEVICE", at::Context::hasCUDART() ? "there is no CUDA device: no driver, or none that LibTorch can use"
+                                                            : "there is no CUDA device: this LibTorch was built without CUDA");
   if (!device.has_index()) return c10::impl::VirtualGuardImpl(c10::DeviceType::CUDA).getDevice();
   if (device.index() >= count)
     throw UsageError("ERR_DEVICE", "there is no device \"" + text + "\": LibTorch sees " + std::to_string(count));

@@ -33,7 +33,7 @@ Napi::Value runtimeInfo(Environment&, const Napi::CallbackInfo& info) {
   result.Set("config", at::show_config());
   result.Set("parallel", at::get_parallel_info());
   result.Set("cpuCapability", at::get_cpu_capability());
-  result.Set("hasCuda", at::hasCUDA());
+  result.Set("hasCuda", at::Context::hasCUDART());
   result.Set("cudaDevices", cudaDeviceCount());
 #ifdef DGSAM_CUDA
   result.Set("cudaKernels", ops::cuda::architectures());

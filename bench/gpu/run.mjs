@@ -25,9 +25,10 @@ import { compiledRows, stepRows } from "./steps.mjs";
  * @property {Awaited<ReturnType<typeof startPython>> | null} pytorch
  * @property {number} threads
  * @property {number} seconds how long the sides of one comparison take together
+ * @property {typeof apart} apart
  */
 
-const SUITES = { kernels: kernelRows, steps: stepRows, memory: memoryRows, compiled: compiledRows };
+const SUITES = { kernels: kernelRows, steps: stepRows, compiled: compiledRows, memory: memoryRows };
 const COMMAND = {
   usage: "npm run bench:gpu -- [--device cuda|cpu] [--tiny] [--json FILE] [--markdown] [--only WORD] [--seconds N] [--threads N]",
   seconds: 5,
@@ -71,6 +72,20 @@ function deviceName(device) {
   return driver === undefined ? "CUDA" : `${name} (driver ${driver})`;
 }
 
+/**
+ * The rows of one comparison or of many: what fails there is told, and the others' rows are worth having.
+ * @param {string} what
+ * @param {AsyncIterable<Omit<import("../rows.mjs").Row, "pass">>} rows
+ */
+async function* apart(what, rows) {
+  try {
+    yield* rows;
+  } catch (error) {
+    console.error(`bench: ${what}: ${/** @type {Error} */ (error).stack}`);
+    process.exitCode = 1;
+  }
+}
+
 const { device, size, json, markdown, seconds, threads: asked, suites } = options();
 if (asked !== undefined) setNumThreads(asked);
 const threads = getNumThreads();
@@ -79,21 +94,15 @@ const pytorch = python === null ? null : await startPython(python, "gpu/torch_st
 const versions = `LibTorch ${runtimeInfo().version}, ${pytorch === null ? "no PyTorch" : `PyTorch ${pytorch.version}`}, Node ${process.version}`;
 console.log(heading(`${deviceName(device)}${size === "tiny" ? ", tiny networks" : ""}, ${versions}`, markdown));
 
-const context = { device, size, python, pytorch, threads, seconds };
+const context = { device, size, python, pytorch, threads, seconds, apart };
 /** @type {import("../rows.mjs").Row[]} */
 const rows = [];
 for (const suite of suites) {
-  try {
-    for await (const measured of SUITES[suite](context)) {
-      const row = judged(measured);
-      rows.push(row);
-      console.log(line(row, markdown));
-      if (json !== undefined) writeFileSync(json, `${JSON.stringify({ device: deviceName(device), size, versions, rows }, null, 2)}\n`);
-    }
-  } catch (error) {
-    // The other suites' rows are worth having.
-    console.error(`bench: ${suite}: ${/** @type {Error} */ (error).stack}`);
-    process.exitCode = 1;
+  for await (const measured of apart(suite, SUITES[suite](context))) {
+    const row = judged(measured);
+    rows.push(row);
+    console.log(line(row, markdown));
+    if (json !== undefined) writeFileSync(json, `${JSON.stringify({ device: deviceName(device), size, versions, rows }, null, 2)}\n`);
   }
 }
 pytorch?.close();

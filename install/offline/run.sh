@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
-# Builds dgsam on a machine without network, against the torch of its python3, and tries it there: bash run.sh [OUT]
+# Builds dgsam on a machine without network, against a Python's torch there, and tries it: bash run.sh [OUT]
 #
-# OUT, ./out by default, gets a log of each part, bench.json, and results.md with all that one wants to read. What is needed:
-# Linux x64 with glibc, a C++ compiler, a python3 with torch; nvcc where CUDA kernels shall be compiled. The bundle is unpacked
-# beside this script, or into DGSAM_OFFLINE_FOLDER; a second run goes on with what the first one built.
+# OUT, ./out by default, is the one folder to bring home: a log of each part, bench-*.json, and results.md with all that one wants
+# to read, which is written as parts end. What is needed: Linux x64 with glibc 2.28, a C++ compiler, a Python with torch; nvcc
+# where CUDA kernels shall be compiled. The bundle is unpacked beside this script, or into DGSAM_OFFLINE_FOLDER, or into a new
+# folder where those cannot be written to; a second run goes on with what the first one built.
+#
+# DGSAM_OFFLINE_PARTS, such as "bench-compiled bench-memory", leaves out all but these.
 #
 # All ends within DGSAM_OFFLINE_SECONDS, by default 470. Each part has a limit of its own, which grows and shrinks with these, and
-# the next one begins whatever became of it.
+# the next one begins whatever became of it; what can be learned on a GPU alone comes first.
 set -uo pipefail
 
 NAME=dgsam-offline-linux-x64
@@ -20,19 +23,51 @@ if [ -d "$here/native" ]; then
   folder=$here
 else
   target=${DGSAM_OFFLINE_FOLDER:-$here}
+  mkdir -p "$target" 2>/dev/null && [ -w "$target" ] || target=$(mktemp -d) || exit 1
   folder=$target/$NAME
-  mkdir -p "$target"
   archive=$(ls "$here/$NAME".tar.* | head -n 1)
   # tar has no xz of its own, Python has.
   tar -xf "$archive" -C "$target" 2>/dev/null || python3 -m tarfile -e "$archive" "$target" || exit 1
 fi
 export PATH=$folder/tools/bin:${PATH:-/usr/local/bin:/usr/bin:/bin}:/usr/local/cuda/bin
-export HOME=${HOME:-$folder}
-DGSAM_PYTHON=${DGSAM_PYTHON:-$(command -v python3)} && export DGSAM_PYTHON
+# A toolkit without the usual link.
+[ -e "${CUDA_HOME:-/usr/local/cuda}" ] || for toolkit in /usr/local/cuda-*; do export CUDA_HOME=$toolkit; done
+[ -w "${HOME:-}" ] || export HOME=$folder
+[ -w "${TMPDIR:-/tmp}" ] || { mkdir -p "$folder/tmp" && export TMPDIR=$folder/tmp; }
 # Nothing can be had from there, and nobody should wait until that has been found out.
 export PIP_NO_INDEX=1
-export OMP_WAIT_POLICY=passive
+export OMP_WAIT_POLICY=passive NO_COLOR=1
+# Kept for a second run; and what a user without a name cannot be asked for.
+export TORCHINDUCTOR_CACHE_DIR=$folder/inductor TRITON_CACHE_DIR=$folder/inductor/triton
+unset NODE_OPTIONS
 cd "$folder" || exit 1
+
+# The first Python whose torch can be imported: its version, the GPU's compute capability or "none", its folder.
+probe='import torch
+print(torch.__version__, "%d.%d" % torch.cuda.get_device_capability() if torch.cuda.is_available() else "none", torch.__path__[0])'
+version="" capability="" torch=""
+for python in "${DGSAM_PYTHON:-}" python3 python /usr/local/bin/python3 /opt/*/bin/python3 /opt/*/*/bin/python3 /usr/bin/python3; do
+  python=$(command -v "$python") || continue
+  said=$(timeout 120 "$python" -c "$probe" 2>>"$out/python.log") && read -r version capability torch <<<"${said##*$'\n'}" && break
+done
+if [ -n "$version" ]; then
+  export DGSAM_PYTHON=$python DGSAM_LIBTORCH=${DGSAM_LIBTORCH:-$torch}
+  # Environments keep nvcc beside it.
+  PATH=$PATH:$(dirname "$python")
+else
+  # A LibTorch may be without a Python; but then nothing is compared with PyTorch.
+  unset DGSAM_PYTHON
+  capability=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader --id=0 2>/dev/null) || capability=none
+fi
+if [ "$capability" = none ]; then
+  device=cpu
+  size=--tiny
+else
+  device=cuda
+  size=
+  # For this GPU alone, which is quicker than for all.
+  export DGSAM_CUDA_ARCHS=${DGSAM_CUDA_ARCHS:-$capability}
+fi
 
 # What the machine is: the first line of what a command says.
 fact() {
@@ -43,27 +78,33 @@ fact() {
 {
   printf '# dgsam on this machine\n\n'
   fact "GPU, driver, memory" nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader
+  fact "compute capability" echo "$capability"
   fact "nvcc" sh -c 'nvcc --version | grep release'
-  fact "PyTorch" "$DGSAM_PYTHON" -c 'import torch; print(torch.__version__)'
+  fact "PyTorch" echo ${version:+"$version in $torch"}
+  fact "Python" echo "${DGSAM_PYTHON:-}"
   fact "C++ compiler" c++ --version
   fact "cores" nproc
   fact "Node" node --version
-  printf '\n| part | outcome | seconds |\n| --- | --- | --- |\n'
+  printf '\n%d seconds until here\n\n| part | outcome | seconds |\n| --- | --- | --- |\n' "$SECONDS"
 } >"$results"
 
 ok=0
 parts=0
 failed=""
-# part NAME LIMIT COMMAND...: its output is OUT/NAME.log.
+names=""
+# part NAME LIMIT COMMAND...: its output is OUT/NAME.log; fails as it does.
 part() {
   local name=$1 limit=$(($2 * deadline / usual)) began=$SECONDS left=$((deadline - SECONDS)) status outcome
   shift 2
+  [[ " ${DGSAM_OFFLINE_PARTS:-$name} " = *" $name "* ]] || return 0
+  ((limit >= 5)) || limit=5
   ((limit < left)) || limit=$left
   parts=$((parts + 1))
-  if ((limit < 5)); then
+  if ((left < 5)); then
     outcome="not begun, no time was left"
   else
-    timeout --kill-after=5 "$limit" "$@" >"$out/$name.log" 2>&1
+    names="$names $name"
+    timeout --kill-after=5 "$limit" "$@" >"$out/$name.log" 2>&1 </dev/null
     status=$?
     case $status in
       0) outcome=ok ;;
@@ -71,35 +112,38 @@ part() {
       *) outcome="failed, status $status" ;;
     esac
   fi
-  [ "$outcome" = ok ] && ok=$((ok + 1)) || failed="$failed, $name $outcome"
   printf '| %s | %s | %d |\n' "$name" "$outcome" $((SECONDS - began)) | tee -a "$results"
+  if [ "$outcome" = ok ]; then ok=$((ok + 1)); else failed="$failed, $name $outcome" && return 1; fi
 }
-# section NAME: its log, or the end of a long one.
-section() {
-  [ -e "$out/$1.log" ] && printf '\n## %s\n\n```\n%s\n```\n' "$1" "$(tail -n "${2:-200}" "$out/$1.log")" >>"$results"
-}
+vitest() { part "$1" "$2" node node_modules/vitest/vitest.mjs run --passWithNoTests "${@:3}"; }
+# A process each: an error of the device ends all that a process does there.
+bench() { part "bench-$1" "$2" node bench/gpu/run.mjs --only "$1" --device $device $size --markdown --seconds 3 --json "$out/bench-$1.json"; }
 
-device=cpu
-size=--tiny
-if nvidia-smi >/dev/null 2>&1; then
-  device=cuda
-  size=
-  # For this GPU alone, which is quicker than for all.
-  capability=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader --id=0)
-  export DGSAM_CUDA_ARCHS=${DGSAM_CUDA_ARCHS:-$capability}
+if [ $device = cuda ] && [ -n "$version" ]; then
+  # Inductor takes minutes for what is measured last: its cache is filled while others need the processor alone.
+  timeout --kill-after=5 300 "$DGSAM_PYTHON" -B bench/gpu/torch_compile_ahead.py $device >"$out/inductor.log" 2>&1 </dev/null &
+  ahead=$!
 fi
-part build 200 node install/build.mjs
-part doctor 20 node dist/cli/main.js doctor
-part cuda-tests 60 node node_modules/vitest/vitest.mjs run test/cuda --passWithNoTests
-part tests 60 node node_modules/vitest/vitest.mjs run test/optim/sharpness test/optim/descent/base-optimizers.test.ts test/ops
+if ! { part build 200 node install/build.mjs && part doctor 30 node dist/cli/main.js doctor; }; then
+  # Whatever is wrong with our kernels, LibTorch's can be tried.
+  export DGSAM_CUDA=0
+  part build-without-kernels 150 node install/build.mjs && part doctor-without-kernels 30 node dist/cli/main.js doctor
+fi
 part parity 110 node dist/cli/main.js parity --device $device
-part bench 300 node bench/gpu/run.mjs --device $device $size --markdown --seconds 3 --json "$out/bench.json"
+[ -n "${ahead:-}" ] && { kill "$ahead"; wait "$ahead"; } 2>/dev/null
+vitest cuda-tests 90 test/cuda --reporter=verbose
+bench kernels 40
+bench steps 200
+bench compiled 120
+bench memory 90
+vitest tests 60 test/optim/sharpness test/ops
 
-section build 40
-section doctor
-section cuda-tests 60
-section tests 60
-section parity
-[ -e "$out/bench.log" ] && printf '\n## bench\n\n' >>"$results" && cat "$out/bench.log" >>"$results"
+for name in $names; do
+  case $name in
+    # Tables, which are read as they are.
+    bench-*) printf '\n## %s\n\n%s\n' "$name" "$(cat "$out/$name.log")" ;;
+    *) printf '\n## %s\n\n```\n%s\n```\n' "$name" "$(tail -n 200 "$out/$name.log")" ;;
+  esac
+done >>"$results"
 printf '\n%s\n' "$ok of $parts parts ok$failed; $SECONDS seconds; results in $results" | tee -a "$results"
 [ "$ok" = "$parts" ]

@@ -29,7 +29,9 @@ struct Instruction {
   // Tensors that it writes to.
   std::vector<Slot> written;
 
-  // The overload that writes the results into tensors it is given, where these are nobody else's.
+  // Whether its results are all needed, nobody else's and written to by no other call: they may be written over in the next run.
+  bool ownsResults = false;
+  // The overload that writes such results into tensors it is given.
   std::optional<c10::OperatorHandle> into = {};
 
   // Takes its operands from the frame and leaves its results there. With `keeps` all operands stay, also those that nobody

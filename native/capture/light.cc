@@ -65,12 +65,18 @@ void runLightly(const std::vector<Instruction>& instructions, const Ways& ways, 
   static thread_local torch::jit::Stack stack;
   const int threads = at::get_num_threads();
   const auto clear = c10::make_scope_exit([] { stack.clear(); });
+  std::optional<OneThread> alone;
   for (size_t i = 0; i < instructions.size(); ++i) {
     if (part != Part::All && ways.later[i] != (part == Part::Later)) continue;
-    std::optional<OneThread> guard;
-    if (part != Part::Sooner && ways.alone[i] && threads > 1) guard.emplace();
+    if (!ways.alone[i])
+      alone.reset();
+    else if (part != Part::Sooner && threads > 1 && !alone.has_value())
+      alone.emplace();
     try {
-      ways.over[i] && instructions[i].wasExecuted(frame) ? instructions[i].executeOver(frame, stack) : instructions[i].execute(frame, stack, true);
+      if (ways.shortcuts[i].has_value())
+        ways.shortcuts[i]->run(frame);
+      else
+        ways.over[i] && instructions[i].wasExecuted(frame) ? instructions[i].executeOver(frame, stack) : instructions[i].execute(frame, stack, true);
     } catch (...) {
       failed = &instructions[i].name;
       throw;

@@ -189,7 +189,8 @@ Segment Program::compile(const std::vector<Call>& calls, std::vector<bool> neede
     const bool givesAll = std::all_of(instruction.results.begin(), instruction.results.end(), [](const Place& place) {
       return place.kind == Place::Kind::Tensor && place.slots[0] != kNoSlot;
     });
-    if (isLight_ && givesAll && isOwn(*call)) instruction.into = overloadInto(call->handle);
+    instruction.ownsResults = givesAll && isOwn(*call);
+    if (isLight_ && instruction.ownsResults) instruction.into = overloadInto(call->handle);
     for (auto place = call->arguments.rbegin(); place != call->arguments.rend(); ++place) {
       Instruction::Argument argument{*place, std::vector<bool>(place->slots.size())};
       for (size_t i = place->slots.size(); i-- > 0;) {

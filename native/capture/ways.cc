@@ -48,8 +48,8 @@ class Listener : public c10::WarningHandler {
   bool heard = false;
 };
 
-// Runs an instruction in all ways.
-Same tryOnce(const Instruction& instruction, Frame& frame, torch::jit::Stack& stack) {
+// Runs an instruction in all ways, and drops the shortcuts that give other bits.
+Same tryOnce(const Instruction& instruction, Frame& frame, torch::jit::Stack& stack, std::vector<Shortcut>& shortcuts) {
   std::vector<at::Tensor> before;
   for (Slot slot : instruction.written) before.push_back(frame[slot].clone());
   const auto run = [&](bool over) {
@@ -66,9 +66,15 @@ Same tryOnce(const Instruction& instruction, Frame& frame, torch::jit::Stack& st
   const std::vector<at::Tensor> expected = run(false);
   const auto isExpected = [&](const std::vector<at::Tensor>& tensors) { return std::equal(expected.begin(), expected.end(), tensors.begin(), tensors.end(), haveSameBits); };
   if (at::get_num_threads() > 1) same.alone = isExpected(runAlone(false));
-  if (!same.over) return same;
-  spoil(instruction, frame);
-  {
+  const auto isWrong = [&](const Shortcut& shortcut) {
+    spoil(instruction, frame);
+    const OneThread alone;
+    shortcut.run(frame);
+    return !isExpected(made(instruction, frame));
+  };
+  shortcuts.erase(std::remove_if(shortcuts.begin(), shortcuts.end(), isWrong), shortcuts.end());
+  if (same.over) {
+    spoil(instruction, frame);
     // Losses that are means make a tensor of all losses out of the one they are given, and warn that this is another shape.
     Listener listener;
     const c10::WarningUtils::WarningHandlerGuard listens(&listener);
@@ -115,22 +121,24 @@ void scramble(const Instruction& instruction, Frame& frame, size_t& start) {
 }
 
 // One set of operands may hide a difference, the more so the fewer results there are: so several are tried.
-Same tryWithOthers(const Instruction& instruction, Frame& frame, torch::jit::Stack& stack, size_t& start) {
+Same tryWithOthers(const Instruction& instruction, Frame& frame, torch::jit::Stack& stack, size_t& start, std::vector<Shortcut>& shortcuts) {
   constexpr int64_t kResults = 512;
   constexpr int kLeast = 1, kMost = 24;
   Frame other = frame;
-  Same same = tryOnce(instruction, frame, stack);
+  Same same = tryOnce(instruction, frame, stack, shortcuts);
   int64_t results = 0;
   forEachSlot(instruction.results, [&](Slot slot) { results += frame[slot].numel(); });
   int64_t seen = 0;
-  for (int trial = 0; (same.alone || same.over) && trial < kMost && (trial < kLeast || seen < kResults); ++trial, seen += results) {
+  const auto isOpen = [&] { return same.alone || same.over || !shortcuts.empty(); };
+  for (int trial = 0; isOpen() && trial < kMost && (trial < kLeast || seen < kResults); ++trial, seen += results) {
     scramble(instruction, other, start);
     try {
-      const Same now = tryOnce(instruction, other, stack);
+      const Same now = tryOnce(instruction, other, stack, shortcuts);
       same = {same.alone && now.alone, same.over && now.over};
     } catch (const c10::Error&) {
       // It takes other numbers, whatever these are.
       same = {false, false};
+      shortcuts.clear();
       stack.clear();
     }
   }
@@ -149,12 +157,20 @@ Ways findWays(const std::vector<Instruction>& instructions, Frame& frame, std::a
   for (const Instruction& instruction : instructions) {
     const std::string* const before = failed;
     failed = &instruction.name;
-    const Same same = instruction.view.has_value() ? tryOnce(instruction, frame, stack) : tryWithOthers(instruction, frame, stack, start);
+    std::vector<Shortcut> shortcuts;
+    if (instruction.ownsResults) {
+      instruction.execute(frame, stack, true);
+      stack.clear();
+      shortcuts = Shortcut::candidates(instruction, frame);
+    }
+    Same same = instruction.view.has_value() ? tryOnce(instruction, frame, stack, shortcuts) : tryWithOthers(instruction, frame, stack, start, shortcuts);
+    same.alone = same.alone || !shortcuts.empty();
     failed = before;
     bool later = !same.alone;
     for (const Instruction::Argument& argument : instruction.arguments)
       for (Slot slot : argument.place.slots) later = later || (slot != kNoSlot && isLate[slot]);
     if (later) forEachSlot(instruction.results, [&](Slot slot) { isLate[slot] = true; });
+    ways.shortcuts.push_back(shortcuts.empty() ? std::nullopt : std::optional(std::move(shortcuts.front())));
     ways.alone.push_back(same.alone);
     ways.over.push_back(same.over);
     ways.later.push_back(later);

@@ -1,19 +1,23 @@
-// The ways in which small calls may be made: with one thread or all, with results in new memory or over those of the run before.
-// Which give the same bits is found out by trying.
+// The ways in which small calls may be made: with one thread or all, with results in new memory or over those of the run before,
+// by the dispatcher or without it. Which give the same bits is found out by trying.
 #pragma once
 
 #include <atomic>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "instruction.h"
+#include "shortcut.h"
 
 namespace dgsam::capture {
 
 // How the instructions of a light program may be run, by their numbers.
 struct Ways {
-  // Whether one thread gives the same bits as all. How libraries multiply matrices depends on their threads, to the last bit,
-  // for some shapes.
+  // What gives the same bits without the dispatcher.
+  std::vector<std::optional<Shortcut>> shortcuts;
+  // Whether one thread gives the same bits as all, as with shortcuts. How libraries multiply matrices depends on their threads,
+  // to the last bit, for some shapes.
   std::vector<bool> alone;
   // Those that need all threads, and all that use what they make.
   std::vector<bool> later;

@@ -71,6 +71,13 @@ std::tuple<double, double, int64_t> gatherAlong(at::TensorList params, at::Tenso
   return gather(params, {}, directions, alpha * (gradNorm / lossScale) / (directionNorm + kNormEpsilon), 1 / lossScale);
 }
 
+namespace {
+
+// Lists may begin on devices of their own, where some parameter has no gradient.
+at::Tensor normOn(at::Device device, const std::vector<at::Tensor>& tensors) { return composite::norm(tensors, device).to(device); }
+
+}  // namespace
+
 int64_t projectLate(at::TensorList params, at::TensorList sums, double lossScale, at::Tensor ledger, int64_t at) {
   const at::NoGradGuard noGrad;
   const Ledger noted("project_", ledger, at, 2);
@@ -82,12 +89,12 @@ int64_t projectLate(at::TensorList params, at::TensorList sums, double lossScale
     if (row.grad != nullptr) product.addProduct(*row.sum, *row.grad);
   }
   const at::Device device = ledger.device();
-  const at::Tensor gradNorm = composite::norm(gradientsOf(rows), device);
+  const at::Tensor gradNorm = normOn(device, gradientsOf(rows));
   noted.note(at, gradNorm);
-  const at::Tensor length = sumSquare.total(device);
-  const at::Tensor share = at::where(length.eq(0), at::zeros_like(length), product.total(device) / length);
+  const at::Tensor length = sumSquare.total(device).to(device);
+  const at::Tensor share = at::where(length.eq(0), at::zeros_like(length), product.total(device).to(device) / length);
   for (const Row& row : rows) composite::combine(row, share / -lossScale, 1 / lossScale);
-  const at::Tensor made = composite::norm(sums.vec(), device);
+  const at::Tensor made = normOn(device, sums.vec());
   // What is not finite stays, so that it is noted.
   const at::Tensor counts = made.le(roundingOf(params) / lossScale * gradNorm).logical_not();
   for (const Row& row : rows) {
@@ -104,9 +111,9 @@ int64_t gatherAlongLate(at::TensorList params, at::TensorList directions, double
   checkLength("gather_along_", "directions", directions.size(), params.size());
   const Rows rows = makeRows("gather_along_", params, {}, directions, {.param = Access::Read, .grad = Access::Write, .saved = Access::None, .sum = Access::Read});
   const at::Device device = ledger.device();
-  const at::Tensor gradNorm = composite::norm(gradientsOf(rows), device);
+  const at::Tensor gradNorm = normOn(device, gradientsOf(rows));
   noted.note(at, gradNorm);
-  const at::Tensor factor = alpha / lossScale * gradNorm / (composite::norm(directions.vec(), device) + kNormEpsilon);
+  const at::Tensor factor = alpha / lossScale * gradNorm / (normOn(device, directions.vec()) + kNormEpsilon);
   for (const Row& row : rows) composite::gather(row, factor, 1 / lossScale);
   noted.note(at + 1, composite::norm(gradientsOf(rows), device));
   bumpGathered(rows, false, true);

@@ -9,6 +9,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { newLayers, NETWORKS, SIZES } from "../../bench/gpu/networks.mjs";
 import { newProblem } from "../../bench/gpu/problems.mjs";
 import { inTurns } from "../../bench/gpu/turns.mjs";
+import { startPython } from "../../bench/python-side.mjs";
 import { hasTorch, oracle, python } from "../reference/oracle.js";
 
 const STEPS = 3;
@@ -81,6 +82,14 @@ describe.runIf(hasTorch).each(NETWORKS.map(({ key }) => key))("%s", (key) => {
   });
 });
 
+test.runIf(hasTorch)("PyTorch's side tells what fails, and goes on", { timeout: 120_000 }, async () => {
+  const pytorch = await startPython(python!, "gpu/torch_steps.py", 1);
+  const step = (options: object) => pytorch.side("cnn foreach", { options: { size: "tiny", ...options } })(1);
+  await expect(step({ autocast: "float17" })).rejects.toThrow(/^bench\/gpu\/torch_steps\.py: Traceback [^]*has no attribute 'float17'/);
+  expect(await step({})).toBeGreaterThan(0);
+  await pytorch.end();
+});
+
 test("sides take turns, and the median turn of each counts", async () => {
   const order: string[] = [];
   const side = (name: string, seconds: number) => (iterations: number) => {
@@ -120,7 +129,7 @@ test.runIf(hasTorch)("every row computes", { timeout: 600_000 }, () => {
 
 test.each([
   [["--device", "tpu"], /^bench: --device: expected cuda or cpu, got "tpu"\n$/],
-  [["--device", "cpu", "--only", "speed"], /^bench: --only: expected a part of kernels, steps, memory, compiled, got "speed"\n$/],
+  [["--device", "cpu", "--only", "speed"], /^bench: --only: expected a part of kernels, steps, compiled, memory, got "speed"\n$/],
   [["--tinny"], /^bench: Unknown option '--tinny'.*; npm run bench:gpu -- .*\n$/],
 ])("%j is one line", (args, text) => {
   const { status, stdout, stderr } = bench(...args);

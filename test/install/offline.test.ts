@@ -13,7 +13,7 @@ import { which } from "../../install/run.mjs";
 
 const SCRIPT = path.join(ROOT, "install/offline/run.sh");
 const NAME = "dgsam-offline-linux-x64";
-const PARTS = ["build", "doctor", "cuda-tests", "tests", "parity", "bench"];
+const PARTS = ["build", "doctor", "parity", "cuda-tests", "bench-kernels", "bench-steps", "bench-compiled", "bench-memory", "tests"];
 const scratch = mkdtempSync(path.join(os.tmpdir(), "dgsam-offline-test-"));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
@@ -48,69 +48,108 @@ describe("modules", () => {
 });
 
 describe("run.sh", () => {
-  /** A folder as one unpacked, whose programs do as shell code says that sees their arguments: node's, and nvidia-smi's. */
-  function fakeBundle(behaviour: string, nvidia: string): string {
+  interface Fakes {
+    /** What programs do, as shell code that sees their arguments. */
+    node?: string;
+    nvidia?: string;
+    python?: string;
+    env?: Record<string, string>;
+  }
+  const GPU = { python: "echo a warning; echo 2.11.0+cu130 9.0 /a folder/torch", nvidia: 'echo "A GPU, 580"' };
+
+  /** Runs it in a folder as one unpacked, where there are no other programs of these names. */
+  function tryIt({ node = 'echo "said by $*"', nvidia = "echo no driver; exit 1", python = "exit 1", env = {} }: Fakes) {
     const folder = mkdtempSync(path.join(scratch, "fake-"));
     for (const name of ["native", "tools/bin"]) mkdirSync(path.join(folder, name), { recursive: true });
     copyFileSync(SCRIPT, path.join(folder, "run.sh"));
-    for (const [name, code] of [["node", behaviour], ["nvidia-smi", nvidia]] as const) {
+    for (const [name, code] of Object.entries({ node, "nvidia-smi": nvidia, python3: python })) {
       writeFileSync(path.join(folder, "tools/bin", name), `#!/bin/sh\n${code}\n`);
       chmodSync(path.join(folder, "tools/bin", name), 0o755);
     }
-    return folder;
-  }
-
-  function tryIt(behaviour: string, env: Record<string, string> = {}, nvidia = "echo no driver; exit 1") {
-    const folder = fakeBundle(behaviour, nvidia);
-    const { status, stdout, stderr } = spawnSync("bash", [path.join(folder, "run.sh"), "out"], { cwd: folder, encoding: "utf8", env: { PATH: "/usr/bin:/bin", DGSAM_PYTHON: "python3", ...env } });
+    const { status, stdout, stderr } = spawnSync("bash", [path.join(folder, "run.sh"), "out"], { cwd: folder, encoding: "utf8", env: { PATH: "/usr/bin:/bin", ...env } });
     const read = (name: string) => readFileSync(path.join(folder, "out", name), "utf8");
-    return { status, stderr, last: stdout.trimEnd().split("\n").at(-1), files: readdirSync(path.join(folder, "out")).sort(), read };
+    return { status, stderr, folder, last: stdout.trimEnd().split("\n").at(-1), files: readdirSync(path.join(folder, "out")).sort(), read };
   }
 
   it("keeps a log of each part and puts them into results.md", () => {
-    const { status, stderr, last, files, read } = tryIt('echo "said by $*"');
+    const { status, stderr, last, files, read } = tryIt({ python: "echo 2.13.0+cpu none /torch" });
     expect(stderr).toBe("");
-    expect(last).toMatch(/^6 of 6 parts ok; \d+ seconds; results in .*\/out\/results\.md$/);
+    expect(last).toMatch(/^9 of 9 parts ok; \d+ seconds; results in .*\/out\/results\.md$/);
     expect(status).toBe(0);
-    expect(files).toEqual([...PARTS.map((name) => `${name}.log`), "results.md"].sort());
+    expect(files).toEqual([...PARTS.map((name) => `${name}.log`), "python.log", "results.md"].sort());
     for (const part of PARTS) expect(read("results.md")).toMatch(new RegExp(`^\\| ${part} \\| ok \\| \\d+ \\|$`, "m"));
     expect(read("parity.log")).toBe("said by dist/cli/main.js parity --device cpu\n");
     for (const part of PARTS) expect(read("results.md")).toContain(read(`${part}.log`).trimEnd());
     // Without a GPU, sizes that a CPU can bear.
-    expect(read("bench.log")).toMatch(/^said by bench\/gpu\/run\.mjs --device cpu --tiny --markdown /);
+    expect(read("bench-steps.log")).toMatch(/^said by bench\/gpu\/run\.mjs --only steps --device cpu --tiny --markdown .*\/bench-steps\.json$/m);
   });
 
-  it("works on the GPU where there is one, and builds for it alone", () => {
-    const { status, read } = tryIt('echo "$* for $DGSAM_CUDA_ARCHS"', {}, 'case "$*" in *compute_cap*) echo 9.0;; *) echo "A GPU, 580";; esac');
+  it("works on the GPU where there is one, builds for it alone, and lets Inductor begin", () => {
+    const { status, stderr, read, folder } = tryIt({
+      ...GPU,
+      node: 'echo "$* for $DGSAM_CUDA_ARCHS and $DGSAM_LIBTORCH by $DGSAM_PYTHON"; sleep 0.1',
+      python: `case "$*" in *ahead*) echo "$*"; sleep 100;; *) ${GPU.python};; esac`,
+    });
+    expect(stderr).toBe("");
     expect(status).toBe(0);
-    expect(read("results.md")).toContain("* GPU, driver, memory: A GPU, 580\n");
-    expect(read("build.log")).toBe("install/build.mjs for 9.0\n");
-    expect(read("parity.log")).toBe("dist/cli/main.js parity --device cuda for 9.0\n");
-    expect(read("bench.log")).toMatch(/^bench\/gpu\/run\.mjs --device cuda --markdown /);
+    expect(read("results.md")).toContain("* GPU, driver, memory: A GPU, 580\n* compute capability: 9.0\n");
+    expect(read("results.md")).toContain("* PyTorch: 2.11.0+cu130 in /a folder/torch\n");
+    expect(read("build.log")).toBe(`install/build.mjs for 9.0 and /a folder/torch by ${folder}/tools/bin/python3\n`);
+    expect(read("parity.log")).toMatch(/^dist\/cli\/main\.js parity --device cuda for 9\.0/);
+    expect(read("bench-kernels.log")).toMatch(/^bench\/gpu\/run\.mjs --only kernels --device cuda --markdown /);
+    expect(read("inductor.log")).toBe("-B bench/gpu/torch_compile_ahead.py cuda\n");
+  });
+
+  it("takes a Python that imports torch, and asks the driver where there is none", () => {
+    const { read } = tryIt({ nvidia: 'case "$*" in *compute_cap*) echo 9.0;; *) echo "A GPU, 580";; esac', node: 'echo "$* by ${DGSAM_PYTHON-nobody}"' });
+    expect(read("parity.log")).toBe("dist/cli/main.js parity --device cuda by nobody\n");
+    const named = path.join(scratch, "named-python");
+    writeFileSync(named, "#!/bin/sh\necho 2.11.0 none /torch\n", { mode: 0o755 });
+    const other = tryIt({ node: 'echo "$DGSAM_PYTHON"', env: { DGSAM_PYTHON: named } });
+    expect(other.read("parity.log")).toBe(`${named}\n`);
+  });
+
+  it("builds without kernels of our own where those do not build or load", () => {
+    const { last, status, read } = tryIt({ node: 'case "$*" in *doctor*) test "$DGSAM_CUDA" = 0 || exit 1;; esac; echo "kernels: $DGSAM_CUDA"' });
+    expect(last).toMatch(/^10 of 11 parts ok, doctor failed, status 1; /);
+    expect(status).toBe(1);
+    for (const part of ["build-without-kernels", "doctor-without-kernels", "parity"]) expect(read(`${part}.log`)).toBe("kernels: 0\n");
+    expect(read("build.log")).toBe("kernels: \n");
+  });
+
+  it("does without a home", () => {
+    const { read, folder } = tryIt({ node: 'echo "$HOME"', env: { HOME: "/nowhere" } });
+    expect(read("build.log")).toBe(`${folder}\n`);
+  });
+
+  it("leaves out parts that are not asked for", () => {
+    const { last, files } = tryIt({ env: { DGSAM_OFFLINE_PARTS: "doctor bench-memory" } });
+    expect(last).toMatch(/^2 of 2 parts ok; /);
+    expect(files).toEqual(["bench-memory.log", "doctor.log", "python.log", "results.md"]);
   });
 
   it("goes on after a part that fails", () => {
-    const { status, last, read } = tryIt('case "$*" in *parity*) echo "a row is off"; exit 3;; esac; echo fine');
-    expect(last).toMatch(/^5 of 6 parts ok, parity failed, status 3; /);
+    const { status, last, read } = tryIt({ node: 'case "$*" in *parity*) echo "a row is off"; exit 3;; esac; echo fine' });
+    expect(last).toMatch(/^8 of 9 parts ok, parity failed, status 3; /);
     expect(status).toBe(1);
     expect(read("parity.log")).toBe("a row is off\n");
-    expect(read("bench.log")).toBe("fine\n");
+    expect(read("tests.log")).toBe("fine\n");
   });
 
   it("ends a part whose time is up, keeps what it said, and has all end in time", () => {
     const started = Date.now();
-    const { status, last, read } = tryIt('case "$*" in *build*) echo begun; sleep 100;; esac; echo fine', { DGSAM_OFFLINE_SECONDS: "20" });
-    expect(last).toMatch(/^\d of 6 parts ok, build ended after 8 seconds/);
+    const { status, last, read } = tryIt({ node: 'case "$*" in *parity*) echo begun; sleep 100;; esac; echo fine', env: { DGSAM_OFFLINE_SECONDS: "25" } });
+    expect(last).toMatch(/^\d of 9 parts ok, parity ended after 5 seconds/);
     expect(status).toBe(1);
-    expect(read("build.log")).toBe("begun\n");
-    expect(read("bench.log")).toBe("fine\n");
-    expect(Date.now() - started).toBeLessThan(25_000);
+    expect(read("parity.log")).toBe("begun\n");
+    expect(read("bench-steps.log")).toBe("fine\n");
+    expect(Date.now() - started).toBeLessThan(30_000);
   });
 
   it("begins nothing when no time is left", () => {
-    const { last, files } = tryIt("echo fine", { DGSAM_OFFLINE_SECONDS: "3" });
-    expect(last).toMatch(/^0 of 6 parts ok, build not begun, no time was left, /);
-    expect(files).toEqual(["results.md"]);
+    const { last, files } = tryIt({ env: { DGSAM_OFFLINE_SECONDS: "3" } });
+    expect(last).toMatch(/^0 of 9 parts ok, build not begun, no time was left, /);
+    expect(files).toEqual(["python.log", "results.md"]);
   });
 });
 
@@ -146,6 +185,6 @@ describe.runIf(process.env["DGSAM_TEST_BUNDLE"] === "1")("a whole bundle", () =>
     const PATH = [...(python === undefined ? [] : [path.dirname(python)]), "/usr/bin", "/bin"].join(":");
     const { status, stdout, stderr } = spawnSync("unshare", ["-rn", "bash", path.join(target, "run.sh"), path.join(scratch, "out")], { encoding: "utf8", env: { PATH, DGSAM_OFFLINE_SECONDS: "2400" } });
     expect(status, `${stdout}\n${stderr}`).toBe(0);
-    expect(stdout.trimEnd().split("\n").at(-1)).toMatch(/^6 of 6 parts ok; /);
+    expect(stdout.trimEnd().split("\n").at(-1)).toMatch(/^9 of 9 parts ok; /);
   });
 });

@@ -60,11 +60,15 @@ export abstract class TwoStep<B extends OptimizerLike = OptimizerLike, O = Recor
   protected override report(result: StepResult): SAMResult {
     // This step's own: it may be read when the next one was taken.
     const { perturbed } = this;
-    const own = {
-      perturbedLoss: { enumerable: true, get: () => (result.skipped ? NaN : perturbed.reduce((sum, loss) => sum + loss, 0) / perturbed.length) },
-      gradNorm: { enumerable: true, get: () => (result.skipped ? NaN : result.gradNorms[0]!) },
+    return {
+      ...result,
+      get perturbedLoss() {
+        return this.skipped ? NaN : perturbed.reduce((sum, loss) => sum + loss, 0) / perturbed.length;
+      },
+      get gradNorm() {
+        return this.skipped ? NaN : this.gradNorms[0]!;
+      },
     };
-    return Object.defineProperties(result, own) as SAMResult;
   }
 
   /**

@@ -3,21 +3,14 @@
  * is left out without the host. This is how steps on a GPU are; here the CPU takes them.
  */
 import {
-  Adam, AdamW, BatchNorm1d, capture, crossEntropy, DGSAM, DISAM, ERM, GradScaler, Linear, LookSAM, manualSeed, ops, randint, randn, ReLU, RMSprop, SAM, scope, Sequential, SGD,
+  Adam, AdamW, BatchNorm1d, capture, crossEntropy, DGSAM, DISAM, ERM, GradScaler, Linear, LookSAM, ops, RMSprop, SAM, scope, SGD,
   SharpnessAware, zeros, type Closure, type Passes, type StepResult, type Tensor,
 } from "dgsam";
 import { afterEach, describe, expect, test } from "vitest";
-import { setImmediate } from "node:timers/promises";
-import { inspect } from "node:util";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { native } from "../../../lib/native.js";
 import { bits, expectError, stateBits, values, worstError } from "../support.js";
-import { UnreadSteps } from "../../../lib/optim/sharpness/late-step.js";
 import { FAMILY, type AnyWrapper } from "./family.js";
-
-setFlagsFromString("--expose-gc");
-const collect = runInNewContext("gc") as () => void;
+import { numbers, problem, spoil } from "./late-problem.js";
 
 const { aten } = ops;
 // LookSAM by default takes its second gradient in none but the first of the few steps here.
@@ -28,24 +21,6 @@ const BASES = [
   // It has no kernel that could leave a step out: it waits.
   { Base: RMSprop, options: { lr: 0.01, eps: 0.1 } },
 ].map((each) => ({ ...each, name: `${each.Base.name} ${JSON.stringify(each.options)}` }));
-
-interface Problem {
-  readonly model: Sequential;
-  readonly batches: { x: Tensor; y: Tensor }[];
-  readonly closures: Closure[];
-}
-
-function problem(seed = 3): Problem {
-  manualSeed(seed);
-  const model = new Sequential(new Linear(6, 8), new BatchNorm1d(8), new ReLU(), new Linear(8, 3));
-  const batches = Array.from({ length: 3 }, () => ({ x: randn([4, 6]), y: randint(3, [4]) }));
-  return { model, batches, closures: batches.map(({ x, y }) => () => crossEntropy(model.forward(x) as Tensor, y)) };
-}
-
-const numbers = (model: Sequential): number[] => [...model.parameters(), ...model.buffers()].flatMap((each) => values(each.detach()));
-
-/** A NaN in one element of a minibatch. */
-const spoil = ({ x }: { x: Tensor }): void => void aten.fill_(aten.select(aten.view(x, [-1]), 0, 5), NaN);
 
 describe.each(BASES)("late steps over $name", ({ Base, options }) => {
   test.each(LATE)("$name gives what looking gives", ({ Wrapper, options: own }) => {
@@ -178,105 +153,6 @@ test.each(LATE)("$name: nothing is read before the result is", ({ Wrapper, optio
   // By whatever entry it is read, the step did not call it; that it calls no operator which reads is checked where these are.
   expect(reading.length).toBeGreaterThan(0);
   expect([...during].filter((name) => !READ_NOTHING.has(name))).toEqual([]);
-});
-
-describe("what a step found", () => {
-  test("can be read when others were taken since, several times, and printed", () => {
-    const { model, batches, closures } = problem();
-    const optimizer = new SAM(model.parameters(), SGD, { lr: 0.1, check: "late" });
-    const first = optimizer.step(closures);
-    const good = batches[0]!.x.clone();
-    spoil(batches[0]!);
-    const second = optimizer.step(closures);
-    aten.copy_(batches[0]!.x, good);
-    const third = optimizer.step(closures);
-    expect(inspect(third)).toMatch(/losses: \[ \d/);
-    for (let i = 0; i < 2; i++) expectError(() => void second.gradNorms, "ERR_NON_FINITE", /the loss of domain 0 \(pass 1\) is NaN/);
-    expect(optimizer.stateDict().steps).toBe(2);
-    expect(first.perturbedLoss).toBeGreaterThan(0);
-    expect(first.losses).not.toEqual(third.losses);
-    expect(JSON.parse(JSON.stringify(first))).toEqual({ ...first });
-    expect(third.gradNorms.length).toBe(2);
-  });
-
-  test("is each step's own, however many were taken since, and bounded in memory", () => {
-    const { model, batches, closures } = problem();
-    const optimizer = new ERM(model.parameters(), SGD, { lr: 0.01, check: "late", policy: "skip" });
-    const count = () => (native as unknown as { memoryStats(): { handles: number } }).memoryStats().handles;
-    const good = batches[0]!.x.clone();
-    void optimizer.step(closures).losses;
-    const before = count();
-    const results = Array.from({ length: UnreadSteps.LIMIT + 6 }, (_, step) => {
-      if (step === 2) scope(() => spoil(batches[0]!));
-      const result = optimizer.step(closures);
-      if (step === 2) scope(() => void aten.copy_(batches[0]!.x, good));
-      return result;
-    });
-    // Steps that were read to make room say nothing until they are asked.
-    expect(count()).toBe(before + UnreadSteps.LIMIT);
-    expect(optimizer.stateDict().steps).toBe(1 + UnreadSteps.LIMIT + 5);
-    expect(results.map(({ skipped }, step) => [step, skipped]).filter(([, skipped]) => skipped)).toEqual([[2, true]]);
-    expect(count()).toBe(before);
-    const expected = problem();
-    const sync = new ERM(expected.model.parameters(), SGD, { lr: 0.01, check: "sync" });
-    void sync.step(expected.closures);
-    for (const [step, { losses }] of results.entries()) if (step !== 2) expect(worstError(losses, sync.step(expected.closures).losses), `step ${step}`).toBeLessThan(1e-5);
-  });
-
-  test("is not read at the end of a scope", () => {
-    const { model, batches, closures } = problem();
-    const optimizer = new ERM(model.parameters(), SGD, { lr: 0.01, check: "late" });
-    spoil(batches[0]!);
-    const result = scope(() => [optimizer.step(closures)])[0]!;
-    expectError(() => void result.losses, "ERR_NON_FINITE", /domain 0/);
-  });
-
-  test("holds no minibatch", async () => {
-    const { model } = problem();
-    const optimizer = new DGSAM(model.parameters(), Adam, { lr: 0.01, check: "late" });
-    let freed = 0;
-    const registry = new FinalizationRegistry(() => void freed++);
-    const step = () => {
-      const batches = [0, 1].map(() => ({ x: randn([4, 6]), y: randint(3, [4]) }));
-      for (const each of batches) registry.register(each, null);
-      return optimizer.step(batches.map((batch) => () => crossEntropy(model.forward(batch.x) as Tensor, batch.y)));
-    };
-    const results = [step(), step(), step()];
-    for (let i = 0; i < 50 && freed < 6; i++) {
-      collect();
-      await setImmediate();
-    }
-    expect(freed).toBe(6);
-    expect(results.every(({ losses }) => losses.every(Number.isFinite))).toBe(true);
-  });
-
-  test("says which pass, and what of it, was not finite", () => {
-    const w = zeros([3], { requiresGrad: true });
-    const linear = (slope: number): Closure => () => aten.sum(aten.mul(w, slope));
-    const step = (slopes: number[], Wrapper: typeof DGSAM | typeof ERM = DGSAM) =>
-      void new (Wrapper as typeof DGSAM)([w], SGD, { check: "late", order: "fixed", lr: 0.1 } as never).step(slopes.map(linear)).losses;
-    expectError(() => step([1, Infinity]), "ERR_NON_FINITE", /the loss of domain 1 \(pass 2\) is (NaN|Infinity)/);
-    // The loss is 0 where its gradient is infinite.
-    const root: Closure = () => aten.sum(aten.sqrt(aten.mul(w, w)));
-    const optimizer = new SAM([w], SGD, { check: "late" });
-    expectError(() => void optimizer.step([linear(1), root, linear(2)]).losses, "ERR_NON_FINITE", /the gradient of domain 1 \(pass 1\) is NaN/);
-    expect(values(w.detach())).toEqual([0, 0, 0]);
-  });
-
-  test("has room for any number of domains and passes", () => {
-    class Many extends SharpnessAware {
-      static readonly isPlannable = true;
-      protected run(passes: Passes): void {
-        for (let i = 0; i < 100; i++) passes.differentiate(i % passes.domains);
-        this.climb.gather();
-      }
-    }
-    const w = zeros([3], { requiresGrad: true });
-    const optimizer = new Many([w], SGD, { lr: 0.1, check: "late" });
-    const { losses, gradNorms } = optimizer.step([() => aten.sum(aten.add(w, 1))]);
-    expect(losses).toEqual([3]);
-    expect(gradNorms[0]).toBeCloseTo(Math.sqrt(3), 6);
-  });
 });
 
 describe("late steps", () => {
