@@ -62,7 +62,9 @@ describeOnCuda("graphs", () => {
   });
 
   test("a domain that is not finite is left out", () => {
-    const { model, optimizer, step, state } = problem(DGSAM, Adam, { lr: 0.01, policy: "skip" });
+    const { model, optimizer, step } = problem(DGSAM, Adam, { lr: 0.01, policy: "skip" });
+    // The order that was drawn for a step is used up.
+    const state = () => stateBits([[...model.parameters(), ...model.buffers()], optimizer.stateDict().base, optimizer.stateDict().steps]);
     for (let i = 0; i < 8; i++) void step().losses;
     const before = state();
     const [first] = model.parameters();
@@ -70,7 +72,7 @@ describeOnCuda("graphs", () => {
     ops.aten["fill_.Scalar"](first!.detach(), NaN);
     expect(step()).toMatchObject({ skipped: true, nonFiniteDomain: expect.any(Number) });
     ops.aten["copy_.default"](first!.detach(), whole);
-    expect(state()).toEqual({ ...(before as object) });
+    expect(state()).toEqual(before);
     expect(step().skipped).toBe(false);
     expect(optimizer.graphs).toMatchObject({ captured: 1, refused: [] });
   });
