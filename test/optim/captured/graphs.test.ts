@@ -117,6 +117,26 @@ test("LookSAM: a graph of each kind of its steps", () => {
   expect(graphs.replayed).toBeGreaterThan(0.8 * STEPS);
 });
 
+test("groups have radii and rates of their own, and one that is added is captured", () => {
+  const run = (graphs: "auto" | false) => scope(() => {
+    manualSeed(1);
+    const [first, last, added] = [new Linear(6, 8), new Linear(8, 3), new Linear(6, 3)];
+    const optimizer = new DGSAM([{ params: first.parameters(), rho: 0.2 }, { params: last.parameters(), lr: 0.001 }], Adam, { lr: 0.01, check: "late", graphs });
+    const loss = capture((x: Tensor, y: Tensor) => crossEntropy(last.forward(first.forward(x).relu()).add(added.forward(x)), y));
+    return Array.from({ length: 24 }, (_, step) => {
+      if (step === 12) optimizer.addParamGroup({ params: added.parameters(), rho: 0.01 });
+      optimizer.paramGroups.forEach((group, i) => Object.assign(group, { lr: 0.01 / (1 + i + step), rho: 0.1 / (1 + step * i) }));
+      const { losses } = optimizer.step(drawBatches(NETS.mlp).map(({ x, y }) => loss.on(x, y)));
+      const { captured, recaptured, recaptures } = optimizer.graphs;
+      return { losses: [...losses], tensors: stateBits([first, last, added].map((layer) => [...layer.parameters()])), counts: { captured, recaptured, recaptures } };
+    });
+  });
+  const [without, by] = [run(false), run("auto")];
+  by.forEach(({ losses, tensors }, step) => expect({ losses, tensors }, `step ${step}`).toEqual({ losses: without[step]!.losses, tensors: without[step]!.tensors }));
+  expect(by[11]!.counts).toEqual({ captured: 1, recaptured: 0, recaptures: [] });
+  expect(by[23]!.counts).toEqual({ captured: 2, recaptured: 1, recaptures: [expect.any(String)] });
+});
+
 interface Problem {
   readonly model: Sequential;
   readonly first: Linear;
