@@ -1,0 +1,126 @@
+/**
+ * Files of `torch.save`: the zip form (since PyTorch 1.6) with a pickle and an entry per storage, and the older form, in which
+ * pickles and raw storages follow one another. Nothing in them is run; see unpickler.ts.
+ */
+
+import { scope } from "../tensor/index.js";
+import { Cursor } from "./cursor.js";
+import { tensorOf, withInputFile, type ByteSource } from "./input-file.js";
+import { malformed, quoted } from "./malformed.js";
+import { PYTORCH_GLOBALS, storageOf } from "./pytorch-globals.js";
+import { bytesOf, Plain, type PyTorchValue } from "./pytorch-plain.js";
+import type { PendingStorage } from "./pytorch-values.js";
+import { PickleFault, unpickle, type PickleWorld } from "./unpickler.js";
+import { ZipReader } from "./zip-reader.js";
+
+/** What the older form begins with, pickled: PyTorch's magic number and its version. */
+const MAGIC = 0x1950a86a20f9469cfc6cn;
+const PROTOCOL = 1001;
+/** The pickle of {@link MAGIC}, which starts every file of the older form; its second byte is the pickle's protocol. */
+const MAGIC_PICKLE = Buffer.from("8a0a6cfc9c46f9206aa85019", "hex");
+
+// The zip form's versions that PyTorch 2.13 reads.
+const MAX_VERSION = 10;
+
+/**
+ * Reads a `.pth` or `.pt` file whole: a state dict as an object of tensors, a checkpoint as whatever plain values and tensors it
+ * holds. Tuples and `torch.Size` come as arrays, dicts as objects where all keys are text and else as Maps, dtypes and
+ * devices as their names, integers beyond 2^53 as bigints, parameters as plain tensors. Tensors come to the CPU, in
+ * memory of their own; those that shared a storage share it again.
+ *
+ * @throws DgsamError `ERR_DATA` when the file cannot be read or is damaged, and, with the name, when it asks for anything but
+ *   tensors and plain values; `ERR_ARGUMENT`
+ */
+export function readPyTorch(path: string): PyTorchValue {
+  return withInputFile(path, (file) => readPyTorchFrom(path, file));
+}
+
+export function readPyTorchFrom(path: string, file: ByteSource): PyTorchValue {
+  return scope(() => (isLegacy(file) ? readLegacy(path, file) : readZip(path, new ZipReader(path, file))));
+}
+
+/** Whether the source begins as the older form does. */
+export function isLegacy(file: ByteSource): boolean {
+  return file.length > 16 && file.read(0, 1)[0] === 0x80 && file.read(2, MAGIC_PICKLE.length).equals(MAGIC_PICKLE);
+}
+
+/** The folder of the pickle in an archive of `torch.save`; undefined in others. */
+export function archiveFolder(archive: ZipReader): string | undefined {
+  return archive.names().map((name) => /^([^/]*)\/data\.pkl$/.exec(name)?.[1]).find((folder) => folder !== undefined);
+}
+
+/** The world of one file: its storages are collected as they are named. */
+function worldOf(path: string, seen?: Map<string, PendingStorage>): PickleWorld {
+  return {
+    globals: PYTORCH_GLOBALS,
+    persistent: (id) => {
+      try {
+        const storage = storageOf(id);
+        seen?.set(storage.key, storage);
+        return storage;
+      } catch (cause) {
+        if (cause instanceof PickleFault) throw malformed(path, `its pickle has ${cause.message}`);
+        throw cause;
+      }
+    },
+  };
+}
+
+export function readZip(path: string, archive: ZipReader): PyTorchValue {
+  const folder = archiveFolder(archive);
+  if (folder === undefined) throw malformed(path, "a zip archive, but none of torch.save: it has no data.pkl");
+  if (archive.has(`${folder}/constants.pkl`))
+    throw malformed(path, "a TorchScript archive, not a state dict; in Python: torch.save(torch.jit.load(path).state_dict(), other_path)");
+  const text = (name: string): string | undefined => {
+    if (!archive.has(`${folder}/${name}`)) return undefined;
+    const source = archive.open(`${folder}/${name}`);
+    return source.read(0, Math.min(source.length, 16)).toString("latin1").trim();
+  };
+  const version = text("version");
+  if (version !== undefined && !(Number(version) >= 1 && Number(version) <= MAX_VERSION))
+    throw malformed(path, `it is of version ${quoted(version)} of PyTorch's zip form; 1 to ${MAX_VERSION} are read`);
+  const order = text("byteorder") ?? "little";
+  if (order !== "little" && order !== "big") throw malformed(path, `its byte order is ${quoted(order)}; expected little or big`);
+  const value = unpickle(new Cursor(path, archive.open(`${folder}/data.pkl`)), worldOf(path));
+  const read = (key: string, bytes: number) => {
+    const source = archive.open(`${folder}/data/${key}`);
+    if (source.length !== bytes) throw malformed(path, `its storage ${quoted(key)} should have ${bytes} bytes, but has ${source.length}`);
+    return tensorOf(source, 0, bytes);
+  };
+  return new Plain(path, read, order === "big").of(value);
+}
+
+function readLegacy(path: string, file: ByteSource): PyTorchValue {
+  const cursor = new Cursor(path, file);
+  const seen = new Map<string, PendingStorage>();
+  const next = (): unknown => unpickle(cursor, worldOf(path, seen));
+  if (next() !== MAGIC) throw malformed(path, "it begins as a file of torch.save, but with another magic number");
+  const protocol = next();
+  if (protocol !== PROTOCOL) throw malformed(path, `it is of version ${String(protocol)} of PyTorch's older form; ${PROTOCOL} is read`);
+  const system = next();
+  const value = next();
+  const places = placesOf(path, cursor, next(), seen);
+  const read = (key: string, bytes: number) => {
+    const place = places.get(key);
+    if (place === undefined) throw malformed(path, `it names a storage ${quoted(key)} that it does not hold`);
+    return tensorOf(file, place, bytes);
+  };
+  return new Plain(path, read, system instanceof Map && system.get("little_endian") === false).of(value);
+}
+
+/** Where the bytes of each storage begin: each is its count of elements in 8 bytes, then the elements. */
+function placesOf(path: string, cursor: Cursor, keys: unknown, seen: ReadonlyMap<string, PendingStorage>): Map<string, number> {
+  if (!Array.isArray(keys)) throw malformed(path, "its list of storages is missing");
+  const places = new Map<string, number>();
+  for (const key of keys as unknown[]) {
+    const storage = typeof key === "string" ? seen.get(key) : undefined;
+    if (storage === undefined) throw malformed(path, "it holds a storage that its pickle does not name");
+    const count = Number(cursor.bytes(8).readBigInt64LE());
+    if (count !== storage.total) throw malformed(path, `its storage ${quoted(storage.key)} should have ${storage.total} elements, but has ${count}`);
+    const length = bytesOf(storage);
+    if (length > cursor.remaining) throw malformed(path, `truncated: its storage ${quoted(storage.key)} claims ${length} bytes, but only ${cursor.remaining} bytes follow`);
+    places.set(storage.key, cursor.position);
+    cursor.position += length;
+  }
+  return places;
+}
