@@ -11,13 +11,13 @@ import { PYTORCH_GLOBALS, storageOf } from "./pytorch-globals.js";
 import { bytesOf, Plain, type PyTorchValue } from "./pytorch-plain.js";
 import type { PendingStorage } from "./pytorch-values.js";
 import { PickleFault, unpickle, type PickleWorld } from "./unpickler.js";
-import { ZipReader } from "./zip-reader.js";
+import { isZip, ZipReader } from "./zip-reader.js";
 
 /** What the older form begins with, pickled: PyTorch's magic number and its version. */
 const MAGIC = 0x1950a86a20f9469cfc6cn;
 const PROTOCOL = 1001;
-/** The pickle of {@link MAGIC}, which starts every file of the older form; its second byte is the pickle's protocol. */
-const MAGIC_PICKLE = Buffer.from("8a0a6cfc9c46f9206aa85019", "hex");
+/** {@link MAGIC} as an opcode: it follows the pickle's protocol and, since protocol 4, the length of a frame. */
+const MAGIC_OPCODE = Buffer.from("8a0a6cfc9c46f9206aa85019", "hex");
 
 // The zip form's versions that PyTorch 2.13 reads.
 const MAX_VERSION = 10;
@@ -36,12 +36,17 @@ export function readPyTorch(path: string): PyTorchValue {
 }
 
 export function readPyTorchFrom(path: string, file: ByteSource): PyTorchValue {
-  return scope(() => (isLegacy(file) ? readLegacy(path, file) : readZip(path, new ZipReader(path, file))));
+  return scope(() => {
+    if (isLegacy(file)) return readLegacy(path, file);
+    if (!isZip(file)) throw malformed(path, "no file of torch.save: neither a zip archive nor of the older form");
+    return readZip(path, new ZipReader(path, file));
+  });
 }
 
 /** Whether the source begins as the older form does. */
 export function isLegacy(file: ByteSource): boolean {
-  return file.length > 16 && file.read(0, 1)[0] === 0x80 && file.read(2, MAGIC_PICKLE.length).equals(MAGIC_PICKLE);
+  const head = file.read(0, Math.min(file.length, 32));
+  return head[0] === 0x80 && [2, 11].includes(head.indexOf(MAGIC_OPCODE));
 }
 
 /** The folder of the pickle in an archive of `torch.save`; undefined in others. */

@@ -15,6 +15,7 @@ import { renamed, type KeyMap } from "./rename.js";
 import { openSafetensors } from "./safetensors.js";
 import { writeSafetensors, type WriteSafetensorsOptions } from "./safetensors-writer.js";
 import { isStateDict, tensorsOf } from "./state-dict.js";
+import { isZip } from "./zip-reader.js";
 
 export interface LoadWeightsOptions extends ReadNpzOptions {
   /** Which entry of a checkpoint of several holds the weights: `"state_dict"`, `"model"`, `"ema.module"`... Default: the only one that is a state dict. */
@@ -57,8 +58,7 @@ function load(name: string, path: string, options: LoadWeightsOptions): StateDic
 
 function read(name: string, path: string, file: InputFile, limits: ReadNpzOptions): PyTorchValue {
   const head = file.read(0, Math.min(file.length, 64));
-  // The second is an archive's end, of one that holds nothing.
-  if (["PK\x03\x04", "PK\x05\x06"].includes(head.toString("latin1", 0, 4))) {
+  if (isZip(file)) {
     const archive = npzArchive(name, path, file, limits);
     return archiveFolder(archive) === undefined ? readArrays(path, archive) : readZip(path, archive);
   }

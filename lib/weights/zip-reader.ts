@@ -100,6 +100,12 @@ export class ZipReader {
   }
 }
 
+/** Whether the source begins as an archive does, or is the end of one that holds nothing. */
+export function isZip(file: ByteSource): boolean {
+  const magic = file.length < 4 ? 0 : file.read(0, 4).readUInt32LE();
+  return magic === LOCAL_HEADER || magic === END;
+}
+
 function readDirectory(path: string, file: ByteSource): Map<string, Entry> {
   const { count, size, start } = findDirectory(path, file);
   if (start + size > file.length) throw malformed(path, `its zip directory of ${size} bytes at byte ${start} lies outside the file`);
