@@ -49,6 +49,8 @@ export interface ZipFields {
   size?: number;
   compressed?: number;
   start?: number;
+  /** Bytes in the entry's place. */
+  packed?: Uint8Array;
 }
 
 /** A zip archive; the directory says of an entry what `lies` say, whatever is true. */
@@ -57,7 +59,7 @@ export function zip(entries: readonly (readonly [name: string, data: Uint8Array,
   const directory: Buffer[] = [];
   let at = 0;
   for (const [name, data, lies = {}] of entries) {
-    const packed = lies.method === 8 ? deflateRawSync(data) : data;
+    const packed = lies.packed ?? (lies.method === 8 ? deflateRawSync(data) : data);
     const local = Buffer.alloc(30);
     local.writeUInt32LE(0x04034b50);
     local.writeUInt16LE(Buffer.byteLength(name), 26);
