@@ -17,15 +17,21 @@ export const STORED_DTYPES = [
 // LibTorch's iterators take no more.
 const MAX_DIMENSIONS = 64;
 
+/** Why LibTorch has no tensors of this shape, or null. */
+export function shapeProblem(shape: readonly number[]): string | null {
+  if (shape.length > MAX_DIMENSIONS) return `${shape.length} dimensions, LibTorch takes ${MAX_DIMENSIONS}`;
+  // With the zeros left out: LibTorch multiplies the others as well, in 64 bits.
+  const product = shape.reduce((count, size) => count * (size === 0 ? 1 : size), 1);
+  return product > Number.MAX_SAFE_INTEGER ? `the shape [${shape.join(", ")}], more elements than any memory` : null;
+}
+
 /** The number of elements of a shape out of a file. @throws DgsamError `ERR_DATA` for what is no shape */
 export function countOf(path: string, name: string, shape: unknown): number {
   if (!Array.isArray(shape) || !shape.every((size) => Number.isSafeInteger(size) && (size as number) >= 0))
     throw malformed(path, `${name}: its shape is no list of integers from 0 to 2^53 - 1`);
-  if (shape.length > MAX_DIMENSIONS) throw malformed(path, `${name}: it has ${shape.length} dimensions, LibTorch takes ${MAX_DIMENSIONS}`);
-  // With the zeros left out: LibTorch multiplies the others as well, in 64 bits.
-  const product = (shape as number[]).reduce((count, size) => count * (size === 0 ? 1 : size), 1);
-  if (product > Number.MAX_SAFE_INTEGER) throw malformed(path, `${name}: its shape [${shape.join(", ")}] has more elements than any memory`);
-  return shape.includes(0) ? 0 : product;
+  const problem = shapeProblem(shape as number[]);
+  if (problem !== null) throw malformed(path, `${name}: it has ${problem}`);
+  return (shape as number[]).reduce((count, size) => count * size, 1);
 }
 
 /** The steps between elements that lie in row-major order without gaps. */

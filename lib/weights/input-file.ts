@@ -47,17 +47,17 @@ export class InputFile implements ByteSource {
   read(offset: number, length: number): Buffer {
     if (!(offset >= 0 && length >= 0 && offset + length <= this.length))
       throw malformed(this.path, `truncated: ${length} bytes were expected from byte ${offset} on, but the file has ${this.length} bytes`);
-    const bytes = Buffer.allocUnsafe(length);
     try {
+      const bytes = Buffer.allocUnsafe(length);
       for (let done = 0; done < length; ) {
         const count = readSync(this.#descriptor, bytes, done, length - done, offset + done);
         if (count === 0) throw malformed(this.path, "was cut short by somebody else while it was read");
         done += count;
       }
+      return bytes;
     } catch (cause) {
       throw cause instanceof DgsamError ? cause : malformed(this.path, `cannot be read: ${(cause as Error).message}`, cause);
     }
-    return bytes;
   }
 
   /**

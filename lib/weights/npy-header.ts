@@ -59,7 +59,8 @@ function dtypeOf(path: string, name: string, code: unknown): { dtype: DType; big
   if (typeof code !== "string") throw malformed(path, `${name}: it holds records; only arrays of numbers are read`);
   const dtype = /^[<>|=]/.test(code) ? CODES.get(code.slice(1)) : undefined;
   if (dtype === undefined)
-    throw malformed(path, `${name}: LibTorch has nothing for its dtype ${quoted(code)}${code.endsWith("O") ? ": Python objects are pickled code" : ""}; in Python: array.astype("float32")`);
+    throw malformed(path, `${name}: LibTorch has nothing for its dtype ${quoted(code)}` +
+      `${code.endsWith("O") ? ": Python objects are pickled code" : ""}; in Python: array.astype("float32")`);
   return { dtype, bigEndian: code.startsWith(">") };
 }
 
@@ -84,7 +85,8 @@ class Literals {
     }
     this.#at++;
     if (this.#at !== this.#tokens.length) throw this.#error();
-    if ([...fields.keys()].sort().join() !== "descr,fortran_order,shape") throw malformed(this.path, `${this.name}: its header does not have descr, fortran_order and shape alone`);
+    if ([...fields.keys()].sort().join() !== "descr,fortran_order,shape")
+      throw malformed(this.path, `${this.name}: its header does not have descr, fortran_order and shape alone`);
     return fields;
   }
 

@@ -9,7 +9,7 @@ import { tensorOf, withInputFile, type ByteSource } from "./input-file.js";
 import { malformed, quoted } from "./malformed.js";
 import { npyHeader, NUMPY_CODES, readNpyHeader } from "./npy-header.js";
 import { writeAtomically } from "./output-file.js";
-import { objectOf, tensorsOf } from "./state-dict.js";
+import { tensorsOf } from "./state-dict.js";
 import { MAX_INFLATED, ZipReader } from "./zip-reader.js";
 import { ZipWriter } from "./zip-writer.js";
 
@@ -41,7 +41,7 @@ export function npzArchive(name: string, path: string, file: ByteSource, options
 }
 
 export function readArrays(path: string, archive: ZipReader): StateDict {
-  return scope(() => objectOf(archive.names().map((entry): [string, Tensor] => {
+  return scope(() => Object.fromEntries(archive.names().map((entry): [string, Tensor] => {
     if (!entry.endsWith(".npy")) throw malformed(path, `${quoted(entry)}: a .npz file holds .npy arrays only`);
     const name = entry.slice(0, -".npy".length);
     return [name, readArray(path, quoted(name), archive.open(entry))];

@@ -1,6 +1,6 @@
 /** The names that PyTorch's state dicts need, and what each stands for. All others are refused. */
 
-import { elementBytes, STORED_DTYPES } from "./elements.js";
+import { elementBytes, shapeProblem, STORED_DTYPES } from "./elements.js";
 import { PendingStorage, PendingTensor, StorageType } from "./pytorch-values.js";
 import { PickleFault, PickleFunction } from "./unpickler.js";
 import type { DType } from "../tensor/index.js";
@@ -44,6 +44,8 @@ function pendingTensor(storage: unknown, offset: unknown, shape: unknown, stride
   if (!(storage instanceof PendingStorage)) throw new PickleFault("no storage");
   if (!isCount(offset) || !isCounts(shape) || !isCounts(strides) || shape.length !== strides.length)
     throw new PickleFault("an offset, sizes or strides that are none");
+  const problem = shapeProblem(shape);
+  if (problem !== null) throw new PickleFault(problem);
   if (!isDType(dtype)) throw new PickleFault("no dtype that can be read");
   const { count } = storage;
   const available = storage.dtype === undefined ? Math.floor(count / elementBytes(dtype)) : count;

@@ -3,7 +3,7 @@
 import { elementBytes, nativeBytes, onStorage } from "./elements.js";
 import { malformed, quoted } from "./malformed.js";
 import { PendingStorage, PendingTensor, type StorageRef } from "./pytorch-values.js";
-import { objectOf } from "./state-dict.js";
+import { setOwn } from "./state-dict.js";
 import { empty, ops, type DType, type Tensor } from "../tensor/index.js";
 
 /** What a `.pth` file may hold: tensors, plain values, and lists, objects, Maps and Sets of these. */
@@ -64,7 +64,7 @@ export class Plain {
     if ([...value.keys()].every((key) => typeof key === "string")) {
       // Made empty and filled, because it may hold itself.
       const object = this.#finish<Record<string, PyTorchValue>>(value, {});
-      for (const [key, each] of value) Object.defineProperties(object, Object.getOwnPropertyDescriptors(objectOf([[key as string, this.of(each, depth + 1)]])));
+      for (const [key, each] of value) setOwn(object, key as string, this.of(each, depth + 1));
       return object;
     }
     const map = this.#finish(value, new Map<PyTorchValue, PyTorchValue>());

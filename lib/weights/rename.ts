@@ -3,7 +3,6 @@
 import { isPlainObject } from "../checks.js";
 import { argumentError, describeValue, DgsamError } from "../errors.js";
 import type { StateDict } from "../nn/index.js";
-import { objectOf } from "./state-dict.js";
 
 /**
  * A function from a key to the new one, or to null to leave the tensor out; or a table of prefixes. Of a table the longest prefix
@@ -20,12 +19,14 @@ export function renamed(name: string, dict: Readonly<StateDict>, map: KeyMap | u
   for (const key of Object.keys(dict)) {
     const target: unknown = rename(key);
     if (target === null) continue;
-    if (typeof target !== "string") throw new DgsamError("ERR_ARGUMENT", `${name}: rename(${JSON.stringify(key)}): expected a string, or null to leave it out, got ${describeValue(target)}`);
+    if (typeof target !== "string")
+      throw new DgsamError("ERR_ARGUMENT", `${name}: rename(${JSON.stringify(key)}): expected a string, or null to leave it out, got ${describeValue(target)}`);
     const other = sources.get(target);
-    if (other !== undefined) throw new DgsamError("ERR_ARGUMENT", `${name}: rename gives ${JSON.stringify(other)} and ${JSON.stringify(key)} one key, ${JSON.stringify(target)}`);
+    if (other !== undefined)
+      throw new DgsamError("ERR_ARGUMENT", `${name}: rename gives ${JSON.stringify(other)} and ${JSON.stringify(key)} one key, ${JSON.stringify(target)}`);
     sources.set(target, key);
   }
-  return objectOf([...sources].map(([target, key]) => [target, dict[key]!] as const));
+  return Object.fromEntries([...sources].map(([target, key]) => [target, dict[key]!] as const));
 }
 
 function prefixMap(name: string, table: unknown): (key: string) => string | null {

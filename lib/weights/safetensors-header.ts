@@ -63,7 +63,8 @@ export function readHeader(path: string, file: ByteSource): Header {
   tensors.sort(([, a], [, b]) => a.start - b.start || a.end - b.end);
   let at = dataStart;
   for (const [name, { start, end }] of tensors) {
-    if (start !== at) throw malformed(path, `${quoted(name)}: its bytes begin at ${start - dataStart}, but ${at - dataStart} were taken before; the format allows no holes and no overlaps`);
+    if (start !== at)
+      throw malformed(path, `${quoted(name)}: its bytes begin at ${start - dataStart}, but ${at - dataStart} were taken before; the format allows no holes and no overlaps`);
     at = end;
   }
   if (at !== file.length) throw malformed(path, `its header places ${at - dataStart} bytes of tensors, but ${file.length - dataStart} bytes follow it`);
@@ -94,19 +95,29 @@ function parsed(path: string, text: string): Record<string, unknown> {
 /** The first key that an object of this valid JSON has twice: JSON.parse takes the last one in silence. */
 function repeatedKey(json: string): string | undefined {
   const open: Set<string>[] = [];
-  let last: string | undefined;
-  for (const [token] of json.matchAll(/"(?:[^"\\]|\\.)*"|[{}:]/g)) {
-    if (token === "{") open.push(new Set());
-    else if (token === "}") open.pop();
-    else if (token !== ":") last = token;
-    else {
+  let text = { start: 0, end: 0 };
+  for (let at = 0; at < json.length; at++) {
+    const character = json[at];
+    if (character === "{") open.push(new Set());
+    else if (character === "}") open.pop();
+    else if (character === '"') {
+      text = { start: at, end: endOfText(json, at) };
+      at = text.end - 1;
+    } else if (character === ":") {
       const keys = open.at(-1)!;
-      const key = JSON.parse(last!) as string;
+      const key = JSON.parse(json.slice(text.start, text.end)) as string;
       if (keys.has(key)) return key;
       keys.add(key);
     }
   }
   return undefined;
+}
+
+/** Behind the text that begins here. A regular expression would fail at texts of many megabytes. */
+function endOfText(json: string, start: number): number {
+  let at = start + 1;
+  while (json[at] !== '"') at += json[at] === "\\" ? 2 : 1;
+  return at + 1;
 }
 
 function checkedMetadata(path: string, metadata: unknown): Record<string, string> {
@@ -125,6 +136,9 @@ function placed(path: string, name: string, entry: unknown, dataStart: number): 
     throw malformed(path, `${name}: its data_offsets are no two integers of at least 0`);
   const [begin, end] = offsets as [number, number];
   const due = (count * known.bits) / 8;
-  if (end - begin !== due) throw malformed(path, `${name}: its shape [${(shape as number[]).join(", ")}] of ${format as string} takes ${due} bytes, its data_offsets [${begin}, ${end}] say ${end - begin}`);
+  if (end - begin !== due) {
+    const sizes = (shape as number[]).join(", ");
+    throw malformed(path, `${name}: its shape [${sizes}] of ${format as string} takes ${due} bytes, its data_offsets [${begin}, ${end}] say ${end - begin}`);
+  }
   return { format: format as string, dtype: known.dtype, shape: shape as number[], start: dataStart + begin, end: dataStart + end };
 }

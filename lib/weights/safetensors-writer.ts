@@ -36,8 +36,10 @@ export function writeSafetensors(path: string, dict: Readonly<StateDict>, option
     checkStorable("writeSafetensors", key, tensor, "safetensors", NAMES);
   }
   const pair = overlappingPair(tensors);
-  if (pair !== undefined)
-    throw new DgsamError("ERR_ARGUMENT", `writeSafetensors: ${JSON.stringify(pair[0])} and ${JSON.stringify(pair[1])} share memory, which safetensors cannot say; leave one out, or clone it to store it twice`);
+  if (pair !== undefined) {
+    const [one, other] = pair.map((key) => JSON.stringify(key)) as [string, string];
+    throw new DgsamError("ERR_ARGUMENT", `writeSafetensors: ${one} and ${other} share memory, which safetensors cannot say; leave one out, or clone it to store it twice`);
+  }
   const sorted = tensors.map(([key, tensor]) => ({ key, tensor, ...NAMES.get(tensor.dtype)!, bytes: Buffer.from(key) }));
   sorted.sort((a, b) => b.rank - a.rank || Buffer.compare(a.bytes, b.bytes));
   const header = headerOf(metadata, sorted);
@@ -61,7 +63,8 @@ function headerOf(metadata: Readonly<Record<string, string>> | undefined, sorted
   const text = Buffer.from(`{${fields.join(",")}}`);
   // The data begin at a multiple of 8 bytes.
   const header = Buffer.alloc(8 + Math.ceil(text.length / 8) * 8, " ");
-  if (header.length - 8 > MAX_HEADER) throw new DgsamError("ERR_ARGUMENT", `writeSafetensors: names and metadata take ${header.length - 8} bytes, the format allows ${MAX_HEADER}`);
+  if (header.length - 8 > MAX_HEADER)
+    throw new DgsamError("ERR_ARGUMENT", `writeSafetensors: names and metadata take ${header.length - 8} bytes, the format allows ${MAX_HEADER}`);
   header.writeBigUInt64LE(BigInt(header.length - 8));
   text.copy(header, 8);
   return header;

@@ -15,9 +15,9 @@ export function tensorsOf(name: string, dict: unknown): [key: string, tensor: Te
   return entries as [string, Tensor][];
 }
 
-/** An object of these entries. Unlike assignment it makes a key `__proto__` one like all others. */
-export function objectOf<V>(entries: Iterable<readonly [string, V]>): Record<string, V> {
-  return Object.fromEntries(entries);
+/** Sets a key of an object, also where it is `__proto__`, which assignment takes for something else. */
+export function setOwn<V>(object: Record<string, V>, key: string, value: V): void {
+  Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true });
 }
 
 /** Whether a value is a state dict that holds something. */

@@ -119,7 +119,8 @@ export function saveWeights(path: string, dict: Readonly<StateDict>, options: Wr
     return writeNpz(path, dict);
   }
   if ([".pth", ".pt", ".bin", ".ckpt", ".npy"].includes(ending))
-    throw new DgsamError("ERR_ARGUMENT", `saveWeights: expected a path that ends in .safetensors or .npz, got ${JSON.stringify(ending)}: pickles are read, not written; Python reads safetensors by safetensors.torch.load_file(path)`);
+    throw new DgsamError("ERR_ARGUMENT", `saveWeights: expected a path that ends in .safetensors or .npz, got ${JSON.stringify(ending)}: pickles are read, not written; ` +
+      "Python reads safetensors by safetensors.torch.load_file(path)");
   writeSafetensors(path, dict, metadata === undefined ? {} : { metadata });
 }
 

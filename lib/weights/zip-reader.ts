@@ -87,7 +87,8 @@ export class ZipReader {
     if (size > compressed * MAX_RATIO) throw malformed(this.path, `${quoted(name)}: ${compressed} deflated bytes cannot hold the ${size} that it claims`);
     this.#inflated += size;
     if (this.#inflated > this.#limit)
-      throw malformed(this.path, `its deflated entries hold ${this.#inflated} bytes or more, over the limit of ${this.#limit}; if the file is to be trusted, raise maxInflatedBytes`);
+      throw malformed(this.path, `its deflated entries hold ${this.#inflated} bytes or more, over the limit of ${this.#limit}; ` +
+        "if the file is to be trusted, raise maxInflatedBytes");
     if (size === 0) return Buffer.alloc(0);
     let bytes: Buffer;
     try {

@@ -26,6 +26,7 @@ describe.skipIf(!hasTorch)("NumPy", () => {
     arrays: Record<string, TensorText>;
     archives: Record<string, Record<string, TensorText>>;
     ours: Record<string, TensorText | Record<string, TensorText>>;
+    many: number;
   }
   let answer: Answer;
   const arrays: StateDict = {};
@@ -34,6 +35,8 @@ describe.skipIf(!hasTorch)("NumPy", () => {
     for (const [i, dtype] of DTYPES.entries()) arrays[dtype] = tensorOfBytes(Uint8Array.from({ length: 6 * SIZES[dtype] }, (_, at) => (at * 3 + i) % 120), dtype, [2, 3]);
     for (const [dtype, each] of Object.entries(arrays)) writeNpy(path(`ours-${dtype}.npy`), each);
     writeNpz(path("ours.npz"), written);
+    const one = tensor(1);
+    writeNpz(path("many.npz"), Object.fromEntries(Array.from({ length: 65_600 }, (_, i) => [`a${i}`, one])));
     answer = oracle<Answer>("weights/numpy_files.py", { folder, written: [...DTYPES.map((dtype) => `ours-${dtype}.npy`), "ours.npz"] });
   });
 
@@ -54,6 +57,11 @@ describe.skipIf(!hasTorch)("NumPy", () => {
   test("reads what we write", () => {
     for (const dtype of DTYPES) expect(answer.ours[`ours-${dtype}.npy`]).toEqual(textOf(arrays[dtype]!));
     expect(answer.ours["ours.npz"]).toEqual(textsOf(written));
+  });
+
+  test("and we read more arrays of ours than a zip archive of 32 bits can count", () => {
+    expect(answer.many).toBe(65_600);
+    expect(scope(() => Object.keys(readNpz(path("many.npz"))).length)).toBe(65_600);
   });
 
   test.each([

@@ -98,8 +98,11 @@ for name, value in cases.items():
         print(f"{name}: {error}", file=sys.stderr)
     answer[name] = text(value)
 
-torch.save(cases["net"], folder / "protocol4.pth", pickle_protocol=4)
-torch.save(cases["net"], folder / "protocol5.legacy.pth", pickle_protocol=5, _use_new_zipfile_serialization=False)
+torch.save(cases["net"], folder / "net4.pth", pickle_protocol=4)
+torch.save(cases["net"], folder / "net5.legacy.pth", pickle_protocol=5, _use_new_zipfile_serialization=False)
+for protocol in (3, 4, 5):
+    torch.save(cases["plain"], folder / f"plain{protocol}.pth", pickle_protocol=protocol)
+torch.save(cases["plain"], folder / "plain5.legacy.pth", pickle_protocol=5, _use_new_zipfile_serialization=False)
 
 # The dtypes that the older form has.
 older = {name: made(name, (2, 3), i) for i, name in enumerate(DTYPES[:12])}

@@ -28,8 +28,10 @@ describe.skipIf(!hasTorch)("files of torch.save", () => {
     expect(plainTexts(readPyTorch(path(`${name}.pth`)))).toEqual(expected[name.replace(".legacy", "")]);
   });
 
-  test.each(["protocol4.pth", "protocol5.legacy.pth"])("%s", (name) => {
-    expect(plainTexts(readPyTorch(path(name)))).toEqual(expected["net"]);
+  test.each([
+    ["net4.pth", "net"], ["net5.legacy.pth", "net"], ["plain3.pth", "plain"], ["plain4.pth", "plain"], ["plain5.pth", "plain"], ["plain5.legacy.pth", "plain"],
+  ])("%s, of another protocol", (name, value) => {
+    expect(plainTexts(readPyTorch(path(name)))).toEqual(expected[value]);
   });
 
   test.each(["views.pth", "views.legacy.pth"])("%s: what shared a storage shares it again, with its strides", (name) => {
@@ -107,6 +109,9 @@ describe("pickles", () => {
     ["strides beyond its storage", tensorOn(storage(2), 0, [2], [2 ** 31 - 1]), /sizes \[2\] beyond its storage/],
     ["a negative stride", tensorOn(storage(2), 1, [2], [-1]), /an offset, sizes or strides that are none/],
     ["a negative offset", tensorOn(storage(2), -1, [1], [1]), /an offset, sizes or strides that are none/],
+    ["a view beyond all memory", tensorOn(storage(2), 0, [2 ** 31 - 1, 2 ** 31 - 1], [0, 0]), /with the shape \[2147483647, 2147483647\], more elements than any memory/],
+    ["an empty view beyond all memory", tensorOn(storage(2), 0, [0, 2 ** 31 - 1, 2 ** 31 - 1], [0, 0, 0]), /more elements than any memory/],
+    ["65 dimensions", tensorOn(storage(2), 0, new Array<number>(65).fill(1), new Array<number>(65).fill(0)), /with 65 dimensions, LibTorch takes 64/],
     ["more strides than sizes", tensorOn(storage(2), 0, [2], [1, 1]), /an offset, sizes or strides that are none/],
     ["a number for a storage", tensorOn([5], 0, [2], [1]), /with no storage/],
     ["a storage of another size", tensorOn(storage(3), 0, [2], [1]), /its storage "0" should have 12 bytes, but has 8/],

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, renameSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { spawnSync } from "node:child_process";
 import {
-  keep, loadWeights, memoryStats, ones, openSafetensors, ops, saveWeights, scope, tensor, writeSafetensors, zeros, type DType, type StateDict, type Tensor,
+  inferenceMode, keep, loadWeights, memoryStats, ones, openSafetensors, ops, saveWeights, scope, tensor, writeSafetensors, zeros, type DType, type StateDict, type Tensor,
 } from "dgsam";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -12,7 +12,9 @@ const DTYPES = [
   "bool", "uint8", "int8", "float8_e5m2", "float8_e4m3fn", "float8_e8m0fnu", "float8_e4m3fnuz", "float8_e5m2fnuz", "int16", "uint16", "float16", "bfloat16",
   "int32", "uint32", "float32", "complex64", "float64", "int64", "uint64",
 ] as const satisfies readonly DType[];
-const SIZES: Readonly<Record<string, number>> = { int16: 2, uint16: 2, float16: 2, bfloat16: 2, int32: 4, uint32: 4, float32: 4, complex64: 8, float64: 8, int64: 8, uint64: 8 };
+const SIZES: Readonly<Record<string, number>> = {
+  int16: 2, uint16: 2, float16: 2, bfloat16: 2, int32: 4, uint32: 4, float32: 4, complex64: 8, float64: 8, int64: 8, uint64: 8,
+};
 
 /** What fixtures/make.py put into reference.safetensors. */
 function reference(): StateDict {
@@ -74,6 +76,20 @@ describe("tensors of a file", () => {
     expectError(() => opened.tensor("a"), "ERR_DISPOSED", /w was disposed; open it again/);
   }));
 
+  test("are not read before they are used: one number out of 2 GB takes no memory to speak of", () => withFolder((path) => {
+    const text = JSON.stringify({ large: { dtype: "F32", shape: [500_000_000], data_offsets: [0, 2e9] }, small: { dtype: "F32", shape: [1], data_offsets: [2e9, 2e9 + 4] } });
+    const header = file(text.padEnd(Math.ceil(text.length / 8) * 8));
+    writeFileSync(path("w"), header);
+    truncateSync(path("w"), header.length + 2e9 + 4);
+    const before = process.memoryUsage().rss;
+    using opened = openSafetensors(path("w"));
+    const large = opened.tensor("large");
+    expect(large.shape).toEqual([500_000_000]);
+    expect(ops.aten["select.int"](large, 0, 400_000_000).item()).toBe(0);
+    expect(opened.tensor("small").toArray()).toEqual([0]);
+    expect(process.memoryUsage().rss - before).toBeLessThan(50 * 2 ** 20);
+  }));
+
   test("are changed in memory, never in the file, and each has its own version", () => withFolder((path) => {
     writeSafetensors(path("w"), { a: ones([4]), b: ones([4]) });
     const before = readFileSync(path("w"));
@@ -124,6 +140,11 @@ describe("tensors of a file", () => {
     expectError(() => opened.entry(3 as never), "ERR_ARGUMENT", /key: expected a string, got the number 3/);
   });
 });
+
+test("a header with a text of 30 MB is read", () => withFolder((path) => {
+  writeFileSync(path("w"), file({ __metadata__: { note: "\\\"".repeat(7.5e6) } }));
+  expect(openSafetensors(path("w")).metadata["note"]!.length).toBe(15e6);
+}));
 
 describe("headers are refused, naming the path, with", () => {
   const entry = (shape: unknown, offsets: unknown, dtype: unknown = "U8") => ({ dtype, shape, data_offsets: offsets });
@@ -248,6 +269,25 @@ describe("writing", () => {
     expectError(() => writeSafetensors(path("w"), dict() as never, options as never), code, message);
   }));
 });
+
+test("a path is that of the folder where the file was opened", () => withFolder((path) => {
+  writeSafetensors(path("w"), { a: ones([2]) });
+  const folder = process.cwd();
+  process.chdir(path(""));
+  const opened = openSafetensors("w");
+  process.chdir(folder);
+  expect(opened.tensor("a").toArray()).toEqual([1, 1]);
+}));
+
+test("inference mode and gradients make no difference", () => withFolder((path) => {
+  writeSafetensors(path("w"), { a: tensor([1, 2], { requiresGrad: true }) });
+  const a = inferenceMode(() => loadWeights(path("w"))["a"]!);
+  expect([a.toArray(), a.requiresGrad]).toEqual([[1, 2], false]);
+  const trained = loadWeights(path("w"))["a"]!;
+  trained.requiresGrad = true;
+  trained.mul(trained).sum().backward();
+  expect(trained.grad!.toArray()).toEqual([2, 4]);
+}));
 
 test("a symbolic link is read through", () => withFolder((path) => {
   saveWeights(path("w.safetensors"), { a: ones([2]) });

@@ -35,8 +35,10 @@ const make = (seed: number): Net => {
 const state = (net: Module): string[] => bits([...net.parameters(), ...net.buffers()]);
 
 /** A pickle of a tensor of these floats, all on one storage. */
-const floats = (count: number): Pickled[] =>
-  [["global", "torch._utils _rebuild_tensor_v2"], ["("], ["("], "storage", ["global", "torch FloatStorage"], "0", "cpu", 4, ["t"], ["Q"], 0, ["("], count, ["t"], ["("], 1, ["t"], false, null, ["t"], ["R"]];
+const floats = (count: number): Pickled[] => [
+  ["global", "torch._utils _rebuild_tensor_v2"], ["("], ["("], "storage", ["global", "torch FloatStorage"], "0", "cpu", 4, ["t"], ["Q"],
+  0, ["("], count, ["t"], ["("], 1, ["t"], false, null, ["t"], ["R"],
+];
 const dictOf = (entries: Readonly<Record<string, readonly Pickled[]>>): Pickled[] => [["}"], ["("], ...Object.entries(entries).flatMap(([key, value]) => [key, ...value]), ["u"]];
 const checkpoint = (entries: Readonly<Record<string, readonly Pickled[]>>): string => {
   writeFileSync(path("checkpoint"), zipFile(pickled(...dictOf(entries)), { "archive/data/0": Buffer.from(Float32Array.of(1, 2, 3, 4).buffer) }));
@@ -89,7 +91,8 @@ describe("a module's weights", () => {
     const { "norm.bias": _, ...dict } = make(2).stateDict();
     saveWeights(path("bad.safetensors"), { ...dict, "head.weight": ones([5, 3]), extra: ones([1]) });
     const error = expectError(() => loadWeightsInto(net, path("bad.safetensors")), "ERR_ARGUMENT", new RegExp(
-      ": Net\\.loadStateDict: the state dict does not fit, nothing was loaded\n  missing keys: norm\\.bias\n  unexpected keys: extra\n  head\\.weight: expected shape \\[2, 3\\], got \\[5, 3\\]$"));
+      ": Net\\.loadStateDict: the state dict does not fit, nothing was loaded\n  missing keys: norm\\.bias\n  unexpected keys: extra\n" +
+      "  head\\.weight: expected shape \\[2, 3\\], got \\[5, 3\\]$"));
     expect(error.message.startsWith(path("bad.safetensors"))).toBe(true);
     expect(state(net)).toEqual(before);
     saveWeights(path("part.safetensors"), { "head.bias": tensor([5, 6]), extra: ones([1]) });
