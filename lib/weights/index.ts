@@ -5,4 +5,5 @@ export { openSafetensors, SafetensorsFile, type SafetensorsEntry } from "./safet
 export { writeSafetensors, type WriteSafetensorsOptions } from "./safetensors-writer.js";
 export { readPyTorch } from "./pytorch.js";
 export type { PyTorchValue } from "./pytorch-plain.js";
-export { readNpy, readNpz, writeNpy, writeNpz, type ReadNpzOptions } from "./numpy.js";
+export { readNpy, readNpz, writeNpy, writeNpz } from "./numpy.js";
+export type { ArchiveOptions } from "./zip-reader.js";

@@ -1,6 +1,5 @@
 /** NumPy's files: `.npy` holds one array, `.npz` is a zip archive of such by name. */
 
-import { checkInteger, withDefaults } from "../checks.js";
 import { argumentError } from "../errors.js";
 import type { StateDict } from "../nn/index.js";
 import { empty, noGrad, ops, scope, Tensor } from "../tensor/index.js";
@@ -10,13 +9,8 @@ import { malformed, quoted } from "./malformed.js";
 import { npyHeader, NUMPY_CODES, readNpyHeader } from "./npy-header.js";
 import { writeAtomically } from "./output-file.js";
 import { tensorsOf } from "./state-dict.js";
-import { MAX_INFLATED, ZipReader } from "./zip-reader.js";
+import { openArchive, type ArchiveOptions, type ZipReader } from "./zip-reader.js";
 import { ZipWriter } from "./zip-writer.js";
-
-export interface ReadNpzOptions {
-  /** How many bytes the compressed arrays of a file may hold together, since a small file can claim very many. Default 2^30. */
-  maxInflatedBytes?: number;
-}
 
 /**
  * Reads a `.npy` file: any numeric dtype that LibTorch has, either byte order, versions 1 to 3. An array in Fortran order
@@ -30,14 +24,8 @@ export function readNpy(path: string): Tensor {
 }
 
 /** Reads all arrays of a `.npz` file, stored or compressed, by name. @throws DgsamError as {@link readNpy} */
-export function readNpz(path: string, options: ReadNpzOptions = {}): StateDict {
-  return withInputFile(path, (file) => readArrays(path, npzArchive("readNpz", path, file, options)));
-}
-
-export function npzArchive(name: string, path: string, file: ByteSource, options: ReadNpzOptions): ZipReader {
-  const { maxInflatedBytes } = withDefaults<Required<ReadNpzOptions>>(name, options, { maxInflatedBytes: MAX_INFLATED });
-  checkInteger(`${name}: maxInflatedBytes`, maxInflatedBytes, 0);
-  return new ZipReader(path, file, maxInflatedBytes);
+export function readNpz(path: string, options: ArchiveOptions = {}): StateDict {
+  return withInputFile(path, (file) => readArrays(path, openArchive("readNpz", path, file, options)));
 }
 
 export function readArrays(path: string, archive: ZipReader): StateDict {

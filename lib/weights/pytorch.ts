@@ -11,7 +11,7 @@ import { PYTORCH_GLOBALS, storageOf } from "./pytorch-globals.js";
 import { bytesOf, Plain, type PyTorchValue } from "./pytorch-plain.js";
 import type { PendingStorage } from "./pytorch-values.js";
 import { PickleFault, unpickle, type PickleWorld } from "./unpickler.js";
-import { isZip, ZipReader } from "./zip-reader.js";
+import { isZip, openArchive, type ArchiveOptions, type ZipReader } from "./zip-reader.js";
 
 /** What the older form begins with, pickled: PyTorch's magic number and its version. */
 const MAGIC = 0x1950a86a20f9469cfc6cn;
@@ -31,16 +31,12 @@ const MAX_VERSION = 10;
  * @throws DgsamError `ERR_DATA` when the file cannot be read or is damaged, and, with the name, when it asks for anything but
  *   tensors and plain values; `ERR_ARGUMENT`
  */
-export function readPyTorch(path: string): PyTorchValue {
-  return withInputFile(path, (file) => readPyTorchFrom(path, file));
-}
-
-export function readPyTorchFrom(path: string, file: ByteSource): PyTorchValue {
-  return scope(() => {
+export function readPyTorch(path: string, options: ArchiveOptions = {}): PyTorchValue {
+  return withInputFile(path, (file) => scope(() => {
     if (isLegacy(file)) return readLegacy(path, file);
     if (!isZip(file)) throw malformed(path, "no file of torch.save: neither a zip archive nor of the older form");
-    return readZip(path, new ZipReader(path, file));
-  });
+    return readZip(path, openArchive("readPyTorch", path, file, options));
+  }));
 }
 
 /** Whether the source begins as the older form does. */
@@ -95,7 +91,7 @@ export function readZip(path: string, archive: ZipReader): PyTorchValue {
   return new Plain(path, read, order === "big").of(value);
 }
 
-function readLegacy(path: string, file: ByteSource): PyTorchValue {
+export function readLegacy(path: string, file: ByteSource): PyTorchValue {
   const cursor = new Cursor(path, file);
   const seen = new Map<string, PendingStorage>();
   const next = (): unknown => unpickle(cursor, worldOf(path, seen));

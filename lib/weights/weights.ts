@@ -8,16 +8,16 @@ import { scope, Tensor } from "../tensor/index.js";
 import { InputFile, withInputFile } from "./input-file.js";
 import { malformed, quoted } from "./malformed.js";
 import { NPY_MAGIC } from "./npy-header.js";
-import { npzArchive, readArrays, writeNpz, type ReadNpzOptions } from "./numpy.js";
-import { archiveFolder, isLegacy, readPyTorchFrom, readZip } from "./pytorch.js";
+import { readArrays, writeNpz } from "./numpy.js";
+import { archiveFolder, isLegacy, readLegacy, readZip } from "./pytorch.js";
 import type { PyTorchValue } from "./pytorch-plain.js";
 import { renamed, type KeyMap } from "./rename.js";
 import { openSafetensors } from "./safetensors.js";
 import { writeSafetensors, type WriteSafetensorsOptions } from "./safetensors-writer.js";
 import { isStateDict, tensorsOf } from "./state-dict.js";
-import { isZip } from "./zip-reader.js";
+import { isZip, openArchive, type ArchiveOptions } from "./zip-reader.js";
 
-export interface LoadWeightsOptions extends ReadNpzOptions {
+export interface LoadWeightsOptions extends ArchiveOptions {
   /** Which entry of a checkpoint of several holds the weights: `"state_dict"`, `"model"`, `"ema.module"`... Default: the only one that is a state dict. */
   entry?: string;
   /** New names for the keys. */
@@ -56,13 +56,13 @@ function load(name: string, path: string, options: LoadWeightsOptions): StateDic
   });
 }
 
-function read(name: string, path: string, file: InputFile, limits: ReadNpzOptions): PyTorchValue {
+function read(name: string, path: string, file: InputFile, limits: ArchiveOptions): PyTorchValue {
   const head = file.read(0, Math.min(file.length, 64));
   if (isZip(file)) {
-    const archive = npzArchive(name, path, file, limits);
+    const archive = openArchive(name, path, file, limits);
     return archiveFolder(archive) === undefined ? readArrays(path, archive) : readZip(path, archive);
   }
-  if (isLegacy(file)) return readPyTorchFrom(path, file);
+  if (isLegacy(file)) return readLegacy(path, file);
   if (head[8] === 0x7b) {
     const opened = openSafetensors(path);
     try {

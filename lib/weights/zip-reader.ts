@@ -5,6 +5,7 @@
  */
 
 import { crc32, inflateRawSync } from "node:zlib";
+import { checkInteger, withDefaults } from "../checks.js";
 import { Bytes, chunksOf, Part, type ByteSource } from "./input-file.js";
 import { malformed, quoted } from "./malformed.js";
 
@@ -27,8 +28,18 @@ const ZIP64_EXTRA = 1;
 
 // Deflate makes at most 1,032 bytes of one.
 const MAX_RATIO = 1032;
-/** How many bytes the deflated entries of an archive may hold together, by default. */
-export const MAX_INFLATED = 2 ** 30;
+
+export interface ArchiveOptions {
+  /** How many bytes the compressed entries of an archive may hold together, since a small file can claim very many. Default 2^30. */
+  maxInflatedBytes?: number;
+}
+
+/** Opens an archive under the options of a public function of this name. @throws DgsamError as {@link ZipReader}; `ERR_ARGUMENT` */
+export function openArchive(name: string, path: string, file: ByteSource, options: ArchiveOptions): ZipReader {
+  const { maxInflatedBytes } = withDefaults<Required<ArchiveOptions>>(name, options, { maxInflatedBytes: 2 ** 30 });
+  checkInteger(`${name}: maxInflatedBytes`, maxInflatedBytes, 0);
+  return new ZipReader(path, file, maxInflatedBytes);
+}
 
 interface Entry {
   readonly name: string;
@@ -51,7 +62,7 @@ export class ZipReader {
    * @param limit how many bytes deflated entries may hold together
    * @throws DgsamError `ERR_DATA` when it is no archive or its directory is not sound
    */
-  constructor(path: string, file: ByteSource, limit = MAX_INFLATED) {
+  constructor(path: string, file: ByteSource, limit: number) {
     this.path = path;
     this.#file = file;
     this.#limit = limit;

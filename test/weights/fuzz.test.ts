@@ -38,7 +38,7 @@ function readSafetensors(path: string): StateDict {
 const safetensors = readFileSync(fixture("reference.safetensors"));
 const checkpoint = readFileSync(fixture("checkpoint.pth"));
 const archive = withInputFile(fixture("checkpoint.pth"), (file) => {
-  const reader = new ZipReader("", file);
+  const reader = new ZipReader("", file, 0);
   return reader.names().map((name): [string, Buffer] => {
     const source = reader.open(name);
     return [name, source.read(0, source.length)];
@@ -70,11 +70,11 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
     },
     read: readSafetensors, atLeastRead: 1,
   },
-  "a .pth file": { originals: [checkpoint], read: readPyTorch, atLeastRead: 1 },
+  "a .pth file": { originals: [checkpoint], read: (path) => readPyTorch(path), atLeastRead: 1 },
   "a .pth file's pickle": {
-    originals: [pickle], pack: (damaged) => zip(archive.map(([name, data]) => [name, data === pickle ? damaged : data] as const)), read: readPyTorch, atLeastRead: 1,
+    originals: [pickle], pack: (damaged) => zip(archive.map(([name, data]) => [name, data === pickle ? damaged : data] as const)), read: (path) => readPyTorch(path), atLeastRead: 1,
   },
-  "an older .pth file": { originals: [readFileSync(fixture("checkpoint.legacy.pth"))], read: readPyTorch, atLeastRead: 1 },
+  "an older .pth file": { originals: [readFileSync(fixture("checkpoint.legacy.pth"))], read: (path) => readPyTorch(path), atLeastRead: 1 },
   "a .npy file": { originals: arrays, read: readNpy, atLeastRead: 1 },
   "a .npz file": { originals: [npz(0), npz(8)], read: (path) => readNpz(path), atLeastRead: 1 },
   "a .npz file's array": { originals: arrays, pack: (damaged) => zip([["a.npy", damaged, { method: 8 }]]), read: (path) => readNpz(path), atLeastRead: 1 },

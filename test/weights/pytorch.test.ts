@@ -173,6 +173,13 @@ describe("the older form is refused with", () => {
   });
 });
 
+test("the options are checked, and the limit holds for compressed entries", () => {
+  writeFileSync(path("zip"), zip([["archive/data.pkl", pickled("x".repeat(1000)), { method: 8 }]]));
+  expect(readPyTorch(path("zip"))).toHaveLength(1000);
+  expectError(() => readPyTorch(path("zip"), { maxInflatedBytes: 1000 }), "ERR_DATA", /over the limit of 1000; if the file is to be trusted, raise maxInflatedBytes/);
+  expectError(() => readPyTorch(path("zip"), { limit: 5 } as never), "ERR_ARGUMENT", /readPyTorch: unknown option 'limit'/);
+});
+
 test("other files are told what was expected", () => {
   writeFileSync(path("text"), "hello");
   expectError(() => readPyTorch(path("text")), "ERR_DATA", /text: no file of torch\.save: neither a zip archive nor of the older form/);

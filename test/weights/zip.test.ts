@@ -19,7 +19,7 @@ test("entries behind 4 GiB are found by their zip64 offsets", () => withFolder((
   closeSync(descriptor);
   withInputFile(path("w"), (file) => {
     expect(file.length).toBeGreaterThan(2 ** 32);
-    const reader = new ZipReader(path("w"), file);
+    const reader = new ZipReader(path("w"), file, 0);
     expect(reader.names()).toEqual(["first", "second"]);
     expect(["first", "second"].map((name) => reader.open(name).read(0, 3).toString())).toEqual(["one", "two"]);
   });
