@@ -13,12 +13,19 @@ import { malformed } from "./malformed.js";
 export interface ByteSource {
   /** How many bytes there are. */
   readonly length: number;
-  /** Exactly `length` bytes. @throws DgsamError `ERR_DATA` when there are fewer */
-  read(offset: number, length: number): Buffer;
+  /**
+   * Exactly `length` bytes, in the memory of `into` where that is given.
+   *
+   * @throws DgsamError `ERR_DATA` when there are fewer
+   */
+  read(offset: number, length: number, into?: Buffer): Buffer;
 }
 
-// Large enough that a call costs nothing beside its copy, small enough to stay in the processor's cache.
-const CHUNK = 1 << 20;
+// Large enough that a call costs little beside its copy, small enough to stay in the processor's cache.
+const CHUNK = 1 << 18;
+
+// Kept, because new memory costs as much as reading into it: the system hands it out page by page.
+const scratch = Buffer.allocUnsafeSlow(1 << 20);
 
 export class InputFile implements ByteSource {
   readonly path: string;
@@ -44,11 +51,11 @@ export class InputFile implements ByteSource {
     this.length = this.#status.size;
   }
 
-  read(offset: number, length: number): Buffer {
+  read(offset: number, length: number, into?: Buffer): Buffer {
     if (!(offset >= 0 && length >= 0 && offset + length <= this.length))
       throw malformed(this.path, `truncated: ${length} bytes were expected from byte ${offset} on, but the file has ${this.length} bytes`);
     try {
-      const bytes = Buffer.allocUnsafe(length);
+      const bytes = into?.subarray(0, length) ?? Buffer.allocUnsafe(length);
       for (let done = 0; done < length; ) {
         const count = readSync(this.#descriptor, bytes, done, length - done, offset + done);
         if (count === 0) throw malformed(this.path, "was cut short by somebody else while it was read");
@@ -102,10 +109,10 @@ export function withInputFile<R>(path: string, use: (file: InputFile) => R): R {
 export class Part implements ByteSource {
   constructor(readonly path: string, readonly source: ByteSource, readonly offset: number, readonly length: number) {}
 
-  read(offset: number, length: number): Buffer {
+  read(offset: number, length: number, into?: Buffer): Buffer {
     if (!(offset >= 0 && length >= 0 && offset + length <= this.length))
       throw malformed(this.path, `truncated: ${length} bytes were expected from byte ${offset} of a part that has ${this.length}`);
-    return this.source.read(this.offset + offset, length);
+    return this.source.read(this.offset + offset, length, into);
   }
 }
 
@@ -124,18 +131,29 @@ export class Bytes implements ByteSource {
   }
 }
 
-/** The bytes from `offset` on in pieces, for what needs them once. */
+/** The bytes from `offset` on in pieces, each valid until the next one. */
 export function* chunksOf(source: ByteSource, offset: number, length: number): Generator<Buffer> {
-  for (let done = 0; done < length; done += CHUNK) yield source.read(offset + done, Math.min(CHUNK, length - done));
+  const into = Buffer.allocUnsafe(Math.min(CHUNK, length));
+  for (let done = 0; done < length; done += CHUNK) yield source.read(offset + done, Math.min(CHUNK, length - done), into);
 }
 
-/** The bytes from `offset` on as a uint8 tensor of its own memory. The caller opens the scope. */
-export function tensorOf(source: ByteSource, offset: number, length: number): Tensor {
-  if (length <= CHUNK) return fromBytes(source.read(offset, length));
+/**
+ * The bytes from `offset` on as a uint8 tensor of its own memory. The caller opens the scope.
+ *
+ * @param look is given all bytes in pieces, such as a checksum needs them
+ */
+export function tensorOf(source: ByteSource, offset: number, length: number, look?: (chunk: Buffer) => void): Tensor {
+  // Before memory is taken for what is not there.
   if (offset + length > source.length) source.read(offset, length);
+  if (length <= scratch.length) {
+    const bytes = source.read(offset, length, scratch);
+    look?.(bytes);
+    return fromBytes(bytes);
+  }
   const whole = empty([length], { dtype: "uint8" });
   let at = 0;
   for (const chunk of chunksOf(source, offset, length)) {
+    look?.(chunk);
     const [target, bytes] = [ops.aten["slice.Tensor"](whole, 0, at, at + chunk.length), fromBytes(chunk)];
     ops.aten["copy_.default"](target, bytes);
     target.dispose();

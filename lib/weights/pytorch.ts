@@ -83,12 +83,7 @@ export function readZip(path: string, archive: ZipReader): PyTorchValue {
   const order = text("byteorder") ?? "little";
   if (order !== "little" && order !== "big") throw malformed(path, `its byte order is ${quoted(order)}; expected little or big`);
   const value = unpickle(new Cursor(path, archive.open(`${folder}/data.pkl`)), worldOf(path));
-  const read = (key: string, bytes: number) => {
-    const source = archive.open(`${folder}/data/${key}`);
-    if (source.length !== bytes) throw malformed(path, `its storage ${quoted(key)} should have ${bytes} bytes, but has ${source.length}`);
-    return tensorOf(source, 0, bytes);
-  };
-  return new Plain(path, read, order === "big").of(value);
+  return new Plain(path, (key, bytes) => archive.tensor(`${folder}/data/${key}`, bytes), order === "big").of(value);
 }
 
 export function readLegacy(path: string, file: ByteSource): PyTorchValue {

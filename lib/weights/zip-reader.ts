@@ -6,7 +6,8 @@
 
 import { crc32, inflateRawSync } from "node:zlib";
 import { checkInteger, withDefaults } from "../checks.js";
-import { Bytes, chunksOf, Part, type ByteSource } from "./input-file.js";
+import type { Tensor } from "../tensor/index.js";
+import { Bytes, chunksOf, Part, tensorOf, type ByteSource } from "./input-file.js";
 import { malformed, quoted } from "./malformed.js";
 
 const LOCAL_HEADER = 0x04034b50;
@@ -80,17 +81,35 @@ export class ZipReader {
 
   /** An entry's bytes, their checksum compared. @throws DgsamError `ERR_DATA` */
   open(name: string): ByteSource {
+    const { source, crc } = this.#locate(name);
+    let found = 0;
+    for (const chunk of chunksOf(source, 0, source.length)) found = crc32(chunk, found);
+    this.#compare(name, found, crc);
+    return source;
+  }
+
+  /** An entry of so many bytes as a uint8 tensor, its checksum compared on the way. @throws DgsamError `ERR_DATA` */
+  tensor(name: string, length: number): Tensor {
+    const { source, crc } = this.#locate(name);
+    if (source.length !== length) throw malformed(this.path, `${quoted(name)}: it should have ${length} bytes, but has ${source.length}`);
+    let found = 0;
+    const tensor = tensorOf(source, 0, length, (chunk) => (found = crc32(chunk, found)));
+    this.#compare(name, found, crc);
+    return tensor;
+  }
+
+  #compare(name: string, found: number, expected: number): void {
+    if (found !== expected) throw malformed(this.path, `${quoted(name)}: its checksum does not agree; the file is damaged`);
+  }
+
+  #locate(name: string): { source: ByteSource; crc: number } {
     const entry = this.#entries.get(name);
     if (entry === undefined) throw malformed(this.path, `the archive has no entry ${quoted(name)}`);
     const header = this.#file.read(entry.start, LOCAL_SIZE);
     if (header.readUInt32LE(0) !== LOCAL_HEADER) throw malformed(this.path, `${quoted(name)}: there is no entry where the archive's directory says`);
     const start = entry.start + LOCAL_SIZE + header.readUInt16LE(26) + header.readUInt16LE(28);
     const raw = new Part(this.path, this.#file, start, entry.compressed);
-    const source = entry.method === STORED ? raw : new Bytes(this.path, this.#inflate(entry, raw));
-    let crc = 0;
-    for (const chunk of chunksOf(source, 0, source.length)) crc = crc32(chunk, crc);
-    if (crc !== entry.crc) throw malformed(this.path, `${quoted(name)}: its checksum does not agree; the file is damaged`);
-    return source;
+    return { source: entry.method === STORED ? raw : new Bytes(this.path, this.#inflate(entry, raw)), crc: entry.crc };
   }
 
   #inflate(entry: Entry, raw: ByteSource): Buffer {
