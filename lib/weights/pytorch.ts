@@ -99,15 +99,21 @@ export function readLegacy(path: string, file: ByteSource): PyTorchValue {
   const read = (key: string, bytes: number) => {
     const place = places.get(key);
     if (place === undefined) throw malformed(path, `it names a storage ${quoted(key)} that it does not hold`);
-    return tensorOf(file, place, bytes);
+    if (place.length !== bytes) throw malformed(path, `its storage ${quoted(key)} is of ${place.length} bytes, but a tensor takes it for one of ${bytes}`);
+    return tensorOf(file, place.start, bytes);
   };
   return new Plain(path, read, system instanceof Map && system.get("little_endian") === false).of(value);
 }
 
-/** Where the bytes of each storage begin: each is its count of elements in 8 bytes, then the elements. */
-function placesOf(path: string, cursor: Cursor, keys: unknown, seen: ReadonlyMap<string, PendingStorage>): Map<string, number> {
+interface Place {
+  readonly start: number;
+  readonly length: number;
+}
+
+/** Where the bytes of each storage lie: each is its count of elements in 8 bytes, then the elements. */
+function placesOf(path: string, cursor: Cursor, keys: unknown, seen: ReadonlyMap<string, PendingStorage>): Map<string, Place> {
   if (!Array.isArray(keys)) throw malformed(path, "its list of storages is missing");
-  const places = new Map<string, number>();
+  const places = new Map<string, Place>();
   for (const key of keys as unknown[]) {
     const storage = typeof key === "string" ? seen.get(key) : undefined;
     if (storage === undefined) throw malformed(path, "it holds a storage that its pickle does not name");
@@ -115,7 +121,7 @@ function placesOf(path: string, cursor: Cursor, keys: unknown, seen: ReadonlyMap
     if (count !== storage.total) throw malformed(path, `its storage ${quoted(storage.key)} should have ${storage.total} elements, but has ${count}`);
     const length = bytesOf(storage);
     if (length > cursor.remaining) throw malformed(path, `truncated: its storage ${quoted(storage.key)} claims ${length} bytes, but only ${cursor.remaining} bytes follow`);
-    places.set(storage.key, cursor.position);
+    places.set(storage.key, { start: cursor.position, length });
     cursor.position += length;
   }
   return places;

@@ -153,6 +153,7 @@ describe("pickles", () => {
 
 describe("the older form is refused with", () => {
   const storage: Pickled[] = [["("], "storage", ["global", "torch FloatStorage"], "0", "cpu", 2, ["t"], ["Q"]];
+  const tensorOf = (type: string): Pickled[] => storage.map((item) => (Array.isArray(item) && item[0] === "global" ? ["global", type] : item));
   const floats = Buffer.from("02000000000000000000803f00000040", "hex");
 
   test("nothing wrong with it, it is read", () => {
@@ -165,6 +166,8 @@ describe("the older form is refused with", () => {
     ["too few bytes", legacyFile(pickled(...storage), pickled(["]"], "0", ["a"]), floats.subarray(0, 15)), /truncated: its storage "0" claims 8 bytes, but only 7 bytes follow/],
     ["a storage that nobody names", legacyFile(pickled(...storage), pickled(["]"], "1", ["a"]), floats), /holds a storage that its pickle does not name/],
     ["a storage that is not there", legacyFile(pickled(...storage), pickled(["]"]), floats), /names a storage "0" that it does not hold/],
+    ["one storage of two types", legacyFile(pickled(["("], ...tensorOf("torch DoubleStorage"), ...tensorOf("torch FloatStorage"), ["t"]), pickled(["]"], "0", ["a"]), floats),
+      /its storage "0" is of 8 bytes, but a tensor takes it for one of 16/],
     ["no list of storages", legacyFile(pickled(...storage), pickled(5), floats), /its list of storages is missing/],
     ["another version", legacyFile(pickled(5), pickled(["]"]), floats, 1002), /is of version 1002 of PyTorch's older form; 1001 is read/],
   ])("%s", (_, bytes, message) => {
