@@ -5,6 +5,7 @@ export * from "./tensor/index.js";
 export * from "./optim/index.js";
 export * from "./data/index.js";
 export * from "./nn/index.js";
+export * from "./weights/index.js";
 export * from "./models/index.js";
 export * from "./training/index.js";
 export * from "./report/index.js";

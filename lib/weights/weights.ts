@@ -1,0 +1,150 @@
+/** Weight files of any format, told apart by what is in them. */
+
+import { extname } from "node:path";
+import { checkBoolean, checkString, isPlainObject, optionsOf } from "../checks.js";
+import { argumentError, describeValue, DgsamError } from "../errors.js";
+import type { LoadResult, StateDict } from "../nn/index.js";
+import { scope, Tensor } from "../tensor/index.js";
+import { InputFile, withInputFile } from "./input-file.js";
+import { malformed, quoted } from "./malformed.js";
+import { NPY_MAGIC } from "./npy-header.js";
+import { readArrays, writeNpz } from "./numpy.js";
+import { archiveFolder, isLegacy, readLegacy, readZip } from "./pytorch.js";
+import type { PyTorchValue } from "./pytorch-plain.js";
+import { renamed, type KeyMap } from "./rename.js";
+import { openSafetensors } from "./safetensors.js";
+import { writeSafetensors, type WriteSafetensorsOptions } from "./safetensors-writer.js";
+import { isStateDict, tensorsOf } from "./state-dict.js";
+import { isZip, openArchive, type ArchiveOptions } from "./zip-reader.js";
+
+export interface LoadWeightsOptions extends ArchiveOptions {
+  /** Which entry of a checkpoint of several holds the weights: `"state_dict"`, `"model"`, `"ema.module"`... Default: the only one that is a state dict. */
+  entry?: string;
+  /** New names for the keys. */
+  rename?: KeyMap;
+}
+
+/** What {@link loadWeightsInto} needs of a module. */
+export interface Loadable {
+  loadStateDict(dict: Readonly<StateDict>, options?: { strict?: boolean }): LoadResult;
+}
+
+export interface LoadIntoOptions extends LoadWeightsOptions {
+  /** Whether keys that are missing or unexpected are errors; shapes must fit always. Default true. */
+  strict?: boolean;
+}
+
+const LOAD_OPTIONS = ["entry", "rename", "maxInflatedBytes"] as const;
+
+/**
+ * Reads a state dict from a safetensors file, a `.pth`/`.pt` file of `torch.save` or a `.npz` file, whatever its name. Tensors of a
+ * safetensors file lie on the file, mapped into memory ({@link SafetensorsFile}); others have memory of their own.
+ *
+ * @throws DgsamError `ERR_DATA` when the file cannot be read, is of no known format, is damaged, holds no state dict, or asks for
+ *   Python code; `ERR_DTYPE` for a dtype that LibTorch lacks; `ERR_ARGUMENT`
+ */
+export function loadWeights(path: string, options: LoadWeightsOptions = {}): StateDict {
+  return load("loadWeights", path, optionsOf("loadWeights", options, LOAD_OPTIONS));
+}
+
+function load(name: string, path: string, options: LoadWeightsOptions): StateDict {
+  const { entry, rename, maxInflatedBytes } = options;
+  if (entry !== undefined) checkString(`${name}: entry`, entry);
+  return scope(() => {
+    const value = withInputFile(path, (file) => read(name, path, file, maxInflatedBytes === undefined ? {} : { maxInflatedBytes }));
+    return renamed(name, stateDictIn(path, value, entry), rename);
+  });
+}
+
+function read(name: string, path: string, file: InputFile, limits: ArchiveOptions): PyTorchValue {
+  const head = file.read(0, Math.min(file.length, 64));
+  if (isZip(file)) {
+    const archive = openArchive(name, path, file, limits);
+    return archiveFolder(archive) === undefined ? readArrays(path, archive) : readZip(path, archive);
+  }
+  if (isLegacy(file)) return readLegacy(path, file);
+  if (head[8] === 0x7b) {
+    const opened = openSafetensors(path);
+    try {
+      return opened.tensors();
+    } finally {
+      opened.dispose();
+    }
+  }
+  if (head.subarray(0, 6).equals(NPY_MAGIC)) throw malformed(path, "a .npy file holds one array without a name; use readNpy(path)");
+  if (head.toString("latin1").startsWith("version https://git-lfs")) throw malformed(path, "a pointer of Git LFS, not the weights; run git lfs pull");
+  throw malformed(path, "of no format that is known: expected safetensors, a file of torch.save, or .npz");
+}
+
+/** The state dict of a file's value: the value itself, the entry that was asked for, or the only one there is. */
+function stateDictIn(path: string, value: PyTorchValue, entry: string | undefined): StateDict {
+  if (entry !== undefined) {
+    const found = entryOf(value, entry);
+    if (isStateDict(found)) return found;
+    throw malformed(path, `its entry ${quoted(entry)} is ${found === undefined ? "missing" : `no state dict: ${problemOf(found)}`}`);
+  }
+  if (isStateDict(value)) return value;
+  const fields = isPlainObject(value) ? Object.entries(value) : [];
+  const dicts = fields.filter(([, each]) => isStateDict(each)) as [string, StateDict][];
+  if (dicts.length === 1) return dicts[0]![1];
+  if (isPlainObject(value) && fields.length === 0) return {};
+  const names = dicts.map(([key]) => quoted(key)).join(", ");
+  if (dicts.length > 1) throw malformed(path, `a checkpoint with several state dicts, ${names}: choose one by the option entry`);
+  throw malformed(path, `it holds no state dict, but ${problemOf(value)}; readPyTorch(path) gives whatever is in it`);
+}
+
+function entryOf(value: unknown, entry: string): unknown {
+  const own = (object: unknown, key: string): unknown => (isPlainObject(object) && Object.hasOwn(object, key) ? object[key] : undefined);
+  return own(value, entry) ?? entry.split(".").reduce(own, value);
+}
+
+function problemOf(value: unknown): string {
+  if (!isPlainObject(value)) return describeValue(value);
+  const stray = Object.entries(value).find(([, each]) => !(each instanceof Tensor));
+  return stray === undefined ? "an empty object" : `an object whose ${quoted(stray[0])} is ${describeValue(stray[1])}`;
+}
+
+/**
+ * Writes a state dict as safetensors, or as `.npz` where the path ends so. Python reads the first by
+ * `safetensors.torch.load_file`, the second by `numpy.load`.
+ *
+ * @throws DgsamError as {@link writeSafetensors} and {@link writeNpz}; `ERR_ARGUMENT` for a path that ends as other formats do
+ */
+export function saveWeights(path: string, dict: Readonly<StateDict>, options: WriteSafetensorsOptions = {}): void {
+  checkString("saveWeights: path", path);
+  const { metadata } = optionsOf("saveWeights", options, ["metadata"]);
+  const ending = extname(path).toLowerCase();
+  if (ending === ".npz") {
+    if (metadata !== undefined) throw new DgsamError("ERR_ARGUMENT", "saveWeights: metadata: a .npz file has no place for it; write safetensors");
+    return writeNpz(path, dict);
+  }
+  if ([".pth", ".pt", ".bin", ".ckpt", ".npy"].includes(ending))
+    throw new DgsamError("ERR_ARGUMENT", `saveWeights: expected a path that ends in .safetensors or .npz, got ${JSON.stringify(ending)}: pickles are read, not written; ` +
+      "Python reads safetensors by safetensors.torch.load_file(path)");
+  writeSafetensors(path, dict, metadata === undefined ? {} : { metadata });
+}
+
+/**
+ * Loads weights from a file, or a state dict, into a module, converting dtypes and devices.
+ *
+ * @throws DgsamError as {@link loadWeights}; `ERR_ARGUMENT` listing all keys that are missing, unexpected or of another shape, with both
+ *   shapes; then nothing was changed
+ */
+export function loadWeightsInto(module: Loadable, source: string | Readonly<StateDict>, options: LoadIntoOptions = {}): LoadResult {
+  if (typeof (Object(module) as Loadable).loadStateDict !== "function") throw argumentError("loadWeightsInto(module, ...): module", "a Module", module);
+  const { strict = true, ...loading } = optionsOf<LoadIntoOptions>("loadWeightsInto", options, ["strict", ...LOAD_OPTIONS]);
+  checkBoolean("loadWeightsInto: strict", strict);
+  return scope(() => {
+    if (typeof source !== "string") {
+      tensorsOf("loadWeightsInto", source);
+      return module.loadStateDict(renamed("loadWeightsInto", source, loading.rename), { strict });
+    }
+    const dict = load("loadWeightsInto", source, loading);
+    try {
+      return module.loadStateDict(dict, { strict });
+    } catch (cause) {
+      if (!(cause instanceof DgsamError)) throw cause;
+      throw new DgsamError(cause.code, `${source}: ${cause.message}`, { cause });
+    }
+  });
+}
