@@ -8,9 +8,11 @@
 #include <cstring>
 #include <optional>
 
-// BLAS, whichever LibTorch has, in the form without 64-bit integers.
+#if defined(__linux__)
+// BLAS, whichever LibTorch has, in the form without 64-bit integers. Some builds do not export it.
 extern "C" __attribute__((weak)) void sgemm_(const char* transA, const char* transB, const int* m, const int* n, const int* k, const float* alpha, const float* a,
                                              const int* lda, const float* b, const int* ldb, const float* beta, float* c, const int* ldc);
+#endif
 
 namespace dgsam::capture {
 namespace {
@@ -29,14 +31,25 @@ std::optional<Matrix> matrixOf(const at::Tensor& tensor) {
   return std::nullopt;
 }
 
+bool hasBlas() {
+#if defined(__linux__)
+  return sgemm_ != nullptr;
+#else
+  return false;
+#endif
+}
+
 // result <- beta result + a b, for `count` rows from `first`.
-void multiplyRows(const Matrix& a, const Matrix& b, int64_t first, int64_t count, float beta, const float* left, const float* right, float* result) {
+void multiplyRows([[maybe_unused]] const Matrix& a, [[maybe_unused]] const Matrix& b, [[maybe_unused]] int64_t first, [[maybe_unused]] int64_t count,
+                  [[maybe_unused]] float beta, [[maybe_unused]] const float* left, [[maybe_unused]] const float* right, [[maybe_unused]] float* result) {
+#if defined(__linux__)
   // BLAS has columns where the result has rows: it forms b' a'.
   const int m = static_cast<int>(b.columns), n = static_cast<int>(count), k = static_cast<int>(a.columns);
   const int lda = static_cast<int>(b.stride), ldb = static_cast<int>(a.stride);
   const float alpha = 1;
   sgemm_(b.isTransposed ? "t" : "n", a.isTransposed ? "t" : "n", &m, &n, &k, &alpha, right, &lda, left + first * (a.isTransposed ? 1 : a.stride), &ldb, &beta,
          result + first * m, &m);
+#endif
 }
 
 // Rows that a library gives to each of its threads, where it shares them out by whole registers.
@@ -55,23 +68,25 @@ constexpr int64_t kBlock = 16;
 // four interleaved chains in the last few.
 constexpr int64_t kMostRows = kBlock * kBlock - 1;
 
-void sumByBlocks(int64_t rows, int64_t columns, const float* numbers, float* sums) {
-  constexpr int64_t kColumns = 64;
-  for (int64_t from = 0; from < columns; from += kColumns) {
-    const int64_t width = std::min(kColumns, columns - from);
-    std::array<float, kColumns> block{}, blocks{};
-    for (int64_t row = 0; row < rows; ++row) {
-      const float* const line = numbers + row * columns + from;
-#pragma omp simd
-      for (int64_t i = 0; i < width; ++i) block[i] += line[i];
-      if ((row + 1) % kBlock != 0) continue;
-#pragma omp simd
-      for (int64_t i = 0; i < width; ++i) blocks[i] += block[i];
-      block.fill(0);
-    }
-#pragma omp simd
-    for (int64_t i = 0; i < width; ++i) sums[from + i] = block[i] + blocks[i];
+// Of so many columns; their sums stay in registers.
+template <int64_t kColumns>
+void sumColumnsByBlocks(int64_t rows, int64_t stride, const float* numbers, float* sums) {
+  std::array<float, kColumns> blocks{};
+  for (int64_t first = 0; first < rows; first += kBlock) {
+    std::array<float, kColumns> block{};
+    const int64_t end = std::min(first + kBlock, rows);
+    for (int64_t row = first; row < end; ++row)
+      for (int64_t i = 0; i < kColumns; ++i) block[i] += numbers[row * stride + i];
+    for (int64_t i = 0; i < kColumns; ++i) blocks[i] += block[i];
   }
+  std::copy(blocks.begin(), blocks.end(), sums);
+}
+
+void sumByBlocks(int64_t rows, int64_t columns, const float* numbers, float* sums) {
+  constexpr int64_t kWidth = 16;
+  int64_t column = 0;
+  for (; column + kWidth <= columns; column += kWidth) sumColumnsByBlocks<kWidth>(rows, columns, numbers + column, sums + column);
+  for (; column < columns; ++column) sumColumnsByBlocks<1>(rows, columns, numbers + column, sums + column);
 }
 
 void sumByChains(int64_t rows, int64_t columns, const float* numbers, float* sums) {
@@ -124,7 +139,7 @@ struct Arguments {
 std::vector<Kernel> products(const Arguments& arguments, bool adds) {
   const at::Tensor &left = *arguments.tensors[adds ? 1 : 0], &right = *arguments.tensors[adds ? 2 : 1];
   const std::optional<Matrix> a = matrixOf(left), b = matrixOf(right);
-  if (sgemm_ == nullptr || !a.has_value() || !b.has_value() || left.scalar_type() != at::kFloat || right.scalar_type() != at::kFloat) return {};
+  if (!hasBlas() || !a.has_value() || !b.has_value() || left.scalar_type() != at::kFloat || right.scalar_type() != at::kFloat) return {};
   const at::Tensor& summand = *arguments.tensors[0];
   if (adds && !(isPlain(summand) && summand.dim() == 1 && summand.size(0) == b->columns && arguments.isNumber(0, 1) && arguments.isNumber(1, 1))) return {};
   const auto inParts = [&](int64_t rows) -> Kernel {

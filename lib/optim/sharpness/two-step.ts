@@ -39,6 +39,11 @@ interface OpenStep {
   readonly skipping: boolean;
 }
 
+function valuesOf({ skipped, gradNorms }: StepResult, perturbed: readonly number[]): { perturbedLoss: number; gradNorm: number } {
+  if (skipped) return { perturbedLoss: NaN, gradNorm: NaN };
+  return { perturbedLoss: perturbed.reduce((sum, loss) => sum + loss, 0) / perturbed.length, gradNorm: gradNorms[0]! };
+}
+
 export abstract class TwoStep<B extends OptimizerLike = OptimizerLike, O = Record<string, unknown>> extends SharpnessAware<B, O, SAMResult> {
   private open: OpenStep | null = null;
   /** The losses at the point that was climbed to. */
@@ -60,13 +65,14 @@ export abstract class TwoStep<B extends OptimizerLike = OptimizerLike, O = Recor
   protected override report(result: StepResult): SAMResult {
     // This step's own: it may be read when the next one was taken.
     const { perturbed } = this;
+    if (!this.isLate) return Object.assign(result, valuesOf(result, perturbed));
     return {
       ...result,
       get perturbedLoss() {
-        return this.skipped ? NaN : perturbed.reduce((sum, loss) => sum + loss, 0) / perturbed.length;
+        return valuesOf(this, perturbed).perturbedLoss;
       },
       get gradNorm() {
-        return this.skipped ? NaN : this.gradNorms[0]!;
+        return valuesOf(this, perturbed).gradNorm;
       },
     };
   }
