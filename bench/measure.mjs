@@ -4,6 +4,8 @@
  * knows what is measured.
  */
 
+import { setTimeout } from "node:timers/promises";
+
 /** The value that a share of the values is below. @param {number[]} values @param {number} share */
 function quantile(values, share) {
   const sorted = [...values].sort((a, b) => a - b);
@@ -36,8 +38,8 @@ export async function calibrate(side, seconds) {
   }
 }
 
-/** Longer turns against another process: its threads go on spinning for milliseconds into ours. */
-export const ACROSS_PROCESSES = { turn: 0.1 };
+/** Longer turns against another process, and a rest before each: its threads go on spinning for milliseconds into ours, and ours into its. */
+export const ACROSS_PROCESSES = { turn: 0.1, rest: 0.01 };
 
 // Of the measured time, and before it: a just-in-time compiler is done with the code of a step after about two seconds.
 const WARM_UP = 0.4;
@@ -46,10 +48,10 @@ const LEAST_TURNS = 20;
 /**
  * The ratio of the time of `a` to that of `b`, per iteration, once both are warm.
  * @param {Side} a @param {Side} b
- * @param {{ seconds: number, turn?: number, share?: number }} options about how long all turns take, after the warm-up, how long
- * one takes, and which turn of each side counts: the one that this share of them is faster than
+ * @param {{ seconds: number, turn?: number, share?: number, rest?: number }} options about how long all turns take, after the warm-up, how long
+ * one takes, which turn of each side counts, the one that this share of them is faster than, and how long nothing runs before each turn
  */
-export async function compare(a, b, { seconds, turn = 0.001, share = 0.1 }) {
+export async function compare(a, b, { seconds, turn = 0.001, share = 0.1, rest = 0 }) {
   const perTurn = Math.min(turn, seconds / LEAST_TURNS);
   const iterationsA = await calibrate(a, perTurn);
   const iterationsB = await calibrate(b, perTurn);
@@ -59,7 +61,11 @@ export async function compare(a, b, { seconds, turn = 0.001, share = 0.1 }) {
   const elapsed = () => Number(process.hrtime.bigint() - started) / 1e9;
   const warm = WARM_UP * seconds;
   while (elapsed() < warm + seconds || timesA.length < LEAST_TURNS) {
-    const perIteration = [(await a(iterationsA)) / iterationsA, (await b(iterationsB)) / iterationsB];
+    const perIteration = [];
+    for (const [side, iterations] of [[a, iterationsA], [b, iterationsB]]) {
+      if (rest > 0) await setTimeout(1000 * rest);
+      perIteration.push((await side(iterations)) / iterations);
+    }
     // Lets finalizers and timers run: they are not what is measured.
     await new Promise((resolve) => setImmediate(resolve));
     if (elapsed() < warm) continue;

@@ -12,7 +12,7 @@ export interface Taken {
 
 /** Takes the tensors out of arguments. Only arguments that are all tensors are frequent. */
 export function takeTensors(args: readonly unknown[]): Taken {
-  if (args.every((each) => each instanceof Tensor) && new Set(args).size === args.length) return { tensors: [...args], text: String(args.length) };
+  if (args.every((each, i) => each instanceof Tensor && args.indexOf(each) === i)) return { tensors: [...(args as readonly Tensor[])], text: String(args.length) };
   const tensors: Tensor[] = [];
   const text = describe(args, tensors);
   return { tensors, text };
