@@ -46,6 +46,8 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
   protected steps = 0;
   /** How many states were loaded. */
   private runs = 0;
+  /** Steps that were begun, whatever became of them. */
+  private taken = 0;
   /** Whether a step is calling closures. */
   private running = false;
   /** The radius of groups that name none. */
@@ -195,6 +197,7 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
     const ledger = this.isLate ? this.makeLedger(passes) : null;
     let done = false;
     this.running = true;
+    this.taken++;
     try {
       this.transaction(passes, policy, ledger);
       // A step that waited at its end knows by then why it stopped.
@@ -211,12 +214,12 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
 
   /** The result of a step that was taken and not read: losses and norms are filled in by the ledger. */
   private unread(ledger: Ledger, result: R, policy: "throw" | "skip"): R {
-    const { runs } = this;
+    const { runs, taken } = this;
     const leftOut = (isLast: boolean): void => {
       // It was counted when it was begun, unless another state was loaded since.
       if (runs === this.runs) this.steps--;
       // What it left is nobody's direction.
-      if (isLast) this.zeroGrad();
+      if (isLast && taken === this.taken) this.zeroGrad();
     };
     const fail = policy === "throw" ? ({ cause, where, domain }: Stop) => this.nonFiniteError(cause, where, domain) : null;
     const step = new UnreadStep(ledger, result, this.climb.parameters, leftOut, fail);

@@ -58,6 +58,21 @@ describe("what a step found", () => {
     for (const [step, { losses }] of results.entries()) if (step !== 2) expect(worstError(losses, sync.step(expected.closures).losses), `step ${step}`).toBeLessThan(1e-5);
   });
 
+  test("leaves the gradients of later steps alone", () => {
+    const { model, batches, closures } = problem();
+    const optimizer = new ERM(model.parameters(), SGD, { lr: 0.1, check: "late", policy: "skip" });
+    const good = batches[0]!.x.clone();
+    void optimizer.step(closures).losses;
+    spoil(batches[0]!);
+    const stopped = optimizer.step(closures);
+    aten.copy_(batches[0]!.x, good);
+    optimizer.zeroGrad();
+    optimizer.step(closures);
+    const gradients = model.parameters().map(({ grad }) => values(grad!));
+    expect(stopped.skipped).toBe(true);
+    expect(model.parameters().map(({ grad }) => grad && values(grad))).toEqual(gradients);
+  });
+
   test("is not read at the end of a scope", () => {
     const { model, batches, closures } = problem();
     const optimizer = new ERM(model.parameters(), SGD, { lr: 0.01, check: "late" });
