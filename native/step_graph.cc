@@ -132,6 +132,11 @@ void StepGraph::capture(Environment& environment, CommandList& list, StepGraph* 
   const c10::Device device = list.parameters().front().device();
   try {
     captured_ = capture::captureOn(device, earlier == nullptr ? nullptr : earlier->captured_.get(), [&] { list.run(environment); });
+    const auto* const tape = dynamic_cast<const capture::CallTape*>(captured_.get());
+    if (tape != nullptr)
+      lateRefusal_ = tape->refusal();
+    else
+      captured_->replay();
   } catch (...) {
     // They lie in memory of a graph that there is not.
     for (const at::Tensor& parameter : list.parameters()) parameter.mutable_grad().reset();
@@ -140,10 +145,6 @@ void StepGraph::capture(Environment& environment, CommandList& list, StepGraph* 
   const std::vector<uint32_t> after = versions();
   for (size_t i = 0; i < outside_.size(); ++i) outside_[i].changes = before[i] != after[i];
   for (const at::Tensor& parameter : list.parameters()) gradients_.push_back(parameter.grad());
-  if (const auto* tape = dynamic_cast<const capture::CallTape*>(captured_.get()))
-    lateRefusal_ = tape->refusal();
-  else
-    captured_->replay();
 }
 
 bool StepGraph::fits(const std::vector<at::Tensor>& inputs) const {

@@ -2,6 +2,7 @@
 #include "../capture/graph.h"
 
 #include <ATen/Functions.h>
+#include <ATen/core/CachingHostAllocator.h>
 #include <ATen/cuda/CUDAGraph.h>
 #include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAFunctions.h>
@@ -9,15 +10,68 @@
 #include <c10/cuda/CUDAStream.h>
 #include <cuda_runtime_api.h>
 
+#include <algorithm>
+#include <mutex>
+#include <vector>
+
 namespace dgsam::capture {
 namespace {
 
 // What other threads do, such as transfers of batches, does not disturb it.
 constexpr cudaStreamCaptureMode kMode = cudaStreamCaptureModeThreadLocal;
 
+// A stream for one graph at a time. LibTorch keeps BLAS's memory by stream: 2.13 frees it when a graph that was captured there goes, whoever
+// else was, and earlier versions never do. So it is none of LibTorch's own streams, which all take turns with, and is used again.
+class CaptureStream {
+ public:
+  explicit CaptureStream(c10::DeviceIndex device) : stream_(take(device)) {}
+  ~CaptureStream() {
+    const std::lock_guard<std::mutex> lock(mutex());
+    idle().push_back(stream_);
+  }
+  CaptureStream(const CaptureStream&) = delete;
+  CaptureStream& operator=(const CaptureStream&) = delete;
+
+  c10::cuda::CUDAStream get() const { return stream_; }
+
+ private:
+  static std::mutex& mutex() {
+    static std::mutex it;
+    return it;
+  }
+  static std::vector<c10::cuda::CUDAStream>& idle() {
+    // Never destroyed: graphs may outlive it.
+    static auto* const it = new std::vector<c10::cuda::CUDAStream>();
+    return *it;
+  }
+  static c10::cuda::CUDAStream take(c10::DeviceIndex device) {
+    const std::lock_guard<std::mutex> lock(mutex());
+    const auto found = std::find_if(idle().begin(), idle().end(), [&](const c10::cuda::CUDAStream& each) { return each.device_index() == device; });
+    if (found != idle().end()) {
+      const c10::cuda::CUDAStream stream = *found;
+      idle().erase(found);
+      return stream;
+    }
+    const c10::cuda::CUDAGuard onDevice(device);
+    cudaStream_t made = nullptr;
+    const cudaError_t error = cudaStreamCreateWithFlags(&made, cudaStreamNonBlocking);
+    TORCH_CHECK(error == cudaSuccess, "no stream to capture on: ", cudaGetErrorString(error));
+    return c10::cuda::getStreamFromExternal(made, device);
+  }
+
+  c10::cuda::CUDAStream stream_;
+};
+
+// Memory for graphs that never run at the same time.
+struct Pool {
+  const at::cuda::MempoolId_t id = at::cuda::graph_pool_handle();
+  // Whether a capture in it failed: what the allocators think of it is not known then, and no other one begins in it.
+  bool isSpoilt = false;
+};
+
 class CudaCaptured : public Captured {
  public:
-  CudaCaptured(c10::Device itsDevice, at::cuda::MempoolId_t itsPool) : device(itsDevice), pool(itsPool) {}
+  CudaCaptured(c10::Device itsDevice, std::shared_ptr<Pool> itsPool) : device(itsDevice), pool(std::move(itsPool)), stream(itsDevice.index()) {}
 
   // On the current stream.
   void replay() override {
@@ -26,7 +80,9 @@ class CudaCaptured : public Captured {
   }
 
   const c10::Device device;
-  const at::cuda::MempoolId_t pool;
+  const std::shared_ptr<Pool> pool;
+  const CaptureStream stream;
+  // Gone before its stream is another one's.
   at::cuda::CUDAGraph graph;
 };
 
@@ -41,17 +97,29 @@ bool attempt(Body body) noexcept {
   }
 }
 
-// Ends a capture in which something failed: stream, allocator and generator go on as if there had been none.
-void abandon(CudaCaptured& captured) noexcept {
+// Versions differ in whether pinned memory takes part in captures.
+template <typename Allocator>
+void endPinned(Allocator* allocator, at::cuda::MempoolId_t pool) noexcept {
+  if constexpr (requires { allocator->end_allocate_to_pool(pool); }) {
+    if (attempt([&] { allocator->end_allocate_to_pool(pool); })) attempt([&] { allocator->release_pool(pool); });
+  }
+}
+
+// Ends a capture in which something failed: stream, allocators and generator go on as if there had been none.
+void abandon(CudaCaptured& captured, bool begun) noexcept {
   namespace allocator = c10::cuda::CUDACachingAllocator;
   const c10::DeviceIndex device = captured.device.index();
-  // It throws where the capture itself is broken, and releases nothing then.
-  const bool ended = attempt([&] { captured.graph.capture_end(); });
-  if (ended) return;
+  const at::cuda::MempoolId_t pool = captured.pool->id;
+  // Tells its pool where the capture itself ended well: the graph then gives back by itself what it took.
+  const auto endedWell = [&] { return attempt([&] { captured.graph.pool(); }); };
+  // Throws where the capture itself is broken, and gives nothing back then.
+  if (!endedWell()) attempt([&] { captured.graph.capture_end(); });
   (void)cudaGetLastError();
-  // Where that did not get so far.
-  attempt([&] { allocator::endAllocateToPool(device, captured.pool); });
-  attempt([&] { allocator::releasePool(device, captured.pool); });
+  if (endedWell()) return;
+  captured.pool->isSpoilt = true;
+  const bool ended = attempt([&] { allocator::endAllocateToPool(device, pool); });
+  if (begun || ended) attempt([&] { allocator::releasePool(device, pool); });
+  endPinned(at::getHostAllocator(at::kCUDA), pool);
   // Up to LibTorch 2.12 the generator goes on believing that it is captured, until a capture ends well.
   attempt([&] {
     at::cuda::CUDAGraph small;
@@ -65,25 +133,26 @@ void abandon(CudaCaptured& captured) noexcept {
 }  // namespace
 
 std::unique_ptr<Captured> captureOnCuda(c10::Device device, Captured* earlier, const std::function<void()>& body) {
+  // In other threads of the process, too: what one does before it captures would break another's capture.
+  static std::mutex oneAtATime;
+  const std::lock_guard<std::mutex> lock(oneAtATime);
   const c10::cuda::CUDAGuard onDevice(device);
-  const auto* const sharing = static_cast<const CudaCaptured*>(earlier);
-  auto captured = std::make_unique<CudaCaptured>(device, sharing == nullptr ? at::cuda::graph_pool_handle() : sharing->pool);
+  const auto* const before = dynamic_cast<const CudaCaptured*>(earlier);
+  const bool shares = before != nullptr && !before->pool->isSpoilt && before->device == device;
+  auto captured = std::make_unique<CudaCaptured>(device, shares ? before->pool : std::make_shared<Pool>());
   // What fails of what went before is no failure of the capture; and the memory that earlier steps left is needed for the graph's own.
   c10::cuda::device_synchronize();
   c10::cuda::CUDACachingAllocator::emptyCache();
   // The default stream cannot be captured.
-  const c10::cuda::CUDAStreamGuard onStream(c10::cuda::getStreamFromPool(false, device.index()));
-  captured->graph.capture_begin(captured->pool, kMode);
+  const c10::cuda::CUDAStreamGuard onStream(captured->stream.get());
+  bool begun = false;
   try {
+    captured->graph.capture_begin(captured->pool->id, kMode);
+    begun = true;
     body();
-  } catch (...) {
-    abandon(*captured);
-    throw;
-  }
-  try {
     captured->graph.capture_end();
   } catch (...) {
-    abandon(*captured);
+    abandon(*captured, begun);
     throw;
   }
   return captured;

@@ -8,7 +8,7 @@ import { native, type Handle } from "../../native.js";
 import type { Device } from "../dtype.js";
 import { handleRegistry } from "../garbage.js";
 import type { Commands } from "./commands.js";
-import { firstDifference, type StepKey } from "./step-key.js";
+import { firstDifference, isAlive, type StepKey } from "./step-key.js";
 
 /** How steps were taken where graphs are on. */
 export interface GraphStats {
@@ -120,6 +120,8 @@ export class StepGraphs {
     if (!this.runUngraphed(commands)) return false;
     const last = this.kinds.reduce<Kind | null>((one, other) => (one === null || other.lastUse > one.lastUse ? other : one), null);
     const cause = last === null ? null : commands.describe(firstDifference(last.key, key));
+    // Their memory is better used now.
+    for (const kind of this.kinds.filter((each) => !isAlive(each.key))) this.drop(kind);
     if (this.kinds.length === MOST_KINDS) this.evict(this.kinds.filter(({ state }) => !(state instanceof Graph)));
     this.kinds.push({ key, cause, state: "seen", lastUse: ++this.uses });
     return true;
@@ -154,8 +156,12 @@ export class StepGraphs {
   private evict(kinds: readonly Kind[]): void {
     const oldest = (kinds.length > 0 ? kinds : this.kinds).reduce((one, other) => (other.lastUse < one.lastUse ? other : one));
     if (oldest.state instanceof Graph) this.counts.evicted++;
-    free(oldest);
-    this.kinds.splice(this.kinds.indexOf(oldest), 1);
+    this.drop(oldest);
+  }
+
+  private drop(kind: Kind): void {
+    free(kind);
+    this.kinds.splice(this.kinds.indexOf(kind), 1);
   }
 }
 

@@ -43,6 +43,11 @@ export function firstDifference(key: StepKey, other: StepKey): number {
   return key.length === other.length ? -1 : length;
 }
 
+/** Whether a step can have a key again: not with a tensor that was disposed of. */
+export function isAlive(key: StepKey): boolean {
+  return !key.some((item) => item instanceof Tensor && item.handle === 0);
+}
+
 /** An item of a key in words. */
 export function describeItem(parameters: readonly Tensor[], commands: readonly Command[], place: number): string {
   let at = 0;
