@@ -23,8 +23,13 @@ struct Matrix {
   bool isTransposed;
 };
 
+// Floats in memory that is read as it is.
+bool isMemory(const at::Tensor& tensor) {
+  return tensor.defined() && tensor.is_cpu() && tensor.layout() == at::kStrided && tensor.scalar_type() == at::kFloat && !tensor.is_neg() && !tensor._is_zerotensor();
+}
+
 std::optional<Matrix> matrixOf(const at::Tensor& tensor) {
-  if (tensor.dim() != 2 || tensor.size(0) < 2 || tensor.size(1) < 2) return std::nullopt;
+  if (!isMemory(tensor) || tensor.dim() != 2 || tensor.size(0) < 2 || tensor.size(1) < 2) return std::nullopt;
   const int64_t rows = tensor.size(0), columns = tensor.size(1), down = tensor.stride(0), right = tensor.stride(1);
   if (right == 1 && down >= columns) return Matrix{rows, columns, down, false};
   if (down == 1 && right >= rows) return Matrix{rows, columns, right, true};
@@ -60,7 +65,7 @@ int64_t rowsOfOneThread(int64_t rows) {
 }
 
 // Floats that lie in memory one after the other.
-bool isPlain(const at::Tensor& tensor) { return tensor.defined() && tensor.is_cpu() && tensor.scalar_type() == at::kFloat && tensor.is_contiguous() && !tensor.is_neg(); }
+bool isPlain(const at::Tensor& tensor) { return isMemory(tensor) && tensor.is_contiguous(); }
 
 constexpr int64_t kBlock = 16;
 
@@ -139,7 +144,7 @@ struct Arguments {
 std::vector<Kernel> products(const Arguments& arguments, bool adds) {
   const at::Tensor &left = *arguments.tensors[adds ? 1 : 0], &right = *arguments.tensors[adds ? 2 : 1];
   const std::optional<Matrix> a = matrixOf(left), b = matrixOf(right);
-  if (!hasBlas() || !a.has_value() || !b.has_value() || left.scalar_type() != at::kFloat || right.scalar_type() != at::kFloat) return {};
+  if (!hasBlas() || !a.has_value() || !b.has_value()) return {};
   const at::Tensor& summand = *arguments.tensors[0];
   if (adds && !(isPlain(summand) && summand.dim() == 1 && summand.size(0) == b->columns && arguments.isNumber(0, 1) && arguments.isNumber(1, 1))) return {};
   const auto inParts = [&](int64_t rows) -> Kernel {
