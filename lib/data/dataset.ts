@@ -3,7 +3,7 @@
  */
 import { checkInteger } from "../checks.js";
 import { argumentError, DgsamError } from "../errors.js";
-import type { Tensor } from "../tensor/index.js";
+import type { Generator, Tensor } from "../tensor/index.js";
 import { checkDataset } from "./checks.js";
 
 /** Items of one domain, ready for a network. */
@@ -33,6 +33,17 @@ export interface Domain {
   item(index: number): Item;
   /** The items of `indices` in that order; an index may occur twice. @throws ERR_ARGUMENT for an index out of range. */
   batch(indices: ArrayLike<number>): Batch;
+  /**
+   * The same for domains that have to read and decode; the loaders call it where it is there, several batches ahead.
+   * @throws as `batch`; ERR_DATA for an item that cannot be read; the signal's reason.
+   */
+  load?(indices: ArrayLike<number>, options?: LoadOptions): Promise<Batch>;
+}
+
+export interface LoadOptions {
+  /** Augments for training, drawing from this generator. Without one a batch is made as for evaluation. */
+  generator?: Generator;
+  signal?: AbortSignal;
 }
 
 /** Domains that share their classes and the shape of an item. */

@@ -8,15 +8,19 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { readRecord } from "../../install/record.mjs";
 import { virtualEnvironment } from "./virtual-environment.mjs";
 
 /** What the tests import besides torch. */
-const EXTRA = ["numpy", "expecttest", "pytorch_optimizer"];
+const EXTRA = ["numpy", "expecttest", "pytorch_optimizer", "torchvision_for_cpu"];
 
 /** Where they come from. The versions of `ALONE` are installed without dependencies: these name torch, which pip would fetch again. */
-const REQUIREMENTS = ["numpy", "expecttest"];
-const ALONE = ["pytorch_optimizer==3.8.1"];
+const REQUIREMENTS = ["numpy", "expecttest", "pillow"];
+const ALONE = ["pytorch_optimizer==3.8.1", "torchvision==0.28.0"];
+
+/** Where our own Python modules lie that the tests' scripts import. */
+const OWN = path.dirname(fileURLToPath(import.meta.url));
 
 /**
  * Whether a Python imports torch of a version, and other modules.
@@ -24,7 +28,7 @@ const ALONE = ["pytorch_optimizer==3.8.1"];
  */
 function works(python, version, modules) {
   const script = `import ${["torch", ...modules].join(", ")}; print(torch.__version__)`;
-  const { status, stdout } = spawnSync(python, ["-c", script], { encoding: "utf8" });
+  const { status, stdout } = spawnSync(python, ["-c", script], { encoding: "utf8", cwd: OWN });
   return status === 0 && stdout.trim() === version;
 }
 
