@@ -11,9 +11,9 @@ export default defineConfig({
       { find: /^dgsam$/, replacement: lib("index.ts") },
       { find: /^dgsam\/reference$/, replacement: lib("reference/index.ts") },
     ],
-    // Native code may end its process, and LibTorch takes all cores for itself.
+    // Native code may end its process. Two at a time: half of the tests' time is spent in one thread, or waiting for Python.
     pool: "forks",
-    maxWorkers: 1,
+    maxWorkers: 2,
     globalSetup: "test/setup/oracle.ts",
     testTimeout: 60_000,
     hookTimeout: 300_000,

@@ -8,6 +8,8 @@
 #include <cstring>
 #include <optional>
 
+#include "log_softmax.h"
+
 #if defined(__linux__)
 // BLAS, whichever LibTorch has, in the form without 64-bit integers. Some builds do not export it.
 extern "C" __attribute__((weak)) void sgemm_(const char* transA, const char* transB, const int* m, const int* n, const int* k, const float* alpha, const float* a,
@@ -171,10 +173,31 @@ std::vector<Kernel> sumsOfRows(const Arguments& arguments) {
   return found;
 }
 
+// Of rows, which is what losses of classifiers take.
+bool isOfRows(const Arguments& arguments) {
+  const at::Tensor& result = arguments.result;
+  if (!hasLogSoftmax() || result.dim() != 2 || result.numel() == 0 || result.numel() > kMostLogSoftmax) return false;
+  if (!arguments.isNumber(0, 1) && !arguments.isNumber(0, -1)) return false;
+  for (size_t i = 0; i < arguments.tensors.size(); ++i)
+    if (!arguments.isLikeResult(i)) return false;
+  return true;
+}
+
+std::vector<Kernel> logSoftmaxes(const Arguments& arguments, bool differentiates) {
+  if (!isOfRows(arguments)) return {};
+  std::vector<Kernel> found;
+  for (const Lanes lanes : {Lanes::Sixteen, Lanes::Eight})
+    found.emplace_back([rows = arguments.result.size(0), columns = arguments.result.size(1), lanes, differentiates](const Operands& from, float* to) {
+      differentiates ? differentiateLogSoftmax(lanes, rows, columns, from[0], from[1], to) : logSoftmax(lanes, rows, columns, from[0], to);
+    });
+  return found;
+}
+
 std::vector<Kernel> kernelsOf(const std::string& name, const Arguments& arguments) {
   const int64_t elements = arguments.result.numel();
   if (name == "aten::mm" || name == "aten::addmm") return products(arguments, name == "aten::addmm");
   if (name == "aten::sum.dim_IntList") return sumsOfRows(arguments);
+  if (name == "aten::_log_softmax" || name == "aten::_log_softmax_backward_data") return logSoftmaxes(arguments, name == "aten::_log_softmax_backward_data");
   if (name == "aten::relu" && arguments.isLikeResult(0)) return {[elements](const Operands& from, float* to) { rectify(elements, from[0], to); }};
   if (name == "aten::threshold_backward" && arguments.isNumber(0, 0) && arguments.isLikeResult(0) && arguments.isLikeResult(1))
     return {[elements](const Operands& from, float* to) { differentiateRectified(elements, from[0], from[1], to); }};

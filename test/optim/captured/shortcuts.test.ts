@@ -1,5 +1,5 @@
 /**
- * Small programs multiply matrices, sum rows and rectify without the dispatcher, where that was tried to give the same bits: it must
+ * Small programs multiply matrices, sum rows, rectify and take log_softmax of rows without the dispatcher, where that was tried to give the same bits: it must
  * for all shapes, any number of threads, numbers that are none, and gradients that somebody still holds.
  */
 import { capture, crossEntropy, DGSAM, ERM, getNumThreads, manualSeed, MLP, ops, randint, randn, scope, setNumThreads, SGD, tensor, type Tensor } from "dgsam";
@@ -86,4 +86,38 @@ test("numbers that are none, infinite, or zeros with a sign", () => {
     return stateBits([p, p.grad, results]);
   });
   expect(steps(true)).toEqual(steps(false));
+});
+
+test("log_softmax of rows and its differentiation, of numbers near and far, infinite and none", { timeout: 120_000 }, () => {
+  const rows = fc.record({
+    rows: fc.integer({ min: 1, max: 40 }), columns: fc.integer({ min: 1, max: 40 }), scale: fc.constantFrom(1e-3, 1, 30, 1e30), special: fc.constantFrom(0, NaN, Infinity, -Infinity, -0, 1e-42),
+  });
+  let replayed = 0;
+  const check = ({ rows, columns, scale, special }: { rows: number; columns: number; scale: number; special: number }) => {
+    const steps = (captured: boolean) => scope(() => {
+      manualSeed(5);
+      const p = randn([rows, columns]).requiresGrad_();
+      const lossOf = (c: Tensor, weights: Tensor) => {
+        const outputs = aten._log_softmax(aten.add(p, c), 1, false);
+        return aten.add(tellApart(outputs), aten.sum(aten.mul(outputs, weights)));
+      };
+      const loss = capture(lossOf);
+      const optimizer = new ERM([p], SGD, { lr: 0.1, policy: "skip" });
+      const results = [];
+      for (let step = 0; step < 9; step++) {
+        const c = aten.mul(randn([rows, columns]), scale);
+        // In some places, then in all of a row.
+        if (step === 7) aten["masked_fill_.Scalar"](c, aten["gt.Scalar"](randn([rows, columns]), 1), special);
+        if (step === 8) c.select(0, 0).fill_(special);
+        const weights = randn([rows, columns]);
+        results.push(optimizer.step([captured ? loss.on(c, weights) : () => lossOf(c, weights)]), stateBits([p.grad]));
+      }
+      if (captured) replayed += loss.stats.replayed;
+      return stateBits([p, results]);
+    });
+    expect(steps(true)).toEqual(steps(false));
+  };
+  const runs = 40;
+  fc.assert(fc.property(rows, check), { numRuns: runs, seed: 4 });
+  expect(replayed).toBe(runs * 7);
 });
