@@ -5,7 +5,9 @@
 
 // Twice libuv's default number of threads: while one image's pixels are copied the next is decoded.
 let free = 8;
-const waiting: (() => void)[] = [];
+let waiting: { readonly signal: AbortSignal | undefined; readonly go: () => void; readonly stop: (reason: unknown) => void }[] = [];
+/** Those that are listened to: once each, whatever number of images waits with it. */
+const heard = new WeakSet<AbortSignal>();
 
 /** Waits for a slot, which {@link release} gives back. @throws the signal's reason, then without a slot */
 export async function acquire(signal?: AbortSignal): Promise<void> {
@@ -14,22 +16,21 @@ export async function acquire(signal?: AbortSignal): Promise<void> {
     free--;
     return;
   }
-  await new Promise<void>((resolve, reject) => {
-    const stop = (): void => {
-      waiting.splice(waiting.indexOf(go), 1);
-      reject(signal!.reason as Error);
-    };
-    const go = (): void => {
-      signal?.removeEventListener("abort", stop);
-      resolve();
-    };
-    signal?.addEventListener("abort", stop, { once: true });
-    waiting.push(go);
-  });
+  if (signal !== undefined && !heard.has(signal)) {
+    heard.add(signal);
+    signal.addEventListener("abort", () => stopWaiting(signal), { once: true });
+  }
+  await new Promise<void>((go, stop) => waiting.push({ signal, go, stop }));
+}
+
+function stopWaiting(signal: AbortSignal): void {
+  const stopped = waiting.filter((each) => each.signal === signal);
+  waiting = waiting.filter((each) => each.signal !== signal);
+  for (const { stop } of stopped) stop(signal.reason);
 }
 
 export function release(): void {
   const next = waiting.shift();
   if (next === undefined) free++;
-  else next();
+  else next.go();
 }

@@ -39,7 +39,11 @@ export function inMemory(path: string, bytes: Uint8Array): CountedImage {
 }
 
 /** Two domains of `count` images of 12 x 10 pixels each, labels 0 1 2 0 1 2 ... */
-export async function small(count = 9): Promise<ImageCollection & { domains: { name: string; records: { image: CountedImage; label: number }[] }[] }> {
+export interface SmallCollection extends ImageCollection {
+  readonly domains: { readonly name: string; readonly records: { image: CountedImage; label: number }[] }[];
+}
+
+export async function small(count = 9): Promise<SmallCollection> {
   const domains = await Promise.all(["a", "b"].map(async (name, d) => ({
     name,
     records: await Promise.all(Array.from({ length: count }, async (_, i) => ({ image: inMemory(`${name}/${i}.png`, await png(12, 10, 100 * d + i)), label: i % 3 }))),
