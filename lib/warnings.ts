@@ -1,7 +1,7 @@
-/** LibTorch's warnings, as Node's: `process.on("warning", ...)`, `--trace-warnings`, `--no-warnings`. */
+/** LibTorch's warnings and our own, as Node's: `process.on("warning", ...)`, `--trace-warnings`, `--no-warnings`. */
 
-/** `code` of a warning: of something questionable, of something that LibTorch will drop, of a function that is not recorded. */
-export type DgsamWarningCode = "WARN_NATIVE" | "WARN_DEPRECATED" | "WARN_CAPTURE";
+/** `code` of a warning: of something questionable, of something that LibTorch will drop, of a function that is not recorded, of data. */
+export type DgsamWarningCode = "WARN_NATIVE" | "WARN_DEPRECATED" | "WARN_CAPTURE" | "WARN_DATA";
 
 /** What listeners of the process's `warning` event get. */
 export class DgsamWarning extends Error {
@@ -25,4 +25,11 @@ export function nativeWarning(deprecation: boolean, message: string, subject: st
   const warning = new DgsamWarning(deprecation ? "WARN_DEPRECATED" : "WARN_NATIVE", subject === "" ? message : `${subject}: ${message}`);
   Error.captureStackTrace(warning, nativeWarning);
   process.nextTick(() => process.emitWarning(warning));
+}
+
+/** Warns of data that were left out, or are slower to get than they could be. */
+export function dataWarning(message: string): void {
+  const warning = new DgsamWarning("WARN_DATA", message);
+  Error.captureStackTrace(warning, dataWarning);
+  process.emitWarning(warning);
 }

@@ -47,6 +47,11 @@ export function checkDataset(name: string, value: unknown): void {
   checkDomains(`${name}: domains`, domains);
 }
 
+/** Throws ERR_ARGUMENT unless `signal` is an AbortSignal, or not given. */
+export function checkSignal(name: string, signal: unknown): void {
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw argumentError(`${name}: signal`, "an AbortSignal", signal);
+}
+
 function isLength(value: unknown): boolean {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }

@@ -31,8 +31,12 @@ export interface Domain {
   readonly labels: ArrayLike<number>;
   /** @throws ERR_ARGUMENT for an index out of range. */
   item(index: number): Item;
-  /** The items of `indices` in that order; an index may occur twice. @throws ERR_ARGUMENT for an index out of range. */
-  batch(indices: ArrayLike<number>): Batch;
+  /**
+   * The items of `indices` in that order; an index may occur twice. Items that cannot be had are replaced by others in a batch to train on,
+   * or left out of one to evaluate on, where the domain was told so; else they are errors.
+   * @throws ERR_ARGUMENT for an index out of range; ERR_STATE when items are to be read first: see `load`.
+   */
+  batch(indices: ArrayLike<number>, options?: BatchOptions): Batch;
   /**
    * The same for domains that have to read and decode; the loaders call it where it is there, several batches ahead.
    * @throws as `batch`; ERR_DATA for an item that cannot be read; the signal's reason.
@@ -40,9 +44,12 @@ export interface Domain {
   load?(indices: ArrayLike<number>, options?: LoadOptions): Promise<Batch>;
 }
 
-export interface LoadOptions {
+export interface BatchOptions {
   /** Augments for training, drawing from this generator. Without one a batch is made as for evaluation. */
   generator?: Generator;
+}
+
+export interface LoadOptions extends BatchOptions {
   signal?: AbortSignal;
 }
 

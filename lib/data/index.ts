@@ -1,12 +1,18 @@
 export { coloredMnist, type ColoredMnistOptions } from "./colored-mnist.js";
 export {
-  type Batch, type Domain, type DomainDataset, type Item, leaveOneDomainOut, type LeaveOneDomainOut,
+  type Batch, type BatchOptions, type Domain, type DomainDataset, type Item, leaveOneDomainOut, type LeaveOneDomainOut,
 } from "./dataset.js";
 export { type Digits, type DigitsOptions, loadDigits } from "./digits.js";
 export { type IdxImages, readIdxImages, readIdxLabels, readIdxPair } from "./idx.js";
+export { decodeImage, type Crop, type DecodedImage, type DecodeOptions, type Orientation } from "./images/decode.js";
+export type { EncodedImage, ImageCollection, ImageRecord } from "./images/encoded-image.js";
+export { imageDataset, type ImageDataset, type PrepareOptions, type PrepareProgress } from "./images/image-dataset.js";
+export { ImageDomain, type SkippedImage } from "./images/image-domain.js";
+export type { Augment, ImageOptions } from "./images/image-options.js";
+export { batches, Loader, type LoaderOptions } from "./in-order.js";
 export { InMemoryDomain, type InMemoryDomainOptions } from "./in-memory-domain.js";
 export {
-  batches, DomainLoader, type DomainLoaderOptions, type DomainLoaderState, type Minibatch,
+  DomainLoader, type DomainLoaderOptions, type DomainLoaderState, type Minibatch,
 } from "./loader.js";
 export { RandomState, seedHash, type SeedPart, type Shuffleable } from "./random.js";
 export { rotatedMnist } from "./rotated-mnist.js";

@@ -1,8 +1,11 @@
-/** Minibatches: one per source domain and step to train on, and a whole domain in order to evaluate on. */
-import { checkInteger, checkOptions } from "../checks.js";
+/** Minibatches to train on: one per source domain and step. */
+import { checkBoolean, checkInteger, checkOptions, optionsOf } from "../checks.js";
 import { argumentError, describeValue, DgsamError } from "../errors.js";
-import { checkDomain, checkDomains } from "./checks.js";
+import { Generator as RandomGenerator } from "../tensor/index.js";
+import { Ahead, disposeBatch } from "./ahead.js";
+import { checkDomains, checkSignal } from "./checks.js";
 import type { Batch, Domain } from "./dataset.js";
+import { seedHash } from "./random.js";
 import { DomainSampler, type Sampling } from "./sampler.js";
 
 export interface DomainLoaderOptions {
@@ -12,9 +15,15 @@ export interface DomainLoaderOptions {
   seed?: number;
   /** Default "replacement", as DomainBed does. */
   sampling?: Sampling;
+  /** Every class that a domain has is equally likely in its minibatches, however many items it has. Default false. */
+  balanced?: boolean;
+  /** Steps that `for await` has read and decoded ahead of the one it gives. Default 2. */
+  prefetch?: number;
+  /** Ends `for await` and `loadNext()` with its reason. */
+  signal?: AbortSignal;
 }
 
-const OPTIONS: readonly string[] = ["batchSize", "seed", "sampling"] satisfies (keyof DomainLoaderOptions)[];
+const OPTIONS: readonly string[] = ["batchSize", "seed", "sampling", "balanced", "prefetch", "signal"] satisfies (keyof DomainLoaderOptions)[];
 
 /** The minibatch of one domain. */
 export interface Minibatch extends Batch {
@@ -24,23 +33,34 @@ export interface Minibatch extends Batch {
 
 /** Where a loader stands, as plain data for a checkpoint; the other fields tell whether it fits the loader. */
 export interface DomainLoaderState {
-  /** Steps taken. */
+  /** Steps taken: minibatches that were given, not those that were prefetched. */
   readonly step: number;
   readonly seed: number;
   readonly sampling: Sampling;
+  /** Missing in states of older versions, which had no balanced loaders. */
+  readonly balanced?: boolean;
   readonly domains: readonly { readonly name: string; readonly length: number; readonly batchSize: number }[];
 }
 
 /**
  * An infinite, seeded stream with one minibatch per source domain and step. All minibatches are full.
  *
- * A domain's stream depends on the seed, its name, its length and its batch size, not on the domains beside it.
+ * A domain's stream depends on the seed, its name, its length and its batch size (and, balanced, its labels), not on the domains beside it.
+ * What augments its minibatch of step k draws from a generator of its own, seeded by `seedHash(seed, name, k, "augment")`: a resumed run sees the same
+ * crops, however many steps are prefetched.
+ *
+ *     for await (const minibatches of loader) { ... break; }   // for ever, reading and decoding ahead
+ *     const minibatches = await loader.loadNext();             // one step
+ *     const minibatches = loader.next();                       // one step at once, of domains in memory or in the cache
  */
 export class DomainLoader {
   readonly domains: readonly Domain[];
   readonly #samplers: readonly DomainSampler[];
   readonly #seed: number;
   readonly #sampling: Sampling;
+  readonly #balanced: boolean;
+  readonly #prefetch: number;
+  readonly #signal: AbortSignal | undefined;
   #step = 0;
 
   /**
@@ -51,7 +71,10 @@ export class DomainLoader {
   constructor(domains: readonly Domain[], options: DomainLoaderOptions) {
     checkDomains("DomainLoader: domains", domains);
     checkOptions("DomainLoader", options, OPTIONS);
-    const { batchSize, seed = 0, sampling = "replacement" } = options;
+    const { batchSize, seed = 0, sampling = "replacement", balanced = false, prefetch = 2, signal } = options;
+    checkBoolean("DomainLoader: balanced", balanced);
+    checkInteger("DomainLoader: prefetch", prefetch, 0, 1000);
+    checkSignal("DomainLoader", signal);
     if (typeof batchSize !== "number" && !Array.isArray(batchSize)) {
       throw argumentError("DomainLoader: batchSize", "an integer, or an array of one for each domain", batchSize);
     }
@@ -69,8 +92,11 @@ export class DomainLoader {
     this.domains = [...domains];
     this.#seed = seed;
     this.#sampling = sampling;
-    this.#samplers = domains.map(({ name, length }, i) => new DomainSampler({
-      name, length, seed, sampling, batchSize: typeof batchSize === "number" ? batchSize : batchSize[i]!,
+    this.#balanced = balanced;
+    this.#prefetch = prefetch;
+    this.#signal = signal;
+    this.#samplers = domains.map(({ name, length, labels }, i) => new DomainSampler({
+      name, length, seed, sampling, batchSize: typeof batchSize === "number" ? batchSize : batchSize[i]!, ...(balanced ? { balanceBy: labels } : {}),
     }));
   }
 
@@ -79,19 +105,79 @@ export class DomainLoader {
     return this.#step;
   }
 
-  /** The next minibatch of each domain, in the order of `domains`. The tensors are the caller's to free. */
+  /**
+   * The next minibatch of each domain, in the order of `domains`. The tensors are the caller's to free.
+   * @throws ERR_STATE when a domain has to read or decode: use `loadNext()` or `for await`, or prepare the data set. The step is then not taken.
+   */
   next(): Minibatch[] {
-    const minibatches = this.domains.map((domain, i) => {
-      const { x, y } = domain.batch(this.#samplers[i]!.indices(this.#step));
-      return { x, y, domain: domain.name };
-    });
+    const minibatches: Minibatch[] = [];
+    try {
+      this.domains.forEach((domain, i) => {
+        const generator = this.#generator(domain, this.#step);
+        try {
+          const { x, y } = domain.batch(this.#samplers[i]!.indices(this.#step), generator === undefined ? undefined : { generator });
+          minibatches.push({ x, y, domain: domain.name });
+        } finally {
+          generator?.dispose();
+        }
+      });
+    } catch (cause) {
+      minibatches.forEach(disposeBatch);
+      throw cause;
+    }
     this.#step++;
     return minibatches;
+  }
+
+  /**
+   * The next minibatches, read and decoded where need be, of all domains at once. The tensors are the caller's to free, and belong to no scope.
+   * @throws what a domain throws, and then the step is not taken; the signal's reason; ERR_STATE when the loader was moved on meanwhile
+   */
+  async loadNext(options: { signal?: AbortSignal } = {}): Promise<Minibatch[]> {
+    const { signal } = optionsOf<{ signal?: AbortSignal }>("DomainLoader.loadNext", options, ["signal"]);
+    checkSignal("DomainLoader.loadNext", signal);
+    const step = this.#step;
+    const signals = [signal, this.#signal].filter((each) => each !== undefined);
+    const ahead = this.#ahead(0, signals.length === 2 ? AbortSignal.any(signals) : signals[0]);
+    try {
+      const minibatches = await ahead.take(step);
+      if (this.#step !== step) {
+        minibatches.forEach(disposeBatch);
+        throw new DgsamError("ERR_STATE", "DomainLoader.loadNext: the loader was moved on before this step was there; await one before the next");
+      }
+      this.#step++;
+      return minibatches;
+    } finally {
+      ahead.close();
+    }
   }
 
   /** `next()` for ever: `for (const minibatches of loader) { ... break; }`. */
   *[Symbol.iterator](): Generator<Minibatch[], never, void> {
     for (;;) yield this.next();
+  }
+
+  /**
+   * `loadNext()` for ever, with the next steps on their way: `for await (const minibatches of loader) { ... break; }`. Leaving the loop stops them
+   * and frees their tensors. An error shows at the step that it belongs to, and that step is not taken.
+   */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Minibatch[], never, void> {
+    const ahead = this.#ahead(this.#prefetch, this.#signal);
+    try {
+      for (;;) {
+        const step = this.#step;
+        const minibatches = await ahead.take(step);
+        if (this.#step !== step) {
+          // restore() or next() while it waited.
+          minibatches.forEach(disposeBatch);
+          continue;
+        }
+        this.#step++;
+        yield minibatches;
+      }
+    } finally {
+      ahead.close();
+    }
   }
 
   /** Where the loader stands; `JSON.stringify` keeps all of it. */
@@ -110,9 +196,9 @@ export class DomainLoader {
     }
     const { step, ...given } = state;
     const own = this.#identity();
-    for (const field of ["seed", "sampling", "domains"] as const) {
+    for (const field of ["seed", "sampling", "balanced", "domains"] as const) {
       const expected = asText(own[field]);
-      const got = asText(given[field]);
+      const got = asText(field === "balanced" ? (given.balanced ?? false) : given[field]);
       if (expected !== got) {
         throw new DgsamError("ERR_STATE", `DomainLoader.restore: the state is from another loader: ${field} is ${got} ` +
           `there, ${expected} here; make the loader with the options of the saved run`);
@@ -126,7 +212,34 @@ export class DomainLoader {
 
   #identity(): Omit<DomainLoaderState, "step"> {
     const domains = this.domains.map(({ name, length }, i) => ({ name, length, batchSize: this.#samplers[i]!.batchSize }));
-    return { seed: this.#seed, sampling: this.#sampling, domains };
+    return { seed: this.#seed, sampling: this.#sampling, balanced: this.#balanced, domains };
+  }
+
+  #ahead(depth: number, signal: AbortSignal | undefined): Ahead<Minibatch[]> {
+    return new Ahead((step, stop) => this.#load(step, stop), (minibatches) => minibatches.forEach(disposeBatch), { depth, signal });
+  }
+
+  async #load(step: number, signal: AbortSignal): Promise<Minibatch[]> {
+    const ends = await Promise.allSettled(this.domains.map((domain, i) => this.#loadDomain(domain, this.#samplers[i]!.indices(step), step, signal)));
+    const failed = ends.find((end) => end.status === "rejected");
+    if (failed === undefined) return ends.map((end) => (end as PromiseFulfilledResult<Minibatch>).value);
+    for (const end of ends) if (end.status === "fulfilled") disposeBatch(end.value);
+    throw failed.reason;
+  }
+
+  async #loadDomain(domain: Domain, indices: Uint32Array, step: number, signal: AbortSignal): Promise<Minibatch> {
+    const generator = this.#generator(domain, step);
+    try {
+      const { x, y } = domain.load === undefined ? domain.batch(indices) : await domain.load(indices, { ...(generator === undefined ? {} : { generator }), signal });
+      return { x, y, domain: domain.name };
+    } finally {
+      generator?.dispose();
+    }
+  }
+
+  /** For domains that may augment: those that load. */
+  #generator({ name, load }: Domain, step: number): RandomGenerator | undefined {
+    return load === undefined ? undefined : new RandomGenerator().manualSeed(seedHash(this.#seed, name, step, "augment"));
   }
 }
 
@@ -136,24 +249,5 @@ function asText(value: unknown): string {
   } catch {
     // A bigint, say, or a list that contains itself: no state of ours.
     return describeValue(value);
-  }
-}
-
-/**
- * A whole domain once, in order, for evaluation: batches of `batchSize`, the last one with what is left.
- *
- * @param batchSize default 256.
- * @throws ERR_ARGUMENT for a bad batch size, or what is no domain, at the call.
- */
-export function batches(domain: Domain, batchSize = 256): Iterable<Batch> {
-  checkDomain("batches(domain)", domain);
-  checkInteger("batches: batchSize", batchSize, 1);
-  return { [Symbol.iterator]: () => inOrder(domain, batchSize) };
-}
-
-function* inOrder(domain: Domain, batchSize: number): Generator<Batch, void, void> {
-  for (let start = 0; start < domain.length; start += batchSize) {
-    const count = Math.min(batchSize, domain.length - start);
-    yield domain.batch(Uint32Array.from({ length: count }, (_, i) => start + i));
   }
 }

@@ -1,12 +1,14 @@
 /** A domain that is a part of another. */
 import { checkString } from "../checks.js";
 import { checkDomain, checkItem, checkList } from "./checks.js";
-import type { Batch, Domain, Item } from "./dataset.js";
+import type { Batch, BatchOptions, Domain, Item, LoadOptions } from "./dataset.js";
 
 /** The items of `base` at `indices`, in that order, under a name of its own. Nothing is copied but the indices. */
 export class Subset implements Domain {
   readonly name: string;
   readonly labels: Int32Array;
+  /** As that of the base, and there where the base has one. */
+  readonly load?: (indices: ArrayLike<number>, options?: LoadOptions) => Promise<Batch>;
   readonly #base: Domain;
   readonly #indices: Uint32Array;
 
@@ -23,6 +25,7 @@ export class Subset implements Domain {
     this.#base = base;
     this.#indices = Uint32Array.from(indices);
     this.labels = Int32Array.from(this.#indices, (index) => base.labels[index]!);
+    if (base.load !== undefined) this.load = async (numbers, options) => await base.load!(this.#allToBase(numbers), options);
   }
 
   get length(): number {
@@ -33,9 +36,13 @@ export class Subset implements Domain {
     return this.#base.item(this.#toBase(index));
   }
 
-  batch(indices: ArrayLike<number>): Batch {
+  batch(indices: ArrayLike<number>, options?: BatchOptions): Batch {
+    return this.#base.batch(this.#allToBase(indices), options);
+  }
+
+  #allToBase(indices: ArrayLike<number>): Uint32Array {
     checkList(`domain ${JSON.stringify(this.name)}: indices`, indices);
-    return this.#base.batch(Uint32Array.from(indices, (index) => this.#toBase(index)));
+    return Uint32Array.from(indices, (index) => this.#toBase(index));
   }
 
   #toBase(index: number): number {

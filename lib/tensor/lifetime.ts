@@ -67,6 +67,17 @@ export function openScope(): (survivors: ReadonlySet<object>) => void {
   };
 }
 
+/** Runs `fn` and what it awaits in no scope: the garbage collector frees what they make, or `dispose()`. */
+export function outsideScopes<T>(fn: () => T): T {
+  const outer = current;
+  current = null;
+  try {
+    return asyncScopesUsed ? asyncScopes.exit(fn) : fn();
+  } finally {
+    current = outer;
+  }
+}
+
 /** Runs `fn` so that all owners made in it and in what it awaits are collected in one list, closed by the caller. */
 export function runInAsyncScope<T>(fn: () => T): { result: T; close: (survivors: ReadonlySet<object>) => void } {
   asyncScopesUsed = true;

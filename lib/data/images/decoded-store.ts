@@ -1,0 +1,130 @@
+/** The decoded images of one domain: in a file of the cache, and in memory where there is none. */
+
+import { createHash } from "node:crypto";
+import { homedir } from "node:os";
+import { isAbsolute, join, resolve } from "node:path";
+import { fromBytes, ops, scope, tensor, type Tensor } from "../../tensor/index.js";
+import { dataWarning } from "../../warnings.js";
+import { DecodedFile, identityMark } from "./decoded-file.js";
+import type { EncodedImage } from "./encoded-image.js";
+
+export interface DecodedStoreOptions {
+  images: readonly EncodedImage[];
+  /** Width and height of the decoded images. */
+  size: number;
+  /** Where the cache's files lie; null for none. */
+  folder: string | null;
+  /** What else decides about the pixels: the versions of the decoder, its settings. */
+  decoder: readonly string[];
+  /** The names of data set and domain: two domains of the same images have files of their own. */
+  names: readonly string[];
+}
+
+/** `$XDG_CACHE_HOME/dgsam/images`, else `~/.cache/dgsam/images`. */
+export function defaultCacheFolder(env: NodeJS.ProcessEnv = process.env): string {
+  const base = env["XDG_CACHE_HOME"] ?? "";
+  // The XDG specification: a relative path is to be ignored.
+  return join(isAbsolute(base) ? base : join(env["HOME"] || homedir(), ".cache"), "dgsam", "images");
+}
+
+/** Folders that a warning was given for. */
+const warned = new Set<string>();
+
+export class DecodedStore {
+  readonly #options: DecodedStoreOptions;
+  readonly #itemBytes: number;
+  /** undefined before it is needed, null when there is none. */
+  #file: DecodedFile | null | undefined;
+  #canWrite = true;
+  /** The images of the file that this process has looked at. */
+  readonly #checked = new Set<number>();
+  readonly #memory = new Map<number, Uint8Array>();
+  #disposed = false;
+
+  constructor(options: DecodedStoreOptions) {
+    this.#options = options;
+    this.#itemBytes = 3 * options.size * options.size;
+    if (options.folder === null) this.#file = null;
+  }
+
+  /**
+   * Whether the image lies here, as it is now: looked up in its source once.
+   * @throws DgsamError `ERR_DATA` when the source has lost the image
+   */
+  has(index: number): boolean {
+    if (this.#checked.has(index) || this.#memory.has(index)) return true;
+    const file = this.#open();
+    if (file === null || !file.holds(index, identityMark(this.#options.images[index]!.identity))) return false;
+    this.#checked.add(index);
+    return true;
+  }
+
+  /**
+   * Keeps an image, [3, size, size]: in the file if that goes, else in memory if asked to.
+   * @param identity of its bytes, as it was before they were read
+   */
+  put(index: number, identity: string, bytes: Uint8Array, inMemory: boolean): void {
+    const file = this.#open();
+    if (file !== null && file.writable && this.#canWrite) {
+      try {
+        file.write(index, identityMark(identity), bytes);
+        this.#checked.add(index);
+        return;
+      } catch (cause) {
+        this.#canWrite = false;
+        this.#warn(`cannot be written to: ${(cause as Error).message}`);
+      }
+    }
+    if (inMemory) this.#memory.set(index, bytes);
+  }
+
+  /**
+   * Images in the order of `indices`, uint8 [B, 3, size, size]; the tensor is the caller's. All must lie here or in `others`.
+   * @throws DgsamError `ERR_DATA` when somebody has cut the file short
+   */
+  gather(indices: readonly number[], others?: ReadonlyMap<number, Uint8Array>): Tensor {
+    const file = this.#open();
+    file?.checkWhole();
+    if (file !== null && indices.every((index) => this.#checked.has(index))) {
+      return scope(() => ops.aten["index_select.default"](file.images, 0, tensor(BigInt64Array.from(indices, BigInt))));
+    }
+    const bytes = new Uint8Array(indices.length * this.#itemBytes);
+    indices.forEach((index, i) => bytes.set(others?.get(index) ?? this.#memory.get(index) ?? file!.read(index)!, i * this.#itemBytes));
+    const { size } = this.#options;
+    return fromBytes(bytes, { shape: [indices.length, 3, size, size] });
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#file?.dispose();
+    this.#file = null;
+    this.#checked.clear();
+    this.#memory.clear();
+  }
+
+  #open(): DecodedFile | null {
+    if (this.#file !== undefined) return this.#file;
+    const { images, size, folder, decoder, names } = this.#options;
+    const hash = createHash("sha256").update(JSON.stringify([size, ...decoder, ...names]));
+    for (const { path } of images) hash.update(`\0${resolve(path)}`);
+    const key = hash.digest();
+    const path = join(folder!, `${key.toString("hex").slice(0, 32)}.images`);
+    try {
+      this.#file = new DecodedFile({ path, key, count: images.length, size });
+    } catch (cause) {
+      this.#file = null;
+      this.#warn(`cannot be used: ${(cause as Error).message}`);
+    }
+    if (this.#file?.writable === false) this.#warn("may be read, not written to");
+    return this.#file;
+  }
+
+  #warn(problem: string): void {
+    const folder = this.#options.folder!;
+    if (warned.has(folder)) return;
+    warned.add(folder);
+    dataWarning(`the cache of decoded images in ${folder} ${problem}; images that it lacks are decoded each time, or kept in memory by prepare(). ` +
+      "Name a folder with room that you may write to, by the option cacheFolder");
+  }
+}

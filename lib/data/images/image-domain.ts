@@ -1,0 +1,331 @@
+/** A domain of images that are decoded when they are first needed. */
+
+import { argumentError, DgsamError } from "../../errors.js";
+import { noGrad, ops, scope, tensor, type Generator, type Tensor } from "../../tensor/index.js";
+import { dataWarning } from "../../warnings.js";
+import { checkItem, checkList } from "../checks.js";
+import type { Batch, BatchOptions, Domain, Item, LoadOptions } from "../dataset.js";
+import { decodeImage, readImageHeader, type Crop, type DecodedImage } from "./decode.js";
+import { DecodedStore } from "./decoded-store.js";
+import type { ImageRecord } from "./encoded-image.js";
+import type { ImageSettings } from "./image-options.js";
+import { drawCrops } from "./random-crop.js";
+
+/** An image that cannot be used, and why. */
+export interface SkippedImage {
+  readonly domain: string;
+  /** Its number in the domain. */
+  readonly index: number;
+  readonly path: string;
+  readonly reason: string;
+}
+
+// DomainBed's.
+const CROP_SCALE = [0.7, 1] as const;
+/** Loops that prepare a domain: enough to keep libuv's threads at work. */
+const WORKERS = 12;
+
+/**
+ * Images of one domain. They keep their numbers, and `length` and `labels` count them all, whether they can be decoded or not. With
+ * `badImages: "skip"` a batch for training has for each bad one the next good one of its class (after the last comes the first; of any class
+ * where none of its own is good), with that one's label, so it is full; a batch for evaluation leaves bad ones out, and may be empty.
+ */
+export class ImageDomain implements Domain {
+  readonly name: string;
+  readonly length: number;
+  readonly labels: Int32Array;
+  readonly #records: readonly ImageRecord[];
+  readonly #settings: ImageSettings;
+  readonly #store: DecodedStore;
+  /** Reasons by number. */
+  readonly #bad = new Map<number, string>();
+  #disposed = false;
+
+  /** @internal Use `imageDataset()`. */
+  constructor(collection: string, name: string, records: readonly ImageRecord[], settings: ImageSettings, decoder: string) {
+    this.name = name;
+    this.length = records.length;
+    this.labels = Int32Array.from(records, ({ label }) => label);
+    this.#records = records;
+    this.#settings = settings;
+    this.#store = new DecodedStore({
+      images: records.map(({ image }) => image), size: settings.cacheSize, folder: settings.cacheFolder,
+      decoder: [decoder, settings.orientation], names: [collection, name],
+    });
+  }
+
+  /** The bad images that were met so far, by number; after `prepare()` all of them. */
+  get skipped(): SkippedImage[] {
+    return [...this.#bad].sort(([a], [b]) => a - b)
+      .map(([index, reason]) => ({ domain: this.name, index, path: this.#records[index]!.image.path, reason }));
+  }
+
+  item(index: number): Item {
+    checkItem(this, index);
+    const { x, y } = this.batch([index]);
+    return scope(() => {
+      if (y.shape[0] === 0) throw new DgsamError("ERR_DATA", this.#bad.get(index)!);
+      return { x: ops.aten["squeeze.dim"](x, 0) as Tensor<"float32">, y: Number(y.item()) };
+    });
+  }
+
+  /**
+   * A batch of images that are decoded already.
+   * @throws DgsamError `ERR_STATE` when one is not: `await prepare()`, or use `load`; `ERR_DATA`; `ERR_ARGUMENT`
+   */
+  batch(indices: ArrayLike<number>, { generator }: BatchOptions = {}): Batch {
+    const asked = this.#checked(indices);
+    if (generator !== undefined && this.#settings.cropsOriginals) {
+      throw new DgsamError("ERR_STATE", `domain ${JSON.stringify(this.name)}: protocol "domainbed" decodes the originals for every batch to train on, ` +
+        "which takes waiting: use load(), or `for await` over a DomainLoader");
+    }
+    const [chosen, missing] = this.#choose(asked, generator !== undefined, (index) => this.#isThere(index));
+    if (missing.length > 0) {
+      throw new DgsamError("ERR_STATE", `domain ${JSON.stringify(this.name)}: ${this.#records[missing[0]!]!.image.path} is not decoded yet; ` +
+        "await dataset.prepare() first, or use load(), or `for await` over the loader");
+    }
+    return this.#assemble(this.#store, chosen, generator);
+  }
+
+  async load(indices: ArrayLike<number>, { generator, signal }: LoadOptions = {}): Promise<Batch> {
+    const asked = this.#checked(indices);
+    signal?.throwIfAborted();
+    if (generator !== undefined && this.#settings.cropsOriginals) return await this.#loadCropped(asked, generator, signal);
+    const decoded = new Map<number, Uint8Array>();
+    const chosen = await this.#complete(asked, generator !== undefined, (index) => decoded.has(index) || this.#isThere(index), async (index) => {
+      const bytes = await this.#decode(index, signal, false);
+      if (bytes !== null) decoded.set(index, bytes);
+    }, signal);
+    return this.#assemble({ gather: (numbers) => this.#store.gather(numbers, decoded) }, chosen, generator);
+  }
+
+  /** @internal Decodes all that is not in the cache. @param onImage is called after each image, with the number of them that are done */
+  async prepare(onImage: (done: number) => void, signal?: AbortSignal): Promise<void> {
+    this.#checkUsable();
+    let next = 0;
+    let done = 0;
+    // When one has failed, the others end with what they are at.
+    let failed = false;
+    const work = async (): Promise<void> => {
+      while (next < this.length && !failed) {
+        signal?.throwIfAborted();
+        const index = next++;
+        try {
+          if (!this.#bad.has(index) && !this.#isThere(index)) await this.#decode(index, signal, true);
+          // Looking at what is in the cache waits for nothing; timers and signals are to be heard all the same.
+          else if (index % 16 === 0) await new Promise((resolve) => setImmediate(resolve));
+        } catch (cause) {
+          failed = true;
+          throw cause;
+        }
+        onImage(++done);
+      }
+    };
+    const ends = await Promise.allSettled(Array.from({ length: WORKERS }, work));
+    for (const end of ends) if (end.status === "rejected") throw end.reason;
+    if (this.#bad.size === this.length) throw this.#nothingLeft();
+  }
+
+  /** @internal */
+  dispose(): void {
+    this.#disposed = true;
+    this.#store.dispose();
+  }
+
+  #checked(indices: ArrayLike<number>): number[] {
+    this.#checkUsable();
+    checkList(`domain ${JSON.stringify(this.name)}: indices`, indices);
+    const numbers = Array.from(indices);
+    for (const index of numbers) checkItem(this, index);
+    return numbers;
+  }
+
+  #checkUsable(): void {
+    if (this.#disposed) throw new DgsamError("ERR_DISPOSED", `domain ${JSON.stringify(this.name)}: its data set was disposed`);
+  }
+
+  /** Whether it is decoded, or known to be bad. */
+  #isThere(index: number): boolean {
+    if (this.#bad.has(index)) return true;
+    try {
+      return this.#store.has(index);
+    } catch (cause) {
+      this.#refuse(index, cause);
+      return true;
+    }
+  }
+
+  /** null for a bad image. */
+  async #decode(index: number, signal: AbortSignal | undefined, inMemory: boolean): Promise<Uint8Array | null> {
+    const { cacheSize } = this.#settings;
+    try {
+      const { image } = this.#records[index]!;
+      const { identity } = image;
+      const bytes = await image.read();
+      const planes = toPlanes(await decodeImage(bytes, { ...this.#decoding(index, signal), size: cacheSize }));
+      this.#checkUsable();
+      this.#store.put(index, identity, planes, inMemory);
+      return planes;
+    } catch (cause) {
+      this.#refuse(index, cause);
+      return null;
+    }
+  }
+
+  #decoding(index: number, signal: AbortSignal | undefined) {
+    const { orientation, maxPixels } = this.#settings;
+    return { orientation, maxPixels, path: this.#records[index]!.image.path, ...(signal === undefined ? {} : { signal }) };
+  }
+
+  /** Notes a bad image, or throws on, as the policy says. */
+  #refuse(index: number, cause: unknown): void {
+    if (!(cause instanceof DgsamError) || cause.code !== "ERR_DATA" || !this.#settings.skip) throw cause;
+    if (this.#bad.size === 0) {
+      dataWarning(`domain ${JSON.stringify(this.name)}: images that cannot be decoded are skipped, the first is ${cause.message}; \`skipped\` lists them`);
+    }
+    this.#bad.set(index, cause.message);
+  }
+
+  /** What to take for each asked image as far as is known, and those of them that are not there yet. */
+  #choose(asked: readonly number[], training: boolean, isThere: (index: number) => boolean): [chosen: number[], missing: number[]] {
+    const missing = new Set<number>();
+    const chosen: number[] = [];
+    for (const index of asked) {
+      let taken: number | undefined = index;
+      while (taken !== undefined && isThere(taken) && this.#bad.has(taken)) taken = training ? this.#nextGood(index) : undefined;
+      if (taken === undefined) continue;
+      if (!isThere(taken)) missing.add(taken);
+      chosen.push(taken);
+    }
+    return [chosen, [...missing]];
+  }
+
+  /** The next image of the same class that is not known to be bad, else of any. */
+  #nextGood(index: number): number {
+    const { length, labels } = this;
+    for (const sameClass of [true, false]) {
+      for (let step = 1; step < length; step++) {
+        const next = (index + step) % length;
+        if (!this.#bad.has(next) && (!sameClass || labels[next] === labels[index])) return next;
+      }
+    }
+    throw this.#nothingLeft();
+  }
+
+  #nothingLeft(): DgsamError {
+    const { reason } = this.skipped[0]!;
+    return new DgsamError("ERR_DATA", `domain ${JSON.stringify(this.name)}: none of its ${this.length} images can be decoded; the first: ${reason}`);
+  }
+
+  /** Has everything made that a batch needs: for an image that turns out to be bad another takes its place, which may be missing, too. */
+  async #complete(
+    asked: readonly number[], training: boolean, isThere: (index: number) => boolean, make: (index: number) => Promise<void>, signal: AbortSignal | undefined,
+  ): Promise<number[]> {
+    for (;;) {
+      const [chosen, missing] = this.#choose(asked, training, isThere);
+      if (missing.length === 0) return chosen;
+      const ends = await Promise.allSettled(missing.map(make));
+      signal?.throwIfAborted();
+      for (const end of ends) if (end.status === "rejected") throw end.reason;
+      this.#checkUsable();
+    }
+  }
+
+  /** DomainBed's way to train: a box of each original, resized. An image that occurs twice in a batch gets two boxes. */
+  async #loadCropped(asked: readonly number[], generator: Generator, signal: AbortSignal | undefined): Promise<Batch> {
+    const size = this.#settings.imageSize;
+    const opened = new Map<number, { bytes: Uint8Array; height: number; width: number }>();
+    const open = async (index: number): Promise<void> => {
+      try {
+        const bytes = await this.#records[index]!.image.read();
+        const { height, width } = await readImageHeader(bytes, this.#decoding(index, signal));
+        opened.set(index, { bytes, height, width });
+      } catch (cause) {
+        this.#refuse(index, cause);
+      }
+    };
+    const crop = async (index: number, box: Crop): Promise<Uint8Array | null> => {
+      try {
+        return toPlanes(await decodeImage(opened.get(index)!.bytes, { ...this.#decoding(index, signal), crop: box, size }));
+      } catch (cause) {
+        this.#refuse(index, cause);
+        return null;
+      }
+    };
+    const before = generator.getState();
+    try {
+      for (;;) {
+        const chosen = await this.#complete(asked, true, (index) => opened.has(index) || this.#bad.has(index), open, signal);
+        // The same boxes for those that stay, when others turn out to be damaged behind their headers.
+        generator.setState(before);
+        const boxes = drawCrops(chosen.map((index) => { const { height, width } = opened.get(index)!; return [height, width] as const; }), generator, CROP_SCALE);
+        const ends = await Promise.allSettled(chosen.map((index, i) => crop(index, boxes[i]!)));
+        signal?.throwIfAborted();
+        const made = ends.map((end) => { if (end.status === "rejected") throw end.reason; return end.value; });
+        if (made.some((planes) => planes === null)) continue;
+        const gather = (): Tensor => {
+          const bytes = new Uint8Array(made.length * 3 * size * size);
+          made.forEach((planes, i) => bytes.set(planes!, i * 3 * size * size));
+          return tensor(bytes, { shape: [made.length, 3, size, size] });
+        };
+        return this.#assemble({ gather }, chosen, generator);
+      }
+    } finally {
+      before.dispose();
+    }
+  }
+
+  #assemble(source: { gather(indices: readonly number[]): Tensor }, chosen: readonly number[], generator: Generator | undefined): Batch {
+    const { device } = this.#settings;
+    return noGrad(() => scope(() => ({
+      x: this.#toInput(source.gather(chosen).to(device), generator) as Tensor<"float32">,
+      y: tensor(BigInt64Array.from(chosen, (index) => BigInt(this.labels[index]!)), { shape: [chosen.length] }).to(device) as Tensor<"int64">,
+    })));
+  }
+
+  #toInput(images: Tensor, generator: Generator | undefined): Tensor {
+    const { augment, normalize, channelsLast, device } = this.#settings;
+    let x = generator === undefined || augment === undefined ? this.#toImageSize(images) : this.#augmented(augment, images, generator);
+    if (normalize !== null) {
+      const byChannel = (values: readonly number[]): Tensor => tensor(Float32Array.from(values), { shape: [1, 3, 1, 1] }).to(device);
+      // Two steps, as torchvision's; the first makes a new tensor, since a transform may have given what it keeps.
+      x = ops.aten["div_.Tensor"](ops.aten["sub.Tensor"](x, byChannel(normalize.mean)), byChannel(normalize.std));
+    }
+    return channelsLast ? ops.aten["contiguous.default"](x, { memory_format: "channels_last" }) : ops.aten["contiguous.default"](x);
+  }
+
+  /** float32 in [0, 1], resized where the cache holds another size. */
+  #toImageSize(images: Tensor): Tensor {
+    const { imageSize, cacheSize } = this.#settings;
+    // byte / 255 in float32 is what torchvision's ToTensor gives.
+    const x = ops.aten["div.Scalar"](images, 255);
+    if (images.shape[0] === 0 || images.shape[2] === imageSize || cacheSize === imageSize) return x;
+    return ops.aten["_upsample_bilinear2d_aa.default"](x, [imageSize, imageSize], false);
+  }
+
+  #augmented(augment: Augment, images: Tensor, generator: Generator): Tensor {
+    const { imageSize } = this.#settings;
+    const x: unknown = augment(images, generator);
+    const { shape, dtype } = Object(x) as Tensor;
+    if (!Array.isArray(shape)) throw argumentError("imageDataset: augment: what it returns", "a Tensor of images", x);
+    if (dtype !== "float32") throw new DgsamError("ERR_DTYPE", `imageDataset: augment must return float32 images in [0, 1], got ${dtype}`);
+    if (shape.join() !== [images.shape[0], 3, imageSize, imageSize].join()) {
+      throw new DgsamError("ERR_SHAPE", `imageDataset: augment must return images of the image size, [${images.shape[0]}, 3, ${imageSize}, ${imageSize}], got [${shape.join(", ")}]`);
+    }
+    return x as Tensor;
+  }
+}
+
+type Augment = NonNullable<ImageSettings["augment"]>;
+
+/** [H, W, 3] to [3, H, W]. */
+function toPlanes({ width, height, data }: DecodedImage): Uint8Array {
+  const count = width * height;
+  const planes = new Uint8Array(3 * count);
+  for (let at = 0, from = 0; at < count; at++, from += 3) {
+    planes[at] = data[from]!;
+    planes[at + count] = data[from + 1]!;
+    planes[at + 2 * count] = data[from + 2]!;
+  }
+  return planes;
+}
