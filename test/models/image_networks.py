@@ -3,7 +3,8 @@
 Reads {"folder", "cases": [{"name", "options", "input", "seed", "exchange"}]} and answers, per case, with
   state     key -> [dtype, shape, SHA-1 of the bytes] of the new network, in PyTorch's order
   evaluated, trained   outputs in evaluation and, drawn from the seed, in training, once `disturb` has made all parts count
-  grads     the gradients of the trained output's sum weighted by random numbers: key -> [norm, sum]
+  grads     the gradients of the trained output's sum weighted by random numbers: key -> [norm, sum], of parameters
+            that are not large
   first     all of the first parameter's gradient
   after     running statistics and counters after training: key -> [norm, sum]
 Where "exchange" is set, folder/NAME.npz is loaded strictly first (before evaluation), and the state dict is left in folder/NAME.pth.
@@ -76,7 +77,7 @@ def run(case, folder):
         "state": state,
         "evaluated": evaluated.flatten().tolist(),
         "trained": trained.flatten().tolist(),
-        "grads": {key: figures(p.grad) for key, p in model.named_parameters()},
+        "grads": {key: figures(p.grad) for key, p in model.named_parameters() if p.numel() <= 100000},
         "first": next(model.parameters()).grad.flatten().tolist(),
         "after": {key: figures(b) for key, b in model.named_buffers()},
     }
