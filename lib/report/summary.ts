@@ -2,12 +2,16 @@
 
 import { argumentError } from "../errors.js";
 import type { RunRecord } from "../training/index.js";
-import { mean, median } from "../training/statistics.js";
+import { mean, median, standardError } from "../training/statistics.js";
 
 export interface AlgorithmSummary {
   algorithm: string;
   /** Accuracy on each held-out domain; the mean over seeds where there are several. */
   accuracies: Record<string, number>;
+  /** How many seeds there are of each domain. */
+  seeds: Record<string, number>;
+  /** Of each accuracy over its seeds, as in DomainBed's tables: the population's standard deviation over the root of their number; 0 for one seed. */
+  standardErrors: Record<string, number>;
   /** Over the domains' accuracies. */
   mean: number;
   /** Over the domains' accuracies; the population's, which divides by their number: the domains are all there are. */
@@ -40,9 +44,9 @@ export function summarize(records: readonly RunRecord[]): AlgorithmSummary[] {
   const baselines = new Map(records.filter((record) => record.algorithm === "ERM").map((record) => [runKey(record), record.medianStepSeconds]));
   return unique(records.map((record) => record.algorithm)).map((algorithm) => {
     const own = records.filter((record) => record.algorithm === algorithm);
-    const accuracies = Object.fromEntries(
-      unique(own.map((record) => record.target)).map((target) => [target, mean(own.filter((record) => record.target === target).map((record) => record.accuracy))]),
-    );
+    const cells = unique(own.map((record) => record.target)).map((target) => [target, own.filter((record) => record.target === target).map((record) => record.accuracy)] as const);
+    const overSeeds = (figure: (values: readonly number[]) => number) => Object.fromEntries(cells.map(([target, values]) => [target, figure(values)]));
+    const accuracies = overSeeds(mean);
     const values = Object.values(accuracies);
     const average = mean(values);
     const worst = Math.min(...values);
@@ -53,6 +57,8 @@ export function summarize(records: readonly RunRecord[]): AlgorithmSummary[] {
     return {
       algorithm,
       accuracies,
+      seeds: overSeeds(({ length }) => length),
+      standardErrors: overSeeds(standardError),
       mean: average,
       standardDeviation: Math.sqrt(mean(values.map((each) => (each - average) ** 2))),
       worst,

@@ -20,6 +20,8 @@ export interface RunRecord extends StepMode {
   total: number;
   /** Without the first few steps and without evaluation. */
   medianStepSeconds: number;
+  /** Of these steps' time, how much they waited for minibatches. */
+  waitingShare: number;
   /** The mean of the source domains' losses in the last step's event. */
   finalLoss: number;
   /** Gradients of a domain's minibatch per step, over those of ERM: what the algorithm costs without overhead. */
@@ -27,11 +29,11 @@ export interface RunRecord extends StepMode {
 }
 
 export type CompareEvent =
-  | { type: "step"; run: number; runs: number; algorithm: AlgorithmName; target: string; step: number; steps: number; loss: number }
+  | { type: "step"; run: number; runs: number; algorithm: AlgorithmName; target: string; seed: number; step: number; steps: number; loss: number }
   | { type: "run"; run: number; runs: number; record: RunRecord };
 
 /**
- * Trains every algorithm with every target held out. For one target all of them start from the same weights and see the
+ * Trains every algorithm with every target held out, for each seed. For one target and seed all of them start from the same weights and see the
  * same minibatches, so they differ in their steps only. Runs follow one another: each has the machine for itself.
  *
  * @throws DgsamError `ERR_ARGUMENT` at the call for a bad config, also for a target that is not there; then as
@@ -44,37 +46,41 @@ export function compareAlgorithms(config: CompareConfig): AsyncGenerator<Compare
 }
 
 async function* run(config: CompareConfig, splits: readonly LeaveOneDomainOut[]): AsyncGenerator<CompareEvent, void, void> {
-  const runs = splits.length * config.algorithms.length;
+  const { algorithms, seeds = [config.seed] } = config;
+  const runs = seeds.length * splits.length * algorithms.length;
   let run = 0;
-  for (const split of splits) {
-    for (const algorithm of config.algorithms) yield* trainOne(config, algorithm, split, { run: ++run, runs });
+  for (const seed of seeds) {
+    for (const split of splits) {
+      for (const algorithm of algorithms) yield* trainOne({ ...config, seed }, algorithm, split, { run: ++run, runs });
+    }
   }
 }
 
 async function* trainOne(
   config: CompareConfig, algorithm: AlgorithmName, { sources, target }: LeaveOneDomainOut, position: { run: number; runs: number },
 ): AsyncGenerator<CompareEvent, void, void> {
-  const { dataset, makeModel, steps, batchSize, lr, rho, seed, eager = false, signal } = config;
+  const { dataset, makeModel, steps, batchSize, lr, rho, seed, eager = false, evaluationBatchSize, signal } = config;
   const record: RunRecord = {
-    algorithm, target: target.name, seed, steps, accuracy: NaN, correct: 0, total: 0, medianStepSeconds: NaN, finalLoss: NaN,
+    algorithm, target: target.name, seed, steps, accuracy: NaN, correct: 0, total: 0, medianStepSeconds: NaN, waitingShare: NaN, finalLoss: NaN,
     idealCost: ALGORITHMS[algorithm].gradients(sources.length) / sources.length, mode: "eager",
   };
   const events = train({
     algorithm, steps, batchSize, lr, rho, seed: seedHash(seed, target.name), sources, targets: [target], eager,
     makeModel: () => makeModel(dataset),
-    ...(signal === undefined ? {} : { signal }),
+    ...(evaluationBatchSize === undefined ? {} : { evaluationBatchSize }), ...(signal === undefined ? {} : { signal }),
   });
-  for await (const event of named(events, `${algorithm} with ${JSON.stringify(target.name)} held out`)) {
+  for await (const event of named(events, `${algorithm} with ${JSON.stringify(target.name)} held out${config.seeds === undefined ? "" : `, seed ${seed}`}`)) {
     switch (event.type) {
       case "step":
         record.finalLoss = mean(event.losses);
-        yield { type: "step", ...position, algorithm, target: target.name, step: event.step, steps, loss: record.finalLoss };
+        yield { type: "step", ...position, algorithm, target: target.name, seed, step: event.step, steps, loss: record.finalLoss };
         break;
       case "evaluation":
         Object.assign(record, { accuracy: event.accuracy, correct: event.correct, total: event.total });
         break;
       case "done":
         record.medianStepSeconds = event.medianStepSeconds;
+        record.waitingShare = event.waitingShare;
         record.mode = event.mode;
         if (event.notCaptured !== undefined) record.notCaptured = event.notCaptured;
         event.model.dispose();

@@ -31,12 +31,16 @@ export interface TrainConfig extends TrainSettings {
   targets: readonly Domain[];
   /** Call the model in every pass, instead of recording what it does and replaying that. Default false. */
   eager?: boolean;
+  /** Items of one forward pass of the evaluation; it changes memory and speed only. Default 256. */
+  evaluationBatchSize?: number;
   /** Stops the run within a step: the iterator throws the signal's reason. */
   signal?: AbortSignal;
 }
 
 export interface CompareConfig extends Omit<TrainSettings, "algorithm"> {
   dataset: DomainDataset;
+  /** Every run is made once for each, one seed after the other. Default: `seed` alone. */
+  seeds?: readonly number[];
   /** Which to compare, each once. */
   algorithms: readonly AlgorithmName[];
   /** Names of the domains to hold out, one after the other, each once. Default: all. */
@@ -45,23 +49,27 @@ export interface CompareConfig extends Omit<TrainSettings, "algorithm"> {
   makeModel: (dataset: DomainDataset) => Classifier;
   /** As {@link TrainConfig.eager}. */
   eager?: boolean;
+  /** As {@link TrainConfig.evaluationBatchSize}. */
+  evaluationBatchSize?: number;
   /** Stops the comparison within a step: the iterator throws the signal's reason. */
   signal?: AbortSignal;
 }
 
+const anySeed = z.int().min(0).max(2 ** 32 - 1);
 // A field's description is what the error says was expected.
 const numbers = {
   steps: z.int().min(1).describe("an integer of at least 1"),
   batchSize: z.int().min(1).describe("an integer of at least 1"),
   lr: z.number().positive().describe("a number above 0"),
   rho: z.number().min(0).describe("a number of at least 0"),
-  seed: z.int().min(0).max(2 ** 32 - 1).describe("an integer from 0 to 4294967295"),
+  seed: anySeed.describe("an integer from 0 to 4294967295"),
 };
 const algorithm = z.enum(ALGORITHM_NAMES);
 const domain = z.custom<Domain>(isDomain);
 const shared = {
   makeModel: z.custom<() => Classifier>((value) => typeof value === "function").describe("a function that makes a model"),
   eager: z.boolean().optional().describe("a boolean"),
+  evaluationBatchSize: z.int().min(1).optional().describe("an integer of at least 1"),
   signal: z.instanceof(AbortSignal).optional().describe("an AbortSignal"),
 };
 
@@ -76,6 +84,7 @@ const trainConfig = z.strictObject({
 const compareConfig = z.strictObject({
   ...numbers,
   ...shared,
+  seeds: z.array(anySeed).min(1).refine(areUnique).optional().describe("an array of integers from 0 to 4294967295, each once"),
   dataset: z.custom<DomainDataset>(isDataset).describe("a DomainDataset"),
   algorithms: z.array(algorithm).min(1).refine(areUnique).describe(`an array out of ${ALGORITHM_NAMES.join(", ")}, each once`),
   targets: z.array(z.string()).min(1).refine(areUnique).optional().describe("an array of names of domains, each once"),
@@ -108,9 +117,9 @@ function check(where: string, schema: z.ZodObject, config: unknown): void {
 /** Names what an array has twice: that is what is wrong with one that is not empty. */
 function describeList(value: unknown): string {
   const twice = Array.isArray(value) ? value.find((each, index) => value.indexOf(each) !== index) : undefined;
-  return typeof twice === "string" ? `${JSON.stringify(twice)} twice` : describeValue(value);
+  return typeof twice === "string" || typeof twice === "number" ? `${JSON.stringify(twice)} twice` : describeValue(value);
 }
 
-function areUnique(values: readonly string[]): boolean {
+function areUnique(values: readonly unknown[]): boolean {
   return new Set(values).size === values.length;
 }

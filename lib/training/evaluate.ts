@@ -1,10 +1,11 @@
 /** How well a model does on a domain. */
 
-import { batches, type Domain } from "../data/index.js";
+import { batches, Loader, type Batch, type Domain } from "../data/index.js";
 import { argumentError } from "../errors.js";
 import type { Module } from "../nn/index.js";
 import { noGrad, ops, scope, type Tensor } from "../tensor/index.js";
 import { checkClassifier, isDomain } from "./checks.js";
+import { pause } from "./pause.js";
 
 /** A module from images to logits. */
 export type Classifier = Module & { forward(x: Tensor): Tensor };
@@ -18,27 +19,43 @@ export interface Accuracy {
   accuracy: number;
 }
 
-/** Yields after every batch, so that the caller can let the event loop run. The model is left in the mode it was in. */
-export function* evaluateByBatch(model: Classifier, domain: Domain, batchSize = 256): Generator<void, Accuracy> {
+/** Counts what a model gets right, in eval mode. */
+class Count {
+  #correct = 0;
+  #total = 0;
+
+  constructor(readonly model: Classifier, readonly domain: string) {}
+
+  /** Takes the batch's memory, too. */
+  add({ x, y }: Batch): void {
+    try {
+      this.#correct += noGrad(() => scope(() => Number(ops.aten.sum(ops.aten.eq(ops.aten.argmax(this.model.forward(x), 1), y)).item())));
+      this.#total += y.shape[0]!;
+    } finally {
+      x.dispose();
+      y.dispose();
+    }
+  }
+
+  result(): Accuracy {
+    return { domain: this.domain, correct: this.#correct, total: this.#total, accuracy: this.#correct / this.#total };
+  }
+}
+
+/** {@link evaluate} for domains that read and decode as well; lets the event loop run after every batch. */
+export async function evaluateLoading(model: Classifier, domain: Domain, batchSize = 256, signal?: AbortSignal): Promise<Accuracy> {
   const { training } = model;
-  let correct = 0;
-  let total = 0;
+  const count = new Count(model, domain.name);
   try {
     model.eval();
-    for (const { x, y } of batches(domain, batchSize)) {
-      try {
-        correct += noGrad(() => scope(() => Number(ops.aten.sum(ops.aten.eq(ops.aten.argmax(model.forward(x), 1), y)).item())));
-        total += y.shape[0]!;
-      } finally {
-        x.dispose();
-        y.dispose();
-      }
-      yield;
+    for await (const batch of new Loader(domain, { batchSize, ...(signal === undefined ? {} : { signal }) })) {
+      count.add(batch);
+      await pause(signal);
     }
   } finally {
     model.train(training);
   }
-  return { domain: domain.name, correct, total, accuracy: correct / total };
+  return count.result();
 }
 
 /**
@@ -46,15 +63,19 @@ export function* evaluateByBatch(model: Classifier, domain: Domain, batchSize = 
  * computes no gradients.
  *
  * @param batchSize items of one forward pass; it changes memory and speed only
- * @throws DgsamError `ERR_ARGUMENT` for a model without `forward`, something that is no domain, or a bad batch size; and
+ * @throws DgsamError `ERR_ARGUMENT` for a model without `forward`, something that is no domain, or a bad batch size; `ERR_STATE` for images that are not decoded yet; and
  *   whatever the model throws
  */
 export function evaluate(model: Classifier, domain: Domain, batchSize = 256): Accuracy {
   checkClassifier("evaluate: model", model);
   if (!isDomain(domain)) throw argumentError("evaluate: domain", "a Domain", domain);
-  const evaluation = evaluateByBatch(model, domain, batchSize);
-  for (;;) {
-    const { done, value } = evaluation.next();
-    if (done) return value;
+  const { training } = model;
+  const count = new Count(model, domain.name);
+  try {
+    model.eval();
+    for (const batch of batches(domain, batchSize)) count.add(batch);
+  } finally {
+    model.train(training);
   }
+  return count.result();
 }

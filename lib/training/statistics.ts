@@ -1,7 +1,17 @@
-/** Mean and median of a few numbers. */
+/** Sum, mean, standard error and median of a few numbers. */
+
+export function sum(values: readonly number[]): number {
+  return values.reduce((total, each) => total + each, 0);
+}
 
 export function mean(values: readonly number[]): number {
-  return values.reduce((sum, each) => sum + each, 0) / values.length;
+  return sum(values) / values.length;
+}
+
+/** As DomainBed's tables have it: the standard deviation, which divides by the number of values, over that number's root. */
+export function standardError(values: readonly number[]): number {
+  const average = mean(values);
+  return Math.sqrt(mean(values.map((each) => (each - average) ** 2)) / values.length);
 }
 
 export function median(values: readonly number[]): number {

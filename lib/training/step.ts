@@ -1,6 +1,6 @@
 /** One training step over one minibatch per source domain. What goes wrong in it is told with the domain's name. */
 
-import type { DomainLoader, Minibatch } from "../data/index.js";
+import type { Minibatch } from "../data/index.js";
 import { DgsamError } from "../errors.js";
 import type { Closure, SharpnessAware } from "../optim/index.js";
 import { scope } from "../tensor/index.js";
@@ -9,16 +9,14 @@ import { scope } from "../tensor/index.js";
 export type ReadLosses = () => number[];
 
 /**
- * Draws the minibatches and takes the step. Where steps are late, the losses are to be read later, which waits for the device;
- * else they are known.
+ * Takes the step. Where steps are late, the losses are to be read later, which waits for the device; else they are known.
  *
  * @param lossOf the loss of a minibatch, as a closure
  * @param where what the errors begin with: the step and its algorithm
- * @throws DgsamError `ERR_NON_FINITE` naming the domain, before the parameters change; `ERR_OOM` for minibatches beyond memory
+ * @throws DgsamError `ERR_NON_FINITE` naming the domain, before the parameters change
  */
-export function takeStep(optimizer: SharpnessAware, lossOf: (minibatch: Minibatch) => Closure, loader: DomainLoader, where: string): ReadLosses {
+export function takeStep(optimizer: SharpnessAware, lossOf: (minibatch: Minibatch) => Closure, minibatches: readonly Minibatch[], where: string): ReadLosses {
   return scope(() => {
-    const minibatches = nextMinibatches(loader, where);
     const result = naming(where, minibatches, () => optimizer.step(minibatches.map(lossOf)));
     return () => naming(where, minibatches, () => result.losses);
   });
@@ -36,9 +34,14 @@ function naming<T>(where: string, minibatches: readonly Minibatch[], act: () => 
   }
 }
 
-function nextMinibatches(loader: DomainLoader, where: string): Minibatch[] {
+/**
+ * The minibatches of the next step.
+ *
+ * @throws DgsamError `ERR_OOM` for those beyond memory; what a domain throws
+ */
+export async function nextMinibatches(stream: AsyncIterator<Minibatch[], never>, where: string): Promise<Minibatch[]> {
   try {
-    return loader.next();
+    return (await stream.next()).value;
   } catch (error) {
     // JavaScript's own, for an array beyond its limits.
     if (!(error instanceof RangeError)) throw error;

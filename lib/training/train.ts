@@ -1,6 +1,5 @@
 /** One training run, as an asynchronous iterator of events. */
 
-import { setImmediate } from "node:timers/promises";
 import { DomainLoader, seedHash, type Minibatch } from "../data/index.js";
 import { crossEntropy } from "../nn/index.js";
 import type { SharpnessAware } from "../optim/index.js";
@@ -8,9 +7,10 @@ import { capture, manualSeed, type Tensor } from "../tensor/index.js";
 import { ALGORITHMS } from "./algorithms.js";
 import { checkClassifier } from "./checks.js";
 import { checkTrainConfig, type TrainConfig } from "./config.js";
-import { evaluateByBatch, type Accuracy, type Classifier } from "./evaluate.js";
-import { median } from "./statistics.js";
-import { takeStep, type ReadLosses } from "./step.js";
+import { evaluateLoading, type Accuracy, type Classifier } from "./evaluate.js";
+import { pause } from "./pause.js";
+import { median, sum } from "./statistics.js";
+import { nextMinibatches, takeStep, type ReadLosses } from "./step.js";
 
 export type TrainEvent =
   /**
@@ -21,8 +21,8 @@ export type TrainEvent =
   | { type: "step"; step: number; losses: number[]; seconds: number }
   /** After the last step, for each target. */
   | ({ type: "evaluation"; step: number } & Accuracy)
-  /** At the end. The model is the caller's from here on. */
-  | ({ type: "done"; steps: number; medianStepSeconds: number; model: Classifier } & StepMode);
+  /** At the end. `waitingShare`: of the steps' time, how much they waited for minibatches. The model is the caller's from here on. */
+  | ({ type: "done"; steps: number; medianStepSeconds: number; waitingShare: number; model: Classifier } & StepMode);
 
 /** How the passes of the steps were made. */
 export interface StepMode {
@@ -53,38 +53,49 @@ export function train(config: TrainConfig): AsyncGenerator<TrainEvent, void, voi
 }
 
 async function* run(config: TrainConfig): AsyncGenerator<TrainEvent, void, void> {
-  const { algorithm, steps, batchSize, lr, rho, seed, makeModel, sources, targets, eager = false, signal } = config;
+  const { algorithm, steps, lr, rho, seed, makeModel, targets, eager = false, evaluationBatchSize, signal } = config;
   signal?.throwIfAborted();
   manualSeed(seedHash(seed, "model"));
   const model = makeModel();
   checkClassifier("train: what makeModel returned", model);
   let finished = false;
   try {
-    const loader = new DomainLoader(sources, { batchSize, seed: seedHash(seed, "minibatches") });
     const passes = makePasses(model, eager);
     const optimizer = ALGORITHMS[algorithm].makeOptimizer({ parameters: model.parameters(), model, lr, rho, seed: seedHash(seed, "order") });
     const durations: number[] = [];
-    while (durations.length < steps) {
-      const first = durations.length + 1;
-      const start = performance.now();
-      const { losses, failure } = await takeSteps(optimizer, Math.min(READ_EVERY, steps - durations.length), signal, (taken) =>
-        takeStep(optimizer, passes.lossOf, loader, `train: step ${first + taken} of ${algorithm}`));
-      const seconds = (performance.now() - start) / 1000 / losses.length;
-      for (const [i, each] of losses.entries()) {
-        durations.push(seconds);
-        yield { type: "step", step: first + i, losses: each, seconds };
+    const waits: number[] = [];
+    const stream = minibatchesOf(config)[Symbol.asyncIterator]();
+    try {
+      while (durations.length < steps) {
+        const first = durations.length + 1;
+        const start = performance.now();
+        const { losses, failure } = await takeSteps(optimizer, Math.min(READ_EVERY, steps - durations.length), signal, async (taken) => {
+          const where = `train: step ${first + taken} of ${algorithm}`;
+          const asked = performance.now();
+          const minibatches = await nextMinibatches(stream, where);
+          waits.push((performance.now() - asked) / 1000);
+          try {
+            return takeStep(optimizer, passes.lossOf, minibatches, where);
+          } finally {
+            minibatches.forEach(disposeMinibatch);
+          }
+        });
+        const seconds = (performance.now() - start) / 1000 / losses.length;
+        for (const [i, each] of losses.entries()) {
+          durations.push(seconds);
+          yield { type: "step", step: first + i, losses: each, seconds };
+        }
+        if (failure !== null) throw failure.error;
+        await pause(signal);
       }
-      if (failure !== null) throw failure.error;
-      await pause(signal);
+    } finally {
+      await stream.return?.(undefined as never);
     }
-    for (const target of targets) {
-      const evaluation = evaluateByBatch(model, target);
-      let next = evaluation.next();
-      for (; !next.done; next = evaluation.next()) await pause(signal);
-      yield { type: "evaluation", step: steps, ...next.value };
-    }
+    for (const target of targets) yield { type: "evaluation", step: steps, ...await evaluateLoading(model, target, evaluationBatchSize, signal) };
+    const settled = Math.min(WARM_UP_STEPS, steps - 1);
+    const [timed, waited] = [durations, waits].map((each) => each.slice(settled));
     finished = true;
-    yield { type: "done", steps, medianStepSeconds: median(durations.slice(Math.min(WARM_UP_STEPS, durations.length - 1))), model, ...passes.mode() };
+    yield { type: "done", steps, medianStepSeconds: median(timed!), waitingShare: sum(waited!) / sum(timed!), model, ...passes.mode() };
   } finally {
     if (!finished) model.dispose();
   }
@@ -97,14 +108,14 @@ async function* run(config: TrainConfig): AsyncGenerator<TrainEvent, void, void>
  * @param take takes one; gets the number of those before it
  * @returns the losses of each until one that failed, and how it did
  */
-async function takeSteps(optimizer: SharpnessAware, most: number, signal: AbortSignal | undefined, take: (taken: number) => ReadLosses): Promise<{ losses: number[][]; failure: { error: unknown } | null }> {
+async function takeSteps(optimizer: SharpnessAware, most: number, signal: AbortSignal | undefined, take: (taken: number) => Promise<ReadLosses>): Promise<{ losses: number[][]; failure: { error: unknown } | null }> {
   const unread: ReadLosses[] = [];
   const losses: number[][] = [];
   let failure: { error: unknown } | null = null;
   try {
     do {
       if (unread.length > 0) await pause(signal);
-      unread.push(take(unread.length));
+      unread.push(await take(unread.length));
     } while (optimizer.isLate && unread.length < most);
   } catch (error) {
     failure = { error };
@@ -118,6 +129,17 @@ async function takeSteps(optimizer: SharpnessAware, most: number, signal: AbortS
   return { losses, failure };
 }
 
+/** The stream of a run. Domains that read and decode are given two steps to do so. */
+function minibatchesOf({ sources, batchSize, seed, signal }: TrainConfig): DomainLoader {
+  const prefetch = sources.some(({ load }) => load !== undefined) ? 2 : 0;
+  return new DomainLoader(sources, { batchSize, seed: seedHash(seed, "minibatches"), prefetch, ...(signal === undefined ? {} : { signal }) });
+}
+
+function disposeMinibatch({ x, y }: Minibatch): void {
+  x.dispose();
+  y.dispose();
+}
+
 /** The loss of a minibatch, and how it was computed so far. */
 function makePasses(model: Classifier, eager: boolean): { lossOf: (minibatch: Minibatch) => () => Tensor; mode: () => StepMode } {
   const loss = (x: Tensor, y: Tensor) => crossEntropy(model.forward(x), y);
@@ -128,10 +150,4 @@ function makePasses(model: Classifier, eager: boolean): { lossOf: (minibatch: Mi
     return reason === undefined ? { mode: "captured" } : { mode: "eager", notCaptured: reason };
   };
   return { lossOf: ({ x, y }) => captured.on(x, y), mode };
-}
-
-/** Lets the event loop run: a promise that is already resolved would let in neither timers nor signals. */
-async function pause(signal: AbortSignal | undefined): Promise<void> {
-  await setImmediate();
-  signal?.throwIfAborted();
 }

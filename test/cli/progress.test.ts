@@ -3,10 +3,10 @@ import { expect, test, vi } from "vitest";
 import type { CompareEvent } from "dgsam";
 import { makeProgress } from "../../lib/cli/progress.js";
 
-const STEP: CompareEvent = { type: "step", run: 1, runs: 2, algorithm: "ERM", target: "45", step: 3, steps: 10, loss: 1.25 };
+const STEP: CompareEvent = { type: "step", run: 1, runs: 2, algorithm: "ERM", target: "45", seed: 0, step: 3, steps: 10, loss: 1.25 };
 const RUN: CompareEvent = {
   type: "run", run: 1, runs: 2,
-  record: { algorithm: "ERM", target: "45", seed: 0, steps: 10, accuracy: 0.875, correct: 7, total: 8, medianStepSeconds: 0.0125, finalLoss: 1, idealCost: 1, mode: "captured" },
+  record: { algorithm: "ERM", target: "45", seed: 0, steps: 10, accuracy: 0.875, correct: 7, total: 8, medianStepSeconds: 0.0125, waitingShare: 0, finalLoss: 1, idealCost: 1, mode: "captured" },
 };
 
 /** A stream that is a terminal or is none, and all that is written to it. */
@@ -19,16 +19,18 @@ function makeStream(isTTY: boolean) {
 
 test("plain lines, one a run, where there is no terminal", async () => {
   const { stream, text } = makeStream(false);
-  const progress = makeProgress(stream);
-  progress.show(STEP);
-  progress.show(RUN);
-  progress.stop();
-  await vi.waitFor(() => expect(text()).toBe("[1/2] ERM, 45 held out: accuracy 87.5%, 12.5 ms/step\n"));
+  for (const showsSeeds of [false, true]) {
+    const progress = makeProgress(stream, { showsSeeds });
+    progress.show(STEP);
+    progress.show(RUN);
+    progress.stop();
+  }
+  await vi.waitFor(() => expect(text()).toBe("[1/2] ERM, 45 held out: accuracy 87.5%, 12.5 ms/step\n[1/2] ERM, 45 held out, seed 0: accuracy 87.5%, 12.5 ms/step\n"));
 });
 
 test("bars on a terminal, which it leaves clean", async () => {
   const { stream, text } = makeStream(true);
-  const progress = makeProgress(stream);
+  const progress = makeProgress(stream, { showsSeeds: false });
   try {
     progress.show(STEP);
     // Bars are drawn by a timer.

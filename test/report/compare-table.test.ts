@@ -17,6 +17,13 @@ test("the table aligns its columns and marks what is missing", () => {
   );
 });
 
+test("several seeds show with their standard errors", () => {
+  const [erm] = RECORDS;
+  expect(compareTable(summarize([erm!, { ...erm!, seed: 1, accuracy: 0.7 }]), ["a"])).toBe(
+    ["              a  mean   sd  worst  ms/step  cost  (ideal)", "ERM  60.0 ± 7.1  60.0  0.0   60.0     10.0  1.00   (1.00)"].join("\n"),
+  );
+});
+
 test("what is no list is refused", () => {
   expectError(() => compareTable(undefined as never, []), "ERR_ARGUMENT", /expected an array of summaries, got undefined$/);
   expectError(() => compareTable([], "0" as never), "ERR_ARGUMENT", /expected an array of names of domains, got the string "0"$/);

@@ -18,6 +18,10 @@ test("a summary has the mean, the population's deviation, the worst domain and t
 test("several seeds are averaged per domain before anything else", () => {
   const [erm] = summarize([RECORDS[0]!, { ...RECORDS[0]!, seed: 1, accuracy: 0.7 }, RECORDS[2]!]);
   expect(erm!.accuracies).toEqual({ a: 0.6, b: 0.9 });
+  expect(erm!.seeds).toEqual({ a: 2, b: 1 });
+  // The population's deviation 0.1, over the root of 2.
+  expect(erm!.standardErrors["a"]).toBeCloseTo(0.1 / Math.SQRT2, 12);
+  expect(erm!.standardErrors["b"]).toBe(0);
   expect(erm!.mean).toBeCloseTo(0.75, 12);
   expect(erm!.worst).toBe(0.6);
 });

@@ -330,7 +330,7 @@ describe("a comparison", () => {
   const compare = async (targets?: string[], eager = false) => {
     const records: RunRecord[] = [];
     const events = compareAlgorithms({ ...SETTINGS, dataset: points(), algorithms: ["ERM", "SAM", "DGSAM"], eager, makeModel: () => new MLP([4, 8, 2]), ...(targets === undefined ? {} : { targets }) });
-    for await (const event of events) if (event.type === "run") records.push({ ...event.record, medianStepSeconds: 0 });
+    for await (const event of events) if (event.type === "run") records.push({ ...event.record, medianStepSeconds: 0, waitingShare: 0 });
     return records;
   };
 

