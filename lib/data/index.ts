@@ -4,6 +4,7 @@ export {
 } from "./dataset.js";
 export { type Digits, type DigitsOptions, loadDigits } from "./digits.js";
 export { type IdxImages, readIdxImages, readIdxLabels, readIdxPair } from "./idx.js";
+export * from "./images/augment/index.js";
 export { InMemoryDomain, type InMemoryDomainOptions } from "./in-memory-domain.js";
 export {
   batches, DomainLoader, type DomainLoaderOptions, type DomainLoaderState, type Minibatch,
