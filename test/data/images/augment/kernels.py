@@ -35,7 +35,24 @@ def make_images(height=29, width=37):
 
 IMAGES = make_images()
 BY_DTYPE = {"uint8": IMAGES, "float32": functional.to_dtype(IMAGES, torch.float32, scale=True)}
+AUTO = v2.RandAugment()
+
+
+def color_jitter(image, order, factors):
+    names = ("brightness", "contrast", "saturation", "hue")
+    params = {"fn_idx": torch.tensor(order)} | {f"{name}_factor": factor for name, factor in zip(names, factors)}
+    return v2.ColorJitter().transform(image, params)
+
+
+def rand_augment(image, change, sign):
+    magnitudes = AUTO._AUGMENTATION_SPACE[change][0](31, *image.shape[-2:])
+    magnitude = 0.0 if magnitudes is None else sign * float(magnitudes[9])
+    return AUTO._apply_image_or_video_transform(image, change, magnitude, interpolation=AUTO.interpolation, fill=AUTO._fill)
+
+
 KERNELS = {
+    "color_jitter": color_jitter,
+    "rand_augment": rand_augment,
     "normalize": lambda image, **options: functional.normalize(functional.to_dtype(image, torch.float32, scale=True), **options),
     "to_float": lambda image: functional.to_dtype(image, torch.float32, scale=True),
 }

@@ -4,7 +4,9 @@ import {
   horizontalFlip, normalize, posterize, resize, resizedCrop, resizeImages, rgbToGrayscale, rotate, solarize, type Tensor, toFloat,
 } from "dgsam";
 import { describe, expect, test } from "vitest";
+import { jitter, jitterByKinds } from "../../../../lib/data/images/augment/color-jitter.js";
 import { cropByMatrices } from "../../../../lib/data/images/augment/crop.js";
+import { CHANGES } from "../../../../lib/data/images/augment/rand-augment.js";
 import { hasTorch } from "../../../reference/oracle.js";
 import { distance, type ImageDType, runKernels } from "./oracle.js";
 
@@ -28,6 +30,8 @@ const bits = [0, 1, 2, 3, 4, 5, 7, 8];
 const thresholds = [0, 0.1, 0.5, 0.7, 0.25, 0.4, 1, 1];
 const shears = [-16.7, -8, -1, 0, 2, 5, 10, 16.7];
 const angles = [-30, -13.5, -1, 0, 9, 17, 90, 180];
+const jitters = [[0, 1, 2, 3], [3, 2, 1, 0], [1, 0, 3, 2], [2, 3, 0, 1], [3, 1, 0, 2], [0, 3, 1, 2], [1, 3, 2, 0], [2, 0, 1, 3]]
+  .map((order, i) => order.map((kind) => ({ kind, factor: kind === 3 ? hues[i]! : 0.7 + 0.6 * ((i * 3 + kind * 5) % 8) / 7 })));
 const boxes = [[0, 0, 29, 37], [3, 5, 20, 30], [28, 36, 1, 1], [0, 7, 29, 11], [1, 1, 16, 24], [9, 0, 7, 37], [2, 3, 25, 17], [0, 0, 5, 5]]
   .map(([top, left, height, width]) => ({ top: top!, left: left!, height: height!, width: width! }));
 const flips = [false, true, true, false, true, false, true, false];
@@ -59,6 +63,14 @@ const cases: Case[] = [
   { kernel: "resize", each: same({ size: 20 }), ours: (x) => resize({ size: 20 }).apply(x, generator), label: "the shorter side" },
   { kernel: "center_crop", each: same({ output_size: [20, 18] }), ours: (x) => centerCrop({ size: [20, 18] }).apply(x, generator) },
   { kernel: "center_crop", each: same({ output_size: [40, 18] }), ours: (x) => centerCrop({ size: [40, 18] }).apply(x, generator), label: "with a frame" },
+  // Differences of one step go through the next ones.
+  { kernel: "color_jitter", each: jitters.map((steps) => ({ order: steps.map(({ kind }) => kind), factors: [0, 1, 2, 3].map((kind) => steps.find((each) => each.kind === kind)!.factor) })), ours: (x) => jitter(x.clone({ memoryFormat: "contiguous_format" }), jitters), uint8: 2, float32: 4e-6 },
+  ...CHANGES.flatMap(({ name, strength, signed, apply }): Case[] => {
+    const signs = (signed ? [-1, 1, 1, -1, 1, -1, -1, 1] : new Array<number>(8).fill(1));
+    const ours = (x: Tensor) => apply(x, signs.map((sign) => sign * (strength?.(9, 31, 37, 29) ?? 0)));
+    const blends = ["Color", "Contrast", "Sharpness"].includes(name);
+    return [{ kernel: "rand_augment", each: signs.map((sign) => ({ change: name, sign })), ours, label: name, ...(blends ? { uint8: 1, float32: 1e-6 } : {}) }];
+  }),
   // The same weights; sums are taken rows first, and torchvision's uint8 kernel rounds after each direction.
   { kernel: "resized_crop", each: boxes.map((box) => ({ ...box, size: [16, 24] })), ours: (x) => resizedCrop(x, boxes, [16, 24]), uint8: 1, float32: 1e-6 },
 ];
@@ -82,5 +94,11 @@ describe.runIf(hasTorch)("as torchvision", () => {
   test("cropping by matrices, as on a GPU, agrees with the operator", () => {
     const byMatrices = cropByMatrices(images.uint8, boxes, flips, [16, 24], 1 / 255);
     expect(distance(byMatrices, resizedCrop(images.uint8, boxes, [16, 24], { flips, dtype: "float32" }))).toBeLessThanOrEqual(1e-6);
+  });
+  test("jitter by groups of images, as on a GPU, agrees with the operator", () => {
+    const withGrey = jitters.map((steps, i) => (i % 2 === 0 ? [...steps, { kind: 4, factor: 0 }] : steps.slice(i % 4)));
+    const byKinds = jitterByKinds(images.float32, withGrey, 5);
+    expect(distance(byKinds, jitter(images.float32.clone(), withGrey))).toBeLessThanOrEqual(4e-6);
+    expect(distance(byKinds, images.float32)).toBeGreaterThan(0.1);
   });
 });
