@@ -36,6 +36,12 @@ export function checkSize(name: string, size: unknown): asserts size is number |
   size.forEach((side, i) => checkInteger(`${name}[${i}]`, side, 1, MAXIMUM_SIDE));
 }
 
+/** The same for the functions that resize nothing in proportion. */
+export function checkImageSize(name: string, size: unknown): asserts size is ImageSize {
+  if (typeof size === "number") throw argumentError(name, "[height, width]", size);
+  checkSize(name, size);
+}
+
 const MAXIMUM_SIDE = 65_535;
 
 /**
@@ -50,8 +56,7 @@ export function resizedCrop(images: Tensor, boxes: readonly CropBox[], size: Ima
   checkImages("resizedCrop", images);
   const [count, , height, width] = images.shape as [number, number, number, number];
   const { flips = new Array<boolean>(count).fill(false), dtype = images.dtype } = options;
-  if (!Array.isArray(size)) throw argumentError("resizedCrop: size", "[height, width]", size);
-  checkSize("resizedCrop: size", size);
+  checkImageSize("resizedCrop: size", size);
   if (dtype !== "float32" && dtype !== images.dtype) throw argumentError("resizedCrop: dtype", `"float32" or the images' own, ${images.dtype}`, dtype);
   for (const [name, list] of [["boxes", boxes], ["flips", flips]] as const) {
     if (list.length !== count) throw new DgsamError("ERR_SHAPE", `resizedCrop: ${name}: expected ${count}, one for each image, got ${list.length}`);

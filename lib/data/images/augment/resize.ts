@@ -2,7 +2,7 @@
 
 import { withDefaults } from "../../../checks.js";
 import { ops, scope, type Tensor } from "../../../tensor/index.js";
-import { checkSize, type ImageSize } from "./crop.js";
+import { checkImageSize, checkSize, type ImageSize } from "./crop.js";
 import { checkImages, makeTransform, roundHalfToEven, type Transform } from "./transform.js";
 
 export interface SizeOptions {
@@ -27,7 +27,7 @@ export function square(size: number | ImageSize): ImageSize {
  */
 export function resizeImages(images: Tensor, size: ImageSize): Tensor {
   checkImages("resizeImages", images);
-  checkSize("resizeImages: size", size);
+  checkImageSize("resizeImages: size", size);
   const [height, width] = size;
   const [count, , rows, columns] = images.shape;
   if (height === rows && width === columns) return images.clone();
