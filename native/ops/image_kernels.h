@@ -20,7 +20,7 @@ struct JitterStep {
 struct ImageKernels {
   // By whether the source is float32 (1) or uint8 (0):  row <- sum_k weights[k] * (row k of source, `stride` elements apart).
   void (*weighRows[2])(const void* source, long stride, const float* weights, long taps, float* row, long n);
-  // to[x] <- sum_k weights[x * taps + k] * row[first[x] + k]
+  // to[x] <- sum_k weights[k * n + x] * row[first[x] + k], for `first` in order, up or down; reads up to 2 * 16 elements beyond the row.
   void (*weighColumns)(const float* row, const int* first, const float* weights, long taps, float* to, long n);
   // The steps in order, in place, on values from 0 to 1;  returns the sum of the grey values that come out.
   double (*jitter)(float* red, float* green, float* blue, long n, const JitterStep* steps, long count);

@@ -23,7 +23,8 @@ void checkCount(const char* name, const char* list, size_t size, int64_t expecte
   TORCH_CHECK(static_cast<int64_t>(size) == expected, "dgsam::", name, ": ", list, ": expected ", expected, " numbers, got ", size);
 }
 
-// How each of `outputs` places of a line comes from a line of `inputs`: by `taps` weights from `first` on, trailing ones being 0.
+// How each of `outputs` places of a line comes from a line of `inputs`: by `taps` weights from `first` on, trailing ones being 0. The weight
+// k of place i lies at k * outputs + i.
 struct Weights {
   int64_t taps = 0;
   std::vector<int> first;
@@ -50,14 +51,14 @@ Weights triangleWeights(int64_t inputs, int64_t outputs, float factor, bool mirr
   for (int64_t i = 0; i < outputs; ++i) {
     const int64_t place = mirrored ? outputs - 1 - i : i;
     const float centre = scale * (static_cast<float>(i) + 0.5f);
-    float* const values = &weights.values[place * weights.taps];
+    float* const values = &weights.values[place];
     float total = 0;
     for (int64_t k = 0; k < counts[i]; ++k) {
       const float distance = std::abs((static_cast<float>(k + weights.first[place]) - centre + 0.5f) * inverse);
-      values[k] = distance < 1.0f ? 1.0f - distance : 0.0f;
-      total += values[k];
+      values[k * outputs] = distance < 1.0f ? 1.0f - distance : 0.0f;
+      total += values[k * outputs];
     }
-    for (int64_t k = 0; k < counts[i]; ++k) values[k] = values[k] / total * factor;
+    for (int64_t k = 0; k < counts[i]; ++k) values[k * outputs] = values[k * outputs] / total * factor;
   }
   return weights;
 }
@@ -68,14 +69,16 @@ void cropImage(const ImageKernels& kernels, const char* image, bool isFloat, at:
   const int64_t elementSize = isFloat ? 4 : 1, stride = sizes[3], boxWidth = box[3];
   const Weights rows = triangleWeights(box[2], height, scale, false);
   const Weights columns = triangleWeights(boxWidth, width, 1.0f, flipped);
-  // Weights of 0 reach beyond the box.
-  std::vector<float> row(boxWidth + columns.taps, 0.0f);
+  // Weights of 0 and the kernel's vectors reach beyond the box.
+  std::vector<float> row(boxWidth + columns.taps + 32, 0.0f);
+  std::vector<float> rowWeights(rows.taps);
   for (int64_t channel = 0; channel < 3; ++channel) {
     const char* const corner = image + ((channel * sizes[2] + box[0]) * stride + box[1]) * elementSize;
     for (int64_t y = 0; y < height; ++y, to += width) {
       const int64_t first = rows.first[y];
       const int64_t taps = std::min(rows.taps, box[2] - first);
-      kernels.weighRows[isFloat](corner + first * stride * elementSize, stride, &rows.values[y * rows.taps], taps, row.data(), boxWidth);
+      for (int64_t k = 0; k < taps; ++k) rowWeights[k] = rows.values[k * height + y];
+      kernels.weighRows[isFloat](corner + first * stride * elementSize, stride, rowWeights.data(), taps, row.data(), boxWidth);
       kernels.weighColumns(row.data(), columns.first.data(), columns.values.data(), columns.taps, to, width);
     }
   }
