@@ -4,7 +4,7 @@ import { checkNumber, withDefaults } from "../../../checks.js";
 import { ops, type Tensor } from "../../../tensor/index.js";
 import { adjustBrightness, adjustContrast, adjustSaturation, rgbToGrayscale } from "./color.js";
 import { adjustHue } from "./hue.js";
-import { between, changeSome, checkRange, draw, makeTransform, type Range, type Transform } from "./transform.js";
+import { between, changeOwn, checkRange, draw, makeTransform, type Range, type Transform } from "./transform.js";
 
 export interface ColorJitterOptions {
   /** Of brightness b: a factor from [max(0, 1 - b), 1 + b], or from the range given. Default 0: none. */
@@ -73,7 +73,7 @@ function permutation(number: number): number[] {
  * float32 on the CPU: one operator, image by image. Else batched operators: at each place of the order, the images whose step there is of a kind
  * are gathered, changed and put back.
  *
- * @param images the caller's own: float32 ones may be overwritten.
+ * @param images the caller's own: they may be overwritten.
  */
 export function jitter(images: Tensor, steps: readonly (readonly JitterStep[])[]): Tensor {
   const longest = steps.reduce((length, each) => Math.max(length, each.length), 0);
@@ -85,16 +85,13 @@ export function jitter(images: Tensor, steps: readonly (readonly JitterStep[])[]
   return jitterByKinds(images, steps, longest);
 }
 
-/** @internal The same for any dtype and device. */
+/** @internal The same for any dtype and device; overwrites `images`. */
 export function jitterByKinds(images: Tensor, steps: readonly (readonly JitterStep[])[], longest: number): Tensor {
   let current = images;
   for (let place = 0; place < longest; place++) {
     STEPS.forEach((step, kind) => {
       const positions = steps.flatMap((each, i) => (each[place]?.kind === kind ? [i] : []));
-      if (positions.length === 0) return;
-      const changed = changeSome(current, positions, (some) => step(some, positions.map((i) => steps[i]![place]!.factor)));
-      if (current !== images) current.dispose();
-      current = changed;
+      current = changeOwn(current, positions, (some) => step(some, positions.map((i) => steps[i]![place]!.factor)));
     });
   }
   return current;

@@ -14,11 +14,13 @@ export interface NormalizeOptions {
 }
 
 /**
- * (x - mean) / std by channel, float32. uint8 images are brought to the scale from 0 to 1 first, where torchvision refuses them. Draws nothing.
+ * (x - mean) / std by channel, float32. uint8 images are brought to the scale from 0 to 1 first, where torchvision refuses them.
+ * Draws nothing.
  * @throws ERR_ARGUMENT when mean or std are not three finite numbers, or a std is not above 0.
  */
 export function normalize(options: NormalizeOptions): Transform {
-  const { mean, std } = withDefaults<{ mean: readonly number[] | undefined; std: readonly number[] | undefined }>("normalize", options, { mean: undefined, std: undefined });
+  type Given = { [K in keyof NormalizeOptions]: NormalizeOptions[K] | undefined };
+  const { mean, std } = withDefaults<Given>("normalize", options, { mean: undefined, std: undefined });
   checkChannels("normalize: mean", mean, () => true, "three finite numbers");
   checkChannels("normalize: std", std, (value) => value > 0, "three finite numbers above 0");
   return makeTransform("normalize", (images) => {
@@ -29,8 +31,8 @@ export function normalize(options: NormalizeOptions): Transform {
 }
 
 function checkChannels(name: string, values: unknown, allowed: (value: number) => boolean, expected: string): asserts values is readonly number[] {
-  if (Array.isArray(values) && values.length === 3 && values.every((value) => Number.isFinite(value) && allowed(value as number))) return;
-  throw argumentError(name, expected, Array.isArray(values) && values.length === 3 ? values.find((value) => !Number.isFinite(value) || !allowed(value as number)) : values);
+  if (!Array.isArray(values) || values.length !== 3) throw argumentError(name, expected, values);
+  for (const value of values as unknown[]) if (!Number.isFinite(value) || !allowed(value as number)) throw argumentError(name, expected, value);
 }
 
 /** What networks with torchvision's ImageNet weights were trained on: mean (0.485, 0.456, 0.406), std (0.229, 0.224, 0.225). */

@@ -6,7 +6,7 @@ import { affine, type AffineParameters, rotate } from "./affine.js";
 import { adjustBrightness, adjustContrast, adjustSaturation } from "./color.js";
 import { autocontrast, equalize, posterize, solarize } from "./levels.js";
 import { adjustSharpness } from "./sharpness.js";
-import { boundOf, changeSome, draw, makeTransform, roundHalfToEven, type Transform } from "./transform.js";
+import { boundOf, changeOwn, draw, makeTransform, roundHalfToEven, type Transform } from "./transform.js";
 
 export interface RandAugmentOptions {
   /** How many changes each image goes through. Default 2. */
@@ -89,9 +89,7 @@ export function randAugment(options: RandAugmentOptions = {}): Transform {
         if (positions.length === 0) return;
         const strength = change.strength?.(magnitude, bins, width, height) ?? 0;
         const strengths = positions.map((i) => (change.signed && draws[i]![2 * round + 1]! <= 0.5 ? -strength : strength));
-        const changed = scope(() => changeSome(current, positions, (some) => change.apply(some, strengths)));
-        current.dispose();
-        current = changed;
+        current = changeOwn(current, positions, (some) => change.apply(some, strengths));
       });
     }
     return current;

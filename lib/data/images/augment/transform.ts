@@ -91,10 +91,17 @@ export function boundOf(images: Tensor): number {
 
 /** Runs `change` over the images at `positions` and leaves the others as they are. */
 export function changeSome(images: Tensor, positions: readonly number[], change: (images: Tensor) => Tensor): Tensor {
-  if (positions.length === 0) return images.clone();
-  if (positions.length === images.shape[0]) return change(images);
-  const index = indices(positions, images);
-  return images.indexCopy(0, index, change(images.indexSelect(0, index)));
+  return positions.length === images.shape[0] ? change(images) : changeOwn(images.clone(), positions, change);
+}
+
+/** The same for images that may be overwritten: returns those, or new ones in their place. */
+export function changeOwn(images: Tensor, positions: readonly number[], change: (images: Tensor) => Tensor): Tensor {
+  if (positions.length === 0) return images;
+  return scope(() => {
+    if (positions.length === images.shape[0]) return change(images);
+    const index = indices(positions, images);
+    return images.indexCopy_(0, index, change(images.indexSelect(0, index)));
+  });
 }
 
 /** The positions of those that hold. */
