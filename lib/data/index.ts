@@ -4,6 +4,7 @@ export {
 } from "./dataset.js";
 export { type Digits, type DigitsOptions, loadDigits } from "./digits.js";
 export { type IdxImages, readIdxImages, readIdxLabels, readIdxPair } from "./idx.js";
+export * from "./images/augment/index.js";
 export { decodeImage, type Crop, type DecodedImage, type DecodeOptions, type Orientation } from "./images/decode.js";
 export type { EncodedImage, ImageCollection, ImageRecord } from "./images/encoded-image.js";
 export { imageDataset, type ImageDataset, type PrepareOptions, type PrepareProgress } from "./images/image-dataset.js";

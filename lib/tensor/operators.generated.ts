@@ -7361,6 +7361,9 @@ export interface DgsamOverloads {
   "clip_grad_norm_.late"(params: Tensors, max_norm: Float, ledger: Tensor, keywords: { at: Int }): Int;
   "clip_grad_value_.default"(params: Tensors, clip_value: Float): void;
   "clip_grad_value_.default"(params: Tensors, keywords: { clip_value: Float }): void;
+  "color_jitter_.default"(images: Tensor, kinds: Ints, factors: Floats): void;
+  "color_jitter_.default"(images: Tensor, keywords: { kinds: Ints; factors: Floats }): void;
+  "color_jitter_.default"(images: Tensor, kinds: Ints, keywords: { factors: Floats }): void;
   "combine_.default"(params: Tensors, sums: Tensors, sum_scale: Float, grad_scale: Float): number;
   "combine_.default"(params: Tensors, sums: Tensors, keywords: { sum_scale: Float; grad_scale: Float }): number;
   "combine_.default"(params: Tensors, sums: Tensors, sum_scale: Float, keywords: { grad_scale: Float }): number;
@@ -7390,6 +7393,10 @@ export interface DgsamOverloads {
   "nadam_.default"(params: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, mu_products: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, momentum_decay: Float, maximize: boolean, decoupled: boolean): void;
   "nadam_.default"(params: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, mu_products: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, momentum_decay: Float, keywords: { maximize: boolean; decoupled: boolean }): void;
   "nadam_.default"(params: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, mu_products: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, momentum_decay: Float, maximize: boolean, keywords: { decoupled: boolean }): void;
+  "normalize_images.default"(images: TensorLike, mean: Floats, std: Floats, scale?: Float): Tensor;
+  "normalize_images.default"(images: TensorLike, keywords: { mean: Floats; std: Floats; scale?: Float | undefined }): Tensor;
+  "normalize_images.default"(images: TensorLike, mean: Floats, keywords: { std: Floats; scale?: Float | undefined }): Tensor;
+  "normalize_images.default"(images: TensorLike, mean: Floats, std: Floats, keywords: { scale?: Float | undefined }): Tensor;
   "note_.default"(values: Tensors, ledger: Tensor, at: Int): void;
   "note_.default"(values: Tensors, keywords: { ledger: Tensor; at: Int }): void;
   "note_.default"(values: Tensors, ledger: Tensor, keywords: { at: Int }): void;
@@ -7404,6 +7411,10 @@ export interface DgsamOverloads {
   "radam_.default"(params: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, maximize: boolean, decoupled: boolean): void;
   "radam_.default"(params: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, keywords: { maximize: boolean; decoupled: boolean }): void;
   "radam_.default"(params: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, maximize: boolean, keywords: { decoupled: boolean }): void;
+  "resized_crop.default"(images: TensorLike, boxes: Ints, flips: Ints, height: Int, width: Int, scale?: Float): Tensor;
+  "resized_crop.default"(images: TensorLike, boxes: Ints, flips: Ints, keywords: { height: Int; width: Int; scale?: Float | undefined }): Tensor;
+  "resized_crop.default"(images: TensorLike, boxes: Ints, flips: Ints, height: Int, keywords: { width: Int; scale?: Float | undefined }): Tensor;
+  "resized_crop.default"(images: TensorLike, boxes: Ints, flips: Ints, height: Int, width: Int, keywords: { scale?: Float | undefined }): Tensor;
   "restore_.default"(params: Tensors, saved: Tensors): void;
   "restore_.default"(params: Tensors, keywords: { saved: Tensors }): void;
   "revert_.default"(tensors: Tensors, saved: Tensors, ledger: TensorLike): void;
@@ -7438,6 +7449,7 @@ export interface DgsamOperators extends DgsamOverloads {
   readonly climb_: DgsamOverloads["climb_.default"] & DgsamOverloads["climb_.late"];
   readonly clip_grad_norm_: DgsamOverloads["clip_grad_norm_.default"] & DgsamOverloads["clip_grad_norm_.late"];
   readonly clip_grad_value_: DgsamOverloads["clip_grad_value_.default"];
+  readonly color_jitter_: DgsamOverloads["color_jitter_.default"];
   readonly combine_: DgsamOverloads["combine_.default"];
   readonly gather_: DgsamOverloads["gather_.late"] & DgsamOverloads["gather_.default"];
   readonly gather_along_: DgsamOverloads["gather_along_.late"] & DgsamOverloads["gather_along_.default"];
@@ -7445,10 +7457,12 @@ export interface DgsamOperators extends DgsamOverloads {
   readonly global_norm: DgsamOverloads["global_norm.default"];
   readonly grad_norm: DgsamOverloads["grad_norm.default"];
   readonly nadam_: DgsamOverloads["nadam_.default"];
+  readonly normalize_images: DgsamOverloads["normalize_images.default"];
   readonly note_: DgsamOverloads["note_.default"];
   readonly products: DgsamOverloads["products.default"];
   readonly project_: DgsamOverloads["project_.late"] & DgsamOverloads["project_.default"];
   readonly radam_: DgsamOverloads["radam_.default"];
+  readonly resized_crop: DgsamOverloads["resized_crop.default"];
   readonly restore_: DgsamOverloads["restore_.default"];
   readonly revert_: DgsamOverloads["revert_.default"];
   readonly rmsprop_: DgsamOverloads["rmsprop_.default"];

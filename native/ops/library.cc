@@ -9,6 +9,7 @@
 #include "foreach.h"
 #include "fused.h"
 #include "gradients.h"
+#include "images.h"
 #include "late.h"
 
 namespace {
@@ -88,6 +89,9 @@ TORCH_LIBRARY(dgsam, m) {
   m.def("clip_grad_norm_.late(Tensor[] params, float max_norm, Tensor(a!) ledger, int at) -> int");
   m.def("clip_grad_value_(Tensor[] params, float clip_value) -> ()");
   m.def("unscale_grad_(Tensor[] params, Tensor(a!) found_inf, Tensor inverse_scale) -> int");
+  m.def("resized_crop(Tensor images, int[] boxes, int[] flips, int height, int width, float scale=1.) -> Tensor");
+  m.def("color_jitter_(Tensor(a!) images, int[] kinds, float[] factors) -> ()");
+  m.def("normalize_images(Tensor images, float[] mean, float[] std, float scale=1.) -> Tensor");
 }
 
 // One implementation for every device: CPU memory is swept by our kernels, other tensors go through LibTorch's operators. Those that
@@ -131,13 +135,20 @@ TORCH_LIBRARY_IMPL(dgsam, CompositeExplicitAutograd, m) {
   m.impl("unscale_grad_", TORCH_FN(dgsam::ops::unscaleGrad));
 }
 
+// On other devices plain operators do the same (lib/data/images/augment).
+TORCH_LIBRARY_IMPL(dgsam, CPU, m) {
+  m.impl("resized_crop", TORCH_FN(dgsam::ops::resizedCrop));
+  m.impl("color_jitter_", TORCH_FN(dgsam::ops::colorJitter));
+  m.impl("normalize_images", TORCH_FN(dgsam::ops::normalizeImages));
+}
+
 // Parameters require gradients, but none of this is ever differentiated: autograd lets them through.
 TORCH_LIBRARY_IMPL(dgsam, Autograd, m) {
   for (const char* name : {"climb_.late", "accumulate_.late", "gather_.late", "gather_orthogonal_.late", "project_.late", "gather_along_.late",
                            "clip_grad_norm_.late", "note_", "revert_", "stopped", "stopped_", "sgd_.late", "adam_.late", "global_norm", "climb_", "accumulate_",
                            "products", "combine_", "gather_", "gather_orthogonal_", "project_", "gather_along_", "restore_", "sgd_", "adam_", "adagrad_",
                            "rmsprop_", "adadelta_", "nadam_", "radam_", "adamax_", "check_states", "grad_norm", "clip_grad_norm_", "clip_grad_value_",
-                           "unscale_grad_"})
+                           "unscale_grad_", "resized_crop", "color_jitter_", "normalize_images"})
     m.impl(name, torch::CppFunction::makeFallthrough());
 }
 

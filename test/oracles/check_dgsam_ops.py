@@ -14,7 +14,7 @@ import torch
 
 torch.ops.load_library(sys.argv[1])
 
-from dgsam_ops import descent, foreach, gradients, late, rules, values  # noqa: E402, F401 (importing them registers the checks)
+from dgsam_ops import descent, foreach, gradients, images, late, rules, values  # noqa: E402, F401 (importing them registers the checks)
 from dgsam_ops.digest import digest  # noqa: E402
 from dgsam_ops.problem import checks  # noqa: E402
 

@@ -1,0 +1,43 @@
+/** DomainBed's augmentation. Source: domainbed/datasets.py, `augment_transform`. */
+
+import { checkInteger, withDefaults } from "../../../checks.js";
+import { GREY, jitter, JITTER_DRAWS, jitterRanges, jitterSteps } from "./color-jitter.js";
+import { type ImageSize, resizedCrop } from "./crop.js";
+import { drawCropBoxes } from "./random-resized-crop.js";
+import { draw, makeTransform, type Range, type Transform } from "./transform.js";
+
+export interface DomainbedAugmentationOptions {
+  /** Side of the result in pixels. Default 224. */
+  imageSize?: number;
+}
+
+/** Bounds of the area that DomainBed's random crop keeps. */
+export const domainbedCropScale: Range = [0.7, 1];
+
+const JITTER = { brightness: 0.3, contrast: 0.3, saturation: 0.3, hue: 0.3 };
+const FLIP_PROBABILITY = 0.5;
+const GREY_PROBABILITY = 0.1;
+
+/**
+ * DomainBed's training augmentation without its normalisation: random resized crop with scale (0.7, 1), horizontal flip 0.5, colour jitter
+ * (0.3, 0.3, 0.3, 0.3), random grayscale 0.1.
+ *
+ * The result is float32 from 0 to 1, of uint8 images too: DomainBed rounds to uint8 after each step, since its images are Pillow's; here nothing is
+ * rounded in between. On the CPU two operators do it all.
+ */
+export function domainbedAugmentation(options: DomainbedAugmentationOptions = {}): Transform {
+  const { imageSize } = withDefaults("domainbedAugmentation", options, { imageSize: 224 });
+  checkInteger("domainbedAugmentation: imageSize", imageSize, 1);
+  const size: ImageSize = [imageSize, imageSize];
+  const ranges = jitterRanges("domainbedAugmentation", JITTER);
+  return makeTransform("domainbedAugmentation", (images, generator) => {
+    const [count, , height, width] = images.shape as [number, number, number, number];
+    const boxes = drawCropBoxes(new Array<ImageSize>(count).fill([height, width]), generator, { scale: domainbedCropScale });
+    const draws = draw(generator, count, 2 + JITTER_DRAWS);
+    const cropped = resizedCrop(images, boxes, size, { flips: draws.map(([uniform]) => uniform! < FLIP_PROBABILITY), dtype: "float32" });
+    return jitter(cropped, draws.map(([, ofGrey, ...others]) => {
+      const steps = jitterSteps(ranges, others);
+      return ofGrey! < GREY_PROBABILITY ? [...steps, { kind: GREY, factor: 0 }] : steps;
+    }));
+  });
+}

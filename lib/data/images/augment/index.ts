@@ -1,0 +1,18 @@
+export { affine, type AffineOptions, type AffineParameters, rotate } from "./affine.js";
+export { adjustBrightness, adjustContrast, adjustSaturation, rgbToGrayscale } from "./color.js";
+export { colorJitter, type ColorJitterOptions } from "./color-jitter.js";
+export { compose } from "./compose.js";
+export { type CropBox, type ImageSize, resizedCrop, type ResizedCropOptions } from "./crop.js";
+export { domainbedAugmentation, type DomainbedAugmentationOptions, domainbedCropScale } from "./domainbed.js";
+export { horizontalFlip, randomHorizontalFlip, type RandomHorizontalFlipOptions } from "./flip.js";
+export { gaussianBlur, gaussianBlurImages, type GaussianBlurOptions } from "./gaussian-blur.js";
+export { adjustHue } from "./hue.js";
+export { autocontrast, equalize, posterize, solarize } from "./levels.js";
+export { imagenetNormalization, normalize, type NormalizeOptions } from "./normalize.js";
+export { randAugment, type RandAugmentOptions } from "./rand-augment.js";
+export { randomGrayscale, type RandomGrayscaleOptions } from "./random-grayscale.js";
+export { type CropBoxOptions, drawCropBoxes, randomResizedCrop, type RandomResizedCropOptions } from "./random-resized-crop.js";
+export { centerCrop, resize, resizeImages, type SizeOptions } from "./resize.js";
+export { toFloat } from "./scale.js";
+export { adjustSharpness } from "./sharpness.js";
+export type { PerImage, Range, Transform } from "./transform.js";
