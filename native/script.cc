@@ -15,9 +15,11 @@
 #include <cstring>
 #include <memory>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "capture/recorder.h"
 #include "errors.h"
+#include "operator_call.h"
 
 namespace dgsam {
 namespace {
@@ -108,6 +110,7 @@ Script::Script(const at::Tensor& archive, c10::Device device) {
     }
   }
   findConstants();
+  checkTensors();
 }
 
 void Script::addNode(const torch::jit::Module& module) {
@@ -118,6 +121,23 @@ void Script::addNode(const torch::jit::Module& module) {
 void Script::findConstants() {
   for (torch::jit::Function* function : nodes_[0].module._ivalue()->compilation_unit()->get_functions())
     if (function->isGraphFunction()) collectConstants(torch::jit::toGraphFunction(*function).graph()->block(), constants_);
+}
+
+// LibTorch takes the sizes, strides and offsets of tensors from the archive as they are.
+void Script::checkTensors() const {
+  const auto check = [](const at::Tensor& tensor) {
+    if (!tensor.defined() || !tensor.has_storage() || tensor.layout() != at::kStrided) return;
+    const auto isNegative = [](int64_t value) { return value < 0; };
+    const bool isSound = tensor.storage_offset() >= 0 && std::none_of(tensor.sizes().begin(), tensor.sizes().end(), isNegative) &&
+                         std::none_of(tensor.strides().begin(), tensor.strides().end(), isNegative) && fitsItsStorage(tensor);
+    if (!isSound) throw UsageError("ERR_DATA", c10::str("a tensor of shape ", tensor.sizes(), " reaches beyond its memory"));
+  };
+  std::unordered_set<const void*> seen;
+  c10::IValue(nodes_[0].module._ivalue()).visit([&](const c10::IValue& value) {
+    if (value.isTensor()) check(value.toTensor());
+    return value.isObject() && !seen.insert(&value.toObjectRef()).second;
+  });
+  for (const at::Tensor& constant : constants_) check(constant);
 }
 
 // To whoever records, a constant of the code is as one that JavaScript made.

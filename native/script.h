@@ -46,6 +46,7 @@ class Script {
  private:
   void addNode(const torch::jit::Module& module);
   void findConstants();
+  void checkTensors() const;
   void noteConstants() const;
 
   std::vector<ScriptNode> nodes_;
