@@ -5,8 +5,9 @@
 
 import { checkInteger, withDefaults } from "../checks.js";
 import { argumentError } from "../errors.js";
-import { Conv2d, GroupNorm, Linear, Module, type Placement } from "../nn/index.js";
+import { Conv2d, GroupNorm, Linear, type Layer, type Placement } from "../nn/index.js";
 import { ops, type Tensor } from "../tensor/index.js";
+import { Backbone } from "./backbone.js";
 
 const relu = ops.aten["relu.default"];
 const mean = ops.aten["mean.dim"];
@@ -28,7 +29,8 @@ const DEFAULTS: Required<MnistCnnOptions> = { inChannels: 1, numClasses: 10, wid
  * The network of DomainBed's MNIST experiments. State-dict keys are those of its MNIST_CNN, whose `bn0` to `bn3` are
  * group norms, and `classifier.weight`, `classifier.bias`; made from one seed, the numbers are DomainBed's too.
  */
-export class MnistCnn extends Module {
+export class MnistCnn extends Backbone {
+  readonly numFeatures: number;
   conv1: Conv2d;
   conv2: Conv2d;
   conv3: Conv2d;
@@ -37,7 +39,7 @@ export class MnistCnn extends Module {
   bn1: GroupNorm;
   bn2: GroupNorm;
   bn3: GroupNorm;
-  classifier: Linear;
+  classifier: Layer;
 
   /** @throws DgsamError `ERR_ARGUMENT` */
   constructor(options: MnistCnnOptions = {}) {
@@ -46,6 +48,7 @@ export class MnistCnn extends Module {
     checkInteger("MnistCnn: inChannels", inChannels, 1);
     checkInteger("MnistCnn: numClasses", numClasses, 1);
     if (!Number.isSafeInteger(width) || width < GROUPS || width % GROUPS !== 0) throw argumentError("MnistCnn: width", `a multiple of ${GROUPS}`, width);
+    this.numFeatures = 2 * width;
     this.conv1 = new Conv2d(inChannels, width, 3, { padding: 1, ...placement });
     this.conv2 = new Conv2d(width, 2 * width, 3, { stride: 2, padding: 1, ...placement });
     this.conv3 = new Conv2d(2 * width, 2 * width, 3, { padding: 1, ...placement });
@@ -55,6 +58,13 @@ export class MnistCnn extends Module {
     this.bn2 = new GroupNorm(GROUPS, 2 * width, placement);
     this.bn3 = new GroupNorm(GROUPS, 2 * width, placement);
     this.classifier = new Linear(2 * width, numClasses, placement);
+  }
+
+  get head(): Layer {
+    return this.classifier;
+  }
+  set head(layer: Layer) {
+    this.classifier = layer;
   }
 
   /** x [N, inChannels, H, W] -> features [N, 2 * width], what the classifier sees. */

@@ -5,7 +5,7 @@
 
 import { checkChoice, checkNumber, withDefaults } from "../checks.js";
 import { argumentError, DgsamError } from "../errors.js";
-import { noGrad, ops, type Generator, type Tensor } from "../tensor/index.js";
+import { emptyLike, noGrad, ops, scope, tensor as fromNumbers, type Generator, type Tensor } from "../tensor/index.js";
 import { checkTensor } from "./checks.js";
 
 export interface DrawOptions {
@@ -160,4 +160,44 @@ export function xavierUniform_<T extends Tensor>(tensor: T, options: XavierOptio
 export function xavierNormal_<T extends Tensor>(tensor: T, options: XavierOptions = {}): T {
   const { std, draw } = xavierDraw("xavierNormal_", tensor, options);
   return normal_(tensor, 0, std, draw);
+}
+
+export interface TruncatedOptions extends DrawOptions {
+  /** Smallest value, itself and no multiple of the standard deviation. Default -2. */
+  low?: number;
+  /** Largest value. Default 2. */
+  high?: number;
+}
+
+/**
+ * Normal, with what falls outside of [low, high] drawn anew, as torch.nn.init.trunc_normal_.
+ *
+ * @throws DgsamError `ERR_ARGUMENT`, also where at most 30% of the draws would fall inside: PyTorch draws otherwise there; `ERR_DTYPE`
+ */
+export function truncNormal_<T extends Tensor>(tensor: T, mean = 0, std = 1, options: TruncatedOptions = {}): T {
+  checkTensor("truncNormal_(tensor)", tensor);
+  checkNumber("truncNormal_: mean", mean, -Infinity);
+  checkNumber("truncNormal_: std", std, Number.MIN_VALUE);
+  const { low, high, generator } = withDefaults<Required<TruncatedOptions>>("truncNormal_", options, { low: -2, high: 2, generator: null });
+  checkNumber("truncNormal_: low", low, -Infinity);
+  checkNumber("truncNormal_: high", high, low);
+  // Nothing can be drawn there, nor compared.
+  if (tensor.device === "meta") return tensor;
+  const { aten } = ops;
+  noGrad(() =>
+    scope(() => {
+      const [below, above] = aten["special_ndtr.default"](fromNumbers([(low - mean) / std, (high - mean) / std], { dtype: "float64" })).toArray() as [number, number];
+      if (above - below <= 0.3)
+        throw new DgsamError("ERR_ARGUMENT", `truncNormal_: expected low and high between which more than 30% of the draws fall, got [${low}, ${high}] for mean ${mean} and std ${std}`);
+      // Rounded as the draws are, or a bound that was drawn could be taken for a value beyond it.
+      const [lowest, highest] = aten["unbind.int"](fromNumbers([low, high], { dtype: tensor.dtype, device: tensor.device })) as [Tensor, Tensor];
+      aten["normal_.default"](tensor, mean, std, { generator });
+      for (;;) {
+        const outside = aten["logical_or.default"](aten["lt.Tensor"](tensor, lowest), aten["gt.Tensor"](tensor, highest));
+        if (aten["any.default"](outside).item() === false) break;
+        aten["copy_.default"](tensor, aten["where.self"](outside, aten["normal_.default"](emptyLike(tensor), mean, std, { generator }), tensor));
+      }
+    }),
+  );
+  return tensor;
 }
