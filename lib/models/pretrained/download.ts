@@ -77,17 +77,25 @@ export async function cached(name: string, digest: Digest, fill: (path: string) 
     const staging = `${place}.${randomBytes(6).toString("hex")}.part`;
     try {
       mkdirSync(dirname(place), { recursive: true });
+    } catch (cause) {
+      throw cannotBeMade(place, cause);
+    }
+    try {
       await fill(staging);
       await checkDigest(staging, digest, name);
       renameSync(staging, place);
     } catch (cause) {
       if (typeof (cause as NodeJS.ErrnoException | null)?.syscall !== "string") throw cause;
-      throw malformed(place, `cannot be made: ${(cause as Error).message}`, cause);
+      throw cannotBeMade(place, cause);
     } finally {
       rmSync(staging, { force: true });
     }
     return place;
   });
+}
+
+function cannotBeMade(place: string, cause: unknown): DgsamError {
+  return malformed(place, `cannot be made: ${(cause as Error).message}; set XDG_CACHE_HOME to a folder that you may write to`, cause);
 }
 
 /** Another try may do better. */
