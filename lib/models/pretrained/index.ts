@@ -5,7 +5,7 @@ import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { checkChoice, checkInteger, checkString, isPlainObject, optionsOf } from "../../checks.js";
 import { argumentError, DgsamError } from "../../errors.js";
-import type { Placement, StateDict } from "../../nn/index.js";
+import { BatchNorm2d, type Module, type Placement } from "../../nn/index.js";
 import { scope, type Tensor } from "../../tensor/index.js";
 import { loadWeights, loadWeightsInto, type KeyMap, type LoadWeightsOptions } from "../../weights/index.js";
 import { renamed } from "../../weights/rename.js";
@@ -40,6 +40,9 @@ export interface LoadPretrainedOptions extends Placement, Pick<LoadWeightsOption
 }
 
 const OPTIONS = ["numClasses", "variant", "source", "rename", "sha256", "progress", "signal", "timeout", "retries", "entry", "dtype", "device"] as const;
+
+// Of timm's MobileNetV3; torchvision's has 1e-3, and weights go with the one that they were trained with.
+const TIMM_EPS = 1e-5;
 
 /** The network of a name. */
 type Network<Name extends ModelName> = ReturnType<typeof makeModel<Name>>;
@@ -124,13 +127,14 @@ function checkedUrl(text: string): string {
   return text;
 }
 
-function fill(name: string, path: string, model: { stateDict(): StateDict; loadStateDict: Parameters<typeof loadWeightsInto>[0]["loadStateDict"] }, options: LoadPretrainedOptions): void {
+function fill(name: string, path: string, model: Module, options: LoadPretrainedOptions): void {
   const { entry, rename, source } = options;
   const file = loadWeights(path, entry === undefined ? {} : { entry });
   const keys = Object.keys(file);
   const dict: Record<string, Tensor> = {};
   const own = model.stateDict();
-  const map = rename ?? keyMap(name, source ?? sourceOf(keys), keys);
+  const from = source ?? sourceOf(keys);
+  const map = rename ?? keyMap(name, from, keys);
   const named = renamed("loadPretrained", file, map);
   const head = HEADS[name] ?? "fc.";
   const isOtherHead = Object.keys(named).some((key) => key.startsWith(head) && own[key] !== undefined && named[key]!.shape[0] !== own[key]!.shape[0]);
@@ -138,6 +142,7 @@ function fill(name: string, path: string, model: { stateDict(): StateDict; loadS
   if (isOtherHead) for (const [key, each] of Object.entries(own)) if (key.startsWith(head)) dict[key] = each;
   try {
     loadWeightsInto(model, dict);
+    if (from === "timm" && name.startsWith("mobilenet_")) for (const each of model.modules()) if (each instanceof BatchNorm2d) (each as { eps: number }).eps = TIMM_EPS;
   } catch (cause) {
     if (!(cause instanceof DgsamError)) throw cause;
     throw new DgsamError(cause.code, `loadPretrained("${name}"): ${basename(path)}: ${cause.message}`, { cause });
