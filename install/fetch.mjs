@@ -4,7 +4,7 @@
  * needs.
  */
 
-import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { archive as officialArchive } from "./archives.mjs";
@@ -13,7 +13,7 @@ import { AGAIN, InstallError } from "./errors.mjs";
 import { inspectLibTorch } from "./inspect.mjs";
 import { withLock } from "./lock.mjs";
 import { PINNED_LIBTORCH, currentHost } from "./platform.mjs";
-import { findPip, lastLine } from "./python.mjs";
+import { failure, pip } from "./pip.mjs";
 import { run } from "./run.mjs";
 import { wheelDamage } from "./wheel.mjs";
 
@@ -144,24 +144,6 @@ async function fill(source, staging, variant, env) {
 }
 
 /**
- * Runs pip with the user's own settings, but for those that would put files elsewhere than asked.
- * @param {NodeJS.ProcessEnv} env
- * @param {string} staging
- * @param {string[]} args
- */
-async function pip(env, staging, args) {
-  const python = await findPip(env);
-  if (python === null) throw new Error("no python3 or python with pip in PATH");
-  // What pip unpacks on the way can be larger than the disk of /tmp.
-  const temporary = path.join(staging, "tmp");
-  mkdirSync(temporary);
-  const settings = { TMPDIR: temporary, PIP_USER: "0", PIP_REQUIRE_VIRTUALENV: "0", PIP_DISABLE_PIP_VERSION_CHECK: "1" };
-  const result = await run(python, ["-m", "pip", ...args], { env: { ...env, ...settings } });
-  rmSync(temporary, { recursive: true, force: true });
-  if (!result.ok) throw failure(result, staging);
-}
-
-/**
  * @param {string} staging
  * @param {NodeJS.ProcessEnv} env
  * @param {string[]} what
@@ -224,18 +206,4 @@ async function unpack(archive, folder, env) {
  */
 function damaged(archive, folder, reason) {
   return hasNoRoom(folder) ? diskFull(folder) : new Error(`${path.basename(archive)} is damaged: ${reason}`);
-}
-
-/**
- * @param {import("./run.mjs").CommandResult} result
- * @param {string} folder
- */
-function failure({ stderr, reason }, folder) {
-  // A full disk matters more than a command's last words.
-  if (isDiskFull(stderr)) return diskFull(folder);
-  const lines = stderr.split("\n").map((line) => line.trim());
-  const error = (lines.findLast((line) => /\berror: /i.test(line)) ?? (lastLine(stderr) || reason)).replace(/^error: /i, "");
-  // To pip an index that cannot be reached has no matching distribution; its warnings tell what was the matter.
-  const warning = lines.findLast((line) => /^warning: .*\b(connection|could not|timed out|SSL)\b/i.test(line))?.replace(/^warning: (Retrying \(Retry\(.*?\)\) after )?/i, "");
-  return new Error(warning === undefined ? error : `${error} (${warning})`);
 }

@@ -29,7 +29,7 @@ const WORDS: readonly (readonly [DgsamErrorCode, RegExp])[] = [
   )],
   ["ERR_SHAPE", /shape|size|dimension|\bndim\b|\bdims?\b|broadcast|must match|numel|number of (elements|columns|rows|channels)|expand|same length|strides? calculation/i],
   ["ERR_SHAPE", /\b\d+-?d\b|\bmatri(x|ces)\b|\bvectors?\b|\brank \d|\d+-element|(no|one|with \d+|than one|more) (elements?|values?)\b|contain \d+ elements|non-?empty (\w+ )?tensor\b|(?<!non-)\bempty tensors?\b/i],
-  ["ERR_ARGUMENT", /out of (range|bounds)|\b(expect|must|should|has to|have to|invalid|unsupported|unknown|unrecogni[sz]ed|cannot sample|contains either|greater|less than|larger|smaller|positive|negative|overflow|range|one of|required|not supported|only supports?|at least|fewer|zerodivision|too large|cannot be zero|not be none|inconsistent|incorrect|only p ==|possible modes|can't be set|cannot be represented)|non-(zero|empty)/i],
+  ["ERR_ARGUMENT", /out of (range|bounds)|\b(expect|must|should|has to|have to|invalid|unsupported|unknown|unrecogni[sz]ed|cannot sample|contains either|greater|less than|larger|smaller|positive|negative|overflow|range|one of|required|not supported|only supports?|at least|fewer|zerodivision|too large|cannot be zero|not be none|inconsistent|incorrect|only p ==|possible modes|missing value for argument|can't be set|cannot be represented)|non-(zero|empty)/i],
 ];
 
 /** LibTorch's advice names options as Python spells them. */

@@ -55,6 +55,19 @@ export interface NativeStream {
   id: bigint;
 }
 
+/** A module in a TorchScript module; the first of them is the script itself. */
+export interface NativeScriptModule {
+  /** The name of its class in Python. */
+  type: string;
+  /** Whether it has a training mode, and whether it is in it. */
+  hasMode: boolean;
+  training: boolean;
+  /** The modules in it, by their place in the list. */
+  children: [name: string, place: number][];
+  parameters: [name: string, tensor: Handle][];
+  buffers: [name: string, tensor: Handle][];
+}
+
 /** Functions that take their arguments from the call frame and leave results there; see lib/tensor/frame.ts. */
 type FrameFunction = () => Float64Array | undefined;
 
@@ -145,6 +158,12 @@ export interface Native {
   programUses: FrameFunction;
   releaseProgram(program: Handle): boolean;
   inputSignature: FrameFunction;
+
+  loadScript(archive: Handle, device: string): Handle;
+  scriptModules(script: Handle): NativeScriptModule[];
+  setScriptMode(script: Handle, module: number, mode: number): void;
+  releaseScript(script: Handle): boolean;
+  runScript: FrameFunction;
 
   manualSeed(seed: bigint): void;
   createGenerator(device: string): Handle;

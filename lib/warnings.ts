@@ -1,7 +1,7 @@
 /** LibTorch's warnings and our own, as Node's: `process.on("warning", ...)`, `--trace-warnings`, `--no-warnings`. */
 
-/** `code` of a warning: of something questionable, of something that LibTorch will drop, of a function that is not recorded, of data. */
-export type DgsamWarningCode = "WARN_NATIVE" | "WARN_DEPRECATED" | "WARN_CAPTURE" | "WARN_DATA";
+/** `code` of a warning: of something questionable, of something that LibTorch will drop, of a function that is not recorded, of data, of a script without parameters. */
+export type DgsamWarningCode = "WARN_NATIVE" | "WARN_DEPRECATED" | "WARN_CAPTURE" | "WARN_DATA" | "WARN_FROZEN";
 
 /** What listeners of the process's `warning` event get. */
 export class DgsamWarning extends Error {

@@ -14,6 +14,7 @@
 #include "memory.h"
 #include "random.h"
 #include "runtime.h"
+#include "scripts.h"
 #include "streams.h"
 #include "tensor_data.h"
 #include "warnings.h"
@@ -46,6 +47,7 @@ Napi::Value open(const Napi::CallbackInfo& info) {
     registerCapture(rooms, *environment);
     registerCommands(rooms, *environment);
     registerGraphs(rooms, *environment);
+    registerScripts(rooms, *environment);
     registerRandom(rooms, *environment);
     registerRuntime(rooms, *environment);
     env.GetInstanceData<Environments>()->push_back(std::move(environment));

@@ -56,6 +56,7 @@ Environment::Environment(Napi::Env env, const Napi::Function& errorFactory, cons
       programs(id_.number, id_.firstGeneration, "captured program"),
       events(id_.number, id_.firstGeneration, "event"),
       graphs(id_.number, id_.firstGeneration, "graph"),
+      scripts(id_.number, id_.firstGeneration, "script"),
       makeError(Napi::Persistent(errorFactory)),
       warn(Napi::Persistent(warningSink)),
       env_(env),

@@ -23,6 +23,7 @@
 
 namespace dgsam {
 
+class Script;
 class StepGraph;
 
 // A tensor that JavaScript holds, and the storage it was counted under (null when too small to count).
@@ -72,6 +73,7 @@ class Environment {
   HandleTable<std::shared_ptr<capture::Program>> programs;
   HandleTable<std::shared_ptr<c10::Event>> events;
   HandleTable<std::shared_ptr<StepGraph>> graphs;
+  HandleTable<std::shared_ptr<Script>> scripts;
   // Those that JavaScript knows, by the place it knows them by.
   std::vector<c10::Stream> streams;
 

@@ -49,6 +49,17 @@ std::string withoutAssertion(const std::string& text) {
          (end == std::string::npos ? "" : "." + text.substr(end + report.size()));
 }
 
+// TorchScript's interpreter puts the lines of the script before what went wrong in them: all of them are indented but the
+// first, "Traceback of TorchScript, ...", and the last, "RuntimeError: ...".
+std::string withoutInterpreterTrace(const std::string& text) {
+  if (text.rfind("The following operation failed in the TorchScript interpreter.", 0) != 0) return text;
+  for (size_t line = text.find('\n'); line != std::string::npos; line = text.find('\n', line + 1)) {
+    const size_t end = text.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.", line + 1);
+    if (end != std::string::npos && end > line + 1 && text.compare(end, 2, ": ") == 0) return text.substr(end + 2);
+  }
+  return text;
+}
+
 // What LibTorch tells its own developers: a page on where an operator exists ("Could not run 'aten::neg' with arguments
 // from the 'XLA' backend. "), how to write a kernel, whom to ask for a better text.
 std::string withoutAdvice(std::string text) {
@@ -95,7 +106,7 @@ Failure withoutSizes() {
   } catch (const std::bad_alloc& error) {
     return {"ERR_OOM", "the native heap is exhausted", error.what()};
   } catch (const std::exception& error) {
-    return {"RuntimeError", withoutStackTrace(error.what()), error.what()};
+    return {"RuntimeError", withoutOrigin(withoutInterpreterTrace(withoutStackTrace(error.what()))), error.what()};
   } catch (...) {
     return {"RuntimeError", "an exception of an unknown C++ type", ""};
   }

@@ -1,6 +1,7 @@
 #include "frame.h"
 
 #include <ATen/ScalarOps.h>
+#include <ATen/core/Dict.h>
 #include <c10/core/Layout.h>
 #include <c10/core/MemoryFormat.h>
 #include <c10/core/QScheme.h>
@@ -38,6 +39,30 @@ std::string toUtf8(const std::u16string& text) {
       out += static_cast<char>(0x80 | ((point >> 12) & 0x3F));
       out += static_cast<char>(0x80 | ((point >> 6) & 0x3F));
       out += static_cast<char>(0x80 | (point & 0x3F));
+    }
+  }
+  return out;
+}
+
+// What is no UTF-8 becomes U+FFFD, a byte each.
+std::u16string toUtf16(const std::string& text) {
+  std::u16string out;
+  for (size_t i = 0; i < text.size();) {
+    const auto byte = [&](size_t at) { return at < text.size() ? static_cast<unsigned char>(text[at]) : 0u; };
+    const uint32_t first = byte(i);
+    const size_t more = first < 0x80 ? 0 : first >= 0xC2 && first < 0xE0 ? 1 : first >= 0xE0 && first < 0xF0 ? 2 : first >= 0xF0 && first < 0xF5 ? 3 : 4;
+    uint32_t point = more == 0 ? first : first & (0x3F >> more);
+    size_t seen = 0;
+    while (seen < more && more < 4 && (byte(i + seen + 1) & 0xC0) == 0x80) point = point << 6 | (byte(i + ++seen) & 0x3F);
+    const bool isWhole = more < 4 && seen == more && !(point >= 0xD800 && point < 0xE000) && point < 0x110000;
+    i += isWhole ? more + 1 : 1;
+    if (!isWhole) {
+      out += u'\uFFFD';
+    } else if (point < 0x10000) {
+      out += static_cast<char16_t>(point);
+    } else {
+      out += static_cast<char16_t>(0xD800 + ((point - 0x10000) >> 10));
+      out += static_cast<char16_t>(0xDC00 + ((point - 0x10000) & 0x3FF));
     }
   }
   return out;
@@ -267,10 +292,10 @@ void FrameWriter::tensors(const std::vector<at::Tensor>& tensors) {
 }
 
 void FrameWriter::string(const std::string& text) {
-  // LibTorch's own strings (names of dtypes, of devices) are ASCII.
+  const std::u16string units = toUtf16(text);
   tag(Tag::String);
-  number(static_cast<double>(text.size()));
-  for (const char c : text) number(static_cast<unsigned char>(c));
+  number(static_cast<double>(units.size()));
+  for (const char16_t unit : units) number(unit);
 }
 
 void FrameWriter::complex(const c10::complex<double>& value) {
@@ -304,6 +329,23 @@ void FrameWriter::value(const c10::IValue& value) {
     tag(Tag::List);
     number(static_cast<double>(list.size()));
     for (size_t i = 0; i < list.size(); ++i) this->value(list.get(i));
+    return;
+  }
+  if (value.isTuple()) {
+    const auto& elements = value.toTupleRef().elements();
+    tag(Tag::List);
+    number(static_cast<double>(elements.size()));
+    for (const c10::IValue& element : elements) this->value(element);
+    return;
+  }
+  if (value.isGenericDict()) {
+    const c10::impl::GenericDict dict = value.toGenericDict();
+    tag(Tag::Dict);
+    number(static_cast<double>(dict.size()));
+    for (const auto& entry : dict) {
+      this->value(entry.key());
+      this->value(entry.value());
+    }
     return;
   }
   // A uint64 beyond int64. Not every supported LibTorch has a predicate for it.

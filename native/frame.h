@@ -8,7 +8,7 @@
 // A value is a tag and its payload:
 //   Default | None | Tensor handle | Int number | BigInt 64 bits | Double number | Bool 0/1 | Complex re im
 //   | String n, n UTF-16 code units | List n, n values | Generator handle | Argument i (results only)
-//   | UnsignedBigInt 64 bits (results only)
+//   | UnsignedBigInt 64 bits (results only) | Dict n, n times a key and its value (of scripts only)
 #pragma once
 
 #include <ATen/core/ivalue.h>
@@ -38,6 +38,7 @@ enum class Tag {
   Generator = 10,
   Argument = 11,
   UnsignedBigInt = 12,
+  Dict = 13,
 };
 
 // Reads arguments. Every read checks the end of the frame and the tag against the schema, since a wrong frame must be
@@ -66,24 +67,25 @@ class FrameReader {
   std::vector<at::Tensor> tensors();             // a list of defined tensors
   std::vector<at::Tensor> tensorsOrUndefined();  // a list; None is an undefined tensor
   bool boolean();
+  // The parts that a value may have:
+  Tag tag() { return toTag(number()); }
+  size_t length();
+  std::string string();
+  int64_t integer(Tag tag);
+  c10::Scalar scalar(Tag tag);
 
  private:
   [[noreturn]] static void endedEarly();
   [[noreturn]] static void noSuchTag();
   // What the frame holds is not to be trusted, and casting NaN or a number out of range is undefined behaviour.
   static Tag toTag(double number) {
-    if (!(number >= 0 && number <= static_cast<double>(Tag::Argument))) noSuchTag();
+    if (!(number >= 0 && number <= static_cast<double>(Tag::Dict))) noSuchTag();
     return static_cast<Tag>(static_cast<int>(number));
   }
-  Tag tag() { return toTag(number()); }
   c10::IValue otherArgument(Tag tag, const BoundArgument& argument);
   int64_t safeInteger();
   int64_t enumerator(Tag tag, const ValueType& type, int count);
-  size_t length();
-  std::string string();
   int64_t bigint();
-  int64_t integer(Tag tag);
-  c10::Scalar scalar(Tag tag);
   at::Tensor tensor(Tag tag);
   c10::IValue value(Tag tag, const ValueType& type);
   c10::IValue list(Tag tag, const ValueType& type);

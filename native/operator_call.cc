@@ -6,21 +6,6 @@
 namespace dgsam {
 namespace {
 
-// Whether a tensor's sizes and strides stay inside its memory.
-bool fitsItsStorage(const at::Tensor& tensor) {
-  // Zero tensors of autograd's have sizes and no memory by design.
-  if (!tensor.defined() || !tensor.has_storage() || tensor.layout() != at::kStrided || tensor._is_zerotensor()) return true;
-  int64_t last = tensor.storage_offset();
-  bool tooMany = false;
-  for (int64_t i = 0; i < tensor.dim(); ++i) {
-    if (tensor.size(i) == 0) return true;
-    int64_t extent;
-    tooMany |= __builtin_mul_overflow(tensor.size(i) - 1, tensor.stride(i), &extent);
-    tooMany |= __builtin_add_overflow(last, extent, &last);
-  }
-  return !tooMany && last < static_cast<int64_t>(tensor.storage().nbytes() / tensor.element_size());
-}
-
 // LibTorch resizes and fills the memory of a zero tensor of autograd's, which has none, where its kernels forget to ask.
 void refuseZeroTensor(const c10::IValue& written) {
   const auto check = [](const c10::IValue& value) {
@@ -38,6 +23,20 @@ const BoundOperator& operatorAt(Environment& environment, double index) {
 }
 
 }  // namespace
+
+bool fitsItsStorage(const at::Tensor& tensor) {
+  // Zero tensors of autograd's have sizes and no memory by design.
+  if (!tensor.defined() || !tensor.has_storage() || tensor.layout() != at::kStrided || tensor._is_zerotensor()) return true;
+  int64_t last = tensor.storage_offset();
+  bool tooMany = false;
+  for (int64_t i = 0; i < tensor.dim(); ++i) {
+    if (tensor.size(i) == 0) return true;
+    int64_t extent;
+    tooMany |= __builtin_mul_overflow(tensor.size(i) - 1, tensor.stride(i), &extent);
+    tooMany |= __builtin_add_overflow(last, extent, &last);
+  }
+  return !tooMany && last < static_cast<int64_t>(tensor.storage().nbytes() / tensor.element_size());
+}
 
 OperatorCall::OperatorCall(Environment& environment, FrameReader& reader, std::vector<c10::IValue>& stack)
     : bound_(&operatorAt(environment, reader.number())), given_(reader.number()), arguments_(reader) {

@@ -10,6 +10,9 @@
 
 namespace dgsam {
 
+// Whether a tensor's sizes and strides stay inside its memory.
+bool fitsItsStorage(const at::Tensor& tensor);
+
 class OperatorCall {
  public:
   // Frame: operator index, number of arguments given, one value each. Trailing arguments take their defaults. The arguments

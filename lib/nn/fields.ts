@@ -34,12 +34,19 @@ function entriesOf(container: object): Entry[] {
 }
 
 /**
+ * A method under this name gives the members of a class whose tensors and modules come from elsewhere, by their keys, in the place of
+ * its fields.
+ */
+export const MEMBERS = Symbol("members");
+
+/**
  * The tensors and modules in the own fields of `owner`, in order of definition, by PyTorch's names; those in arrays,
  * plain objects and Maps have their index or key behind a dot: `layers.0`.
  *
  * @param Member the class of modules
  */
 export function membersOf<M extends object>(owner: object, Member: abstract new () => M): [key: string, member: Tensor | M][] {
+  if (MEMBERS in owner) return (owner[MEMBERS] as () => [string, Tensor | M][])();
   const members: [string, Tensor | M][] = [];
   const open = new Set<object>();
   const visit = (key: string, value: unknown): void => {

@@ -85,6 +85,11 @@ export type Role = "parameter" | "buffer";
 // Plain tensors that were seen as parameters: they stay so when they are frozen later.
 const adopted = new WeakSet<Tensor>();
 
+/** Makes a plain tensor a parameter, also while it is frozen. */
+export function adopt(tensor: Tensor): void {
+  adopted.add(keep(tensor));
+}
+
 /**
  * What a tensor in a module's field is. A plain tensor is a parameter from the first time that it is seen as a leaf
  * that requires a gradient, and then outlives scopes as well; other plain leaves are buffers. Results of recorded
@@ -95,6 +100,6 @@ export function roleOf(tensor: Tensor): Role | null {
   if (tensor instanceof Buffer) return "buffer";
   if (tensor.disposed || !tensor.isLeaf) return null;
   if (!tensor.requiresGrad) return "buffer";
-  adopted.add(keep(tensor));
+  adopt(tensor);
   return "parameter";
 }

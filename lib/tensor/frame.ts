@@ -198,9 +198,26 @@ function read(frame: Float64Array, bits: BigInt64Array, type: ValueType, args: r
     }
     case Tag.Generator:
       return Generator.fromHandle(frame[readAt++]!);
+    case Tag.Dict: {
+      const entries: [unknown, unknown][] = [];
+      for (let left = frame[readAt++]!; left > 0; left--) {
+        const key = read(frame, bits, type, args);
+        entries.push([key, read(frame, bits, type, args)]);
+      }
+      return entries.every(([key]) => typeof key === "string") ? Object.fromEntries(entries) : new Map(entries);
+    }
     default:
       return args[frame[readAt++]!];
   }
+}
+
+const ANY: ValueType = { kind: Kind.Unsupported, optional: false, size: 0, text: "any" };
+
+/** The only value that a call left, of whatever type; dicts are plain objects where all keys are strings, else Maps. @param spill as of {@link readResults} */
+export function readValue(spill: Float64Array | undefined): unknown {
+  readAt = 0;
+  const frame = spill ?? callFrame();
+  return read(frame, spill === undefined ? callFrameBits() : new BigInt64Array(spill.buffer), ANY, []);
 }
 
 /** dtypes and their like travel as LibTorch's numbers. */

@@ -13,4 +13,5 @@ export const Tag = {
   Generator: 10,
   Argument: 11,
   UnsignedBigInt: 12,
+  Dict: 13,
 } as const;

@@ -1,6 +1,6 @@
 /** DomainBed's augmentation. Source: domainbed/datasets.py, `augment_transform`. */
 
-import { checkInteger, withDefaults } from "../../../checks.js";
+import { checkBoolean, checkInteger, withDefaults } from "../../../checks.js";
 import { GREY, jitter, JITTER_DRAWS, jitterRanges, jitterSteps } from "./color-jitter.js";
 import { type ImageSize, resizedCrop } from "./crop.js";
 import { drawCropBoxes } from "./random-resized-crop.js";
@@ -9,6 +9,8 @@ import { draw, makeTransform, type Range, type Transform } from "./transform.js"
 export interface DomainbedAugmentationOptions {
   /** Side of the result in pixels. Default 224. */
   imageSize?: number;
+  /** false for images that were cropped from their originals already: they are resized whole. Default true. */
+  crop?: boolean;
 }
 
 /** Bounds of the area that DomainBed's random crop keeps. */
@@ -26,13 +28,15 @@ const GREY_PROBABILITY = 0.1;
  * rounded in between. On the CPU two operators do it all.
  */
 export function domainbedAugmentation(options: DomainbedAugmentationOptions = {}): Transform {
-  const { imageSize } = withDefaults("domainbedAugmentation", options, { imageSize: 224 });
+  const { imageSize, crop } = withDefaults("domainbedAugmentation", options, { imageSize: 224, crop: true });
+  checkBoolean("domainbedAugmentation: crop", crop);
   checkInteger("domainbedAugmentation: imageSize", imageSize, 1);
   const size: ImageSize = [imageSize, imageSize];
   const ranges = jitterRanges("domainbedAugmentation", JITTER);
   return makeTransform("domainbedAugmentation", (images, generator) => {
     const [count, , height, width] = images.shape as [number, number, number, number];
-    const boxes = drawCropBoxes(new Array<ImageSize>(count).fill([height, width]), generator, { scale: domainbedCropScale });
+    const sizes = new Array<ImageSize>(count).fill([height, width]);
+    const boxes = crop ? drawCropBoxes(sizes, generator, { scale: domainbedCropScale }) : sizes.map(() => ({ top: 0, left: 0, height, width }));
     const draws = draw(generator, count, 2 + JITTER_DRAWS);
     const cropped = resizedCrop(images, boxes, size, { flips: draws.map(([uniform]) => uniform! < FLIP_PROBABILITY), dtype: "float32" });
     return jitter(cropped, draws.map(([, ofGrey, ...others]) => {

@@ -1,0 +1,159 @@
+/** Files from addresses into the cache, whole and checked or not at all. */
+
+import { createHash, randomBytes } from "node:crypto";
+import { createReadStream, createWriteStream, existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { setTimeout as delay } from "node:timers/promises";
+import { cacheFolder } from "../../../install/cache.mjs";
+import { withLock } from "../../../install/lock.mjs";
+import { DgsamError } from "../../errors.js";
+import { malformed } from "../../weights/malformed.js";
+
+/** Bytes that have come, and how many there will be where the server tells. */
+export interface DownloadProgress {
+  received: number;
+  total: number | null;
+}
+
+export interface DownloadOptions {
+  /** Is told of every piece that came. */
+  progress?: ((progress: DownloadProgress) => void) | undefined;
+  /** Ends the download. */
+  signal?: AbortSignal | undefined;
+  /** Milliseconds without a byte after which a server is given up. */
+  timeout: number;
+  /** How often a download that broke off is begun anew. */
+  retries: number;
+}
+
+// A pause before another try, doubled each time.
+const PAUSE_MS = 250;
+
+/** What is known of a file before it is there: its SHA-256 in hexadecimal digits, or the beginning of it. */
+export type Digest = string | null;
+
+/** Where weights are kept: `$XDG_CACHE_HOME/dgsam/weights`, else `~/.cache/dgsam/weights`. */
+export function weightsFolder(): string {
+  return join(cacheFolder(process.env), "weights");
+}
+
+/** The beginning of the SHA-256 in the name of a file, as torch.hub has it: "resnet18-f37072fd.pth". */
+export function digestInName(name: string): Digest {
+  return /-([0-9a-f]{8,64})\.\w+$/.exec(name)?.[1] ?? null;
+}
+
+async function sha256Of(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+  return hash.digest("hex");
+}
+
+/** @throws DgsamError `ERR_DATA` when a file is another than expected */
+export async function checkDigest(path: string, digest: Digest, from = path): Promise<void> {
+  if (digest === null) return;
+  const found = await sha256Of(path);
+  if (!found.startsWith(digest)) throw malformed(from, `the file is another than expected: its SHA-256 is ${found}, not ${digest}${digest.length < 64 ? "..." : ""}`);
+}
+
+/**
+ * The file of this name in the cache, which `fill` makes where there is none, or a damaged one. Two processes, or two calls, do it once.
+ *
+ * @param fill writes a file, which is checked and comes into its place when it is whole
+ * @throws DgsamError `ERR_DATA`
+ */
+export async function cached(name: string, digest: Digest, fill: (path: string) => Promise<void>): Promise<string> {
+  const place = join(weightsFolder(), name);
+  return withLock(place, async () => {
+    if (existsSync(place)) {
+      try {
+        await checkDigest(place, digest);
+        return place;
+      } catch (error) {
+        if (!(error instanceof DgsamError)) throw error;
+      }
+    }
+    const staging = `${place}.${randomBytes(6).toString("hex")}.part`;
+    try {
+      mkdirSync(dirname(place), { recursive: true });
+    } catch (cause) {
+      throw cannotBeMade(place, cause);
+    }
+    try {
+      await fill(staging);
+      await checkDigest(staging, digest, name);
+      renameSync(staging, place);
+    } catch (cause) {
+      if (typeof (cause as NodeJS.ErrnoException | null)?.syscall !== "string") throw cause;
+      throw cannotBeMade(place, cause);
+    } finally {
+      rmSync(staging, { force: true });
+    }
+    return place;
+  });
+}
+
+function cannotBeMade(place: string, cause: unknown): DgsamError {
+  return malformed(place, `cannot be made: ${(cause as Error).message}; set XDG_CACHE_HOME to a folder that you may write to`, cause);
+}
+
+/** Another try may do better. */
+class Passing extends Error {}
+
+/**
+ * Downloads an http or https address into a file.
+ *
+ * @throws DgsamError `ERR_DATA` when the server refuses, falls silent or breaks off; what `signal` was aborted with
+ */
+export async function download(url: string, path: string, options: DownloadOptions): Promise<void> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await downloadOnce(url, path, options);
+    } catch (cause) {
+      options.signal?.throwIfAborted();
+      if (!(cause instanceof Passing) || attempt >= options.retries)
+        throw cause instanceof DgsamError ? cause : malformed(url, `cannot be downloaded: ${(cause as Error).message}`, cause);
+      await delay(PAUSE_MS * 2 ** attempt, undefined, { signal: options.signal });
+    }
+  }
+}
+
+async function downloadOnce(url: string, path: string, { progress, signal, timeout }: DownloadOptions): Promise<void> {
+  const silence = new AbortController();
+  const timer = setTimeout(() => silence.abort(), timeout);
+  try {
+    const response = await fetch(url, { signal: signal === undefined ? silence.signal : AbortSignal.any([signal, silence.signal]) });
+    if (!response.ok || response.body === null) {
+      const text = `the server answered ${response.status} ${response.statusText}`.trim();
+      throw response.status >= 500 || response.status === 429 ? new Passing(text) : malformed(url, `cannot be downloaded: ${text}`);
+    }
+    const length = response.headers.get("content-length");
+    // With an encoding it is the length of what is sent, not of what comes out.
+    const total = length === null || response.headers.has("content-encoding") ? null : Number(length);
+    let received = 0;
+    const body = Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]);
+    body.on("data", (chunk: Buffer) => {
+      timer.refresh();
+      received += chunk.length;
+      progress?.({ received, total });
+    });
+    await pipeline(body, createWriteStream(path, { flags: "w" }));
+    if (total !== null && received !== total) throw new Passing(`it broke off after ${received} of ${total} bytes`);
+  } catch (cause) {
+    if (silence.signal.aborted) throw new Passing(`nothing came for ${timeout / 1000} seconds`);
+    if (cause instanceof DgsamError || cause instanceof Passing || signal?.aborted === true) throw cause;
+    // fetch() says "fetch failed" or "terminated", and why in the cause.
+    const reason = (cause as Error).cause instanceof Error ? ((cause as Error).cause as Error).message : "";
+    if ((cause as NodeJS.ErrnoException).syscall === "write" || (cause as NodeJS.ErrnoException).syscall === "open") throw cause;
+    throw new Passing([(cause as Error).message, reason].filter((text) => text !== "").join(": "));
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** What a file from an address is called in the cache: a name with its own digest, else one with the digest of the address. */
+export function nameOf(url: string): string {
+  const name = decodeURIComponent(basename(new URL(url).pathname)).replace(/[^\w.-]/g, "_") || "weights";
+  return digestInName(name) !== null ? name : `${createHash("sha256").update(url).digest("hex").slice(0, 16)}-${name}`;
+}

