@@ -1,7 +1,7 @@
-/** LibTorch's warnings, as Node's: `process.on("warning", ...)`, `--trace-warnings`, `--no-warnings`. */
+/** Warnings, LibTorch's and our own, as Node's: `process.on("warning", ...)`, `--trace-warnings`, `--no-warnings`. */
 
-/** `code` of a warning: of something questionable, of something that LibTorch will drop, of a function that is not recorded. */
-export type DgsamWarningCode = "WARN_NATIVE" | "WARN_DEPRECATED" | "WARN_CAPTURE";
+/** `code` of a warning: of something questionable, of something that LibTorch will drop, of a function that is not recorded, of data that are not as expected. */
+export type DgsamWarningCode = "WARN_NATIVE" | "WARN_DEPRECATED" | "WARN_CAPTURE" | "WARN_DATA";
 
 /** What listeners of the process's `warning` event get. */
 export class DgsamWarning extends Error {

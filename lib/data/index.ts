@@ -4,6 +4,16 @@ export {
 } from "./dataset.js";
 export { type Digits, type DigitsOptions, loadDigits } from "./digits.js";
 export { type IdxImages, readIdxImages, readIdxLabels, readIdxPair } from "./idx.js";
+export { checkData, type CheckDataOptions, type DataReport } from "./images/check-data.js";
+export type { EncodedImage, ImageCollection, ImageRecord } from "./images/encoded-image.js";
+export type { ManifestOptions } from "./images/manifest.js";
+export type { ParquetOptions } from "./images/parquet.js";
+export type { DataProblem, DataProblemKind } from "./images/problems.js";
+export {
+  domainFolder, domainManifest, domainNet, domainParquet, domainTar, officeHome, pacs, terraIncognita, vlcs,
+  type PartialChoice, type SourceDataset, type SplitChoice,
+} from "./images/sources.js";
+export type { TarOptions } from "./images/tar.js";
 export { InMemoryDomain, type InMemoryDomainOptions } from "./in-memory-domain.js";
 export {
   batches, DomainLoader, type DomainLoaderOptions, type DomainLoaderState, type Minibatch,
