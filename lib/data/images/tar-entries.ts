@@ -4,8 +4,7 @@
  */
 
 import { createReadStream } from "node:fs";
-import { pipeline } from "node:stream/promises";
-import type { Header } from "tar-stream";
+import type { Extract, Header } from "tar-stream";
 import { DgsamError } from "../../errors.js";
 import { unreadable, type ContainerFile } from "./file-image.js";
 import type { DataProblem } from "./problems.js";
@@ -55,8 +54,12 @@ export async function tarEntries(
     const name = header.name.replaceAll("\\", "/").replace(/^(\.\/+)+/, "");
     const problem = problemOf(header, name) ?? (wantsText(name) && size > MAX_TEXT_BYTES ? { kind: "malformed" as const, message: `has ${size} bytes, too many for a label` } : undefined);
     if (problem !== undefined) problems.push({ ...problem, path: `${path}#${header.name.slice(0, SHOWN_NAME)}` });
+    // What is wrong with the archive is told here, too; it is heard where the parser is.
+    stream.on("error", () => {});
+    // A folder's size says nothing about content, and the parser does not end the stream of one that has a size.
+    if (header.type === "directory") return process.nextTick(next);
     const chunks: Buffer[] = [];
-    const isFile = problem === undefined && header.type !== "directory";
+    const isFile = problem === undefined;
     if (isFile && wantsText(name)) stream.on("data", (chunk) => chunks.push(chunk as Buffer));
     stream.on("end", () => {
       if (isFile) entries.push({ name, start: byteOffset, size, ...(wantsText(name) ? { text: Buffer.concat(chunks).toString("utf8") } : {}) });
@@ -65,13 +68,32 @@ export async function tarEntries(
     stream.resume();
   });
   try {
-    await pipeline(createReadStream(path, { highWaterMark: CHUNK }), parser, { signal });
+    await feed(file, parser, signal);
   } catch (cause) {
     if (signal?.aborted) throw signal.reason;
     if ((cause as NodeJS.ErrnoException).syscall !== undefined) throw unreadable(path, cause);
     throw new DgsamError("ERR_DATA", `${path}: is no sound tar archive, or one cut short: ${(cause as Error).message}`, { cause });
   }
   return { entries, problems };
+}
+
+/**
+ * Gives the parser the whole file. Node's own pipeline() takes some damaged archives for finished, since the parser is a stream of
+ * another library, and stops listening before it says otherwise.
+ */
+async function feed({ path, size }: ContainerFile, parser: Extract, signal: AbortSignal | undefined): Promise<void> {
+  const source = createReadStream(path, { highWaterMark: Math.min(CHUNK, size + 1), signal });
+  try {
+    await new Promise<void>((resolve, reject) => {
+      source.on("error", reject);
+      parser.on("error", reject);
+      parser.on("finish", () => resolve());
+      source.pipe(parser as unknown as NodeJS.WritableStream);
+    });
+  } finally {
+    source.destroy();
+    parser.destroy();
+  }
 }
 
 async function refuseCompressed(file: ContainerFile): Promise<void> {
