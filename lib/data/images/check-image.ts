@@ -10,8 +10,8 @@ export async function checkImage(bytes: Uint8Array, maxPixels: number): Promise<
   if (bytes.length === 0) return { kind: "unreadable", message: "is empty" };
   const { default: sharp } = await import("sharp");
   try {
-    // The limit is ours, and told apart from damage.
-    const options = { failOn: "truncated", limitInputPixels: false } as const;
+    // "truncated" would pass a TIFF of JPEG strips whose tail is missing, and decode other pixels. The limit is ours, to tell it apart from damage.
+    const options = { failOn: "error", limitInputPixels: false } as const;
     const { width, height } = await sharp(bytes, options).metadata();
     const pixels = width * height;
     if (!(pixels <= maxPixels)) return { kind: "too-many-pixels", message: `claims ${width} x ${height} = ${pixels} pixels, over the limit of ${maxPixels}; it was not decoded` };
