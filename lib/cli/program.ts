@@ -19,6 +19,11 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     load: async () => (await import("./compare.js")).compareCommand(),
     hearsSignals: true,
   },
+  data: {
+    summary: "look through a data set of images for what is damaged, doubled or missing",
+    load: async () => (await import("./data.js")).dataCommand(),
+    hearsSignals: true,
+  },
   doctor: {
     summary: "show what the package runs on and what is wrong with it",
     load: async () => (await import("./doctor.js")).doctorCommand(),

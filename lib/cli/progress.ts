@@ -50,3 +50,35 @@ export function makeProgress(stream: NodeJS.WriteStream, { showsSeeds }: { shows
   const seedOf: SeedText = (seed) => (showsSeeds ? `, seed ${seed}` : "");
   return stream.isTTY ? bars(stream, seedOf) : lines(stream, seedOf);
 }
+
+export interface ImagesProgress {
+  readonly show: (done: number, total: number) => void;
+  stop(): void;
+  /** In words. */
+  state(): string;
+}
+
+/**
+ * A bar on a terminal, elsewhere a line after each tenth.
+ *
+ * @param what is done with images, such as "images decoded"
+ */
+export function showImages(stream: NodeJS.WriteStream, what: string): ImagesProgress {
+  const bar = stream.isTTY
+    ? new cliProgress.SingleBar({ format: "images {bar} {value}/{total}", clearOnComplete: true, hideCursor: true, stream }, cliProgress.Presets.shades_grey)
+    : undefined;
+  let state = `no ${what}`;
+  let begun = false;
+  return {
+    show(done, total) {
+      state = `${done} of ${total} ${what}`;
+      if (bar === undefined) {
+        if (Math.floor((10 * done) / total) > Math.floor((10 * (done - 1)) / total)) stream.write(`[${done}/${total}] ${what}\n`);
+      } else if (begun) bar.update(done);
+      else bar.start(total, done);
+      begun = true;
+    },
+    stop: () => bar?.stop(),
+    state: () => state,
+  };
+}

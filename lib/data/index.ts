@@ -11,6 +11,15 @@ export { imageDataset, type ImageDataset, type PrepareOptions, type PrepareProgr
 export { ImageDomain, type SkippedImage } from "./images/image-domain.js";
 export type { Augment, ImageOptions } from "./images/image-options.js";
 export { batches, Loader, type LoaderOptions } from "./in-order.js";
+export { checkData, type CheckDataOptions, type DataReport } from "./images/check-data.js";
+export type { ManifestOptions } from "./images/manifest.js";
+export type { ParquetOptions } from "./images/parquet.js";
+export type { DataProblem, DataProblemKind } from "./images/problems.js";
+export {
+  domainFolder, domainManifest, domainNet, domainParquet, domainTar, officeHome, pacs, terraIncognita, vlcs,
+  type PartialChoice, type SourceDataset, type SplitChoice,
+} from "./images/sources.js";
+export type { TarOptions } from "./images/tar.js";
 export { InMemoryDomain, type InMemoryDomainOptions } from "./in-memory-domain.js";
 export {
   DomainLoader, type DomainLoaderOptions, type DomainLoaderState, type Minibatch,

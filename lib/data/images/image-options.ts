@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { checkBoolean, checkChoice, checkInteger, checkString, optionsOf } from "../../checks.js";
 import { argumentError, DgsamError } from "../../errors.js";
 import type { Generator, Tensor } from "../../tensor/index.js";
-import { defaultAugmentation } from "./default-augmentation.js";
+import { domainbedAugmentation } from "./augment/index.js";
 import { MAX_PIXELS, type Orientation } from "./decode.js";
 import { defaultCacheFolder } from "./decoded-store.js";
 
@@ -38,8 +38,8 @@ export interface ImageOptions {
   normalize?: { readonly mean: readonly number[]; readonly std: readonly number[] } | false;
   /** Where batches are made. Default "cpu". */
   device?: string;
-  /** How batches lie in memory: "contiguous" (default) or "channels-last". */
-  memoryFormat?: "contiguous" | "channels-last";
+  /** How batches lie in memory: "contiguous" (default) or "channels_last". */
+  memoryFormat?: "contiguous" | "channels_last";
   /**
    * What training does to images before they are normalised: true (default) is DomainBed's augmentation, false none. With protocol
    * "domainbed" images come cropped already.
@@ -83,7 +83,7 @@ export function imageSettings(name: string, options: ImageOptions): ImageSetting
   checkChoice(`${name}: badImages`, badImages, ["throw", "skip"]);
   checkChoice(`${name}: protocol`, protocol, ["cached", "domainbed"]);
   checkChoice(`${name}: orientation`, orientation, ["exif", "stored"]);
-  checkChoice(`${name}: memoryFormat`, memoryFormat, ["contiguous", "channels-last"]);
+  checkChoice(`${name}: memoryFormat`, memoryFormat, ["contiguous", "channels_last"]);
   if (normalize !== false) checkNormalize(name, normalize);
   const cropsOriginals = protocol === "domainbed";
   if (cropsOriginals && cacheSize !== undefined && cacheSize !== imageSize) {
@@ -92,7 +92,7 @@ export function imageSettings(name: string, options: ImageOptions): ImageSetting
   return {
     imageSize, cacheSize: cacheSize ?? imageSize, maxPixels, cropsOriginals, orientation, device,
     cacheFolder: cache ? folderOf(name, cacheFolder) : null,
-    skip: badImages === "skip", normalize: normalize === false ? null : normalize, channelsLast: memoryFormat === "channels-last",
+    skip: badImages === "skip", normalize: normalize === false ? null : normalize, channelsLast: memoryFormat === "channels_last",
     augment: augmentOf(name, augment, imageSize, cropsOriginals),
   };
 }
@@ -108,7 +108,7 @@ function folderOf(name: string, given: string | undefined): string {
 
 function augmentOf(name: string, augment: unknown, imageSize: number, isCropped: boolean): Augment | undefined {
   if (augment === false) return undefined;
-  if (augment === true) return defaultAugmentation(imageSize, isCropped);
+  if (augment === true) return domainbedAugmentation({ imageSize, crop: !isCropped }).apply;
   if (typeof augment === "function") return augment as Augment;
   const transform = Object(augment) as { apply?: unknown };
   if (typeof transform.apply === "function") return (images, generator) => (transform as { apply: Augment }).apply(images, generator);

@@ -103,7 +103,7 @@ describe("imageDataset", () => {
   });
 
   test("lays batches out as told, and resizes from the cache's size", async () => {
-    using dataset = imageDataset(await small(), { ...PLAIN, cacheSize: 12, cacheFolder: folder(), memoryFormat: "channels-last" });
+    using dataset = imageDataset(await small(), { ...PLAIN, cacheSize: 12, cacheFolder: folder(), memoryFormat: "channels_last" });
     const { x } = await dataset.domains[0]!.load([0, 1]);
     expect([x.shape, x.isContiguous(), x.isContiguous("channels_last")]).toEqual([[2, 3, 8, 8], false, true]);
   });

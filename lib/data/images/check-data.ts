@@ -1,0 +1,176 @@
+/** Looks through all images of a data set for what would spoil a training or its result. */
+
+import { createHash } from "node:crypto";
+import { statSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import path from "node:path";
+import { checkInteger, withDefaults } from "../../checks.js";
+import { argumentError, DgsamError } from "../../errors.js";
+import { checkImage } from "./check-image.js";
+import { missingClasses, sortNames, type Reading } from "./collection.js";
+import type { EncodedImage, ImageCollection } from "./encoded-image.js";
+import { unreadable } from "./file-image.js";
+import { scanDomainFolder } from "./folder.js";
+import { readManifest } from "./manifest.js";
+import { readParquet } from "./parquet.js";
+import type { DataProblem } from "./problems.js";
+import { readTar } from "./tar.js";
+
+export interface CheckDataOptions {
+  /** Ends the check: the promise is rejected with its reason. */
+  signal?: AbortSignal;
+  /** Told after each image how many were looked at, of how many. */
+  onProgress?: (done: number, total: number) => void;
+  /** How many pixels an image may claim to have, width times height. Default 268,402,689 (16,383 squared, as sharp's). */
+  maxPixels?: number;
+}
+
+export interface DataReport {
+  readonly name: string;
+  readonly classes: readonly string[];
+  readonly domains: readonly {
+    readonly name: string;
+    readonly images: number;
+    /** How many images of each class, in the order of `classes`. */
+    readonly counts: readonly number[];
+  }[];
+  readonly images: number;
+  /** Sorted by kind, then path. */
+  readonly problems: readonly DataProblem[];
+  /** Whether there is no problem. */
+  readonly ok: boolean;
+}
+
+const DEFAULT_MAX_PIXELS = 0x3fff ** 2;
+
+/**
+ * Reads and decodes every image, several at a time and off the main thread, and compares their bytes. Found are: images that cannot be read or are cut
+ * short; empty classes, and classes that a domain lacks; the same bytes twice, worst in two domains or under two classes; links that
+ * lead nowhere or in circles; entries of archives that point outside; files that are no images; images that claim more pixels than
+ * the limit, which are not decoded; mistakes in manifests.
+ *
+ * @param data the folder of a data set (`DOMAIN/CLASS/image`), a manifest (`.csv`, `.json`, `.jsonl`), a `.parquet` or a `.tar` file; or a collection
+ * @throws DgsamError (as a rejection) `ERR_DATA` when there is nothing of that kind to look at; `ERR_ARGUMENT`; the signal's reason
+ */
+export async function checkData(data: string | ImageCollection, options: CheckDataOptions = {}): Promise<DataReport> {
+  const { maxPixels, onProgress, signal } = withDefaults<{ maxPixels: number; onProgress: CheckDataOptions["onProgress"]; signal: AbortSignal | undefined }>(
+    "checkData", options, { maxPixels: DEFAULT_MAX_PIXELS, onProgress: undefined, signal: undefined },
+  );
+  checkInteger("checkData: maxPixels", maxPixels, 1);
+  if (onProgress !== undefined && typeof onProgress !== "function") throw argumentError("checkData: onProgress", "a function", onProgress);
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw argumentError("checkData: signal", "an AbortSignal", signal);
+  signal?.throwIfAborted();
+  const { collection, problems } = typeof data === "string" ? await read(data, signal) : fromCollection(data);
+  const images = collection.domains.flatMap(({ name, records }) => records.map(({ image, label }): Seen => ({ image, domain: name, label })));
+  const found = [...problems];
+  const copies = new Map<string, Seen[]>();
+  let done = 0;
+  await eachOf(images, availableParallelism(), async (seen) => {
+    signal?.throwIfAborted();
+    const { image } = seen;
+    let bytes: Uint8Array;
+    try {
+      bytes = await image.read();
+    } catch (error) {
+      if (!(error instanceof DgsamError)) throw error;
+      found.push({ kind: "unreadable", path: image.path, message: withoutPath(error.message, image.path) });
+      onProgress?.(++done, images.length);
+      return;
+    }
+    // All bytes are here in any case, so that comparing sizes first would save nothing.
+    const digest = createHash("sha256").update(bytes).digest("base64");
+    const same = copies.get(digest);
+    if (same === undefined) copies.set(digest, [seen]);
+    else same.push(seen);
+    const problem = await checkImage(bytes, maxPixels);
+    if (problem !== undefined) found.push({ ...problem, path: image.path });
+    onProgress?.(++done, images.length);
+  });
+  for (const same of copies.values()) if (same.length > 1) found.push(...duplicates(same, collection.classes));
+  return report(collection, found);
+}
+
+interface Seen {
+  readonly image: EncodedImage;
+  readonly domain: string;
+  readonly label: number;
+}
+
+async function read(data: string, signal: AbortSignal | undefined): Promise<Reading> {
+  let isFolder: boolean;
+  try {
+    isFolder = statSync(data).isDirectory();
+  } catch (cause) {
+    throw unreadable(data, cause);
+  }
+  if (isFolder) {
+    const reading = scanDomainFolder(data);
+    if (reading.collection.domains.length === 0) throw new DgsamError("ERR_DATA", `${data}: it holds no folders; expected one for each domain, in it one for each class`);
+    return reading;
+  }
+  const extension = path.extname(data).toLowerCase();
+  const readers: Readonly<Record<string, () => Reading | Promise<Reading>>> = {
+    ".csv": () => readManifest(data), ".json": () => readManifest(data), ".jsonl": () => readManifest(data), ".ndjson": () => readManifest(data),
+    ".parquet": () => readParquet([data]), ".tar": () => readTar([data], {}, signal),
+  };
+  const reader = readers[extension];
+  if (reader === undefined) throw new DgsamError("ERR_DATA", `${data}: expected a folder, or a file whose name ends with ${Object.keys(readers).join(", ")}`);
+  const { collection, problems } = await reader();
+  return { collection, problems: [...problems, ...missingClasses(collection, () => data)] };
+}
+
+function fromCollection(data: ImageCollection): Reading {
+  const { name, classes, domains } = Object(data) as Record<string, unknown>;
+  if (typeof name !== "string" || !Array.isArray(classes) || !Array.isArray(domains)) throw argumentError("checkData(data)", "a path, or an ImageCollection with name, classes and domains", data);
+  return { collection: data, problems: missingClasses(data, (domain) => `${data.name}/${domain}`) };
+}
+
+/** Calls `work` for each item, so many at a time; after the first that fails no other is begun. */
+async function eachOf<T>(items: readonly T[], workers: number, work: (item: T) => Promise<void>): Promise<void> {
+  let next = 0;
+  let failed = false;
+  const worker = async (): Promise<void> => {
+    while (next < items.length && !failed) {
+      try {
+        await work(items[next++]!);
+      } catch (error) {
+        failed = true;
+        throw error;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: workers }, worker));
+}
+
+/** What it means that these have the same bytes. The first of them is where it is reported. */
+function duplicates(same: readonly Seen[], classes: readonly string[]): DataProblem[] {
+  const sorted = [...same].sort((a, b) => (a.image.path < b.image.path ? -1 : 1));
+  const domains = sortNames(new Set(sorted.map(({ domain }) => domain)));
+  const labels = sortNames(new Set(sorted.map(({ label }) => classes[label]!)));
+  const { path: first } = sorted[0]!.image;
+  const others = sorted.slice(1).map(({ image }) => image.path).join(", ");
+  const problems: DataProblem[] = [];
+  if (domains.length > 1) problems.push({ kind: "duplicate-across-domains", path: first, message: `has the same bytes in domains ${domains.join(", ")}: ${others}` });
+  if (labels.length > 1) problems.push({ kind: "duplicate-across-classes", path: first, message: `has the same bytes under classes ${labels.join(", ")}: ${others}` });
+  if (problems.length === 0) problems.push({ kind: "duplicate", path: first, message: `has the same bytes as ${others}` });
+  return problems;
+}
+
+function report({ name, classes, domains }: ImageCollection, problems: DataProblem[]): DataReport {
+  const order = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+  return {
+    name, classes,
+    domains: domains.map((domain) => {
+      const counts = classes.map(() => 0);
+      for (const { label } of domain.records) counts[label]!++;
+      return { name: domain.name, images: domain.records.length, counts };
+    }),
+    images: domains.reduce((sum, { records }) => sum + records.length, 0),
+    problems: problems.sort((a, b) => order(a.kind, b.kind) || order(a.path, b.path) || order(a.message, b.message)),
+    ok: problems.length === 0,
+  };
+}
+
+function withoutPath(message: string, where: string): string {
+  return message.startsWith(`${where}: `) ? message.slice(where.length + 2) : message;
+}

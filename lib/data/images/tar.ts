@@ -1,0 +1,151 @@
+/**
+ * Images in tar archives, one or many ("shards"): as WebDataset names them (key.jpg beside key.cls or key.json), or in DomainBed's
+ * layout DOMAIN/CLASS/image. https://github.com/webdataset/webdataset
+ */
+
+import path from "node:path";
+import { collect, type LabelledImage, type Reading } from "./collection.js";
+import type { EncodedImage } from "./encoded-image.js";
+import { ContainerFile, isImageName } from "./file-image.js";
+import { tarEntries, type TarEntry } from "./tar-entries.js";
+import type { DataProblem } from "./problems.js";
+
+export interface TarOptions {
+  /** The names of the classes in the order of their integers, where labels are integers. Default: "0", "1", ... */
+  classes?: readonly string[];
+}
+
+class TarImage implements EncodedImage {
+  readonly path: string;
+
+  constructor(readonly file: ContainerFile, readonly containerIdentity: string, readonly entry: TarEntry) {
+    this.path = `${file.path}#${entry.name}`;
+  }
+
+  get identity(): string {
+    return `${this.containerIdentity}|${this.entry.start}|${this.entry.size}`;
+  }
+
+  read(): Promise<Uint8Array> {
+    return this.file.read(this.entry.start, this.entry.start + this.entry.size);
+  }
+}
+
+/**
+ * Reads through the archives once, for names, places and labels; images are read from their places when they are asked for.
+ *
+ * @throws DgsamError `ERR_DATA` when an archive cannot be read, is compressed or not sound; the signal's reason
+ */
+export async function readTar(files: readonly string[], { classes }: TarOptions = {}, signal?: AbortSignal): Promise<Reading> {
+  const problems: DataProblem[] = [];
+  const archives: { file: ContainerFile; entries: readonly TarEntry[] }[] = [];
+  for (const name of files) {
+    const file = new ContainerFile(name);
+    const found = await tarEntries(file, (entry) => isAnnotation(entry) && !isHidden(entry), signal);
+    problems.push(...found.problems);
+    archives.push({ file, entries: found.entries.filter((entry) => !isHidden(entry.name)) });
+  }
+  const isWebDataset = archives.some(({ entries }) => entries.some(({ name }) => LABELS.test(extensionOf(name))));
+  const prefix = isWebDataset ? 0 : sharedFolder(archives.flatMap(({ entries }) => entries.filter(({ name }) => isImageName(name)).map(({ name }) => name)));
+  const images = archives.flatMap(({ file, entries }) => (isWebDataset ? samples(file, entries, problems) : laidOut(file, entries, prefix, problems)));
+  const { collection, problems: more } = collect(path.basename(files[0]!, path.extname(files[0]!)), images, classes);
+  return { collection, problems: [...problems, ...more] };
+}
+
+const LABELS = /^(cls|json)$/;
+
+/** WebDataset's: all after the first dot of the file's own name. */
+function extensionOf(name: string): string {
+  const base = path.posix.basename(name);
+  const dot = base.indexOf(".");
+  return dot === -1 ? "" : base.slice(dot + 1).toLowerCase();
+}
+
+function isAnnotation(name: string): boolean {
+  return /^(cls|json|txt|domain|domain\.txt)$/.test(extensionOf(name));
+}
+
+function isHidden(name: string): boolean {
+  return name.split("/").some((part) => part.startsWith(".") || part === "__MACOSX");
+}
+
+/** 1 when all images lie in one folder of folders of folders, as tar makes it of a data set's folder; else 0. */
+function sharedFolder(names: readonly string[]): 0 | 1 {
+  const parts = names.map((name) => name.split("/"));
+  return parts.length > 0 && parts.every((each) => each.length >= 4 && each[0] === parts[0]![0]) ? 1 : 0;
+}
+
+function laidOut(file: ContainerFile, entries: readonly TarEntry[], prefix: number, problems: DataProblem[]): LabelledImage[] {
+  const { identity } = file;
+  const images: LabelledImage[] = [];
+  for (const entry of entries) {
+    const [domain, label, ...rest] = entry.name.split("/").slice(prefix);
+    const report = (message: string): void => void problems.push({ kind: "not-an-image", path: `${file.path}#${entry.name}`, message });
+    if (domain === undefined || label === undefined || rest.length === 0) {
+      if (isImageName(entry.name)) report("lies in no class folder; expected DOMAIN/CLASS/image, or a .cls or .json file beside each image");
+    } else if (isImageName(entry.name)) images.push({ image: new TarImage(file, identity, entry), domain, label });
+    else report("is no image by its name");
+  }
+  return images;
+}
+
+interface Sample {
+  image?: TarEntry;
+  readonly texts: Map<string, string>;
+}
+
+/** Samples of one archive: files that share the name up to its first dot. */
+function samples(file: ContainerFile, entries: readonly TarEntry[], problems: DataProblem[]): LabelledImage[] {
+  const { identity } = file;
+  const found = new Map<string, Sample>();
+  for (const entry of entries) {
+    const extension = extensionOf(entry.name);
+    const isImage = isImageName(`.${extension}`);
+    if (!isImage && entry.text === undefined) continue;
+    const key = entry.name.slice(0, entry.name.length - extension.length - 1);
+    let sample = found.get(key);
+    if (sample === undefined) found.set(key, (sample = { texts: new Map() }));
+    if (isImage && sample.image !== undefined) problems.push({ kind: "malformed", path: `${file.path}#${entry.name}`, message: `is a second image of the sample ${key}` });
+    if (isImage) sample.image = entry;
+    else sample.texts.set(extension, entry.text!);
+  }
+  return [...found].flatMap(([key, { image, texts }]) => {
+    const where = `${file.path}#${key}`;
+    const report = (message: string): [] => {
+      problems.push({ kind: "malformed", path: where, message });
+      return [];
+    };
+    if (image === undefined) return report(`has ${[...texts.keys()].map((each) => `.${each}`).join(" and ")}, but no image`);
+    const json = parseObject(texts.get("json"));
+    if (json === undefined) return report("its .json is no JSON object");
+    const label = plain(json["label"] ?? json["class"] ?? texts.get("cls"));
+    if (label === undefined) return report("has no label; expected a .cls file, or \"label\" in a .json file");
+    // The folder is the last resort: many sets number folders of shards.
+    const domain = plain(json["domain"] ?? texts.get("domain") ?? texts.get("domain.txt") ?? texts.get("txt") ?? folderOf(key));
+    if (domain === undefined) return report("has no domain; expected \"domain\" in a .json file, a .domain file, or a folder in its name");
+    const split = plain(json["split"]);
+    return [{ image: new TarImage(file, identity, image), label, domain: String(domain), where, ...(split === undefined ? {} : { split: String(split) }) }];
+  });
+}
+
+function folderOf(key: string): string | undefined {
+  const folder = path.posix.dirname(key);
+  return folder === "." ? undefined : folder;
+}
+
+function parseObject(text: string | undefined): Record<string, unknown> | undefined {
+  if (text === undefined) return {};
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A number, or one line of text. */
+function plain(value: unknown): string | number | undefined {
+  if (typeof value === "number") return value;
+  const text = typeof value === "string" ? value.trim() : "";
+  return text === "" || text.length > 200 || text.includes("\n") ? undefined : text;
+}

@@ -1,0 +1,143 @@
+import { writeFileSync } from "node:fs";
+import path from "node:path";
+import { gzipSync } from "node:zlib";
+import { domainTar } from "dgsam";
+import { describe, expect, test } from "vitest";
+import { readTar } from "../../../lib/data/images/tar.js";
+import { expectRejection, makeTar, withTree, type TarItem } from "./files.js";
+
+/** The images as DOMAIN: [entry, label, content], and the problems as "kind entry: message". */
+const read = async (shards: readonly (readonly TarItem[])[], options = {}) => {
+  const files = Object.fromEntries(await Promise.all(shards.map(async (items, i) => [`${i}.tar`, await makeTar(items)] as const)));
+  return withTree(files, async (folder) => {
+    const { collection, problems } = await readTar(shards.map((_, i) => path.join(folder, `${i}.tar`)), options);
+    const domains = Object.fromEntries(await Promise.all(collection.domains.map(async ({ name, records }) =>
+      [name, await Promise.all(records.map(async ({ image, label, split }) => [path.relative(folder, image.path), label, Buffer.from(await image.read()).toString(), ...(split === undefined ? [] : [split])]))] as const)));
+    return { classes: collection.classes, domains, problems: problems.map(({ kind, path: where, message }) => `${kind} ${path.relative(folder, where)}: ${message}`) };
+  });
+};
+
+describe("DomainBed's layout", () => {
+  test("at any depth, with folders, hidden files, long names and empty files", async () => {
+    const long = `photo/dog/${"x".repeat(150)}/${"y".repeat(140)}.png`;
+    expect(await read([[
+      [{ name: "photo/", type: "directory" }], ["./photo/dog/1.jpg", "one"], ["photo/dog/.DS_Store", "no"], ["__MACOSX/photo/dog/._1.jpg", "no"],
+      ["cartoon/cat/2.jpg", "z".repeat(2000)], [long, "deep"], ["cartoon/cat/3.GIF", ""], ["README", "text"],
+    ]])).toEqual({
+      classes: ["cat", "dog"], problems: [],
+      domains: { cartoon: [["0.tar#cartoon/cat/2.jpg", 0, "z".repeat(2000)], ["0.tar#cartoon/cat/3.GIF", 0, ""]], photo: [["0.tar#photo/dog/1.jpg", 1, "one"], [`0.tar#${long}`, 1, "deep"]] },
+    });
+  });
+
+  test("in one folder around it, and over several archives", async () => {
+    expect(await read([[["PACS/photo/dog/1.jpg", "1"]], [["PACS/photo/cat/2.jpg", "2"], ["PACS/art/dog/sub/3.jpg", "3"]]])).toMatchObject({
+      classes: ["cat", "dog"], domains: { art: [["1.tar#PACS/art/dog/sub/3.jpg", 1, "3"]], photo: [["0.tar#PACS/photo/dog/1.jpg", 1, "1"], ["1.tar#PACS/photo/cat/2.jpg", 0, "2"]] },
+    });
+  });
+
+  test("files that are no images, or in no class, are notes", async () => {
+    const items: TarItem[] = [["photo/dog/1.jpg", "1"], ["photo/dog/list.txt", "1"], ["photo/2.jpg", "1"]];
+    expect((await read([items])).problems).toEqual([
+      "not-an-image 0.tar#photo/dog/list.txt: is no image by its name",
+      "not-an-image 0.tar#photo/2.jpg: lies in no class folder; expected DOMAIN/CLASS/image, or a .cls or .json file beside each image",
+    ]);
+    await withTree({ "a.tar": await makeTar(items) }, async (folder) => {
+      const dataset = await domainTar(path.join(folder, "a.tar"));
+      expect(dataset).toMatchObject({ name: "a", classes: ["dog"], domains: [{ name: "photo" }], notes: [expect.stringContaining("list.txt"), expect.stringContaining("2.jpg")] });
+    });
+  });
+});
+
+describe("WebDataset's names", () => {
+  test("labels in .cls, domains from the folder; keys end at the first dot of the file's own name", async () => {
+    expect(await read([[["v1.0/photo/0001.jpg", "a"], ["v1.0/photo/0001.cls", "2\n"], ["v1.0/photo/0001.txt.gz", "?"], ["v1.0/art/0001.CLS", "0"], ["v1.0/art/0001.PNG", "b"]]])).toEqual({
+      classes: ["0", "1", "2"], problems: [], domains: { "v1.0/art": [["0.tar#v1.0/art/0001.PNG", 0, "b"]], "v1.0/photo": [["0.tar#v1.0/photo/0001.jpg", 2, "a"]] },
+    });
+  });
+
+  test("label, domain and split in .json; names and numbers", async () => {
+    const json = (value: unknown) => JSON.stringify(value);
+    expect(await read([[
+      ["1.jpg", "a"], ["1.json", json({ label: "dog", domain: "photo", split: "train" })], ["2.json", json({ label: "cat", domain: 7, split: "test" })], ["2.webp", "b"],
+    ]])).toEqual({ classes: ["cat", "dog"], problems: [], domains: { 7: [["0.tar#2.webp", 0, "b", "test"]], photo: [["0.tar#1.jpg", 1, "a", "train"]] } });
+  });
+
+  test("domains in .domain or .txt beside .cls; the option classes names integers; every shard has its own keys", async () => {
+    expect(await read([[["1.jpg", "a"], ["1.cls", "1"], ["1.domain", "art"]], [["1.cls", "0"], ["1.txt", "photo\n"], ["1.jpg", "b"]]], { classes: ["cat", "dog"] })).toEqual({
+      classes: ["cat", "dog"], problems: [], domains: { art: [["0.tar#1.jpg", 1, "a"]], photo: [["1.tar#1.jpg", 0, "b"]] },
+    });
+  });
+
+  test("what is wrong with a sample is told with its key", async () => {
+    const { problems } = await read([[
+      ["a/1.jpg", ""], ["a/2.cls", "1"], ["a/3.jpg", ""], ["a/3.png", ""], ["a/3.cls", "0"], ["4.jpg", ""], ["4.cls", "0"], ["5.jpg", ""], ["5.json", "{"], ["6.jpg", ""], ["6.json", "[]"],
+      ["a/7.jpg", ""], ["a/7.cls", "many\nlines"], ["a/8.jpg", ""], ["a/8.json", '{"label": {}}'], ["a/9.jpg", ""], ["a/9.cls", "x".repeat((1 << 20) + 1)],
+    ]]);
+    expect(problems).toEqual([
+      "malformed 0.tar#a/9.cls: has 1048577 bytes, too many for a label",
+      "malformed 0.tar#a/3.png: is a second image of the sample a/3",
+      'malformed 0.tar#a/1: has no label; expected a .cls file, or "label" in a .json file',
+      "malformed 0.tar#a/2: has .cls, but no image",
+      'malformed 0.tar#4: has no domain; expected "domain" in a .json file, a .domain file, or a folder in its name',
+      "malformed 0.tar#5: its .json is no JSON object", "malformed 0.tar#6: its .json is no JSON object",
+      'malformed 0.tar#a/7: has no label; expected a .cls file, or "label" in a .json file',
+      'malformed 0.tar#a/8: has no label; expected a .cls file, or "label" in a .json file',
+      'malformed 0.tar#a/9: has no label; expected a .cls file, or "label" in a .json file',
+    ]);
+  });
+});
+
+describe("refuses, naming the entry,", () => {
+  const IMAGE: TarItem = ["photo/dog/1.jpg", "1"];
+  const refuse = async (bytes: Buffer, message: RegExp) => {
+    await withTree({ "a.tar": bytes }, (folder) => expectRejection(() => domainTar(path.join(folder, "a.tar")), "ERR_DATA", message));
+  };
+
+  test.each<[string, TarItem, RegExp]>([
+    ["names that lead upwards", ["photo/../../etc/x.jpg", ""], /a\.tar#photo\/\.\.\/\.\.\/etc\/x\.jpg: points outside of the archive: its name leads upwards/],
+    ["with backslashes too", ["photo\\..\\..\\x.jpg", ""], /leads upwards/],
+    ["absolute names", ["/etc/passwd", ""], /a\.tar#\/etc\/passwd: points outside of the archive: its name is absolute/],
+    ["drive letters", ["C:\\x.jpg", ""], /its name is absolute/],
+    ["symbolic links", [{ name: "photo/dog/l.jpg", type: "symlink", linkname: "/etc/passwd" }], /a\.tar#photo\/dog\/l\.jpg: is a link \(to "\/etc\/passwd"\), and links may point anywhere/],
+    ["hard links", [{ name: "photo/dog/l.jpg", type: "link", linkname: "photo/dog/1.jpg" }], /is a link \(to "photo\/dog\/1\.jpg"\)/],
+    ["devices", [{ name: "photo/dog/zero.jpg", type: "character-device" }], /zero\.jpg: is no file but a character-device/],
+    ["pipes", [{ name: "photo/dog/pipe.jpg", type: "fifo" }], /pipe\.jpg: is no file but a fifo/],
+  ])("%s", async (_, item, message) => refuse(await makeTar([IMAGE, item]), message));
+
+  test("compressed archives, with the command that helps", async () => {
+    await refuse(gzipSync(await makeTar([IMAGE])), /a\.tar: is compressed with gzip, .*decompress it once \(gunzip -k .*a\.tar\)/);
+    await refuse(Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, 0]), /compressed with zstd, .*\(zstd -dk /);
+  });
+
+  test("what is no archive, is cut short, damaged or holds no image", async () => {
+    const whole = await makeTar([IMAGE, ["photo/dog/2.jpg", "x".repeat(3000)]]);
+    await refuse(Buffer.alloc(0), /a\.tar: it holds no image/);
+    await refuse(await makeTar([["README", "text"]]), /a\.tar: it holds no image/);
+    await refuse(Buffer.alloc(2000, 65), /a\.tar: is no sound tar archive, or one cut short: Invalid tar header/);
+    await refuse(whole.subarray(0, 3000), /a\.tar: is no sound tar archive, or one cut short: Unexpected end of data/);
+    const damaged = Buffer.from(whole);
+    damaged[1030]! ^= 1;
+    await refuse(damaged, /Invalid tar header/);
+    await expectRejection(() => domainTar("/nowhere.tar"), "ERR_DATA", /^\/nowhere\.tar: cannot be read: ENOENT/);
+    await expectRejection(() => domainTar("/tmp"), "ERR_DATA", /\/tmp: cannot be read: it is no regular file/);
+    await expectRejection(() => domainTar([1] as never), "ERR_ARGUMENT", /domainTar: files: expected the path of a file, or an array of such/);
+  });
+
+  test("archives that were replaced since they were listed", async () => {
+    await withTree({ "a.tar": await makeTar([IMAGE]) }, async (folder) => {
+      const file = path.join(folder, "a.tar");
+      const [record] = (await readTar([file])).collection.domains[0]!.records;
+      const before = record!.image.identity;
+      writeFileSync(file, await makeTar([["photo/dog/1.jpg", "other"], ["photo/dog/2.jpg", "x"]]));
+      await expectRejection(() => record!.image.read(), "ERR_DATA", /a\.tar: was changed since it was listed; open the data set again/);
+      const again = (await readTar([file])).collection.domains[0]!.records.map(({ image }) => image.identity);
+      expect(new Set([before, ...again]).size).toBe(3);
+    });
+  });
+
+  test("a reading that is aborted, with the signal's reason", async () => {
+    await withTree({ "a.tar": await makeTar([IMAGE]) }, async (folder) => {
+      await expect(readTar([path.join(folder, "a.tar")], {}, AbortSignal.abort("enough"))).rejects.toBe("enough");
+    });
+  });
+});
