@@ -153,12 +153,10 @@ async function decode(bytes: Uint8Array, found: ImageHeader, shaping: Shaping, {
   const sharp = await loadSharp();
   return await decoding(path, async () => {
     // Warnings of libjpeg (stray bytes, mostly) are no errors: PIL takes such files, and data sets have them.
-    // Not read in sequence where a part is cut out: libvips would stop at its last row, and damage below would show or not as the box falls.
-    const opened = sharp(bytes, {
-      failOn: "error", ignoreIcc: true, autoOrient: orientation === "exif", limitInputPixels: maxPixels, sequentialRead: shaping.crop === undefined,
-    });
-    if (!found.hasAlpha && !found.isCmyk) return await pixels(shaped(opened.toColourspace("srgb"), found, shaping));
-    // libvips resizes colours weighted by alpha, and CMYK as four inks; PIL turns both into RGB first.
+    const opened = sharp(bytes, { failOn: "error", ignoreIcc: true, autoOrient: orientation === "exif", limitInputPixels: maxPixels });
+    // Of a part libvips would read no row below it, and an image that is cut short would be a bad one or not as the box falls.
+    if (!found.hasAlpha && !found.isCmyk && shaping.crop === undefined) return await pixels(shaped(opened.toColourspace("srgb"), found, shaping));
+    // And it resizes colours weighted by alpha, and CMYK as four inks; PIL turns both into RGB first.
     const whole = found.isCmyk
       ? rgbOfCmyk(await pixels(opened.pipelineColourspace("cmyk").toColourspace("cmyk")))
       : await pixels(opened.removeAlpha().toColourspace("srgb"));
