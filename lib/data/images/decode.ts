@@ -64,6 +64,10 @@ export interface ImageHeader {
   readonly height: number;
   readonly hasAlpha: boolean;
   readonly isCmyk: boolean;
+  /** Whether its pixels are 8-bit RGB as they are stored. */
+  readonly isRgb: boolean;
+  /** Whether its orientation is to be applied and turns or mirrors it. */
+  readonly isTurned: boolean;
 }
 
 const HEADER_OPTIONS = ["orientation", "maxPixels", "path", "signal"] as const;
@@ -111,7 +115,10 @@ async function header(name: string, bytes: Uint8Array, options: HeaderOptions): 
     throw new DgsamError("ERR_DATA", `${path}: claims ${found.width} x ${found.height} pixels, more than maxPixels, ${maxPixels}; it was not decoded`);
   }
   const { width, height } = orientation === "exif" ? found.autoOrient : found;
-  return { format, width, height, hasAlpha: found.hasAlpha, isCmyk: found.space === "cmyk" };
+  return {
+    format, width, height, hasAlpha: found.hasAlpha, isCmyk: found.space === "cmyk", isRgb: found.space === "srgb",
+    isTurned: orientation === "exif" && (found.orientation ?? 1) > 1,
+  };
 }
 
 /**
@@ -149,20 +156,25 @@ interface Shaping {
   readonly crop: Crop | undefined;
 }
 
-async function decode(bytes: Uint8Array, found: ImageHeader, shaping: Shaping, { orientation = "exif", maxPixels = MAX_PIXELS, path = "image" }: HeaderOptions): Promise<DecodedImage> {
+async function decode(bytes: Uint8Array, found: ImageHeader, shaping: Shaping, { maxPixels = MAX_PIXELS, path = "image" }: HeaderOptions): Promise<DecodedImage> {
   const sharp = await loadSharp();
   return await decoding(path, async () => {
     // Warnings of libjpeg (stray bytes, mostly) are no errors: PIL takes such files, and data sets have them.
-    const opened = sharp(bytes, { failOn: "error", ignoreIcc: true, autoOrient: orientation === "exif", limitInputPixels: maxPixels });
+    const opened = sharp(bytes, { failOn: "error", ignoreIcc: true, autoOrient: found.isTurned, limitInputPixels: maxPixels });
     // Of a part libvips would read no row below it, and an image that is cut short would be a bad one or not as the box falls.
-    if (!found.hasAlpha && !found.isCmyk && shaping.crop === undefined) return await pixels(shaped(opened.toColourspace("srgb"), found, shaping));
+    if (!found.hasAlpha && !found.isCmyk && shaping.crop === undefined) return await pixels(shaped(toRgb(opened, found), found, shaping));
     // And it resizes colours weighted by alpha, and CMYK as four inks; PIL turns both into RGB first.
     const whole = found.isCmyk
       ? rgbOfCmyk(await pixels(opened.pipelineColourspace("cmyk").toColourspace("cmyk")))
-      : await pixels(opened.removeAlpha().toColourspace("srgb"));
+      : await pixels(toRgb(found.hasAlpha ? opened.removeAlpha() : opened, found));
     const raw = { width: whole.width, height: whole.height, channels: 3 as const };
     return await pixels(shaped(sharp(whole.data, { raw, limitInputPixels: maxPixels }), found, shaping));
   });
+}
+
+/** What needs no change is not asked for: libvips takes its time for that, too. */
+function toRgb(image: import("sharp").Sharp, { isRgb }: ImageHeader): import("sharp").Sharp {
+  return isRgb ? image : image.toColourspace("srgb");
 }
 
 function shaped(image: import("sharp").Sharp, found: ImageHeader, { width, height, crop }: Shaping): import("sharp").Sharp {

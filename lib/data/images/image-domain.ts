@@ -1,7 +1,7 @@
 /** A domain of images that are decoded when they are first needed. */
 
 import { argumentError, DgsamError } from "../../errors.js";
-import { noGrad, ops, scope, tensor, type Generator, type Tensor } from "../../tensor/index.js";
+import { fromBytes, noGrad, ops, scope, tensor, type Generator, type Tensor } from "../../tensor/index.js";
 import { dataWarning } from "../../warnings.js";
 import { checkItem, checkList } from "../checks.js";
 import type { Batch, BatchOptions, Domain, Item, LoadOptions } from "../dataset.js";
@@ -318,14 +318,7 @@ export class ImageDomain implements Domain {
 
 type Augment = NonNullable<ImageSettings["augment"]>;
 
-/** [H, W, 3] to [3, H, W]. */
+/** [H, W, 3] to [3, H, W], several times as fast as in a loop here. */
 function toPlanes({ width, height, data }: DecodedImage): Uint8Array {
-  const count = width * height;
-  const planes = new Uint8Array(3 * count);
-  for (let at = 0, from = 0; at < count; at++, from += 3) {
-    planes[at] = data[from]!;
-    planes[at + count] = data[from + 1]!;
-    planes[at + 2 * count] = data[from + 2]!;
-  }
-  return planes;
+  return scope(() => ops.aten["permute.default"](fromBytes(data, { shape: [height, width, 3] }), [2, 0, 1]).toBytes());
 }
