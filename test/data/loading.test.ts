@@ -47,6 +47,13 @@ function free(batches: readonly Batch[]): void {
   }
 }
 
+/** What they hold; they are freed, so that no garbage of one test is collected while another counts. */
+function consumed(minibatches: readonly Minibatch[]) {
+  const held = contents(minibatches);
+  free(minibatches);
+  return held;
+}
+
 async function take(loader: DomainLoader, count: number): Promise<unknown[]> {
   const taken: unknown[] = [];
   for await (const minibatches of loader) {
@@ -67,11 +74,11 @@ describe("for await over a DomainLoader", () => {
   test("gives the minibatches of next(), of domains in memory and of those that load, whatever the prefetch", async () => {
     const make = (prefetch: number) => new DomainLoader([slow("s", 20), counting("m", 30)], { batchSize: [4, 5], seed: 3, prefetch });
     const loader = make(0);
-    const expected = Array.from({ length: 7 }, () => contents(loader.next()));
+    const expected = Array.from({ length: 7 }, () => consumed(loader.next()));
     expect(new Set(expected.map((each) => JSON.stringify(each, (_, value: unknown) => (typeof value === "bigint" ? Number(value) : value)))).size).toBe(7);
     for (const prefetch of [0, 1, 2, 5]) expect(await take(make(prefetch), 7)).toEqual(expected);
     const single = make(2);
-    for (const step of expected) expect(contents(await single.loadNext())).toEqual(step);
+    for (const step of expected) expect(consumed(await single.loadNext())).toEqual(step);
   });
 
   test("has so many steps on their way and no more, all at once", async () => {
@@ -186,7 +193,7 @@ describe("for await over a DomainLoader", () => {
     for (let step = 0; step < 4; step++) {
       await scopeAsync(async () => {
         const { value } = await steps.next();
-        expect(contents(value as Minibatch[])).toHaveLength(2); // ERR_DISPOSED if the scope before had freed it
+        expect(consumed(value as Minibatch[])).toHaveLength(2); // ERR_DISPOSED if the scope before had freed it
       });
     }
     await steps.return!(undefined as never);
@@ -195,6 +202,7 @@ describe("for await over a DomainLoader", () => {
   test("refuses two loadNext() at once, and bad options", async () => {
     const loader = new DomainLoader([slow("s", 20)], { batchSize: 3 });
     const both = await Promise.allSettled([loader.loadNext(), loader.loadNext()]);
+    for (const each of both) if (each.status === "fulfilled") free(each.value);
     expect(both.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
     expect((both.find(({ status }) => status === "rejected") as PromiseRejectedResult).reason).toMatchObject({ code: "ERR_STATE" });
     expect(loader.step).toBe(1);
@@ -214,8 +222,8 @@ describe("for await over a DomainLoader", () => {
     resumed.restore({ ...resumed.state(), step: 2 });
     expect(await take(resumed, 2)).toEqual(all.slice(2));
     await dataset.prepare();
-    expect(contents(make(0).next())).toEqual(all[0]);
-    expect(contents(new DomainLoader([dataset.domains[1]!], { batchSize: 3 }).next())).toEqual([(all[0] as unknown[])[1]]);
+    expect(consumed(make(0).next())).toEqual(all[0]);
+    expect(consumed(new DomainLoader([dataset.domains[1]!], { batchSize: 3 }).next())).toEqual([(all[0] as unknown[])[1]]);
   });
 });
 
@@ -248,7 +256,7 @@ describe("balanced sampling", () => {
   test("is an option of the loader, part of its state, and refuses labels of another length", () => {
     const domain = { ...slow("s", 100), labels };
     const loader = new DomainLoader([domain], { batchSize: 30, balanced: true });
-    const drawn = Array.from({ length: 20 }, () => [...loader.next()[0]!.y.data()].map((i) => labels[Number(i)]!)).flat();
+    const drawn = Array.from({ length: 20 }, () => (consumed(loader.next())[0]![2] as bigint[]).map((i) => labels[Number(i)]!)).flat();
     expect(drawn.filter((label) => label === 5).length).toBeGreaterThan(150); // of 600; 6 without
     expectError(() => new DomainLoader([domain], { batchSize: 30 }).restore(loader.state()), "ERR_STATE", /balanced is true there, false here/);
     const plain = new DomainLoader([domain], { batchSize: 30 });
@@ -265,11 +273,16 @@ describe("Loader", () => {
     for (const domain of [slow("s", 10), counting("m", 10)]) {
       const loader = new Loader(domain, { batchSize: 4, prefetch });
       expect(loader.length).toBe(3);
-      const expected = [...loader].map(({ x, y }) => [[...x.data()], [...y.data()]]);
+      const read = (batch: Batch) => {
+        const held = [[...batch.x.data()], [...batch.y.data()]];
+        free([batch]);
+        return held;
+      };
+      const expected = [...loader].map(read);
       expect(expected.map(([, y]) => y!.length)).toEqual([4, 4, 2]);
       for (let time = 0; time < 2; time++) {
         const seen: unknown[] = [];
-        for await (const { x, y } of loader) seen.push([[...x.data()], [...y.data()]]);
+        for await (const batch of loader) seen.push(read(batch));
         expect(seen).toEqual(expected);
       }
       if ("calls" in domain) expect(domain.calls.map((each) => each.length)).toEqual([4, 4, 2, 4, 4, 2]);

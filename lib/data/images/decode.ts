@@ -10,8 +10,8 @@
 
 import { checkChoice, checkInteger, optionsOf } from "../../checks.js";
 import { argumentError, DgsamError } from "../../errors.js";
-import { acquire, release } from "./decode-slots.js";
 import { imageFormat } from "./image-format.js";
+import { Slots } from "./slots.js";
 
 /**
  * PIL's limit (`Image.MAX_IMAGE_PIXELS`, from which on it warns of decompression bombs): 256 MiB of RGB. Images of data sets have a
@@ -73,6 +73,9 @@ export interface ImageHeader {
 const HEADER_OPTIONS = ["orientation", "maxPixels", "path", "signal"] as const;
 const OPTIONS = [...HEADER_OPTIONS, "size", "width", "height", "crop"] as const;
 
+// Twice libuv's default number of threads: while one image's pixels are copied the next is decoded.
+const decoders = new Slots(8);
+
 type Sharp = typeof import("sharp").default;
 let loading: Promise<Sharp> | undefined;
 
@@ -133,14 +136,11 @@ async function header(name: string, bytes: Uint8Array, options: HeaderOptions): 
 export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}): Promise<DecodedImage> {
   const { size, width = size, height = size, crop, ...reading } = optionsOf("decodeImage", options, OPTIONS);
   for (const [name, value] of Object.entries({ size, width, height })) if (value !== undefined) checkInteger(`decodeImage: ${name}`, value, 1, 65_535);
-  await acquire(reading.signal);
-  try {
+  return await decoders.run(async () => {
     const found = await header("decodeImage", bytes, reading);
     if (crop !== undefined) checkCrop(crop, found);
     return await decode(bytes, found, { width, height, crop }, reading);
-  } finally {
-    release();
-  }
+  }, reading.signal);
 }
 
 function checkCrop({ left, top, width, height }: Crop, image: ImageHeader): void {
