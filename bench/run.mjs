@@ -10,6 +10,7 @@ import { writeFileSync } from "node:fs";
 import { getNumThreads, setNumThreads } from "dgsam";
 import { capturedRows } from "./cases/captured.mjs";
 import { familyRows } from "./cases/family.mjs";
+import { loadingRows } from "./cases/loading.mjs";
 import { memoryRows } from "./cases/memory.mjs";
 import { operatorRows } from "./cases/operators.mjs";
 import { optimizerRows } from "./cases/optimizers.mjs";
@@ -31,7 +32,7 @@ import { heading, judged, line } from "./rows.mjs";
  */
 
 // Memory first: the loop of adds outside a scope leaves tensors to the collector, which would be counted.
-const SUITES = { memory: memoryRows, operators: operatorRows, optimizers: optimizerRows, steps: stepRows, family: familyRows, captured: capturedRows };
+const SUITES = { memory: memoryRows, operators: operatorRows, optimizers: optimizerRows, steps: stepRows, family: familyRows, captured: capturedRows, loading: loadingRows };
 
 /** @param {unknown} error @returns {never} */
 function fail(error) {

@@ -1,5 +1,6 @@
 /** Batches that are made before they are asked for, a few and no more. */
 
+import { setMaxListeners } from "node:events";
 import { outsideScopes } from "../tensor/lifetime.js";
 import type { Batch } from "./dataset.js";
 
@@ -31,6 +32,8 @@ export class Ahead<T> {
     this.#end = end;
     this.#signal = signal;
     signal?.addEventListener("abort", this.#abort);
+    // Every image that is read may listen to it, and Node takes more than ten for a leak.
+    setMaxListeners(0, this.#stop.signal);
   }
 
   readonly #abort = (): void => this.#stop.abort(this.#signal!.reason);

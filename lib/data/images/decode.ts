@@ -10,8 +10,8 @@
 
 import { checkChoice, checkInteger, optionsOf } from "../../checks.js";
 import { argumentError, DgsamError } from "../../errors.js";
-import { acquire, release } from "./decode-slots.js";
 import { imageFormat } from "./image-format.js";
+import { Slots } from "./slots.js";
 
 /**
  * PIL's limit (`Image.MAX_IMAGE_PIXELS`, from which on it warns of decompression bombs): 256 MiB of RGB. Images of data sets have a
@@ -64,10 +64,17 @@ export interface ImageHeader {
   readonly height: number;
   readonly hasAlpha: boolean;
   readonly isCmyk: boolean;
+  /** Whether its pixels are 8-bit RGB as they are stored. */
+  readonly isRgb: boolean;
+  /** Whether its orientation is to be applied and turns or mirrors it. */
+  readonly isTurned: boolean;
 }
 
 const HEADER_OPTIONS = ["orientation", "maxPixels", "path", "signal"] as const;
 const OPTIONS = [...HEADER_OPTIONS, "size", "width", "height", "crop"] as const;
+
+// Twice libuv's default number of threads: while one image's pixels are copied the next is decoded.
+const decoders = new Slots(8);
 
 type Sharp = typeof import("sharp").default;
 let loading: Promise<Sharp> | undefined;
@@ -111,7 +118,10 @@ async function header(name: string, bytes: Uint8Array, options: HeaderOptions): 
     throw new DgsamError("ERR_DATA", `${path}: claims ${found.width} x ${found.height} pixels, more than maxPixels, ${maxPixels}; it was not decoded`);
   }
   const { width, height } = orientation === "exif" ? found.autoOrient : found;
-  return { format, width, height, hasAlpha: found.hasAlpha, isCmyk: found.space === "cmyk" };
+  return {
+    format, width, height, hasAlpha: found.hasAlpha, isCmyk: found.space === "cmyk", isRgb: found.space === "srgb",
+    isTurned: orientation === "exif" && (found.orientation ?? 1) > 1,
+  };
 }
 
 /**
@@ -126,14 +136,11 @@ async function header(name: string, bytes: Uint8Array, options: HeaderOptions): 
 export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}): Promise<DecodedImage> {
   const { size, width = size, height = size, crop, ...reading } = optionsOf("decodeImage", options, OPTIONS);
   for (const [name, value] of Object.entries({ size, width, height })) if (value !== undefined) checkInteger(`decodeImage: ${name}`, value, 1, 65_535);
-  await acquire(reading.signal);
-  try {
+  return await decoders.run(async () => {
     const found = await header("decodeImage", bytes, reading);
     if (crop !== undefined) checkCrop(crop, found);
     return await decode(bytes, found, { width, height, crop }, reading);
-  } finally {
-    release();
-  }
+  }, reading.signal);
 }
 
 function checkCrop({ left, top, width, height }: Crop, image: ImageHeader): void {
@@ -149,22 +156,25 @@ interface Shaping {
   readonly crop: Crop | undefined;
 }
 
-async function decode(bytes: Uint8Array, found: ImageHeader, shaping: Shaping, { orientation = "exif", maxPixels = MAX_PIXELS, path = "image" }: HeaderOptions): Promise<DecodedImage> {
+async function decode(bytes: Uint8Array, found: ImageHeader, shaping: Shaping, { maxPixels = MAX_PIXELS, path = "image" }: HeaderOptions): Promise<DecodedImage> {
   const sharp = await loadSharp();
   return await decoding(path, async () => {
     // Warnings of libjpeg (stray bytes, mostly) are no errors: PIL takes such files, and data sets have them.
-    // Not read in sequence where a part is cut out: libvips would stop at its last row, and damage below would show or not as the box falls.
-    const opened = sharp(bytes, {
-      failOn: "error", ignoreIcc: true, autoOrient: orientation === "exif", limitInputPixels: maxPixels, sequentialRead: shaping.crop === undefined,
-    });
-    if (!found.hasAlpha && !found.isCmyk) return await pixels(shaped(opened.toColourspace("srgb"), found, shaping));
-    // libvips resizes colours weighted by alpha, and CMYK as four inks; PIL turns both into RGB first.
+    const opened = sharp(bytes, { failOn: "error", ignoreIcc: true, autoOrient: found.isTurned, limitInputPixels: maxPixels });
+    // Of a part libvips would read no row below it, and an image that is cut short would be a bad one or not as the box falls.
+    if (!found.hasAlpha && !found.isCmyk && shaping.crop === undefined) return await pixels(shaped(toRgb(opened, found), found, shaping));
+    // And it resizes colours weighted by alpha, and CMYK as four inks; PIL turns both into RGB first.
     const whole = found.isCmyk
       ? rgbOfCmyk(await pixels(opened.pipelineColourspace("cmyk").toColourspace("cmyk")))
-      : await pixels(opened.removeAlpha().toColourspace("srgb"));
+      : await pixels(toRgb(found.hasAlpha ? opened.removeAlpha() : opened, found));
     const raw = { width: whole.width, height: whole.height, channels: 3 as const };
     return await pixels(shaped(sharp(whole.data, { raw, limitInputPixels: maxPixels }), found, shaping));
   });
+}
+
+/** What needs no change is not asked for: libvips takes its time for that, too. */
+function toRgb(image: import("sharp").Sharp, { isRgb }: ImageHeader): import("sharp").Sharp {
+  return isRgb ? image : image.toColourspace("srgb");
 }
 
 function shaped(image: import("sharp").Sharp, found: ImageHeader, { width, height, crop }: Shaping): import("sharp").Sharp {
