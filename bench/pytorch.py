@@ -79,9 +79,16 @@ def optimizer_alone(network, kind, **options):
     return kind(parameters, **options).step
 
 
+def image_passes(**options):
+    # torchvision takes seconds to import, and only these need it.
+    from image_networks import image_passes as make
+
+    return make(**options)
+
+
 def cases():
     """What makes the body of each case, once it is asked for."""
-    made = {"add": add}
+    made = {"add": add, "image passes": image_passes}
     for key, network in (("mlp", mlp), ("cnn", mnist_cnn)):
         made[f"{key} passes"] = functools.partial(passes, network)
         for name, kind in ALGORITHMS.items():

@@ -12,6 +12,7 @@ import { capturedRows } from "./cases/captured.mjs";
 import { familyRows } from "./cases/family.mjs";
 import { loadingRows } from "./cases/loading.mjs";
 import { memoryRows } from "./cases/memory.mjs";
+import { modelRows } from "./cases/models.mjs";
 import { operatorRows } from "./cases/operators.mjs";
 import { optimizerRows } from "./cases/optimizers.mjs";
 import { stepRows } from "./cases/steps.mjs";
@@ -32,7 +33,7 @@ import { heading, judged, line } from "./rows.mjs";
  */
 
 // Memory first: the loop of adds outside a scope leaves tensors to the collector, which would be counted.
-const SUITES = { memory: memoryRows, operators: operatorRows, optimizers: optimizerRows, steps: stepRows, family: familyRows, captured: capturedRows, loading: loadingRows };
+const SUITES = { memory: memoryRows, operators: operatorRows, optimizers: optimizerRows, steps: stepRows, family: familyRows, captured: capturedRows, models: modelRows, loading: loadingRows };
 
 /** @param {unknown} error @returns {never} */
 function fail(error) {
@@ -40,10 +41,13 @@ function fail(error) {
   process.exit(1);
 }
 
-/** PyTorch, which is measured with torch alone; without it its rows are left out, and it says why. */
-async function findPytorch() {
+/**
+ * PyTorch, which is measured with torch alone but for torchvision's networks; without it its rows are left out, and it says why.
+ * @param {boolean} networks
+ */
+async function findPytorch(networks) {
   try {
-    return await startPython(await findOracle([]), "pytorch.py", getNumThreads());
+    return await startPython(await findOracle(networks ? ["torchvision_for_cpu"] : []), "pytorch.py", getNumThreads());
   } catch (error) {
     // Whoever names a Python wants it measured.
     if (process.env["DGSAM_PYTHON"]) fail(error);
@@ -72,7 +76,7 @@ function options() {
 
 const { json, markdown, seconds, threads, suites } = options();
 if (threads !== undefined) setNumThreads(threads);
-const pytorch = await findPytorch();
+const pytorch = await findPytorch(suites.includes("models"));
 const jax = suites.includes("captured") ? await findJaxSide() : null;
 const others = `${pytorch === null ? "no PyTorch" : `PyTorch ${pytorch.version}`}${jax === null ? "" : `, JAX ${jax.version}`}`;
 console.log(heading(`Node ${process.version}, ${getNumThreads()} threads, ${others}`, markdown));

@@ -1,5 +1,6 @@
 /** Convolution padded as TensorFlow's "SAME". */
 
+import { checkOptions } from "../checks.js";
 import { ops, type Tensor } from "../tensor/index.js";
 import { checkTensor, type Pair } from "./checks.js";
 import { Conv2d, type Conv2dOptions } from "./conv.js";
@@ -9,6 +10,8 @@ const pad = ops.aten["constant_pad_nd.default"];
 
 export type SamePaddedConv2dOptions = Omit<Conv2dOptions, "padding" | "paddingMode">;
 
+const OPTIONS: readonly (keyof SamePaddedConv2dOptions)[] = ["stride", "dilation", "groups", "bias", "dtype", "device"];
+
 /**
  * A convolution whose output has ceil(H / stride) by ceil(W / stride) places, for every stride: as many zeros are added as that
  * takes of the actual input, where their number is odd one more at the end than at the start. So networks are padded that were
@@ -17,6 +20,7 @@ export type SamePaddedConv2dOptions = Omit<Conv2dOptions, "padding" | "paddingMo
 export class SamePaddedConv2d extends Conv2d {
   /** @throws DgsamError `ERR_ARGUMENT` */
   constructor(inChannels: number, outChannels: number, kernelSize: Pair, options: SamePaddedConv2dOptions = {}) {
+    checkOptions("SamePaddedConv2d", options, OPTIONS);
     super(inChannels, outChannels, kernelSize, options);
   }
 

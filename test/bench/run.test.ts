@@ -14,7 +14,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const bench = (args: string[], env: Record<string, string> = {}) => spawnSync(process.execPath, [RUN, ...args], { encoding: "utf8", timeout: 160_000, env: { ...process.env, ...env } });
 
 test.each([
-  [["--only", "speed"], /^bench: --only: expected a part of memory, operators, optimizers, steps, family, captured, loading, got "speed"\n$/],
+  [["--only", "speed"], /^bench: --only: expected a part of memory, operators, optimizers, steps, family, captured, models, loading, got "speed"\n$/],
   [["--threads", "0"], /^bench: --threads: expected an integer from 1 to 1024, got "0"\n$/],
   [["--threads", ""], /^bench: --threads: /],
   [["--seconds", "0"], /^bench: --seconds: expected a number above 0, at most 3600, got "0"\n$/],

@@ -1,13 +1,13 @@
 """torchvision's networks, and those of plain_networks.py, for test/models/image-networks.test.ts.
 
-Reads {"folder", "cases": [{"name", "options", "input", "seed", "exchange"}]} and answers, per case, with
+Reads {"folder", "cases": [{"name", "options", "input", "seed", "exchange", "keysOnly"}]} and answers, per case, with
   state     key -> [dtype, shape, SHA-1 of the bytes] of the new network, in PyTorch's order
   evaluated, trained   outputs in evaluation and, drawn from the seed, in training, once `disturb` has made all parts count
   grads     the gradients of the trained output's sum weighted by random numbers: key -> [norm, sum], of parameters
             that are not large
   first     all of the first parameter's gradient
   after     running statistics and counters after training: key -> [norm, sum]
-Where "exchange" is set, folder/NAME.npz is loaded strictly first (before evaluation), and the state dict is left in folder/NAME.pth.
+Where "keysOnly" is set, the state alone, without bytes. Where "exchange" is set, folder/NAME.npz is loaded strictly first (before evaluation), and the state dict is left in folder/NAME.pth.
 """
 
 import hashlib
@@ -57,6 +57,10 @@ def figures(tensor):
 
 
 def run(case, folder):
+    if case["keysOnly"]:
+        with torch.device("meta"):
+            state = make(case["name"], case["options"]).state_dict()
+        return {"state": {key: [str(value.dtype).removeprefix("torch."), list(value.shape)] for key, value in state.items()}}
     torch.manual_seed(case["seed"])
     model = make(case["name"], case["options"])
     state = {key: digest(value) for key, value in model.state_dict().items()}

@@ -28,6 +28,12 @@ const ROWS: { python: string; ours: () => Tensor }[] = [
   { python: "nn.init.xavier_uniform_(torch.empty(4, 3, 2, 5))", ours: () => init.xavierUniform_(w()) },
   { python: "nn.init.xavier_uniform_(torch.empty(4, 3), gain=1.5)", ours: () => init.xavierUniform_(empty([4, 3]), { gain: 1.5 }) },
   { python: "nn.init.xavier_normal_(torch.empty(4, 3, 2, 5), gain=0.5)", ours: () => init.xavierNormal_(w(), { gain: 0.5 }) },
+  { python: "nn.init.trunc_normal_(torch.empty(40))", ours: () => init.truncNormal_(empty([40])) },
+  { python: "nn.init.trunc_normal_(torch.empty(40), 0.3, 2, -0.7, 1.1)", ours: () => init.truncNormal_(empty([40]), 0.3, 2, { low: -0.7, high: 1.1 }) },
+  {
+    python: "nn.init.trunc_normal_(torch.empty(40, dtype=torch.float64), std=0.02)",
+    ours: () => init.truncNormal_(empty([40], { dtype: "float64" }), 0, 0.02),
+  },
   ...(["linear", "conv1d", "conv2d", "conv3d", "sigmoid", "tanh", "relu", "selu"] as const).map((name) => ({
     python: `nn.init.kaiming_uniform_(torch.empty(4, 3), nonlinearity='${name}')`,
     ours: () => init.kaimingUniform_(empty([4, 3]), { nonlinearity: name }),
@@ -47,7 +53,7 @@ describe.skipIf(!hasTorch)("the same seed gives PyTorch's numbers, bit for bit (
 
 test("they return their tensor, record nothing and leave gradients on", () => {
   const parameter = ones([2, 2], { requiresGrad: true });
-  for (const fill of [init.uniform_, init.normal_, init.zeros_, init.ones_, init.kaimingUniform_, init.kaimingNormal_, init.xavierUniform_, init.xavierNormal_])
+  for (const fill of [init.uniform_, init.normal_, init.zeros_, init.ones_, init.kaimingUniform_, init.kaimingNormal_, init.xavierUniform_, init.xavierNormal_, init.truncNormal_])
     expect(fill(parameter)).toBe(parameter);
   expect(init.constant_(parameter, 3)).toBe(parameter);
   expect(parameter.isLeaf).toBe(true);
@@ -82,6 +88,9 @@ describe("errors", () => {
     ["fans of a vector", () => init.kaimingUniform_(empty([4])), "ERR_SHAPE", /^calculateFanInAndFanOut: expected a tensor of at least two dimensions, got shape \[4\]$/],
     ["an unknown mode", () => init.kaimingUniform_(w(), { mode: "fanIn" as never }), "ERR_ARGUMENT", /^kaimingUniform_: mode: expected "fan_in" or "fan_out", got the string "fanIn"$/],
     ["an unknown nonlinearity", () => init.kaimingNormal_(w(), { nonlinearity: "gelu" as never }), "ERR_ARGUMENT", /^calculateGain\(nonlinearity\): expected one of linear, .*, got the string "gelu"$/],
+    ["a truncated normal without a spread", () => init.truncNormal_(w(), 0, 0), "ERR_ARGUMENT", /^truncNormal_: std: expected a/],
+    ["a truncated normal whose ends are turned round", () => init.truncNormal_(w(), 0, 1, { low: 2, high: -2 }), "ERR_ARGUMENT", /^truncNormal_: high: expected a number of at least 2, got the number -2$/],
+    ["a truncated normal far from its mean", () => init.truncNormal_(w(), 9), "ERR_ARGUMENT", /^truncNormal_: expected low and high between which more than 30% of the draws fall, got \[-2, 2\] for mean 9 and std 1$/],
     ["an upper bound below the lower", () => init.uniform_(w(), 1, 0), "ERR_ARGUMENT", /aten::uniform_/],
     ["a negative deviation", () => init.normal_(w(), 0, -1), "ERR_ARGUMENT", /aten::normal_/],
   ])("%s", (_, call, code, text) => expectError(call, code, text));

@@ -1,10 +1,14 @@
 /** Layers that may overwrite their input. */
-import { Dropout, manualSeed, ops, randn, ReLU, type Layer } from "dgsam";
+import { Dropout, Hardsigmoid, Hardswish, manualSeed, ops, randn, ReLU, ReLU6, SiLU, type Layer } from "dgsam";
 import { describe, expect, test } from "vitest";
 import { bits } from "../optim/support.js";
 
 describe.each<[name: string, make: (inplace: boolean) => Layer]>([
   ["ReLU", (inplace) => new ReLU({ inplace })],
+  ["ReLU6", (inplace) => new ReLU6({ inplace })],
+  ["SiLU", (inplace) => new SiLU({ inplace })],
+  ["Hardswish", (inplace) => new Hardswish({ inplace })],
+  ["Hardsigmoid", (inplace) => new Hardsigmoid({ inplace })],
   ["Dropout", (inplace) => new Dropout(0.4, { inplace })],
 ])("%s", (_, make) => {
   test("in place gives its input back, overwritten, with the same numbers and gradients", () => {

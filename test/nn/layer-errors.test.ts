@@ -1,6 +1,7 @@
 /** What layers refuse, when they are made and when they are run. */
 import {
-  AdaptiveAvgPool2d, AvgPool2d, Conv2d, Dropout, Embedding, Flatten, GELU, GroupNorm, LayerNorm, Linear, MaxPool2d, ones, ReLU, tensor,
+  AdaptiveAvgPool2d, AvgPool2d, Conv2d, Dropout, Embedding, Flatten, GELU, GroupNorm, LayerNorm, Linear, MaxPool2d, MultiheadAttention,
+  ones, Permute, ReLU, SamePaddedConv2d, StochasticDepth, tensor,
 } from "dgsam";
 import { describe, test } from "vitest";
 import { expectError } from "../optim/support.js";
@@ -37,6 +38,13 @@ describe("constructors", () => {
     ["in place of no boolean", () => new ReLU({ inplace: 1 as never }), /^ReLU: inplace: expected a boolean, got the number 1$/],
     ["in place by position", () => new ReLU(true as never), /^ReLU: options: expected an object with any of inplace, got the boolean true$/],
     ["in place of no boolean", () => new Dropout(0.5, { inplace: "yes" as never }), /^Dropout: inplace: expected a boolean, got the string "yes"$/],
+    ["heads that do not divide", () => new MultiheadAttention(6, 4), /^MultiheadAttention: embedDim: expected a multiple of numHeads 4, got 6$/],
+    ["no heads", () => new MultiheadAttention(6, 0), /^MultiheadAttention: numHeads: expected an integer of at least 1, got the number 0$/],
+    ["an unknown option of attention", () => new MultiheadAttention(6, 2, { batch_first: true } as never), /^MultiheadAttention: unknown option 'batch_first'/],
+    ["a depth's probability above 1", () => new StochasticDepth(1.5, "row"), /^StochasticDepth: p: expected a number from 0 to 1, got the number 1.5$/],
+    ["an unknown mode", () => new StochasticDepth(0.5, "column" as never), /^StochasticDepth: mode: expected "batch" or "row", got the string "column"$/],
+    ["dimensions that are no integers", () => new Permute([0, 1.5]), /^Permute: dims: expected an array of integers, got an array of length 2$/],
+    ["padding of a convolution that pads itself", () => new SamePaddedConv2d(1, 1, 3, { padding: 1 } as never), /^SamePaddedConv2d: unknown option 'padding'/],
     ["groups that do not divide the channels", () => new GroupNorm(8, 12), /^GroupNorm: numChannels: expected a multiple of numGroups 8, got 12$/],
     ["bias of no boolean", () => new GroupNorm(2, 4, { bias: 1 as never }), /^GroupNorm: bias: expected a boolean, got the number 1$/],
     ["an empty shape", () => new LayerNorm([]), /^LayerNorm: normalizedShape: expected an integer of at least 0, or an array of them, got an array of length 0$/],

@@ -11,9 +11,38 @@ Tensors are flat lists.
 """
 
 import json
+import math
 import sys
+from pathlib import Path
 
 import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "oracles"))
+import torchvision_for_cpu  # noqa: E402, F401
+from torchvision.models.convnext import LayerNorm2d  # noqa: E402
+from torchvision.ops import Permute, StochasticDepth  # noqa: E402
+
+
+class MultiheadAttention(torch.nn.MultiheadAttention):
+    """Of its input to itself."""
+
+    def forward(self, x):
+        return super().forward(x, x, x, need_weights=False)[0]
+
+
+class SamePaddedConv2d(torch.nn.Conv2d):
+    """TensorFlow's "SAME"."""
+
+    def forward(self, x):
+        border = []
+        for axis in (1, 0):
+            size, reach = x.shape[2 + axis], self.dilation[axis] * (self.kernel_size[axis] - 1) + 1
+            missing = max(0, (math.ceil(size / self.stride[axis]) - 1) * self.stride[axis] + reach - size)
+            border += [missing // 2, missing - missing // 2]
+        return super().forward(torch.nn.functional.pad(x, border))
+
+
+OTHERS = {each.__name__: each for each in (LayerNorm2d, MultiheadAttention, Permute, SamePaddedConv2d, StochasticDepth)}
 
 
 def flat(tensor):
@@ -25,7 +54,7 @@ def flat_state(layer):
 
 
 def make(case):
-    return getattr(torch.nn, case["layer"])(*case["args"], **case["options"])
+    return (OTHERS.get(case["layer"]) or getattr(torch.nn, case["layer"]))(*case["args"], **case["options"])
 
 
 def random(shape, seed, dtype):

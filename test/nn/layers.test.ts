@@ -1,6 +1,6 @@
 import {
-  AdaptiveAvgPool2d, AvgPool2d, BatchNorm1d, BatchNorm2d, Conv2d, Dropout, Embedding, Flatten, GELU, Generator, GroupNorm, Identity, LayerNorm, Linear,
-  manualSeed, MaxPool2d, noGrad, ops, randn, ReLU, Sigmoid, Tanh, tensor, type DType, type Layer, type StateDict, type Tensor,
+  AdaptiveAvgPool2d, AvgPool2d, BatchNorm1d, BatchNorm2d, Conv2d, Dropout, Embedding, Flatten, GELU, Generator, GroupNorm, Hardsigmoid, Hardswish, Identity, LayerNorm, LayerNorm2d,
+  Linear, manualSeed, MaxPool2d, MultiheadAttention, noGrad, ops, Permute, randn, ReLU, ReLU6, SamePaddedConv2d, Sigmoid, SiLU, StochasticDepth, Tanh, tensor, type DType, type Layer, type StateDict, type Tensor,
 } from "dgsam";
 import { describe, expect, test } from "vitest";
 import { values, worstError } from "../optim/support.js";
@@ -50,6 +50,14 @@ const ROWS: Row[] = [
   { Class: LayerNorm, args: [4], options: { bias: false, eps: 1e-3 }, input: [2, 4] },
   { Class: LayerNorm, args: [4], options: { elementwiseAffine: false }, input: [2, 4] },
   { Class: LayerNorm, args: [[3, 0]], input: [2, 3, 0] },
+  { Class: LayerNorm2d, args: [3], options: { eps: 1e-6 }, input: [2, 3, 4, 5] },
+  { Class: MultiheadAttention, args: [6, 2], input: [5, 3, 6] },
+  { Class: MultiheadAttention, args: [6, 3], options: { batchFirst: true, dropout: 0.4 }, input: [3, 5, 6] },
+  { Class: MultiheadAttention, args: [4, 1], options: { bias: false }, input: [2, 1, 4] },
+  { Class: SamePaddedConv2d, args: [2, 4, 3], options: { stride: 2 }, input: [2, 2, 6, 5] },
+  { Class: SamePaddedConv2d, args: [4, 4, 5], options: { stride: [2, 3], groups: 4, bias: false }, input: [2, 4, 7, 8] },
+  { Class: SamePaddedConv2d, args: [2, 3, [3, 1]], options: { stride: [1, 2], dilation: [2, 1] }, input: [1, 2, 6, 6] },
+  { Class: SamePaddedConv2d, args: [2, 3, 1], options: { stride: 3 }, input: [2, 2, 7, 7] },
   { Class: Embedding, args: [5, 3], input: [[0, 4], [2, 2]] },
   { Class: Embedding, args: [5, 3], options: { paddingIdx: -2 }, input: [0, 3, 4] },
   { Class: Embedding, args: [5, 3], options: { maxNorm: 0.5 }, input: [[0, 4], [2, 2]] },
@@ -60,6 +68,10 @@ const ROWS: Row[] = [
   { Class: ReLU, input: [3, 3] },
   { Class: GELU, input: [3, 3] },
   { Class: GELU, options: { approximate: "tanh" }, input: [3, 3] },
+  { Class: ReLU6, input: [9, 9] },
+  { Class: SiLU, input: [3, 3] },
+  { Class: Hardswish, input: [9, 9] },
+  { Class: Hardsigmoid, input: [9, 9] },
   { Class: Tanh, input: [3, 3] },
   { Class: Sigmoid, input: [3, 3] },
   { Class: Dropout, input: [5, 5] },
@@ -74,6 +86,11 @@ const ROWS: Row[] = [
   { Class: AdaptiveAvgPool2d, args: [[null, 2]], input: [2, 5, 7] },
   { Class: Flatten, input: [2, 3, 4] },
   { Class: Flatten, args: [0, 1], input: [2, 3, 4] },
+  { Class: Permute, args: [[2, 0, -2]], input: [2, 3, 4] },
+  { Class: StochasticDepth, args: [0.4, "row"], input: [5, 3, 2] },
+  { Class: StochasticDepth, args: [0.4, "batch"], input: [5, 3] },
+  { Class: StochasticDepth, args: [1, "row"], input: [5, 3] },
+  { Class: StochasticDepth, args: [0, "batch"], input: [5, 3] },
   { Class: Identity, input: [3] },
 ];
 
