@@ -239,3 +239,7 @@ test.skipIf(!hasTorch)("mutated archives end no process", { timeout: 3_600_000 }
 test.skipIf(!hasTorch)("worker threads load and run scripts of their own, and end while they hold them", async () => {
   expect(await fixture("script-workers", path("script.pt"))).toEqual({ code: 0, signal: null, text: "passed\n" });
 });
+
+test.skipIf(!hasTorch)("random call frames end no process", async () => {
+  expect(await fixture("script-frames", path("values.pt"))).toEqual({ code: 0, signal: null, text: "passed\n" });
+});
