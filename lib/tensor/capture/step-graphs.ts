@@ -26,7 +26,7 @@ export interface GraphStats {
   readonly evicted: number;
   /** What was not as in the graphs before, each thing once. */
   readonly recaptures: readonly string[];
-  /** Captures that failed by what need not be so another time, such as memory that ran out. Each kind of step is tried three times. */
+  /** Captures that failed by what need not be so another time, such as memory that ran out. The third failure of a kind of step is a refusal. */
   readonly failed: number;
   /** Why, each reason once. */
   readonly failures: readonly string[];
@@ -149,6 +149,7 @@ export class StepGraphs {
     const { graph, done, mayComeYet, reason } = commands.capture((this.graphs()[0]?.state as Graph | undefined) ?? null);
     if (graph !== null) {
       kind.state = graph;
+      kind.failures = 0;
       this.counts.captured++;
       if (kind.cause !== null) {
         this.counts.recaptured++;
