@@ -130,12 +130,12 @@ test("groups have radii and rates of their own, and one that is added is capture
 });
 
 test.each([["ERM", ERM], ["DGSAM", DGSAM], ["LookSAM", LookSAM]] as const)("%s: parameters that are frozen, from the beginning and in between", (_, Wrapper) => {
-  const run = (mode: "eager" | "captured", graphs: "auto" | false) => scope(() => {
+  const run = (mode: "eager" | "captured", graphs: "auto" | false, check: "late" | "sync" = "late") => scope(() => {
     manualSeed(1);
     const [first, last] = [new Linear(6, 8), new Linear(8, 3)];
     first.weight.requiresGrad = false;
     const params = [...first.parameters(), ...last.parameters()];
-    const optimizer = new (Wrapper as unknown as AnyWrapper)(params, Adam, { lr: 0.01, weightDecay: 0.1, check: "late", graphs });
+    const optimizer = new (Wrapper as unknown as AnyWrapper)(params, Adam, { lr: 0.01, weightDecay: 0.1, check, graphs });
     const lossOf = (x: Tensor, y: Tensor) => crossEntropy(last.forward(first.forward(x).relu()), y);
     const loss = capture(lossOf);
     const told = Array.from({ length: 36 }, (_, step) => {
@@ -150,6 +150,7 @@ test.each([["ERM", ERM], ["DGSAM", DGSAM], ["LookSAM", LookSAM]] as const)("%s: 
   const [eager, pieces, by] = [run("eager", false), run("captured", false), run("captured", "auto")];
   pieces.told.forEach((expected, step) => expect(expected, `step ${step}`).toEqual(eager.told[step]));
   by.told.forEach((expected, step) => expect(expected, `step ${step}`).toEqual(eager.told[step]));
+  expect(run("captured", false, "sync").told).toEqual(run("eager", false, "sync").told);
   expect(by.graphs.refused).toEqual([]);
   expect(by.graphs.replayed).toBeGreaterThan(Wrapper === LookSAM ? 6 : 20);
 });
