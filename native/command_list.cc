@@ -81,16 +81,20 @@ Command readCommand(Environment& environment, FrameReader& reader) {
   return readOperator(environment, reader);
 }
 
+using Fit = CommandList::Fit;
+
 template <typename AnyPass>
-bool fit(const std::vector<AnyPass>& passes, at::TensorList parameters) {
-  return std::all_of(passes.begin(), passes.end(), [&](const AnyPass& pass) {
-    return pass.program->fits(pass.inputs) == Program::Fit::Yes && capture::givesLoss(*pass.program, pass.inputs) && pass.program->reaches(parameters, pass.inputs);
-  });
+Fit fit(const std::vector<AnyPass>& passes, at::TensorList parameters) {
+  for (const AnyPass& pass : passes) {
+    if (pass.program->fits(pass.inputs) != Program::Fit::Yes || !capture::givesLoss(*pass.program, pass.inputs)) return Fit::No;
+    if (!pass.program->reaches(parameters, pass.inputs)) return Fit::Unreached;
+  }
+  return Fit::Yes;
 }
 
-bool fits(const PassesCommand& command, at::TensorList parameters) { return fit(command.passes, parameters); }
-bool fits(const LatePassesCommand& command, at::TensorList parameters) { return fit(command.passes, parameters); }
-bool fits(const OperatorCommand&, at::TensorList) { return true; }
+Fit fits(const PassesCommand& command, at::TensorList parameters) { return fit(command.passes, parameters); }
+Fit fits(const LatePassesCommand& command, at::TensorList parameters) { return fit(command.passes, parameters); }
+Fit fits(const OperatorCommand&, at::TensorList) { return Fit::Yes; }
 
 // Whether it has no programs but small ones.
 bool isLight(const Command& command) {
@@ -164,10 +168,12 @@ CommandList::CommandList(Environment& environment, FrameReader& reader) : parame
   for (size_t i = 0; i < length; ++i) commands_.push_back(readCommand(environment, reader));
 }
 
-bool CommandList::fits() const {
-  return std::all_of(commands_.begin(), commands_.end(), [&](const Command& command) {
-    return std::visit([&](const auto& each) { return dgsam::fits(each, parameters_); }, command);
-  });
+CommandList::Fit CommandList::fits() const {
+  for (const Command& command : commands_) {
+    const Fit fit = std::visit([&](const auto& each) { return dgsam::fits(each, parameters_); }, command);
+    if (fit != Fit::Yes) return fit;
+  }
+  return Fit::Yes;
 }
 
 void CommandList::run(Environment& environment) {

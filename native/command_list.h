@@ -41,8 +41,9 @@ class CommandList {
   // Frame: parameters, the number of commands, the commands, each with its kind before it.
   CommandList(Environment& environment, FrameReader& reader);
 
-  // Whether every program does for its inputs, and reaches all parameters.
-  bool fits() const;
+  // Yes: every program does for its inputs, and reaches all parameters that require gradients. Unreached: one of these it does not.
+  enum class Fit { Yes, No, Unreached };
+  Fit fits() const;
 
   // Runs the commands, up to one that ends them. What each tells: of passes the number of losses, the losses, why they ended (0: they did not,
   // 1: a loss, 2: the gradients were not finite), after which of them, and that number; of late passes nothing; of an operator the number of

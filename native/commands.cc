@@ -10,7 +10,8 @@
 namespace dgsam {
 namespace {
 
-// Frame: a list of commands -> how many of them were done, and what they told. Or -1 when a program does not fit: nothing is done then.
+// Frame: a list of commands -> how many of them were done, and what they told. Or -1 when a program does not fit, -2 when one does not reach all parameters
+// that require gradients: nothing is done then.
 //
 // All is read before the first command runs. When one throws, what is told of those before it is in the frame; it is never
 // longer than the commands were.
@@ -25,7 +26,8 @@ void runCommands(Environment& environment, FrameReader& reader, FrameWriter& wri
   }
   // Losses have a history, whoever takes the step.
   const at::AutoGradMode withHistory(true);
-  if (!list->fits()) return writer.number(-1);
+  const CommandList::Fit fit = list->fits();
+  if (fit != CommandList::Fit::Yes) return writer.number(fit == CommandList::Fit::No ? -1 : -2);
   try {
     list->run(environment);
   } catch (...) {

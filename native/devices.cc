@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "capture/graph.h"
 #include "errors.h"
 
 #if __has_include(<c10/core/CachingDeviceAllocator.h>)
@@ -71,6 +72,7 @@ void resetAllocatorPeaks(c10::DeviceIndex device) {
 }
 
 void emptyAllocatorCaches() {
+  const std::lock_guard<std::mutex> turn(capture::captureTurn());
   withAllocator<bool>([](auto& allocator) {
     allocator.emptyCache();
     return true;

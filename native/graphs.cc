@@ -20,16 +20,22 @@ std::vector<size_t> readPlaces(FrameReader& reader) {
   return places;
 }
 
+// Whether a capture failed by what its step does, in CUDA's words for cudaErrorStreamCaptureUnsupported: it waits for the device. All else,
+// memory that ran out or what another thread did, may be otherwise next time.
+bool isForbidden(const std::string& text) { return text.find("operation not permitted when stream is capturing") != std::string::npos; }
+
 // Frame: a graph that may share its memory, or 0; the batches; of each input of each late pass, in their order, which of them it is; a list
-// of commands (command_list.h) -> the new graph's number or 0, whether the step is done, why there is no graph, what the commands told.
+// of commands (command_list.h) -> the new graph's number or 0, whether the step is done, whether there may be a graph another time, why there is
+// none, what the commands told.
 //
 // Where it throws, too, and is never longer than the commands were. On CUDA devices nothing is done then, and what was thrown is a reason.
 void captureGraph(Environment& environment, FrameReader& reader, FrameWriter& writer) {
   std::optional<CommandList> list;
   std::shared_ptr<StepGraph> graph, earlier;
-  const auto tell = [&](double number, bool done, const c10::IValue& reason) {
+  const auto tell = [&](double number, bool done, const c10::IValue& reason, bool mayComeYet = false) {
     writer.number(number);
     writer.number(done ? 1 : 0);
+    writer.number(mayComeYet ? 1 : 0);
     writer.value(reason);
     if (list.has_value())
       list->tell(writer);
@@ -45,7 +51,7 @@ void captureGraph(Environment& environment, FrameReader& reader, FrameWriter& wr
     std::vector<size_t> places = readPlaces(reader);
     list.emplace(environment, reader);
     // A recorder hears of calls by the same dispatch key.
-    if (list->parameters().empty() || capture::Recorder::active() != nullptr || !list->fits()) return tell(0, false, {});
+    if (list->parameters().empty() || capture::Recorder::active() != nullptr || list->fits() != CommandList::Fit::Yes) return tell(0, false, {});
     graph = std::make_shared<StepGraph>(*list, std::move(inputs), std::move(places));
   } catch (...) {
     list.reset();
@@ -57,11 +63,16 @@ void captureGraph(Environment& environment, FrameReader& reader, FrameWriter& wr
   try {
     graph->capture(environment, *list, earlier.get());
   } catch (const std::exception& error) {
-    const bool isDoneAtOnce = list->parameters().front().is_cpu();
-    if (!isDoneAtOnce) list.reset();
+    if (list->parameters().front().is_cpu()) {
+      tell(0, false, {});
+      throw;
+    }
     const std::string text = error.what();
-    tell(0, false, isDoneAtOnce ? c10::IValue() : c10::IValue(text.substr(0, text.find('\n'))));
-    if (isDoneAtOnce) throw;
+    list.reset();
+    graph.reset();
+    // The step that is taken without a graph now needs it, too.
+    recoverMemory(environment);
+    tell(0, false, c10::IValue(text.substr(0, text.find('\n'))), !isForbidden(text));
     return;
   }
   if (graph->lateRefusal().has_value()) return tell(0, true, c10::IValue(*graph->lateRefusal()));

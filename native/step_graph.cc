@@ -81,6 +81,8 @@ std::string StepGraph::refusal(const CommandList& list) const {
   for (const Command& command : list.commands())
     if (std::holds_alternative<PassesCommand>(command)) return "its passes wait for their losses";
   const c10::Device device = list.parameters().empty() ? c10::Device(c10::kCPU) : list.parameters().front().device();
+  const std::string lack = capture::refusalOf(device);
+  if (!lack.empty()) return lack;
   const auto isElsewhere = [&](const at::Tensor& tensor) { return tensor.device() != device; };
   for (const Outside& each : outside_)
     if (isElsewhere(each.lock())) return "it uses a tensor on " + each.lock().device().str() + " with parameters on " + device.str();

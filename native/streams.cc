@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "capture/graph.h"
 #include "capture/recorder.h"
 #include "devices.h"
 
@@ -83,6 +84,7 @@ Napi::Value synchronize(Environment&, const Napi::CallbackInfo& info) {
   if (c10::Device(name).is_cpu()) return info.Env().Undefined();
   const c10::Device device = cudaDeviceNamed(name);
   capture::refuseRecording("it waits for a device");
+  const std::lock_guard<std::mutex> turn(capture::captureTurn());
   cudaGuard().synchronizeDevice(device.index());
   return info.Env().Undefined();
 }

@@ -81,32 +81,6 @@ void CallTape::replay() {
   }
 }
 
-namespace {
-
-thread_local bool onlyCaptured = false;
-
-}  // namespace
-
-bool isOnlyCaptured() { return onlyCaptured; }
-
 c10::DispatchKeySet heardKeys(c10::DispatchKeySet keys) { return current == nullptr ? keys : keys.add(kRecordingKey); }
-
-std::unique_ptr<Captured> captureOn(c10::Device device, [[maybe_unused]] Captured* earlier, const std::function<void()>& body) {
-  if (device.is_cpu()) {
-    auto tape = std::make_unique<CallTape>();
-    tape->record(body);
-    return tape;
-  }
-#ifdef DGSAM_CUDA
-  if (device.is_cuda()) {
-    onlyCaptured = true;
-    const auto end = c10::make_scope_exit([] { onlyCaptured = false; });
-    return captureOnCuda(device, earlier, body);
-  }
-  TORCH_CHECK(false, "there are no graphs on ", device.str());
-#else
-  TORCH_CHECK(false, "this build has no CUDA graphs: it was made without nvcc (npx dgsam doctor says how to have it)");
-#endif
-}
 
 }  // namespace dgsam::capture

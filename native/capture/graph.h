@@ -5,6 +5,8 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
+#include <string>
 
 namespace dgsam::capture {
 
@@ -15,8 +17,19 @@ class Captured {
   Captured(const Captured&) = delete;
   Captured& operator=(const Captured&) = delete;
 
+  // Where it throws, random numbers are those that come as if it had not been called.
   virtual void replay() = 0;
 };
+
+// Held while a step is captured, by whichever thread of the process. A device that is waited for, or an allocator that gives memory back, breaks
+// what is captured on that device, or fails itself: whoever does such things has it, too, and waits.
+inline std::mutex& captureTurn() {
+  static std::mutex it;
+  return it;
+}
+
+// Why no step over parameters on a device can be captured; empty where one may be.
+std::string refusalOf(c10::Device device);
 
 // Captures what `body` does on a device. On CUDA devices as a graph (cuda/graph.cc): nothing of it is done, but tensors that it makes have the
 // memory that replays write to. On the CPU as a tape of calls (call_tape.h), for tests: it is done.

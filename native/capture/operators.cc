@@ -78,6 +78,16 @@ std::vector<size_t> writtenInSilence(const c10::OperatorHandle& handle, const to
   return writesStatistics(name) && arguments.size() > 5 && arguments[5].isBool() && arguments[5].toBool() ? std::vector<size_t>{3, 4} : std::vector<size_t>{};
 }
 
+bool leavesSeeds(const c10::OperatorHandle& handle) {
+  const std::string& name = handle.operator_name().name;
+  return name == "aten::_scaled_dot_product_efficient_attention" || name == "aten::_efficient_attention_forward";
+}
+
+bool takesSeeds(const c10::OperatorHandle& handle) {
+  const std::string& name = handle.operator_name().name;
+  return name == "aten::_scaled_dot_product_efficient_attention_backward" || name == "aten::_efficient_attention_backward";
+}
+
 std::optional<c10::OperatorHandle> overloadInto(const c10::OperatorHandle& handle) {
   auto& dispatcher = c10::Dispatcher::singleton();
   static const std::unordered_map<std::string, std::vector<c10::OperatorName>> overloads = [&] {

@@ -26,6 +26,11 @@ std::vector<size_t> writtenInSilence(const c10::OperatorHandle& handle, const to
 // Whether it may do so, whatever its arguments.
 bool mayWriteInSilence(const c10::OperatorHandle& handle);
 
+// Whether it leaves to its differentiation, which `takesSeeds`, where its random numbers begin: numbers in the host's memory, but on the device
+// while a graph is captured, where both kernels then look for them ("Seed and Offset Device" in PyTorch's attention.cu, 2.11 and 2.13).
+bool leavesSeeds(const c10::OperatorHandle& handle);
+bool takesSeeds(const c10::OperatorHandle& handle);
+
 // The overload that writes the results into tensors given after its arguments, if the CPU has a kernel for it: others make the
 // results anew and copy them.
 std::optional<c10::OperatorHandle> overloadInto(const c10::OperatorHandle& handle);

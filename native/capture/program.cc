@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "graph.h"
+#include "operators.h"
 
 namespace dgsam::capture {
 namespace {
@@ -79,7 +80,9 @@ bool Program::reaches(at::TensorList tensors, const std::vector<at::Tensor>& inp
   for (size_t i = 0; i < all.size(); ++i)
     if (tape_.backwards[0].gradients[i] != kNoSlot) reached.push_back(all[i].unsafeGetTensorImpl());
   std::sort(reached.begin(), reached.end());
-  return std::all_of(tensors.begin(), tensors.end(), [&](const at::Tensor& tensor) { return std::binary_search(reached.begin(), reached.end(), tensor.unsafeGetTensorImpl()); });
+  return std::all_of(tensors.begin(), tensors.end(), [&](const at::Tensor& tensor) {
+    return !tensor.requires_grad() || std::binary_search(reached.begin(), reached.end(), tensor.unsafeGetTensorImpl());
+  });
 }
 
 std::vector<at::Tensor> Program::leaves(const std::vector<at::Tensor>& inputs) const {
@@ -110,14 +113,21 @@ bool Program::computesOnCpu() const {
   const auto isConstant = [&](Slot slot) {
     return tape_.slots[slot].origin == Origin::Constant || (isStanding(slot) && !isOutside_[tape_.slots[slot].memory]);
   };
+  std::vector<bool> isSeed(tape_.slots.size());
   const auto onCpu = [&](const Segment& segment) {
     bool found = false;
     const auto look = [&](Slot slot) { found = found || (tape_.slots[slot].onCpu && !isConstant(slot)); };
     for (const Instruction& each : segment) {
+      const bool leaves = leavesSeeds(each.handle), takes = takesSeeds(each.handle);
       for (const Instruction::Argument& argument : each.arguments)
         for (Slot slot : argument.place.slots)
-          if (slot != kNoSlot) look(slot);
-      forEachSlot(each.results, look);
+          if (slot != kNoSlot && !(takes && isSeed[slot])) look(slot);
+      forEachSlot(each.results, [&](Slot slot) {
+        if (leaves)
+          isSeed[slot] = true;
+        else
+          look(slot);
+      });
     }
     return found;
   };

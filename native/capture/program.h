@@ -34,13 +34,13 @@ class Program {
   // Those that are no inputs.
   std::vector<at::Tensor> leaves() const;
   bool uses(const at::Tensor& tensor) const;
-  // Whether all of some tensors get gradients from a loss of these inputs.
+  // Whether all of some tensors that require gradients get them from a loss of these inputs.
   bool reaches(at::TensorList tensors, const std::vector<at::Tensor>& inputs) const;
   // The tensors outside of the function that it writes to, but for inputs.
   std::vector<at::Tensor> written() const;
 
   bool writesToInputs() const;
-  // Whether calls take or make tensors in the host's memory, but for constants.
+  // Whether calls take or make tensors in the host's memory, but for constants and for seeds that are there outside of graphs alone.
   bool computesOnCpu() const;
 
   std::unique_ptr<Frame> begin(const std::vector<at::Tensor>& inputs);

@@ -3,6 +3,7 @@
 
 #include <ATen/Functions.h>
 #include <ATen/core/CachingHostAllocator.h>
+#include <ATen/cuda/CUDAGeneratorImpl.h>
 #include <ATen/cuda/CUDAGraph.h>
 #include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAFunctions.h>
@@ -69,6 +70,16 @@ struct Pool {
   bool isSpoilt = false;
 };
 
+uint64_t offsetOf(at::Generator generator) {
+  const std::lock_guard<std::mutex> lock(generator.mutex());
+  return generator.get_offset();
+}
+
+void setOffset(at::Generator generator, uint64_t offset) {
+  const std::lock_guard<std::mutex> lock(generator.mutex());
+  generator.set_offset(offset);
+}
+
 class CudaCaptured : public Captured {
  public:
   CudaCaptured(c10::Device itsDevice, std::shared_ptr<Pool> itsPool) : device(itsDevice), pool(std::move(itsPool)), stream(itsDevice.index()) {}
@@ -76,7 +87,15 @@ class CudaCaptured : public Captured {
   // On the current stream.
   void replay() override {
     const c10::cuda::CUDAGuard onDevice(device);
-    graph.replay();
+    // LibTorch counts the numbers that the graph will draw before it launches it.
+    const at::Generator& generator = at::cuda::detail::getDefaultCUDAGenerator(device.index());
+    const uint64_t offset = offsetOf(generator);
+    try {
+      graph.replay();
+    } catch (...) {
+      setOffset(generator, offset);
+      throw;
+    }
   }
 
   const c10::Device device;
@@ -119,7 +138,7 @@ void abandon(CudaCaptured& captured, bool begun) noexcept {
   captured.pool->isSpoilt = true;
   const bool ended = attempt([&] { allocator::endAllocateToPool(device, pool); });
   if (begun || ended) attempt([&] { allocator::releasePool(device, pool); });
-  endPinned(at::getHostAllocator(at::kCUDA), pool);
+  attempt([&] { endPinned(at::getHostAllocator(at::kCUDA), pool); });
   // Up to LibTorch 2.12 the generator goes on believing that it is captured, until a capture ends well.
   attempt([&] {
     at::cuda::CUDAGraph small;
@@ -133,9 +152,8 @@ void abandon(CudaCaptured& captured, bool begun) noexcept {
 }  // namespace
 
 std::unique_ptr<Captured> captureOnCuda(c10::Device device, Captured* earlier, const std::function<void()>& body) {
-  // In other threads of the process, too: what one does before it captures would break another's capture.
-  static std::mutex oneAtATime;
-  const std::lock_guard<std::mutex> lock(oneAtATime);
+  // What is done here before the capture would break another thread's.
+  const std::lock_guard<std::mutex> turn(captureTurn());
   const c10::cuda::CUDAGuard onDevice(device);
   const auto* const before = dynamic_cast<const CudaCaptured*>(earlier);
   const bool shares = before != nullptr && !before->pool->isSpoilt && before->device == device;

@@ -91,6 +91,21 @@ describeOnCuda("graphs", () => {
     if (by!.graphs.captured === 0) expect(by!.graphs.refused.length).toBe(1);
   });
 
+  test.each([0, 0.3])("memory-efficient attention with dropout %d, whose seeds lie in the host's memory outside of captures", (dropout) => {
+    const rows = randn([2, 2, 16, 16], { device: "cuda" });
+    const attending = (loss: Tensor): Tensor => {
+      const x = rows.mul(loss);
+      const [out] = ops.aten["_scaled_dot_product_efficient_attention.default"](x, x, x, null, true, dropout);
+      return loss.add(out.mean());
+    };
+    const [by, without] = (["auto", false] as const).map((graphs) => {
+      const { optimizer, step, state } = problem(DGSAM, Adam, { lr: 0.01, graphs }, attending);
+      return { told: Array.from({ length: 10 }, () => ({ result: { ...step() }, state: state() })), graphs: optimizer.graphs };
+    });
+    expect(by!.told).toEqual(without!.told);
+    expect(by!.graphs).toMatchObject({ captured: 1, refused: [] });
+  });
+
   test("a function that computes on the CPU, too, has no graph", () => {
     const temperature = tensor(2);
     const { optimizer, step } = problem(ERM, SGD, { lr: 0.01 }, (loss) => loss.div(temperature));

@@ -1,6 +1,6 @@
 // No GPU is needed: a C++ compiler makes programs of what a CUDA build adds, blocks of threads emulated. One compares every kernel
-// (native/ops/cuda/sweeps.cuh and what it includes) with the CPU's, the other the operators made of them (native/ops/cuda/late.cc)
-// with those that need no kernels.
+// (native/ops/cuda/sweeps.cuh and what it includes) with the CPU's, another the operators made of them (native/ops/cuda/late.cc)
+// with those that need no kernels; the third takes captures (native/cuda/graph.cc) through all that fails in them.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -65,12 +65,30 @@ describe.runIf(isPossible)("CUDA kernels, compiled for the CPU", () => {
   });
 });
 
-describe.runIf(isPossible)("CUDA operators, compiled for the CPU", () => {
-  beforeAll(() => {
-    const { root, lib } = readRecord()!.libtorch;
-    compile("late", "-O0", "-D_GLIBCXX_USE_CXX11_ABI=1", `-I${sources}`, "-isystem", `${root}/include`, "-isystem", `${root}/include/torch/csrc/api/include`,
-      `-L${lib}`, `-Wl,-rpath,${lib}`, "-Wl,--no-as-needed,--allow-shlib-undefined", "-ltorch_cpu", "-lc10");
+function compileWithLibTorch(name: string): void {
+  const { root, lib } = readRecord()!.libtorch;
+  compile(name, "-O0", "-D_GLIBCXX_USE_CXX11_ABI=1", `-I${sources}`, "-isystem", `${root}/include`, "-isystem", `${root}/include/torch/csrc/api/include`,
+    `-L${lib}`, `-Wl,-rpath,${lib}`, "-Wl,--no-as-needed,--allow-shlib-undefined", "-ltorch_cpu", "-lc10");
+}
+
+describe.runIf(isPossible)("captures, over an emulated runtime", () => {
+  beforeAll(() => compileWithLibTorch("graph"));
+
+  test("failures of any kind leave nothing behind, and other threads wait for captures", () => {
+    const { status, stdout, stderr } = run("graph");
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    expect(Number(/^(\d+) checks\n$/.exec(stdout)![1])).toBeGreaterThan(60);
   });
+
+  test("the check sees threads that do not wait", () => {
+    const { status, stderr } = run("graph", "hasty");
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^wrong: \d+ captures were broken by another thread\n$/);
+  });
+});
+
+describe.runIf(isPossible)("CUDA operators, compiled for the CPU", () => {
+  beforeAll(() => compileWithLibTorch("late"));
 
   test("give what those give that need no kernels, whatever rows the kernels sweep", () => {
     const { status, stdout, stderr } = run("late");

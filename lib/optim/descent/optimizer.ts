@@ -163,7 +163,7 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
   }
 
   /**
-   * The calls that {@link step} would make if every parameter had a gradient, which are then made elsewhere; null where that is
+   * The calls that {@link step} would make if every parameter that requires a gradient had one, which are then made elsewhere; null where that is
    * not known beforehand, as when there is no state yet or a subclass does more than make them. Such classes as only make them
    * have a `static readonly isPlannable = true` of their own.
    *
@@ -187,7 +187,7 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
     return calls;
   }
 
-  /** Whether every parameter has the state that it needs. */
+  /** Whether every parameter has the state that it needs; one that is frozen and never had a gradient needs none. */
   get hasBegun(): boolean {
     return this.paramGroups.every((group) => this.remembersAll(group));
   }
@@ -197,7 +197,7 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
     if (names.length === 0) return true;
     return group.params.every((parameter) => {
       const state = this.state.get(parameter);
-      return state !== undefined && names.every((name) => state[name] !== undefined);
+      return state === undefined ? !parameter.requiresGrad : names.every((name) => state[name] !== undefined);
     });
   }
 

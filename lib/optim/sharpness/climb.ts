@@ -33,7 +33,9 @@ export class Climb {
   private readonly rho: number[] = [];
   private readonly radii = new WeakMap<Group, DeviceNumber>();
   private readonly scratch = new Scratch(this.parameters);
-  /** Parameters that had a gradient in some pass of this step; all of them where `allSeen`. */
+  /** How many parameters require gradients in this step; null where nobody has asked. */
+  private trained: number | null = null;
+  /** Parameters that had a gradient in some pass of this step; all that require one where `allSeen`. */
   private seen: boolean[] = [];
   private allSeen = false;
   private summing = false;
@@ -58,9 +60,13 @@ export class Climb {
     return this.ahead;
   }
 
-  /** Whether some of the parameters require no gradient. Asking costs a call for each. */
-  get isFrozen(): boolean {
-    return this.parameters.some(({ requiresGrad }) => !requiresGrad);
+  /** Whether so many gradients are those of all parameters that require one. */
+  private areAll(gradients: number): boolean {
+    const { parameters } = this;
+    if (gradients === parameters.length) return true;
+    // Asking costs a call for each.
+    this.trained ??= parameters.filter(({ requiresGrad }) => requiresGrad).length;
+    return gradients === this.trained;
   }
 
   /** The norms of this step's gradients, in the order in which they were taken. */
@@ -106,13 +112,14 @@ export class Climb {
     this.climbing = false;
     this.gathered = false;
     this.summing = false;
+    this.trained = null;
     this.allSeen = false;
     this.seen.fill(false);
   }
 
   /**
    * Begins to leave everything to `commands`: what is called then returns NaN, and happens when they run. All parameters
-   * must get gradients in every pass.
+   * that require gradients must get them in every pass.
    */
   beginPlan(commands: Commands): void {
     this.calls.commands = commands;
@@ -214,7 +221,7 @@ export class Climb {
 
   // Nearly always every parameter has a gradient in every pass; who is missing is asked only when somebody is.
   private note(gradients: number): void {
-    this.allSeen ||= gradients === this.parameters.length;
+    this.allSeen ||= this.areAll(gradients);
     if (this.allSeen || gradients === 0) return;
     readGradients(this.parameters).forEach((gradient, i) => (this.seen[i] ||= gradient !== null));
   }
@@ -279,7 +286,7 @@ export class Climb {
     const sums = along ?? (gathers ? this.scratch.sums : NONE);
     const sumScale = along === undefined ? (sum ?? 0) / lossScale : (sum ?? 0);
     const complete = (gradients: number): void => {
-      if (gathers && gradients !== parameters.length) this.setMissing(sumScale);
+      if (gathers && !this.areAll(gradients)) this.setMissing(sumScale);
     };
     return this.finish("gather", [parameters, this.toRestore(), sums, sumScale, grad / lossScale], complete);
   }
@@ -288,7 +295,7 @@ export class Climb {
   gatherOrthogonal(alpha: number): number {
     this.checkSumming("gatherOrthogonal()");
     const complete = (gradients: number): void => {
-      if (gradients !== this.parameters.length) this.setMissing(-alpha / this.lossScale);
+      if (!this.areAll(gradients)) this.setMissing(-alpha / this.lossScale);
     };
     return this.finish("gatherOrthogonal", [this.parameters, this.toRestore(), this.scratch.sums, alpha, this.lossScale], complete);
   }
@@ -327,7 +334,8 @@ export class Climb {
   /** Gives those parameters their sum whose gradient was missing in the last pass only. */
   private setMissing(scale: number): void {
     const gradients = readGradients(this.parameters);
-    const complete = gradients.map((gradient, i) => gradient ?? (this.allSeen || this.seen[i] ? ops.aten["mul.Scalar"](this.scratch.sums[i]!, scale) : null));
+    const wasSeen = (i: number): boolean => this.seen[i]! || (this.allSeen && this.parameters[i]!.requiresGrad);
+    const complete = gradients.map((gradient, i) => gradient ?? (wasSeen(i) ? ops.aten["mul.Scalar"](this.scratch.sums[i]!, scale) : null));
     setGradients(this.parameters, complete);
     this.gradientNorm();
   }

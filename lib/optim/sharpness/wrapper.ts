@@ -334,7 +334,7 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
     const run = descends === true && graphs !== null ? () => graphs.run(commands) : () => commands.run();
     if (descends === null || !this.runCommands(run)) {
       ledger.dropPlan();
-      graphs?.noteUngraphed(this.unplanned ?? (this.climb.isFrozen ? "a parameter requires no gradient" : null));
+      graphs?.noteUngraphed(this.unplanned ?? (commands.isUnreached ? "a parameter that requires a gradient gets none from a captured function" : null));
       return false;
     }
     if (!descends) graphs?.noteUngraphed(this.descendsPlainly ? this.descent.reasonToWait : `${this.constructor.name} has a descendBase() of its own`);

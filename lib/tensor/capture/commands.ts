@@ -71,6 +71,8 @@ interface OperatorCommand {
 export interface CaptureOutcome {
   readonly graph: Graph | null;
   readonly done: boolean;
+  /** Whether there may be one another time. */
+  readonly mayComeYet: boolean;
   readonly reason: string | null;
 }
 
@@ -79,8 +81,10 @@ export type Command = PassesCommand | LatePassesCommand | OperatorCommand;
 export class Commands {
   private readonly list: Command[] = [];
   private readonly planned = new Map<CapturedFunction, number>();
+  /** Whether {@link run} did nothing since a parameter that requires a gradient gets none from some program. */
+  isUnreached = false;
 
-  /** @param parameters whose gradients the passes give; every one of them must get one */
+  /** @param parameters whose gradients the passes give; each that requires one must get one */
   constructor(private readonly parameters: readonly Tensor[]) {}
 
   /** How many passes over a function there are already. */
@@ -135,7 +139,10 @@ export class Commands {
       this.tell(callFrame());
       throw error;
     }
-    if (frame[0] === -1) return false;
+    if (frame[0]! < 0) {
+      this.isUnreached = frame[0] === -2;
+      return false;
+    }
     this.tell(frame);
     return true;
   }
@@ -168,20 +175,20 @@ export class Commands {
     try {
       results = native.captureGraph() ?? callFrame();
     } catch (error) {
-      // After three numbers, none of which is news.
-      this.tell(callFrame().slice(3));
+      // After four numbers, none of which is news.
+      this.tell(callFrame().slice(4));
       throw error;
     }
-    const [number, done] = results;
-    const told = results.slice(2 + textLength(results, 2));
+    const [number, done, mayComeYet] = results;
+    const told = results.slice(3 + textLength(results, 3));
     if (number !== 0) {
       const graph = new Graph(number!, told);
       this.tell(told);
-      return { graph, done: true, reason: null };
+      return { graph, done: true, mayComeYet: false, reason: null };
     }
-    const reason = readText(results, 2);
+    const reason = readText(results, 3);
     if (done === 1) this.tell(told);
-    return { graph: null, done: done === 1, reason: reason === "" ? null : reason };
+    return { graph: null, done: done === 1, mayComeYet: mayComeYet === 1, reason: reason === "" ? null : reason };
   }
 
   /** As {@link run}, by a graph that was captured of commands with the same key. Returns false, too, where that does not fit any more. */

@@ -26,6 +26,10 @@ export interface GraphStats {
   readonly evicted: number;
   /** What was not as in the graphs before, each thing once. */
   readonly recaptures: readonly string[];
+  /** Captures that failed by what need not be so another time, such as memory that ran out. The third failure of a kind of step is a refusal. */
+  readonly failed: number;
+  /** Why, each reason once. */
+  readonly failures: readonly string[];
   /** Why steps have no graph, each reason once. */
   readonly refused: readonly string[];
 }
@@ -36,12 +40,17 @@ interface Kind {
   /** What it has that the kind before it had not; null for the first. */
   cause: string | null;
   state: "seen" | "refused" | Graph;
+  /** How often its capture failed, and how many of its steps are still to be taken before the next attempt. */
+  failures: number;
+  rest: number;
   lastUse: number;
 }
 
 /** How many graphs an optimizer has, each with memory for a whole step, and how many kinds of steps it knows. */
 const MOST_GRAPHS = 8;
 const MOST_KINDS = 16;
+/** How many steps of a kind are taken without a graph after its captures that failed; after the last of these and one more it has none. */
+const RESTS = [10, 100];
 /** Texts of what goes on for ever are not all kept. */
 const MOST_TEXTS = 32;
 
@@ -67,12 +76,13 @@ export class Graph {
 export class StepGraphs {
   private readonly kinds: Kind[] = [];
   private uses = 0;
-  private readonly counts = { captured: 0, recaptured: 0, replayed: 0, ungraphed: 0, evicted: 0 };
+  private readonly counts = { captured: 0, recaptured: 0, replayed: 0, ungraphed: 0, evicted: 0, failed: 0 };
   private readonly recaptures = new Set<string>();
+  private readonly failures = new Set<string>();
   private readonly refused = new Set<string>();
 
   stats(): GraphStats {
-    return { ...this.counts, graphs: this.graphs().length, recaptures: [...this.recaptures], refused: [...this.refused] };
+    return { ...this.counts, graphs: this.graphs().length, recaptures: [...this.recaptures], failures: [...this.failures], refused: [...this.refused] };
   }
 
   /** Notes a step without a graph, and why it can have none; null where the next one may. */
@@ -96,7 +106,7 @@ export class StepGraphs {
     const kind = this.kinds.find((each) => firstDifference(each.key, key) === -1);
     if (kind === undefined) return this.meet(commands, key);
     kind.lastUse = ++this.uses;
-    if (kind.state === "refused") return this.runUngraphed(commands);
+    if (kind.state === "refused" || kind.rest > 0) return this.runResting(kind, commands);
     if (kind.state === "seen") return this.capture(kind, commands);
     if (commands.replay(kind.state)) {
       this.counts.replayed++;
@@ -108,6 +118,12 @@ export class StepGraphs {
     kind.state = "seen";
     kind.cause = "a tensor has other memory";
     return true;
+  }
+
+  private runResting(kind: Kind, commands: Commands): boolean {
+    const done = this.runUngraphed(commands);
+    if (done && kind.rest > 0) kind.rest--;
+    return done;
   }
 
   private runUngraphed(commands: Commands): boolean {
@@ -123,16 +139,17 @@ export class StepGraphs {
     // Their memory is better used now.
     for (const kind of this.kinds.filter((each) => !isAlive(each.key))) this.drop(kind);
     if (this.kinds.length === MOST_KINDS) this.evict(this.kinds.filter(({ state }) => !(state instanceof Graph)));
-    this.kinds.push({ key, cause, state: "seen", lastUse: ++this.uses });
+    this.kinds.push({ key, cause, state: "seen", failures: 0, rest: 0, lastUse: ++this.uses });
     return true;
   }
 
   private capture(kind: Kind, commands: Commands): boolean {
     const graphs = this.graphs();
     if (graphs.length === MOST_GRAPHS) this.evict(graphs);
-    const { graph, done, reason } = commands.capture((this.graphs()[0]?.state as Graph | undefined) ?? null);
+    const { graph, done, mayComeYet, reason } = commands.capture((this.graphs()[0]?.state as Graph | undefined) ?? null);
     if (graph !== null) {
       kind.state = graph;
+      kind.failures = 0;
       this.counts.captured++;
       if (kind.cause !== null) {
         this.counts.recaptured++;
@@ -140,13 +157,24 @@ export class StepGraphs {
       }
       return true;
     }
-    if (reason !== null) {
-      kind.state = "refused";
-      addText(this.refused, reason);
-    }
+    if (mayComeYet) this.noteFailure(kind, reason ?? "");
+    else if (reason !== null) this.refuse(kind, reason);
     if (!done) return this.runUngraphed(commands);
     this.counts.ungraphed++;
     return true;
+  }
+
+  private noteFailure(kind: Kind, reason: string): void {
+    this.counts.failed++;
+    addText(this.failures, reason);
+    const rest = RESTS[kind.failures++];
+    if (rest === undefined) this.refuse(kind, reason);
+    else kind.rest = rest;
+  }
+
+  private refuse(kind: Kind, reason: string): void {
+    kind.state = "refused";
+    addText(this.refused, reason);
   }
 
   private graphs(): Kind[] {

@@ -1,26 +1,21 @@
 /**
  * Steps by graphs come to the same bits as steps without. No GPU is needed: on the CPU a tape of calls stands for a CUDA graph, which
- * keeps what that keeps, numbers of the host's and memory (native/capture/call_tape.h); the last tests show that it does.
+ * keeps what that keeps, numbers of the host's and memory (native/capture/call_tape.h); the last tests show that it does. When steps
+ * are captured anew, and why some are not, is in graph-reasons.test.ts.
  */
 import {
-  Adam, AdamW, BatchNorm1d, capture, crossEntropy, defaultGenerator, DGSAM, Dropout, ERM, Generator, GradScaler, Linear, LookSAM, manualSeed, ops, RMSprop, SAM, scope, Sequential, SGD, tensor, zeros,
-  type Closure, type GraphStats, type Module, type StepResult, type Tensor,
+  Adam, AdamW, capture, crossEntropy, defaultGenerator, DGSAM, ERM, GradScaler, Linear, LookSAM, manualSeed, ops, SAM, scope, SGD, tensor, zeros,
+  type Closure, type GraphStats, type Module, type Tensor,
 } from "dgsam";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { DeviceNumber } from "../../../lib/optim/device-number.js";
-import { Commands, emulateGraphs } from "../../../lib/tensor/internal.js";
+import { Commands } from "../../../lib/tensor/internal.js";
 import { FAMILY, type AnyWrapper } from "../sharpness/family.js";
 import { expectError, stateBits } from "../support.js";
+import { ONE_GRAPH, problem, SGD_OPTIONS } from "./graph-problem.js";
 import { drawBatches, NETS, type Batch, type Net } from "./nets.js";
 
-beforeEach(() => emulateGraphs(true));
-afterEach(() => {
-  emulateGraphs(false);
-  vi.restoreAllMocks();
-});
-
 const STEPS = 100;
-const SGD_OPTIONS = { lr: 0.02, momentum: 0.9, nesterov: true, weightDecay: 1e-3 };
 const LATE = FAMILY.filter(({ name }) => name !== "LookSAM");
 
 interface Run {
@@ -71,9 +66,6 @@ function expectSame(run: Run): { told: readonly unknown[]; graphs: GraphStats } 
   expect(new Set(without.told.map((each) => JSON.stringify(each))).size).toBeGreaterThan(0.9 * without.told.length);
   return by;
 }
-
-// Running and recording the function, the step that makes the base optimizer's state, and the first of its kind.
-const ONE_GRAPH = { captured: 1, recaptured: 0, graphs: 1, evicted: 0, recaptures: [], refused: [] };
 
 describe.each([NETS.mlp, NETS.noisy])("$name: a hundred steps with schedules, one capture", (net: Net) => {
   test.each(LATE)("$name", ({ Wrapper, options }) => {
@@ -137,178 +129,30 @@ test("groups have radii and rates of their own, and one that is added is capture
   expect(by[23]!.counts).toEqual({ captured: 2, recaptured: 1, recaptures: [expect.any(String)] });
 });
 
-interface Problem {
-  readonly model: Sequential;
-  readonly first: Linear;
-  readonly optimizer: DGSAM<SGD>;
-  /** Takes steps over new minibatches of `size` examples; the last one's result. */
-  readonly steps: (count: number, size?: number) => StepResult;
-}
-
-function problem(options: object = {}, Base: unknown = SGD, reads = (loss: Tensor): Tensor => loss): Problem {
-  manualSeed(1);
-  const first = new Linear(6, 8);
-  const model = new Sequential(first, new BatchNorm1d(8), new Dropout(0.2), new Linear(8, 3));
-  const optimizer = new (DGSAM as unknown as AnyWrapper)(model.parameters(), Base, { ...(Base === SGD ? SGD_OPTIONS : { lr: 1e-3 }), ...options, model, check: "late" }) as unknown as DGSAM<SGD>;
-  const loss = capture((x: Tensor, y: Tensor) => reads(crossEntropy(model.forward(x) as Tensor, y)));
-  const steps = (count: number, size = 4): StepResult => {
-    let result!: StepResult;
-    for (let i = 0; i < count; i++) result = optimizer.step(drawBatches({ ...NETS.mlp, shape: [size, 6] }).map(({ x, y }) => loss.on(x, y)));
-    return result;
-  };
-  return { model, first, optimizer, steps };
-}
-
-describe("a step is captured anew", () => {
-  /** What happens, and the reason that is told; how often after it. */
-  const CAUSES: [string, (problem: Problem) => void, RegExp][] = [
-    ["when an option of the base optimizer changes", ({ optimizer }) => (optimizer.base.paramGroups[0]!.weightDecay = 0.1), /^dgsam::sgd_\.late: weight_decay$/],
-    ["when the momentum changes", ({ optimizer }) => (optimizer.base.paramGroups[0]!.momentum = 0.5), /^dgsam::sgd_\.late: momentum$/],
-    ["when a state was loaded", ({ optimizer }) => optimizer.loadStateDict(optimizer.stateDict()), /^dgsam::sgd_\.late: momentum_buffers$/],
-    ["when the model is evaluated", ({ model }) => model.eval(), /program/],
-    ["when a parameter has other memory", ({ first }) => void ops.aten.set_data(first.weight, first.weight.detach().clone()), /program/],
-    ["when a state has other memory", ({ optimizer, first }) => {
-      const { momentumBuffer } = optimizer.base.state.get(first.weight)!;
-      ops.aten.set_data(momentumBuffer!, momentumBuffer!.clone());
-    }, /^a tensor has other memory$/],
-    ["when the model was converted", ({ model }) => void model.to("float64").to("float32"), /program/],
-  ];
-
-  test.each(CAUSES)("%s", (_, change, cause) => {
-    const one = problem();
-    one.steps(8);
-    expect(one.optimizer.graphs).toMatchObject(ONE_GRAPH);
-    change(one);
-    one.steps(8);
-    const { captured, recaptured, recaptures, refused } = one.optimizer.graphs;
-    expect({ captured, recaptured, refused }).toEqual({ captured: 2, recaptured: 1, refused: [] });
-    expect(recaptures.length).toBe(1);
-    expect(recaptures[0]).toMatch(cause);
-  });
-
-  test("for batches of another size, which have a graph of their own then", () => {
-    const { steps, optimizer } = problem();
-    for (let epoch = 0; epoch < 8; epoch++) {
-      steps(6);
-      steps(1, 3);
-    }
-    expect(optimizer.graphs).toMatchObject({ captured: 2, recaptured: 1, graphs: 2, evicted: 0, refused: [] });
-    // Three steps of the small batches run, record and are first planned; the fourth is captured.
-    expect(optimizer.graphs.replayed).toBeGreaterThan(8 * 7 - 12);
-  });
-
-  test("not for others' gradients, nor when they are cleared", () => {
-    const { steps, optimizer, model } = problem();
-    steps(8);
-    optimizer.zeroGrad();
-    steps(1);
-    model.parameters().forEach((parameter) => (parameter.grad = zeros(parameter.shape)));
-    steps(1);
-    expect(optimizer.graphs).toMatchObject(ONE_GRAPH);
-  });
-
-  test("graphs that were not used longest make room", () => {
-    const { steps, optimizer } = problem();
-    for (let size = 2; size < 13; size++) steps(6, size);
-    const { graphs, evicted, captured } = optimizer.graphs;
-    expect({ graphs, evicted, captured }).toEqual({ graphs: 8, evicted: 3, captured: 11 });
-    optimizer.releaseGraphs();
-    expect(optimizer.graphs.graphs).toBe(0);
-    steps(6);
-    expect(optimizer.graphs.graphs).toBe(1);
-  });
-});
-
-describe("a step without a graph, and why", () => {
-  test("a base optimizer that waits", () => {
-    const { steps, optimizer } = problem({}, RMSprop);
-    steps(8);
-    expect(optimizer.graphs).toMatchObject({ captured: 0, replayed: 0, ungraphed: 8, graphs: 0, refused: ["RMSprop cannot leave a step out on the device"] });
-  });
-
-  test("closures that are no captured functions'", () => {
-    const w = zeros([3], { requiresGrad: true });
-    const optimizer = new SAM([w], SGD, { lr: 0.1, check: "late" });
-    for (let i = 0; i < 3; i++) optimizer.step(() => ops.aten.sum(w));
-    expect(optimizer.graphs).toMatchObject({ ungraphed: 3, captured: 0, refused: ["a closure is no captured function's"] });
-  });
-
-  test("functions that cannot be recorded", () => {
-    vi.spyOn(process, "emitWarning").mockImplementation(() => {});
-    const { steps, optimizer } = problem({}, SGD, (loss) => loss.mul((loss.item() as number) > 1e9 ? 2 : 1));
-    steps(5);
-    expect(optimizer.graphs.captured).toBe(0);
-    expect(optimizer.graphs.refused).toEqual([expect.stringMatching(/^a captured function runs as it is: .*_local_scalar_dense/)]);
-  });
-
-  test("a parameter that is frozen, for as long as it is", () => {
-    const { steps, first, optimizer } = problem();
-    steps(8);
+test.each([["ERM", ERM], ["DGSAM", DGSAM], ["LookSAM", LookSAM]] as const)("%s: parameters that are frozen, from the beginning and in between", (_, Wrapper) => {
+  const run = (mode: "eager" | "captured", graphs: "auto" | false, check: "late" | "sync" = "late") => scope(() => {
+    manualSeed(1);
+    const [first, last] = [new Linear(6, 8), new Linear(8, 3)];
     first.weight.requiresGrad = false;
-    steps(4);
-    expect(optimizer.graphs).toMatchObject({ captured: 1, refused: ["a parameter requires no gradient"] });
-    const { replayed } = optimizer.graphs;
-    first.weight.requiresGrad = true;
-    steps(6);
-    expect(optimizer.graphs.captured + optimizer.graphs.replayed).toBeGreaterThan(1 + replayed);
+    const params = [...first.parameters(), ...last.parameters()];
+    const optimizer = new (Wrapper as unknown as AnyWrapper)(params, Adam, { lr: 0.01, weightDecay: 0.1, check, graphs });
+    const lossOf = (x: Tensor, y: Tensor) => crossEntropy(last.forward(first.forward(x).relu()), y);
+    const loss = capture(lossOf);
+    const told = Array.from({ length: 36 }, (_, step) => {
+      if (step === 12) last.bias!.requiresGrad = false;
+      if (step === 24) last.bias!.requiresGrad = first.weight.requiresGrad = true;
+      const { losses, gradNorms } = optimizer.step(drawBatches(NETS.mlp).map(({ x, y }): Closure => (mode === "captured" ? loss.on(x, y) : () => lossOf(x, y))));
+      if (step < 24) expect(first.weight.grad).toBeNull();
+      return stateBits([[...losses], [...gradNorms], params, optimizer.stateDict(), params.map(({ grad }) => grad)]);
+    });
+    return { told, graphs: optimizer.graphs };
   });
-
-  test("random numbers of a generator of the caller's", () => {
-    const generator = new Generator();
-    const { steps, optimizer } = problem({}, SGD, (loss) => loss.mul(ops.aten["bernoulli.p"](loss.detach(), 0.5, { generator }).add(1)));
-    steps(6);
-    expect(optimizer.graphs).toMatchObject({ captured: 0, refused: [expect.stringMatching(/bernoulli.* draws from a generator of the caller's/)] });
-  });
-
-  test("batches that are views of one element", () => {
-    const w = tensor([1, 2, 3]).requiresGrad_();
-    const optimizer = new ERM([w], SGD, { lr: 0.1, check: "late" });
-    const loss = capture((x: Tensor) => ops.aten.sum(ops.aten.mul(w, x)));
-    for (let i = 0; i < 5; i++) optimizer.step(loss.on(tensor([2]).expand([3])));
-    expect(optimizer.graphs).toMatchObject({ captured: 0, refused: ["a batch is more than memory of its own: contiguous() makes it that"] });
-    expect((w.toArray() as number[]).map((each) => Math.round(each * 10))).toEqual([0, 10, 20]);
-  });
-
-  test("batches that require gradients, or are written to", () => {
-    const w = tensor([1, 2, 3]).requiresGrad_();
-    const optimizer = new ERM([w], SGD, { lr: 0.1, check: "late" });
-    const written = capture((x: Tensor) => ops.aten.sum(ops.aten.mul(w, ops.aten.add_(x, 1))));
-    for (let i = 0; i < 5; i++) optimizer.step(written.on(zeros([3])));
-    expect(optimizer.graphs).toMatchObject({ captured: 0, refused: ["a captured function writes to its batch"] });
-    const leaf = capture((x: Tensor) => ops.aten.sum(ops.aten.mul(w, x)));
-    for (let i = 0; i < 5; i++) optimizer.step(leaf.on(zeros([3], { requiresGrad: true })));
-    expect(optimizer.graphs).toMatchObject({ captured: 0, refused: ["a captured function writes to its batch", "a batch requires a gradient"] });
-  });
-
-  test("numbers that change in every step, which no capture could follow", () => {
-    const { steps, optimizer } = problem();
-    for (let i = 0; i < 30; i++) {
-      optimizer.base.paramGroups[0]!.momentum = 0.5 + i / 100;
-      steps(1);
-    }
-    expect(optimizer.graphs).toMatchObject({ captured: 0, replayed: 0, ungraphed: 30 });
-  });
-
-  test("the option, and the CPU without the emulation", () => {
-    const off = problem({ graphs: false });
-    off.steps(6);
-    expect(off.optimizer.graphs).toMatchObject({ captured: 0, ungraphed: 0 });
-    emulateGraphs(false);
-    const cpu = problem();
-    cpu.steps(6);
-    expect(cpu.optimizer.graphs).toMatchObject({ captured: 0, ungraphed: 0 });
-    expectError(() => problem({ graphs: true }), "ERR_ARGUMENT", /DGSAM: graphs: expected "auto" or false, got the boolean true/);
-  });
-
-  test("a step whose batch no program was recorded for", () => {
-    const { steps, optimizer } = problem();
-    steps(8);
-    const before = optimizer.graphs;
-    steps(1, 5);
-    expect(optimizer.graphs).toEqual({ ...before, ungraphed: before.ungraphed + 1 });
-    steps(1);
-    expect(optimizer.graphs.replayed).toBe(before.replayed + 1);
-  });
+  const [eager, pieces, by] = [run("eager", false), run("captured", false), run("captured", "auto")];
+  pieces.told.forEach((expected, step) => expect(expected, `step ${step}`).toEqual(eager.told[step]));
+  by.told.forEach((expected, step) => expect(expected, `step ${step}`).toEqual(eager.told[step]));
+  expect(run("captured", false, "sync").told).toEqual(run("eager", false, "sync").told);
+  expect(by.graphs.refused).toEqual([]);
+  expect(by.graphs.replayed).toBeGreaterThan(Wrapper === LookSAM ? 6 : 20);
 });
 
 describe("what a graph refers to", () => {

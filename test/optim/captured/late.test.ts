@@ -3,31 +3,12 @@
  * taken in pieces: parameters, buffers, state, and all that is told, of steps that are left out or fail, too.
  */
 import { Adam, AdamW, capture, crossEntropy, defaultGenerator, DGSAM, DISAM, ERM, manualSeed, RMSprop, SAM, scope, SGD, type Closure, type Module, type Passes, type Tensor } from "dgsam";
-import { afterEach, describe, expect, test } from "vitest";
-import { native } from "../../../lib/native.js";
+import { describe, expect, test } from "vitest";
 import { FAMILY, type AnyWrapper } from "../sharpness/family.js";
 import { MODES, type Mode } from "../modes.js";
 import { expectError, stateBits } from "../support.js";
+import { ASIDES, callsOf } from "./native-calls.js";
 import { drawBatches, NETS, type Batch, type Net } from "./nets.js";
-
-type Entries = Record<string, (...args: unknown[]) => unknown>;
-const entries = native as unknown as Entries;
-const original: Entries = { ...entries };
-afterEach(() => void Object.assign(entries, original));
-
-/** Which entries of the addon a function calls, but for questions and settings of this thread's modes. */
-function callsOf(run: () => void): string[] {
-  const calls: string[] = [];
-  const asides = ["gradMode", "setGradMode", "setFrame", "deviceOf", "gradientStamp", "releaseAll", "release"];
-  for (const [name, entry] of Object.entries(original))
-    if (typeof entry === "function" && !asides.includes(name)) entries[name] = (...args) => (calls.push(name), entry(...args));
-  try {
-    run();
-  } finally {
-    Object.assign(entries, original);
-  }
-  return calls;
-}
 
 /** Those of which every late step can be planned. */
 const LATE = FAMILY.filter(({ name }) => name !== "LookSAM");
@@ -92,7 +73,6 @@ describe.each(BASES.map(([Base, options]) => ({ Base, options, name: `${Base.nam
   test.each(FAMILY)("$name: the same bits, captured or not", ({ Wrapper, options: own }) => {
     expectSame({ net: NETS.noisy, Wrapper, Base, options: { ...options, ...own } });
   });
-
 });
 
 describe.each(BASES.slice(1, 3).map(([Base, options]) => ({ Base, options, name: Base.name })))("late steps over $name", ({ Base, options }) => {
@@ -124,7 +104,7 @@ test.each(LATE)("$name: one native call, and nothing is read before the result i
     for (let step = 0; step < 6; step++) optimizer.step(closures);
     expect(loss.stats.refused).toEqual([]);
     const results: { losses: number[] }[] = [];
-    const calls = callsOf(() => void results.push(optimizer.step(closures)));
+    const calls = callsOf(() => void results.push(optimizer.step(closures)), ASIDES);
     expect(calls.filter((name) => name === "runCommands")).toEqual(["runCommands"]);
     // The numbers are copied out of the memory that the next step writes to.
     expect(calls.slice(calls.indexOf("runCommands") + 1).length).toBeLessThanOrEqual(3);
@@ -165,7 +145,7 @@ test("many domains do not fit into what is there for a ledger at first", () => {
   const loss = capture((x: Tensor, y: Tensor) => crossEntropy(model.forward(x), y));
   const closures = drawBatches(NETS.mlp).map(({ x, y }) => loss.on(x, y));
   for (let step = 0; step < 5; step++) expect(optimizer.step(closures).gradNorms.length).toBe(121);
-  expect(callsOf(() => void optimizer.step(closures))).toContain("runCommands");
+  expect(callsOf(() => void optimizer.step(closures), ASIDES)).toContain("runCommands");
 });
 
 test("a step that fails in its midst brings everything back", () => {

@@ -3,50 +3,14 @@
  * taken in pieces and gives the same.
  */
 import {
-  Adadelta, Adagrad, Adam, Adamax, AdamW, capture, crossEntropy, DGSAM, DISAM, ERM, manualSeed, MLP, NAdam, noGrad, RAdam, randint, randn, RMSprop, SAM, scope, SGD,
-  type Closure, type Passes, type Tensor,
+  Adadelta, Adagrad, Adam, Adamax, AdamW, capture, crossEntropy, DGSAM, DISAM, ERM, manualSeed, NAdam, noGrad, RAdam, randint, randn, RMSprop, SAM, scope, SGD,
+  type Closure, type MLP, type Passes, type Tensor,
 } from "dgsam";
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { WSAM } from "../../../examples/custom-algorithm/wsam.js";
-import { native } from "../../../lib/native.js";
 import { FAMILY, type AnyWrapper } from "../sharpness/family.js";
 import { expectError, stateBits } from "../support.js";
-
-const SIZES = [6, 8, 3];
-
-interface Problem {
-  readonly model: MLP;
-  readonly closures: Closure[];
-}
-
-/** Domains of one captured function that was recorded, their minibatches of `count` examples. */
-function captured(sizes: number[] = SIZES, count = 4, domains = 3): Problem {
-  const model = new MLP(sizes);
-  const loss = capture((x: Tensor, y: Tensor) => crossEntropy(model.forward(x), y));
-  const batches = Array.from({ length: domains }, () => ({ x: randn([count, sizes[0]!]), y: randint(sizes.at(-1)!, [count]) }));
-  for (let call = 0; call < 3; call++) scope(() => loss(batches[0]!.x, batches[0]!.y));
-  expect(loss.stats.replayed).toBe(1);
-  return { model, closures: batches.map(({ x, y }) => loss.on(x, y)) };
-}
-
-type Entries = Record<string, (...args: unknown[]) => unknown>;
-const entries = native as unknown as Entries;
-const original: Entries = { ...entries };
-afterEach(() => void Object.assign(entries, original));
-
-/** Which entries of the addon a function calls, but for questions and settings of this thread's modes. */
-function callsOf(run: () => void): string[] {
-  const calls: string[] = [];
-  for (const [name, entry] of Object.entries(original)) {
-    if (typeof entry === "function" && !["gradMode", "setGradMode", "setFrame"].includes(name)) entries[name] = (...args) => (calls.push(name), entry(...args));
-  }
-  try {
-    run();
-  } finally {
-    Object.assign(entries, original);
-  }
-  return calls;
-}
+import { callsOf, captured, SIZES } from "./native-calls.js";
 
 describe("one native call", () => {
   test.each(FAMILY)("$name", ({ Wrapper, options }) => {

@@ -1,0 +1,39 @@
+/** What tests of graphs share: the emulation is on in them, on the CPU. */
+import { BatchNorm1d, capture, crossEntropy, DGSAM, Dropout, Linear, manualSeed, Sequential, SGD, type StepResult, type Tensor } from "dgsam";
+import { afterEach, beforeEach, vi } from "vitest";
+import { emulateGraphs } from "../../../lib/tensor/internal.js";
+import type { AnyWrapper } from "../sharpness/family.js";
+import { drawBatches, NETS } from "./nets.js";
+
+beforeEach(() => emulateGraphs(true));
+afterEach(() => {
+  emulateGraphs(false);
+  vi.restoreAllMocks();
+});
+
+export const SGD_OPTIONS = { lr: 0.02, momentum: 0.9, nesterov: true, weightDecay: 1e-3 };
+
+// Running and recording the function, the step that makes the base optimizer's state, and the first of its kind.
+export const ONE_GRAPH = { captured: 1, recaptured: 0, graphs: 1, evicted: 0, recaptures: [], refused: [] };
+
+export interface Problem {
+  readonly model: Sequential;
+  readonly first: Linear;
+  readonly optimizer: DGSAM<SGD>;
+  /** Takes steps over new minibatches of `size` examples; the last one's result. */
+  readonly steps: (count: number, size?: number) => StepResult;
+}
+
+export function problem(options: object = {}, Base: unknown = SGD, reads = (loss: Tensor): Tensor => loss): Problem {
+  manualSeed(1);
+  const first = new Linear(6, 8);
+  const model = new Sequential(first, new BatchNorm1d(8), new Dropout(0.2), new Linear(8, 3));
+  const optimizer = new (DGSAM as unknown as AnyWrapper)(model.parameters(), Base, { ...(Base === SGD ? SGD_OPTIONS : { lr: 1e-3 }), ...options, model, check: "late" }) as unknown as DGSAM<SGD>;
+  const loss = capture((x: Tensor, y: Tensor) => reads(crossEntropy(model.forward(x) as Tensor, y)));
+  const steps = (count: number, size = 4): StepResult => {
+    let result!: StepResult;
+    for (let i = 0; i < count; i++) result = optimizer.step(drawBatches({ ...NETS.mlp, shape: [size, 6] }).map(({ x, y }) => loss.on(x, y)));
+    return result;
+  };
+  return { model, first, optimizer, steps };
+}
