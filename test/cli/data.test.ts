@@ -1,6 +1,6 @@
 /** `dgsam data check` as a user runs it: the compiled package in a child process. */
 import { spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -64,8 +64,9 @@ describe("dgsam data check", () => {
   });
 
   test.each([["SIGINT", 130], ["SIGTERM", 143]] as const)("%s ends it: exit status %i, how far it came, and no report", async (signal, expected) => {
-    const large = await makeImage(9, "png", 900, 900);
-    writeTree(folder, Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`large/${signal}/d/c/${i}.png`, large])));
+    const at = `large/${signal}/d/c`;
+    writeTree(folder, { [`${at}/0.png`]: await makeImage(9, "png", 400, 400) });
+    for (let i = 1; i < 1000; i++) symlinkSync("0.png", path.join(folder, at, `${i}.png`));
     const child = spawn(process.execPath, [MAIN, "data", "check", path.join(folder, "large", signal)], { stdio: ["ignore", "pipe", "pipe"] });
     let [stdout, stderr] = ["", ""];
     child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
@@ -74,7 +75,7 @@ describe("dgsam data check", () => {
       stderr += text;
     });
     expect(await new Promise((resolve) => child.on("close", resolve))).toBe(expected);
-    expect(stderr).toMatch(/\nInterrupted: \d+ of 300 images were looked at\n$/);
+    expect(stderr).toMatch(/\nInterrupted: \d+ of 1000 images were looked at\n$/);
     expect(stdout).toBe("");
   });
 

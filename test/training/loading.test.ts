@@ -1,6 +1,6 @@
 /** Domains that read and decode: minibatches come ahead of the steps, and what fails shows at its step. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { compareAlgorithms, DgsamError, InMemoryDomain, memoryStats, MLP, train, type Batch, type Domain, type DomainDataset, type LoadOptions, type RunRecord } from "dgsam";
+import { compareAlgorithms, DgsamError, InMemoryDomain, memoryStats, MLP, train, type Batch, type Domain, type DomainDataset, type RunRecord } from "dgsam";
 import { expect, test } from "vitest";
 
 const SETTINGS = { algorithm: "DGSAM", steps: 8, batchSize: 4, lr: 0.01, rho: 0.05, seed: 1 } as const;
@@ -29,7 +29,7 @@ class Slow implements Domain {
     throw new DgsamError("ERR_STATE", "not decoded yet");
   }
 
-  async load(indices: ArrayLike<number>, { signal }: LoadOptions = {}): Promise<Batch> {
+  async load(indices: ArrayLike<number>, { signal }: { signal?: AbortSignal } = {}): Promise<Batch> {
     if (++this.loads > this.failsAt) throw new DgsamError("ERR_DATA", "a.jpg: cut short");
     await sleep(this.milliseconds, undefined, signal === undefined ? {} : { signal });
     return this.inner.batch(indices);

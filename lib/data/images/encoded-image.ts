@@ -25,7 +25,7 @@ export interface ImageRecord {
 /** A data set of images before any is decoded: named domains over one class list. */
 export interface ImageCollection {
   readonly name: string;
-  /** Sorted class names, the union over the domains; a label is an index into it. */
+  /** Class names, the union over the domains; a label is an index into it. Sorted, except where the source numbers them itself. */
   readonly classes: readonly string[];
   readonly domains: readonly { readonly name: string; readonly records: readonly ImageRecord[] }[];
 }

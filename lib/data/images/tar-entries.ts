@@ -56,6 +56,8 @@ export async function tarEntries(
     if (problem !== undefined) problems.push({ ...problem, path: `${path}#${header.name.slice(0, SHOWN_NAME)}` });
     // What is wrong with the archive is told here, too; it is heard where the parser is.
     stream.on("error", () => {});
+    // The parser takes a damaged size for one, and waits for ever.
+    if (!Number.isSafeInteger(size)) return parser.destroy(new Error(`${JSON.stringify(header.name.slice(0, SHOWN_NAME))} has a damaged size`));
     // A folder's size says nothing about content, and the parser does not end the stream of one that has a size.
     if (header.type === "directory") return process.nextTick(next);
     const chunks: Buffer[] = [];

@@ -44,6 +44,13 @@ test("names beyond the basic plane are sorted as Python does, by code point", ()
     expect(scanDomainFolder(folder).collection.domains.map(({ name }) => name)).toEqual(["\uff21", "\u{1f600}"]);
   }));
 
+test("the order is what torchvision 0.28's ImageFolder gives for the same files", () => {
+  const expected = ["cat/Z.png", "cat/x.tiff", "cat/é.png", "dog/10.jpeg", "dog/2.JPG", "dog/SUB/x.jpg", "dog/sub/a.png", "dog/sub/\uff41.jpg", "dog/sub/\u{1f600}.jpg", "dog/sub b/q.png", "dog/sub-2/a.webp", "dog/sub/deep/z.TIF"];
+  return withTree(Object.fromEntries(expected.toReversed().map((name) => [`d/${name}`, ""])), (folder) => {
+    expect(scanDomainFolder(folder).collection.domains[0]!.records.map(({ image }) => path.relative(path.join(folder, "d"), image.path))).toEqual(expected);
+  });
+});
+
 test("a class that one domain lacks or has empty is reported, and labels stay", () =>
   withTree({ "a/cat/1.jpg": "", "a/dog/1.jpg": "", "b/dog/1.jpg": "", "b/eel/": "", "c/cat/1.jpg": "", "c/dog/1.jpg": "", "c/eel/1.jpg": "" }, (folder) => {
     expect(scan(folder)).toEqual({

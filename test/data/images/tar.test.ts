@@ -123,6 +123,20 @@ describe("refuses, naming the entry,", () => {
     await expectRejection(() => domainTar([1] as never), "ERR_ARGUMENT", /domainTar: files: expected the path of a file, or an array of such/);
   });
 
+  // Both were found by the fuzzer, and kept the parser waiting for ever.
+  test("a size that is no number, and folders that have one", async () => {
+    const reseal = (tar: Buffer, size: string | Buffer): Buffer => {
+      tar.set(Buffer.from(size), 124);
+      tar.fill(" ", 148, 156);
+      tar.write(`${tar.subarray(0, 512).reduce((sum, byte) => sum + byte, 0).toString(8).padStart(6, "0")}\0`, 148);
+      return tar;
+    };
+    await refuse(reseal(await makeTar([["photo/dog/1.jpg", "1"]]), Buffer.from([0x90])), /a\.tar: is no sound tar archive, or one cut short: "photo\/dog\/1\.jpg" has a damaged size/);
+    await withTree({ "a.tar": reseal(await makeTar([[{ name: "photo/", type: "directory" }], IMAGE]), "00000010000") }, async (folder) => {
+      expect((await readTar([path.join(folder, "a.tar")])).collection.domains[0]!.records).toHaveLength(1);
+    });
+  });
+
   test("archives that were replaced since they were listed", async () => {
     await withTree({ "a.tar": await makeTar([IMAGE]) }, async (folder) => {
       const file = path.join(folder, "a.tar");
