@@ -11,9 +11,11 @@ export default defineConfig({
       { find: /^dgsam$/, replacement: lib("index.ts") },
       { find: /^dgsam\/reference$/, replacement: lib("reference/index.ts") },
     ],
-    // Native code may end its process. Two at a time: half of the tests' time is spent in one thread, or waiting for Python.
+    // Native code may end its process.
     pool: "forks",
     maxWorkers: 2,
+    // Tests that are about threads ask for them. Where the two at work had several each, these would wait for one another.
+    env: { OMP_NUM_THREADS: process.env["OMP_NUM_THREADS"] ?? "1" },
     globalSetup: "test/setup/oracle.ts",
     testTimeout: 60_000,
     hookTimeout: 300_000,
