@@ -279,6 +279,8 @@ export class ImageDomain implements Domain {
   }
 
   #assemble(source: { gather(indices: readonly number[]): Tensor }, chosen: readonly number[], generator: Generator | undefined): Batch {
+    // Who waited for the last image may find the data set disposed.
+    this.#checkUsable();
     const { device } = this.#settings;
     return noGrad(() => scope(() => ({
       x: this.#toInput(source.gather(chosen).to(device), generator) as Tensor<"float32">,

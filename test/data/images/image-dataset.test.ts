@@ -55,6 +55,14 @@ describe("imageDataset", () => {
     expect((await failure(dataset.prepare())).code).toBe("ERR_DISPOSED");
   });
 
+  test.each([true, false])("a batch that is on its way when the data set is disposed ends with ERR_DISPOSED: decoded before %s", async (decoded) => {
+    const dataset = imageDataset(await small(), { ...PLAIN, cacheFolder: folder() });
+    if (decoded) await dataset.prepare();
+    const batch = dataset.domains[0]!.load([0, 1]);
+    dataset.dispose();
+    expect((await failure(batch)).code).toBe("ERR_DISPOSED");
+  });
+
   test("makes batches of what decodeImage gives, in [0, 1], as PyTorch's ToTensor and Normalize do", async () => {
     const collection = await small();
     using dataset = imageDataset(collection, { ...PLAIN, cacheFolder: folder() });
