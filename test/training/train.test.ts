@@ -301,6 +301,12 @@ test("accuracy counts the highest logit, in eval mode, and restores the mode", (
   expect(model.training).toBe(true);
 });
 
+test("evaluate refuses a domain of which every item was left out: 0 of 0 is no accuracy", () => {
+  const [domain] = points().domains;
+  const empty = { name: "d", length: 3, labels: [0, 0, 0], item: () => domain!.item(0), batch: () => domain!.batch([]) };
+  expectError(() => evaluate(new MLP([4, 2]), empty), "ERR_DATA", /^evaluate: domain "d": none of its 3 items can be had$/);
+});
+
 test("evaluate refuses what is no model, no domain or no batch size", () => {
   const [domain] = points().domains;
   const model = new MLP([4, 2]);

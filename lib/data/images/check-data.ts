@@ -124,7 +124,7 @@ function fromCollection(data: ImageCollection): Reading {
   return { collection: data, problems: missingClasses(data, (domain) => `${data.name}/${domain}`) };
 }
 
-/** Calls `work` for each item, so many at a time; after the first that fails no other is begun. */
+/** Calls `work` for each item, so many at a time; after the first that fails no other is begun, and those that were are waited for. */
 async function eachOf<T>(items: readonly T[], workers: number, work: (item: T) => Promise<void>): Promise<void> {
   let next = 0;
   let failed = false;
@@ -138,7 +138,8 @@ async function eachOf<T>(items: readonly T[], workers: number, work: (item: T) =
       }
     }
   };
-  await Promise.all(Array.from({ length: workers }, worker));
+  const ends = await Promise.allSettled(Array.from({ length: workers }, worker));
+  for (const end of ends) if (end.status === "rejected") throw end.reason;
 }
 
 /** What it means that these have the same bytes. The first of them is where it is reported. */

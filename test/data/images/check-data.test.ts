@@ -141,6 +141,10 @@ test("an aborted check ends with the signal's reason, before and in the middle",
     const collection = { name: "many", classes: ["c"], domains: [{ name: "d", records: files.map((image) => ({ image, label: 0 })) }] };
     await expect(checkData(collection, { signal: controller.signal, onProgress: (done) => { seen.push(done); if (done === 10) controller.abort("late"); } })).rejects.toBe("late");
     expect(seen.length).toBeLessThan(40);
+    // Nothing goes on behind the caller's back.
+    const { length } = seen;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(seen.length).toBe(length);
   }));
 
 test("what cannot be looked at is refused", () =>
