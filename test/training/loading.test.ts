@@ -36,6 +36,13 @@ class Slow implements Domain {
   }
 }
 
+/** Tensors that are there afterwards and were not before: the optimizer's, until they are collected, and what leaks. */
+async function growth(act: () => Promise<unknown>): Promise<number> {
+  const { handles } = memoryStats();
+  await act();
+  return memoryStats().handles - handles;
+}
+
 const slow = (name: string, shift: number, ...rest: [number?, number?]) => new Slow(memory(name, shift), ...rest);
 
 test("the numbers are those of domains in memory, and no tensor stays", async () => {
@@ -51,10 +58,9 @@ test("the numbers are those of domains in memory, and no tensor stays", async ()
     }
     return numbers;
   };
-  const expected = await run([memory("a", 0), memory("b", 1)], memory("c", 2));
-  const { handles } = memoryStats();
-  expect(await run([slow("a", 0), slow("b", 1)], slow("c", 2))).toEqual(expected);
-  expect(memoryStats().handles).toBe(handles);
+  let expected: unknown[] = [];
+  const stays = await growth(async () => (expected = await run([memory("a", 0), memory("b", 1)], memory("c", 2))));
+  expect(await growth(async () => expect(await run([slow("a", 0), slow("b", 1)], slow("c", 2))).toEqual(expected))).toBeLessThanOrEqual(stays);
 });
 
 test("the share of waiting tells slow data from fast", async () => {
@@ -71,13 +77,18 @@ test("the share of waiting tells slow data from fast", async () => {
 
 test("what cannot be loaded ends the run at its step, and frees what was ahead", async () => {
   let steps = 0;
-  const { handles } = memoryStats();
-  const failing = (async () => {
-    for await (const event of train({ ...SETTINGS, makeModel, sources: [slow("a", 0), slow("b", 1, 1, 3)], targets: [] })) if (event.type === "step") steps++;
-  })();
-  await expect(failing).rejects.toMatchObject({ code: "ERR_DATA", message: expect.stringContaining("a.jpg: cut short") as string });
+  const run = async (sources: Domain[]) => {
+    for await (const event of train({ ...SETTINGS, makeModel, sources, targets: [] })) {
+      if (event.type === "step" && ++steps === 3 && sources[0] instanceof InMemoryDomain) break;
+    }
+  };
+  const stays = await growth(() => run([memory("a", 0), memory("b", 1)]));
+  steps = 0;
+  const grown = await growth(async () => {
+    await expect(run([slow("a", 0), slow("b", 1, 1, 3)])).rejects.toMatchObject({ code: "ERR_DATA", message: expect.stringContaining("a.jpg: cut short") as string });
+  });
   expect(steps).toBe(3);
-  expect(memoryStats().handles).toBe(handles);
+  expect(grown).toBeLessThanOrEqual(stays);
 });
 
 test("a signal ends the waiting", async () => {

@@ -286,6 +286,21 @@ test("an algorithm takes the gradients that its cost says", async () => {
   }
 });
 
+test("a run that ended leaves neither gradients nor the state of the optimizer, whatever the garbage collector does", async () => {
+  const { sources } = leaveOneDomainOut(points(), 0);
+  const run = async (early: boolean) => {
+    for await (const event of train({ ...SETTINGS, algorithm: "ERM", makeModel: () => new MLP([4, 8, 2]), sources, targets: [] })) {
+      if (early) break;
+      if (event.type === "done") event.model.dispose();
+    }
+  };
+  await run(false);
+  const { handles } = memoryStats();
+  await run(false);
+  await run(true);
+  expect(memoryStats().handles).toBeLessThanOrEqual(handles);
+});
+
 test("accuracy counts the highest logit, in eval mode, and restores the mode", () => {
   class Constant extends Module {
     modes: boolean[] = [];
