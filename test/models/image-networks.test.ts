@@ -1,6 +1,6 @@
 /** The networks for images against torchvision's: keys, initial numbers, outputs, gradients, statistics, state dicts both ways. */
 import {
-  Bottleneck, ConvNeXt, Generator, loadWeights, loadWeightsInto, makeModel, manualSeed, noGrad, ops, rand, randn, ResNet, saveWeights, scope, VisionTransformer, type Backbone,
+  Bottleneck, ConvNeXt, Generator, loadWeights, loadWeightsInto, makeModel, manualSeed, noGrad, ops, rand, randn, ResNet, saveWeights, scope, setNumThreads, VisionTransformer, type Backbone,
   type ModelName, type Tensor,
 } from "dgsam";
 import { createHash } from "node:crypto";
@@ -10,6 +10,9 @@ import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { values, worstError } from "../optim/support.js";
 import { hasTorch, oracle } from "../reference/oracle.js";
+
+// As in the script: sums are shared out among threads.
+setNumThreads(1);
 
 interface Answer {
   state: Record<string, [dtype: string, shape: number[], digest: string]>;

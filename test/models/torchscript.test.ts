@@ -5,11 +5,14 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
   Adam, BatchNorm2d, capture, Conv2d, crossEntropy, DGSAM, Dropout, Linear, loadTorchScript, manualSeed, memoryStats, Module, mul, noGrad, readNpz, relu, scope,
-  ScriptModule, SGD, tensor, zeros, type StateDict, type Tensor,
+  ScriptModule, setNumThreads, SGD, tensor, zeros, type StateDict, type Tensor,
 } from "dgsam";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { expectError } from "../data/errors.js";
 import { hasTorch, oracle } from "../reference/oracle.js";
+
+// As in the script: sums are shared out among threads.
+setNumThreads(1);
 
 let folder: string;
 let keys: { holding: string[]; resnet: string[] };
