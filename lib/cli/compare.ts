@@ -70,14 +70,16 @@ async function run(options: CompareOptions): Promise<void> {
   if (options.threads !== undefined) setNumThreads(options.threads);
   // Lets in a signal that came while all this was loaded.
   await setImmediate();
-  const comparison = await interruptible(() => comparisonOf(options), () => "no run had begun");
+  const comparison = await interruptible(() => comparisonOf(options), noRun);
   if (comparison === undefined) return;
   const { dataset, makeModel, defaults, evaluationBatchSize, about } = comparison;
   const { seed, algorithms, eager = false, steps = defaults.steps, batchSize = defaults.batchSize, lr = defaults.lr, rho = defaults.rho } = options;
   const targets = options.targets ?? dataset.domains.map((domain) => domain.name);
   const repeats = typeof options.seeds === "number" ? Array.from({ length: options.seeds }, (_, i) => seed + i) : options.seeds;
   const settings = { algorithms, targets, seed, ...(repeats === undefined ? {} : { seeds: repeats }), steps, batchSize, lr, rho, eager };
+  // Says what is wrong with all these before what takes long.
   const events = compareAlgorithms({ ...settings, dataset, makeModel, evaluationBatchSize, signal: interruption });
+  if (await interruptible(async () => { await comparison.prepare(); return true; }, noRun) === undefined) return;
   const file = new ResultsFile(options.out, { ...surroundings(), config: { dataset: dataset.name, ...about, optimizer: "Adam", selection: "last step", ...settings } });
   const progress = makeProgress(process.stderr, { showsSeeds: repeats !== undefined });
   const isDone = await interruptible(async () => {
@@ -86,7 +88,9 @@ async function run(options: CompareOptions): Promise<void> {
       interruption.throwIfAborted();
       for await (const event of events) {
         progress.show(event);
-        if (event.type === "run") file.add(event.record);
+        if (event.type !== "run") continue;
+        if (comparison.skipped().length > 0) file.results.skipped = comparison.skipped();
+        file.add(event.record);
       }
       file.finish();
       return true;
@@ -100,6 +104,8 @@ async function run(options: CompareOptions): Promise<void> {
   progress.stop();
   process.stdout.write(options.json ? `${JSON.stringify(file.results, null, 2)}\n` : text(file, targets, comparison));
 }
+
+const noRun = (): string => "no run had begun";
 
 /** What `act` gives, or nothing, with a line and the exit status, when a signal ended it. */
 async function interruptible<T>(act: () => Promise<T>, state: () => string): Promise<T | undefined> {

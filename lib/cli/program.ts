@@ -15,7 +15,7 @@ interface Entry {
 
 const COMMANDS: Readonly<Record<string, Entry>> = {
   compare: {
-    summary: "train ERM, SAM and DGSAM on RotatedMNIST and compare them on the unseen angle",
+    summary: "train ERM, SAM and DGSAM on your images, or RotatedMNIST, and compare them on the domain that is held out",
     load: async () => (await import("./compare.js")).compareCommand(),
     hearsSignals: true,
   },

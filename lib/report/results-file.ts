@@ -2,6 +2,7 @@
 
 import { existsSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import type { SkippedImage } from "../data/index.js";
 import { argumentError, DgsamError } from "../errors.js";
 import type { RunRecord } from "../training/index.js";
 import { makeFolder } from "./folder.js";
@@ -22,6 +23,8 @@ export interface CompareResults {
   /** The finished runs, in the order in which they ran. */
   runs: RunRecord[];
   summary: AlgorithmSummary[];
+  /** The images that were met and left out because they cannot be decoded, where there are any and that was permitted. */
+  skipped?: readonly SkippedImage[];
 }
 
 /** Writes the file anew after each run, so that a reader finds the old one or the new one whole, whenever the process ends. */
@@ -36,7 +39,7 @@ export class ResultsFile {
    * @param about versions, machine and settings
    * @throws DgsamError `ERR_ARGUMENT`; `ERR_DATA` when the folder cannot be made or written
    */
-  constructor(folder: string, about: Omit<CompareResults, "complete" | "runs" | "summary">) {
+  constructor(folder: string, about: Omit<CompareResults, "complete" | "runs" | "summary" | "skipped">) {
     if (typeof folder !== "string" || folder === "") throw argumentError("ResultsFile: folder", "the path of a folder", folder);
     if (typeof about !== "object" || about === null) throw argumentError("ResultsFile: about", "versions, machine and settings", about);
     this.path = path.join(folder, "results.json");

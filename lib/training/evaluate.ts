@@ -1,7 +1,7 @@
 /** How well a model does on a domain. */
 
 import { batches, Loader, type Batch, type Domain } from "../data/index.js";
-import { argumentError } from "../errors.js";
+import { argumentError, DgsamError } from "../errors.js";
 import type { Module } from "../nn/index.js";
 import { noGrad, ops, scope, type Tensor } from "../tensor/index.js";
 import { checkClassifier, isDomain } from "./checks.js";
@@ -24,7 +24,7 @@ class Count {
   #correct = 0;
   #total = 0;
 
-  constructor(readonly model: Classifier, readonly domain: string) {}
+  constructor(readonly model: Classifier, readonly domain: Domain) {}
 
   /** Takes the batch's memory, too. */
   add({ x, y }: Batch): void {
@@ -37,15 +37,18 @@ class Count {
     }
   }
 
+  /** @throws DgsamError `ERR_DATA` when there was nothing to count: 0 of 0 is no accuracy */
   result(): Accuracy {
-    return { domain: this.domain, correct: this.#correct, total: this.#total, accuracy: this.#correct / this.#total };
+    const { name, length } = this.domain;
+    if (this.#total === 0) throw new DgsamError("ERR_DATA", `evaluate: domain ${JSON.stringify(name)}: none of its ${length} items can be had`);
+    return { domain: name, correct: this.#correct, total: this.#total, accuracy: this.#correct / this.#total };
   }
 }
 
 /** {@link evaluate} for domains that read and decode as well; lets the event loop run after every batch. */
 export async function evaluateLoading(model: Classifier, domain: Domain, batchSize = 256, signal?: AbortSignal): Promise<Accuracy> {
   const { training } = model;
-  const count = new Count(model, domain.name);
+  const count = new Count(model, domain);
   try {
     model.eval();
     for await (const batch of new Loader(domain, { batchSize, ...(signal === undefined ? {} : { signal }) })) {
@@ -63,14 +66,14 @@ export async function evaluateLoading(model: Classifier, domain: Domain, batchSi
  * computes no gradients.
  *
  * @param batchSize items of one forward pass; it changes memory and speed only
- * @throws DgsamError `ERR_ARGUMENT` for a model without `forward`, something that is no domain, or a bad batch size; `ERR_STATE` for images that are not decoded yet; and
- *   whatever the model throws
+ * @throws DgsamError `ERR_ARGUMENT` for a model without `forward`, something that is no domain, or a bad batch size; `ERR_STATE` for images that are not decoded yet; `ERR_DATA` for a
+ *   domain of which no item can be had; and whatever the model throws
  */
 export function evaluate(model: Classifier, domain: Domain, batchSize = 256): Accuracy {
   checkClassifier("evaluate: model", model);
   if (!isDomain(domain)) throw argumentError("evaluate: domain", "a Domain", domain);
   const { training } = model;
-  const count = new Count(model, domain.name);
+  const count = new Count(model, domain);
   try {
     model.eval();
     for (const batch of batches(domain, batchSize)) count.add(batch);

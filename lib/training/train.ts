@@ -2,7 +2,7 @@
 
 import { DomainLoader, seedHash, type Minibatch } from "../data/index.js";
 import { crossEntropy } from "../nn/index.js";
-import type { SharpnessAware } from "../optim/index.js";
+import type { Adam, SharpnessAware } from "../optim/index.js";
 import { capture, manualSeed, type Tensor } from "../tensor/index.js";
 import { ALGORITHMS } from "./algorithms.js";
 import { checkClassifier } from "./checks.js";
@@ -58,9 +58,9 @@ async function* run(config: TrainConfig): AsyncGenerator<TrainEvent, void, void>
   manualSeed(seedHash(seed, "model"));
   const model = makeModel();
   checkClassifier("train: what makeModel returned", model);
+  const passes = makePasses(model, eager);
   let finished = false;
   try {
-    const passes = makePasses(model, eager);
     const optimizer = ALGORITHMS[algorithm].makeOptimizer({ parameters: model.parameters(), model, lr, rho, seed: seedHash(seed, "order") });
     const durations: number[] = [];
     const waits: number[] = [];
@@ -90,6 +90,7 @@ async function* run(config: TrainConfig): AsyncGenerator<TrainEvent, void, void>
       }
     } finally {
       await stream.return?.(undefined as never);
+      release(optimizer);
     }
     for (const target of targets) yield { type: "evaluation", step: steps, ...await evaluateLoading(model, target, evaluationBatchSize, signal) };
     const settled = Math.min(WARM_UP_STEPS, steps - 1);
@@ -97,8 +98,19 @@ async function* run(config: TrainConfig): AsyncGenerator<TrainEvent, void, void>
     finished = true;
     yield { type: "done", steps, medianStepSeconds: median(timed!), waitingShare: sum(waited!) / sum(timed!), model, ...passes.mode() };
   } finally {
+    passes.release();
     if (!finished) model.dispose();
   }
+}
+
+/**
+ * Frees what was held for the steps: gradients, graphs, the base optimizer's state. The garbage collector sees little of that memory, and would keep it
+ * through the runs to come.
+ */
+function release(optimizer: SharpnessAware): void {
+  optimizer.zeroGrad();
+  optimizer.releaseGraphs();
+  for (const state of (optimizer.base as Adam).state.values()) for (const each of Object.values(state)) each.dispose();
 }
 
 /**
@@ -140,14 +152,22 @@ function disposeMinibatch({ x, y }: Minibatch): void {
   y.dispose();
 }
 
-/** The loss of a minibatch, and how it was computed so far. */
-function makePasses(model: Classifier, eager: boolean): { lossOf: (minibatch: Minibatch) => () => Tensor; mode: () => StepMode } {
+interface Passes {
+  /** The loss of a minibatch. */
+  readonly lossOf: (minibatch: Minibatch) => () => Tensor;
+  /** How it was computed so far. */
+  readonly mode: () => StepMode;
+  /** Frees what was recorded. */
+  readonly release: () => void;
+}
+
+function makePasses(model: Classifier, eager: boolean): Passes {
   const loss = (x: Tensor, y: Tensor) => crossEntropy(model.forward(x), y);
-  if (eager) return { lossOf: ({ x, y }) => () => loss(x, y), mode: () => ({ mode: "eager" }) };
+  if (eager) return { lossOf: ({ x, y }) => () => loss(x, y), mode: () => ({ mode: "eager" }), release: () => {} };
   const captured = capture(loss);
   const mode = (): StepMode => {
     const [reason] = captured.stats.refused;
     return reason === undefined ? { mode: "captured" } : { mode: "eager", notCaptured: reason };
   };
-  return { lossOf: ({ x, y }) => captured.on(x, y), mode };
+  return { lossOf: ({ x, y }) => captured.on(x, y), mode, release: () => captured.dispose() };
 }

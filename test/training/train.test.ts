@@ -286,6 +286,21 @@ test("an algorithm takes the gradients that its cost says", async () => {
   }
 });
 
+test("a run that ended leaves neither gradients nor the state of the optimizer, whatever the garbage collector does", async () => {
+  const { sources } = leaveOneDomainOut(points(), 0);
+  const run = async (early: boolean) => {
+    for await (const event of train({ ...SETTINGS, algorithm: "ERM", makeModel: () => new MLP([4, 8, 2]), sources, targets: [] })) {
+      if (early) break;
+      if (event.type === "done") event.model.dispose();
+    }
+  };
+  await run(false);
+  const { handles } = memoryStats();
+  await run(false);
+  await run(true);
+  expect(memoryStats().handles).toBeLessThanOrEqual(handles);
+});
+
 test("accuracy counts the highest logit, in eval mode, and restores the mode", () => {
   class Constant extends Module {
     modes: boolean[] = [];
@@ -299,6 +314,12 @@ test("accuracy counts the highest logit, in eval mode, and restores the mode", (
   expect(evaluate(model, domain, 2)).toEqual({ domain: "d", correct: 2, total: 3, accuracy: 2 / 3 });
   expect(model.modes).toEqual([false, false]);
   expect(model.training).toBe(true);
+});
+
+test("evaluate refuses a domain of which every item was left out: 0 of 0 is no accuracy", () => {
+  const [domain] = points().domains;
+  const empty = { name: "d", length: 3, labels: [0, 0, 0], item: () => domain!.item(0), batch: () => domain!.batch([]) };
+  expectError(() => evaluate(new MLP([4, 2]), empty), "ERR_DATA", /^evaluate: domain "d": none of its 3 items can be had$/);
 });
 
 test("evaluate refuses what is no model, no domain or no batch size", () => {

@@ -8,6 +8,7 @@ import { checkInteger, withDefaults } from "../../checks.js";
 import { argumentError, DgsamError } from "../../errors.js";
 import { checkImage } from "./check-image.js";
 import { missingClasses, sortNames, type Reading } from "./collection.js";
+import { MAX_PIXELS } from "./decode.js";
 import type { EncodedImage, ImageCollection } from "./encoded-image.js";
 import { unreadable } from "./file-image.js";
 import { scanDomainFolder } from "./folder.js";
@@ -21,7 +22,7 @@ export interface CheckDataOptions {
   signal?: AbortSignal;
   /** Told after each image how many were looked at, of how many. */
   onProgress?: (done: number, total: number) => void;
-  /** How many pixels an image may claim to have, width times height. Default 268,402,689 (16,383 squared, as sharp's). */
+  /** How many pixels an image may claim to have, width times height. Default 89,478,485, as in training. */
   maxPixels?: number;
 }
 
@@ -41,8 +42,6 @@ export interface DataReport {
   readonly ok: boolean;
 }
 
-const DEFAULT_MAX_PIXELS = 0x3fff ** 2;
-
 /**
  * Reads and decodes every image, several at a time and off the main thread, and compares their bytes. Found are: images that cannot be read or are cut
  * short; empty classes, and classes that a domain lacks; the same bytes twice, worst in two domains or under two classes; links that
@@ -54,7 +53,7 @@ const DEFAULT_MAX_PIXELS = 0x3fff ** 2;
  */
 export async function checkData(data: string | ImageCollection, options: CheckDataOptions = {}): Promise<DataReport> {
   const { maxPixels, onProgress, signal } = withDefaults<{ maxPixels: number; onProgress: CheckDataOptions["onProgress"]; signal: AbortSignal | undefined }>(
-    "checkData", options, { maxPixels: DEFAULT_MAX_PIXELS, onProgress: undefined, signal: undefined },
+    "checkData", options, { maxPixels: MAX_PIXELS, onProgress: undefined, signal: undefined },
   );
   checkInteger("checkData: maxPixels", maxPixels, 1);
   if (onProgress !== undefined && typeof onProgress !== "function") throw argumentError("checkData: onProgress", "a function", onProgress);
@@ -125,7 +124,7 @@ function fromCollection(data: ImageCollection): Reading {
   return { collection: data, problems: missingClasses(data, (domain) => `${data.name}/${domain}`) };
 }
 
-/** Calls `work` for each item, so many at a time; after the first that fails no other is begun. */
+/** Calls `work` for each item, so many at a time; after the first that fails no other is begun, and those that were are waited for. */
 async function eachOf<T>(items: readonly T[], workers: number, work: (item: T) => Promise<void>): Promise<void> {
   let next = 0;
   let failed = false;
@@ -139,7 +138,8 @@ async function eachOf<T>(items: readonly T[], workers: number, work: (item: T) =
       }
     }
   };
-  await Promise.all(Array.from({ length: workers }, worker));
+  const ends = await Promise.allSettled(Array.from({ length: workers }, worker));
+  for (const end of ends) if (end.status === "rejected") throw end.reason;
 }
 
 /** What it means that these have the same bytes. The first of them is where it is reported. */

@@ -40,6 +40,9 @@ export function identityMark(identity: string): Buffer {
   return createHash("sha256").update(identity).digest().subarray(0, MARK_BYTES - 4);
 }
 
+/** Closes the files of data sets that nobody disposed of; a process may have some thousand open. */
+const forgotten = new FinalizationRegistry<number>((descriptor) => closeSync(descriptor));
+
 export class DecodedFile {
   readonly path: string;
   /** Whether this process may write to it. */
@@ -76,6 +79,7 @@ export class DecodedFile {
     }
     this.images = scope(() =>
       keep(ops.aten["view.default"](ops.aten["slice.Tensor"](this.#mapped, 0, this.#dataStart, this.#length), [count, 3, size, size])));
+    forgotten.register(this, this.#descriptor, this);
   }
 
   /** Whether the image of this mark lies whole at `index`. Reads and checks all its bytes. */
@@ -115,6 +119,7 @@ export class DecodedFile {
   }
 
   dispose(): void {
+    forgotten.unregister(this);
     this.images.dispose();
     this.#mapped.dispose();
     closeSync(this.#descriptor);

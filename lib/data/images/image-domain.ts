@@ -42,6 +42,8 @@ export class ImageDomain implements Domain {
   readonly #store: DecodedStore;
   /** Reasons by number. */
   readonly #bad = new Map<number, string>();
+  /** Whether the range of what `augment` gives was looked at. */
+  #rangeSeen = false;
   #disposed = false;
 
   /** @internal Use `imageDataset()`. */
@@ -279,6 +281,8 @@ export class ImageDomain implements Domain {
   }
 
   #assemble(source: { gather(indices: readonly number[]): Tensor }, chosen: readonly number[], generator: Generator | undefined): Batch {
+    // Who waited for the last image may find the data set disposed.
+    this.#checkUsable();
     const { device } = this.#settings;
     return noGrad(() => scope(() => ({
       x: this.#toInput(source.gather(chosen).to(device), generator) as Tensor<"float32">,
@@ -315,7 +319,18 @@ export class ImageDomain implements Domain {
     if (shape.join() !== [images.shape[0], 3, imageSize, imageSize].join()) {
       throw new DgsamError("ERR_SHAPE", `imageDataset: augment must return images of the image size, [${images.shape[0]}, 3, ${imageSize}, ${imageSize}], got [${shape.join(", ")}]`);
     }
+    this.#checkRange(x as Tensor);
     return x as Tensor;
+  }
+
+  /** Warns of images that are normalised already, or were not divided by 255. Noise may well leave [0, 1] a little. */
+  #checkRange(x: Tensor): void {
+    if (this.#rangeSeen || this.#settings.normalize === null || x.shape[0] === 0) return;
+    this.#rangeSeen = true;
+    const [least, most] = [ops.aten["min.default"](x), ops.aten["max.default"](x)].map((each) => Number(each.item())) as [number, number];
+    if (least >= -0.5 && most <= 1.5) return;
+    dataWarning(`domain ${JSON.stringify(this.name)}: augment gave images from ${least.toPrecision(3)} to ${most.toPrecision(3)} where [0, 1] is expected, since they are ` +
+      "normalised afterwards: leave that out of augment, or pass normalize: false");
   }
 }
 

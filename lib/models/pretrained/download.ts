@@ -114,8 +114,18 @@ export async function download(url: string, path: string, options: DownloadOptio
       options.signal?.throwIfAborted();
       if (!(cause instanceof Passing) || attempt >= options.retries)
         throw cause instanceof DgsamError ? cause : malformed(url, `cannot be downloaded: ${(cause as Error).message}`, cause);
-      await delay(PAUSE_MS * 2 ** attempt, undefined, { signal: options.signal });
+      await pause(PAUSE_MS * 2 ** attempt, options.signal);
     }
+  }
+}
+
+/** @throws what the signal was aborted with; Node's timer throws an error of its own */
+async function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    await delay(milliseconds, undefined, { signal });
+  } catch (cause) {
+    signal?.throwIfAborted();
+    throw cause;
   }
 }
 

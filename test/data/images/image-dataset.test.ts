@@ -55,6 +55,27 @@ describe("imageDataset", () => {
     expect((await failure(dataset.prepare())).code).toBe("ERR_DISPOSED");
   });
 
+  test.each([true, false])("a batch that is on its way when the data set is disposed ends with ERR_DISPOSED: decoded before %s", async (decoded) => {
+    const dataset = imageDataset(await small(), { ...PLAIN, cacheFolder: folder() });
+    if (decoded) await dataset.prepare();
+    const batch = dataset.domains[0]!.load([0, 1]);
+    dataset.dispose();
+    expect((await failure(batch)).code).toBe("ERR_DISPOSED");
+  });
+
+  test("warns once of an augment that normalises or does not divide by 255, where the data set normalises", async () => {
+    const to = (factor: number) => (x: Tensor): Tensor => ops.aten["mul.Scalar"](ops.aten["div.Scalar"](x, 255), factor);
+    const seen = async (options: ImageOptions) => (await warnings(async () => {
+      using dataset = imageDataset(await small(), { imageSize: 8, cache: false, ...options });
+      const loader = new DomainLoader(dataset.domains.slice(0, 1), { batchSize: 2 });
+      for (let step = 0; step < 2; step++) await loader.loadNext();
+    })).map(({ code, message }) => `${code} ${message}`);
+    expect(await seen({ augment: to(255) })).toEqual([expect.stringMatching(/^WARN_DATA domain ".*": augment gave images from \S+ to \d+ where \[0, 1\] is expected.* pass normalize: false$/)]);
+    expect(await seen({ augment: to(-3) })).toHaveLength(1);
+    expect(await seen({ augment: to(1) })).toEqual([]);
+    expect(await seen({ augment: to(255), normalize: false })).toEqual([]);
+  });
+
   test("makes batches of what decodeImage gives, in [0, 1], as PyTorch's ToTensor and Normalize do", async () => {
     const collection = await small();
     using dataset = imageDataset(collection, { ...PLAIN, cacheFolder: folder() });

@@ -167,6 +167,13 @@ describe("downloads", () => {
     setTimeout(() => controller.abort(reason), 50);
     await expect(load({ signal: controller.signal })).rejects.toBe(reason);
     await expect(load({ signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    // Between two tries.
+    const later = new AbortController();
+    answer = (_, response) => {
+      response.writeHead(503).end();
+      setTimeout(() => later.abort(reason), 100);
+    };
+    await expect(load({ signal: later.signal })).rejects.toBe(reason);
   });
 
   test("a cache that cannot be made is told of", async () => {

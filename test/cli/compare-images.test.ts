@@ -1,0 +1,75 @@
+/** `dgsam compare --data` on images, as a user runs it: the compiled package in a child process. */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import type { CompareResults } from "dgsam";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { makeImage, writeTree } from "../data/images/files.js";
+
+const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+const folder = mkdtempSync(path.join(os.tmpdir(), "dgsam-compare-images-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const run = (...args: string[]) => spawnSync(process.execPath, [MAIN, "compare", ...args, "--threads", "1"], {
+  encoding: "utf8", timeout: 120_000, cwd: folder, env: { ...process.env, DGSAM_DEBUG: "", XDG_CACHE_HOME: path.join(folder, "cache") },
+});
+const read = (out: string) => JSON.parse(readFileSync(path.join(folder, out, "results.json"), "utf8")) as CompareResults;
+const SMALL = ["--model", "wide_resnet16_2", "--image-size", "16", "--steps", "2", "--batch-size", "2"];
+
+beforeAll(async () => {
+  const names = ["north", "south", "west"].flatMap((site) => ["ok", "scratch"].flatMap((label) => [1, 2].map((number) => `${site}/${label}/${number}.jpg`)));
+  const images = Object.fromEntries(await Promise.all(names.map(async (name, i) => [`sites/${name}`, await makeImage(i)] as const)));
+  const cut = images["sites/west/ok/1.jpg"]!.subarray(0, 400);
+  writeTree(folder, { ...images, ...Object.fromEntries(Object.entries(images).map(([name, bytes]) => [name.replace("sites", "cut"), bytes])), "cut/west/ok/1.jpg": cut, "alone/north/ok/1.jpg": images["sites/north/ok/1.jpg"]! });
+  const lines = names.map((name) => JSON.stringify({ path: `sites/${name}`, domain: name.split("/")[0], label: name.split("/")[1] }));
+  writeFileSync(path.join(folder, "list.ndjson"), lines.join("\n"));
+});
+
+describe("dgsam compare --data", () => {
+  test("over several seeds, with a bad image left out: reported, counted, and in results.json", () => {
+    const { status, stdout, stderr } = run("--data", "cut", ...SMALL, "--targets", "west", "--algorithms", "ERM,DGSAM", "--seeds", "2", "--bad-images", "skip", "--out", "skip");
+    expect(stderr).toContain("[12/12] images decoded");
+    expect(stderr).toContain("[4/4] DGSAM, west held out, seed 1");
+    const bad = path.join(folder, "cut", "west", "ok", "1.jpg");
+    expect(stdout).toContain("mean ± standard error over 2 seeds");
+    expect(stdout).toContain(`Left out: 1 image that cannot be decoded, such as ${bad} (`);
+    expect(stdout).toMatch(/\nDGSAM +\d+\.\d ± \d+\.\d /);
+    expect(status).toBe(0);
+    expect(read("skip")).toMatchObject({
+      complete: true, config: { classes: ["ok", "scratch"], images: { north: 4, south: 4, west: 4 }, imageSize: 16, badImages: "skip", frozenBatchNorm: false },
+      runs: [0, 0, 1, 1].map((seed) => ({ seed, target: "west", total: 3 })), skipped: [{ domain: "west", index: 0, path: bad, reason: expect.stringContaining(bad) as string }],
+    });
+  });
+
+  test("a bad image ends it before training, and what to do is said", () => {
+    const { status, stderr } = run("--data", "cut", ...SMALL, "--out", "throw");
+    expect(stderr).toMatch(/\ndgsam: .*west\/ok\/1\.jpg: cannot be decoded: .*; dgsam data check lists all such images, --bad-images skip leaves them out\n$/);
+    expect([status, existsSync(path.join(folder, "throw"))]).toEqual([1, false]);
+  });
+
+  test("on a manifest, by DomainBed's protocol, the same twice", () => {
+    const runs = ["one", "two"].map((out) => {
+      const { status, stderr } = run("--data", "list.ndjson", ...SMALL, "--targets", "north", "--algorithms", "ERM", "--protocol", "domainbed", "--out", out);
+      expect([status, stderr]).toEqual([0, expect.stringMatching(/^\[1\/1\] ERM, north held out: .*\n$/)]);
+      const { runs: [record], skipped } = read(out);
+      expect(skipped).toBeUndefined();
+      return record!;
+    });
+    expect(runs[1]).toMatchObject({ total: 4, accuracy: runs[0]!.accuracy, finalLoss: runs[0]!.finalLoss });
+  });
+
+  test.each([
+    [["--data", "sites", "--targets", "east"], /target: expected one of sites's domains "north", "south", "west", got the string "east"/],
+    [["--data", "alone"], /alone has 1 domain\(s\); at least 2 are needed/],
+    [["--data", "sites", "--model", "convnext_tiny"], /compare: imageSize: convnext_tiny takes no images of 16 x 16 pixels; its usual size is 224 \(/],
+    [["--data", "sites", "--pretrained", "none.pth"], /none\.pth: cannot be read/],
+  ])("%j is one clear line, before any image is decoded", (args, text) => {
+    const words = args.includes("--model") ? SMALL.slice(2) : SMALL;
+    const { status, stdout, stderr } = run(...words, ...args, "--out", "never");
+    expect(stderr).toMatch(new RegExp(`^dgsam: .*${text.source}.*\n$`));
+    expect([status, stdout]).toEqual([1, ""]);
+    expect(readdirSync(folder)).not.toContain("never");
+  });
+});
