@@ -22,7 +22,7 @@ export function dataCommand(): Command {
     )
     .summary("look through all images for what would spoil a training")
     .argument("<data>", "the folder of a data set (DOMAIN/CLASS/image), or a manifest (.csv, .json, .jsonl), a .parquet or a .tar file")
-    .option("--max-pixels <count>", "pixels that an image may claim to have; those with more are not decoded (default: 268402689)", integer(1))
+    .option("--max-pixels <count>", "pixels that an image may claim to have; those with more are not decoded (default: 89478485)", integer(1))
     .option("--json", "print one JSON object instead of the text")
     .addHelpText("after", "\nExit status 1 when something is wrong.")
     .exitOverride()

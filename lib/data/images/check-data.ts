@@ -8,6 +8,7 @@ import { checkInteger, withDefaults } from "../../checks.js";
 import { argumentError, DgsamError } from "../../errors.js";
 import { checkImage } from "./check-image.js";
 import { missingClasses, sortNames, type Reading } from "./collection.js";
+import { MAX_PIXELS } from "./decode.js";
 import type { EncodedImage, ImageCollection } from "./encoded-image.js";
 import { unreadable } from "./file-image.js";
 import { scanDomainFolder } from "./folder.js";
@@ -21,7 +22,7 @@ export interface CheckDataOptions {
   signal?: AbortSignal;
   /** Told after each image how many were looked at, of how many. */
   onProgress?: (done: number, total: number) => void;
-  /** How many pixels an image may claim to have, width times height. Default 268,402,689 (16,383 squared, as sharp's). */
+  /** How many pixels an image may claim to have, width times height. Default 89,478,485, as for training. */
   maxPixels?: number;
 }
 
@@ -41,10 +42,8 @@ export interface DataReport {
   readonly ok: boolean;
 }
 
-const DEFAULT_MAX_PIXELS = 0x3fff ** 2;
-
 /**
- * Reads and decodes every image, several at a time and off the main thread, and compares their bytes. Found are: images that cannot be read or are cut
+ * Reads and decodes every image by the rules of training, several at a time and off the main thread, and compares their bytes. Found are: images that cannot be read or are cut
  * short; empty classes, and classes that a domain lacks; the same bytes twice, worst in two domains or under two classes; links that
  * lead nowhere or in circles; entries of archives that point outside; files that are no images; images that claim more pixels than
  * the limit, which are not decoded; mistakes in manifests.
@@ -54,7 +53,7 @@ const DEFAULT_MAX_PIXELS = 0x3fff ** 2;
  */
 export async function checkData(data: string | ImageCollection, options: CheckDataOptions = {}): Promise<DataReport> {
   const { maxPixels, onProgress, signal } = withDefaults<{ maxPixels: number; onProgress: CheckDataOptions["onProgress"]; signal: AbortSignal | undefined }>(
-    "checkData", options, { maxPixels: DEFAULT_MAX_PIXELS, onProgress: undefined, signal: undefined },
+    "checkData", options, { maxPixels: MAX_PIXELS, onProgress: undefined, signal: undefined },
   );
   checkInteger("checkData: maxPixels", maxPixels, 1);
   if (onProgress !== undefined && typeof onProgress !== "function") throw argumentError("checkData: onProgress", "a function", onProgress);
@@ -82,8 +81,8 @@ export async function checkData(data: string | ImageCollection, options: CheckDa
     const same = copies.get(digest);
     if (same === undefined) copies.set(digest, [seen]);
     else same.push(seen);
-    const problem = await checkImage(bytes, maxPixels);
-    if (problem !== undefined) found.push({ ...problem, path: image.path });
+    const problem = await checkImage(bytes, image.path, maxPixels);
+    if (problem !== undefined) found.push(problem);
     onProgress?.(++done, images.length);
   });
   for (const same of copies.values()) if (same.length > 1) found.push(...duplicates(same, collection.classes));
