@@ -147,7 +147,8 @@ export class ParquetColumn {
       else if (header.kind !== "index") {
         if (header.count > rows - found) throw this.#malformed(`the page at byte ${at} claims ${header.count} rows of the ${rows - found} that are left`);
         const uses = dictionary !== undefined && usesDictionary(header);
-        pages.push({ ...place, firstRow: this.#groupStarts[group]! + found, chunk, ...(uses ? { dictionary: dictionary! } : {}) });
+        // A page of no rows is not worth decompressing.
+        if (header.count > 0) pages.push({ ...place, firstRow: this.#groupStarts[group]! + found, chunk, ...(uses ? { dictionary: dictionary! } : {}) });
         found += header.count;
       }
       at = body + header.size;

@@ -91,8 +91,8 @@ describe("finds, with the path,", () => {
     const found = await problems(Object.fromEntries(Object.entries(files).map(([name, bytes]) => [`a/cat/${name}.jpg`, bytes])));
     const trained = await Promise.allSettled(Object.entries(files).map(([name, bytes]) => decodeImage(bytes, { size: 8, path: `a/cat/${name}.jpg` })));
     expect(trained.map(({ status }) => status)).toEqual(["fulfilled", "fulfilled", "rejected", "rejected"]);
-    const reasons = trained.flatMap((end) => (end.status === "rejected" ? [`unreadable ${(end.reason as Error).message}`] : []));
-    expect(found).toEqual(reasons.sort());
+    // libvips' messages are the process's: of two failures at a time one may get the other's.
+    expect(found).toEqual([expect.stringMatching(/^unreadable a\/cat\/cut\.jpg: cannot be decoded: /), "unreadable a/cat/svg.jpg: is no JPEG, PNG, WebP, TIFF or GIF"]);
     // What is lost where damage is not looked for.
     expect((await sharp(cut, { failOn: "truncated" }).raw().toBuffer()).equals(await sharp(tiff).raw().toBuffer())).toBe(false);
   });
