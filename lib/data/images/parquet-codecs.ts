@@ -8,14 +8,17 @@ export type CompressionLibrary = typeof import("hyparquet-compressors");
 
 // How many bytes one can become, at most: of snappy 64 by a copy of 3 bytes, of deflate 258 by 2 bits, of LZ4 255, of zstd 2^17 by a block of 4 bytes.
 const EXPANSION: Partial<Record<Codec, number>> = { SNAPPY: 22, GZIP: 1032, LZ4: 255, LZ4_RAW: 255, ZSTD: 1 << 15 };
-// Writers make pages of 1 MB, or of one value.
+// Writers make pages of 1 MB, or of one value, and images hardly shrink.
 const MAX_PAGE_BYTES = 1 << 30;
+const PAGE_ROOM = 1 << 26;
+const MAX_EXPANSION = 32;
 
 /** @param size what the page claims to be when decompressed. @throws Error when it is not */
 export function decompress(codec: Codec, bytes: Uint8Array, size: number, library: CompressionLibrary): Uint8Array {
   // A page of nulls alone may have no bytes at all, which are no stream of any codec.
   if (size === 0) return new Uint8Array(0);
-  if (size > MAX_PAGE_BYTES || size > (EXPANSION[codec] ?? Infinity) * bytes.length) throw new Error(`it claims that its ${bytes.length} bytes become ${size}`);
+  const most = Math.min(MAX_PAGE_BYTES, PAGE_ROOM + MAX_EXPANSION * bytes.length, (EXPANSION[codec] ?? Infinity) * bytes.length);
+  if (size > most) throw new Error(`it claims that its ${bytes.length} bytes become ${size}`);
   const result = unpacked(codec, bytes, size, library);
   if (result.length !== size) throw new Error(`it has ${result.length} bytes instead of ${size}`);
   return result;

@@ -30,6 +30,8 @@ interface Page extends Place {
 // Page headers are some 30 bytes, and with the smallest and largest value of a page, which some writers add, some thousands.
 const HEADER_BYTES = 1 << 13;
 const MAX_HEADER_BYTES = 1 << 24;
+// Labels are far smaller than their images, but a hostile file could have pages that become 30,000 times as much.
+const LABEL_ROOM = 1 << 26;
 // Enough for the pages that some workers read through at the same time.
 const CACHE_BYTES = 64 << 20;
 
@@ -77,11 +79,16 @@ export class ParquetColumn {
   /** All values in order, each row group read as a whole; bytes are text. @throws DgsamError `ERR_DATA` */
   async readAll(): Promise<(string | number | bigint | null)[]> {
     const values: (string | number | bigint | null)[] = [];
+    let claimed = 0;
     for (const [group, { chunks }] of this.#metadata.groups.entries()) {
       const { start, end } = chunks[this.#index]!;
       const bytes = await this.#file.read(start, end);
       let dictionary: { readonly place: Place; readonly values: readonly (string | number | bigint)[] } | undefined;
-      for (const page of await this.#locate(group, { bytes, start })) {
+      const pages = await this.#locate(group, { bytes, start });
+      const dictionaries = new Set(pages.flatMap((page) => page.dictionary ?? []));
+      claimed = [...pages, ...dictionaries].reduce((sum, { header }) => sum + header.uncompressed, claimed);
+      if (claimed > LABEL_ROOM + 4 * this.#file.size) throw this.#malformed(`the column ${this.#leaf.path.join(".")} claims ${claimed} bytes of a file of ${this.#file.size}`);
+      for (const page of pages) {
         try {
           const bodyOf = ({ header, body }: Place): Uint8Array => bytes.subarray(body - start, body - start + header.size);
           if (page.dictionary !== undefined && page.dictionary !== dictionary?.place) {

@@ -3,6 +3,8 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import * as library from "hyparquet-compressors";
 import { describe, expect, test } from "vitest";
+import { ContainerFile } from "../../../lib/data/images/file-image.js";
+import { ParquetColumn } from "../../../lib/data/images/parquet-column.js";
 import { decompress } from "../../../lib/data/images/parquet-codecs.js";
 import { deltaByteArrays, deltas, runs } from "../../../lib/data/images/parquet-encodings.js";
 import { readParquet } from "../../../lib/data/images/parquet.js";
@@ -66,7 +68,7 @@ describe("decompresses to what a page claims to be, and no more:", () => {
   const ZSTD = [0x28, 0xb5, 0x2f, 0xfd];
   test.each([
     ["more than snappy can be", "SNAPPY", [1, 2, 3], 1000, /claims that its 3 bytes become 1000/],
-    ["more than a page may be", "BROTLI", [1, 2, 3], 2 ** 31, /claims that its 3 bytes become 2147483648/],
+    ["more than a page may be", "BROTLI", [1, 2, 3], 2 ** 26 + 97, /claims that its 3 bytes become 67108961/],
     ["a snappy run that goes back to its own start", "SNAPPY", [20, 0xfc, 0xfa, 255, 255, 255, 0, 0, 0, 0], 20, /./],
     ["Hadoop's frames of negative size", "LZ4", LZ4_BACKWARDS, 20, /lz4/],
     ["a zstd frame that claims 2 GB", "ZSTD", [...ZSTD, 0xa0, 0, 0, 0, 0x7f, 1, 0, 0], 20, /claims 2130706432 bytes instead of 20/],
@@ -93,6 +95,21 @@ describe("Thrift", () => {
 describe("refuses files, naming them:", () => {
   test("a page whose header lacks the size of its levels, of which hyparquet makes an endless loop", () =>
     expectRejection(() => readParquet([path.join(FILES, "endless.parquet")]), "ERR_DATA", /endless\.parquet: there is no page header at byte \d+: .*levels/));
+
+  test("labels that become 28,000 times their bytes, before they do", async () => {
+    // Pages of one empty text, then zeros: 40 blocks of zstd of 128 kB in 4 bytes each.
+    const zeros = Array.from({ length: 40 }, (_, i) => [i === 39 ? 3 : 2, 0, 16, 0]).flat();
+    const frame = [0x28, 0xb5, 0x2f, 0xfd, 0, 0x70, ...zeros];
+    const page = Buffer.from([0x15, 0, 0x15, 128, 128, 128, 5, 0x15, 204, 2, 0x2c, 0x15, 2, 0x15, 0, 0x15, 6, 0x15, 6, 0, 0, ...frame]);
+    const pages = Buffer.concat(new Array<Buffer>(200).fill(page));
+    await withTree({ "x.parquet": pages }, async (folder) => {
+      const leaf = { path: ["label"], type: "BYTE_ARRAY", maxDefinition: 0, repeated: false } as const;
+      const metadata = (rows: number) => ({ leaves: [leaf], groups: [{ rows, chunks: [{ start: 0, end: rows * page.length, codec: "ZSTD" as const }] }], keyValues: new Map() });
+      const read = (rows: number) => new ParquetColumn(library, new ContainerFile(path.join(folder, "x.parquet")), metadata(rows), 0).readAll();
+      expect(await read(2)).toEqual(["", ""]);
+      await expectRejection(() => read(200), "ERR_DATA", /x\.parquet: the column label claims \d+ bytes of a file of \d+/);
+    });
+  });
 
   const rows = Array.from({ length: 12 }, (_, i) => ({ image: Buffer.alloc(40, i), label: i % 2, domain: "a" }));
   const patched = (from: number[], to: number[], last = false): Buffer => {
