@@ -43,7 +43,7 @@ export interface DataReport {
 }
 
 /**
- * Reads and decodes every image, several at a time and off the main thread, and compares their bytes. Found are: images that cannot be read or are cut
+ * Reads and decodes every image by the rules of training, several at a time and off the main thread, and compares their bytes. Found are: images that cannot be read or are cut
  * short; empty classes, and classes that a domain lacks; the same bytes twice, worst in two domains or under two classes; links that
  * lead nowhere or in circles; entries of archives that point outside; files that are no images; images that claim more pixels than
  * the limit, which are not decoded; mistakes in manifests.
@@ -81,8 +81,8 @@ export async function checkData(data: string | ImageCollection, options: CheckDa
     const same = copies.get(digest);
     if (same === undefined) copies.set(digest, [seen]);
     else same.push(seen);
-    const problem = await checkImage(bytes, maxPixels);
-    if (problem !== undefined) found.push({ ...problem, path: image.path });
+    const problem = await checkImage(bytes, image.path, maxPixels);
+    if (problem !== undefined) found.push(problem);
     onProgress?.(++done, images.length);
   });
   for (const same of copies.values()) if (same.length > 1) found.push(...duplicates(same, collection.classes));

@@ -70,11 +70,20 @@ export interface ImageHeader {
   readonly isTurned: boolean;
 }
 
+/** An image that claims more pixels than it may. */
+export class TooManyPixels extends DgsamError {}
+
 const HEADER_OPTIONS = ["orientation", "maxPixels", "path", "signal"] as const;
 const OPTIONS = [...HEADER_OPTIONS, "size", "width", "height", "crop"] as const;
 
 // Twice libuv's default number of threads: while one image's pixels are copied the next is decoded.
 const decoders = new Slots(8);
+
+// Warnings of libjpeg (stray bytes, mostly) are no errors: PIL takes such files, and data sets have them. "truncated" would take a TIFF of JPEG
+// strips whose tail is missing, and decode other pixels.
+const FAIL_ON = "error";
+// What is checked as a whole is faster by half; what is checked in passing takes no memory to speak of.
+const WHOLE_PIXELS = 1 << 22;
 
 type Sharp = typeof import("sharp").default;
 let loading: Promise<Sharp> | undefined;
@@ -113,9 +122,9 @@ async function header(name: string, bytes: Uint8Array, options: HeaderOptions): 
   }
   const sharp = await loadSharp();
   // The limit is checked here, with the numbers in the message.
-  const found = await decoding(path, () => sharp(bytes, { limitInputPixels: false }).metadata());
+  const found = await decoding(path, () => sharp(bytes, { failOn: FAIL_ON, limitInputPixels: false }).metadata());
   if (found.width * found.height > maxPixels) {
-    throw new DgsamError("ERR_DATA", `${path}: claims ${found.width} x ${found.height} pixels, more than maxPixels, ${maxPixels}; it was not decoded`);
+    throw new TooManyPixels("ERR_DATA", `${path}: claims ${found.width} x ${found.height} pixels, more than maxPixels, ${maxPixels}; it was not decoded`);
   }
   const { width, height } = orientation === "exif" ? found.autoOrient : found;
   return {
@@ -143,6 +152,19 @@ export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}
   }, reading.signal);
 }
 
+/**
+ * Decodes an image to its last line and drops the pixels.
+ * @throws DgsamError as {@link decodeImage}; a {@link TooManyPixels} for what claims more than `maxPixels`
+ */
+export async function checkDecoding(bytes: Uint8Array, options: Pick<HeaderOptions, "maxPixels" | "path">): Promise<void> {
+  await decoders.run(async () => {
+    // Turning an image takes all of it, and changes nothing of what can be decoded.
+    const found = await header("checkDecoding", bytes, { ...options, orientation: "stored" });
+    const side = found.width * found.height > WHOLE_PIXELS ? 8 : undefined;
+    await decode(bytes, found, { width: side, height: side, crop: undefined }, options);
+  }, undefined);
+}
+
 function checkCrop({ left, top, width, height }: Crop, image: ImageHeader): void {
   checkInteger("decodeImage: crop.width", width, 1, image.width);
   checkInteger("decodeImage: crop.height", height, 1, image.height);
@@ -159,8 +181,7 @@ interface Shaping {
 async function decode(bytes: Uint8Array, found: ImageHeader, shaping: Shaping, { maxPixels = MAX_PIXELS, path = "image" }: HeaderOptions): Promise<DecodedImage> {
   const sharp = await loadSharp();
   return await decoding(path, async () => {
-    // Warnings of libjpeg (stray bytes, mostly) are no errors: PIL takes such files, and data sets have them.
-    const opened = sharp(bytes, { failOn: "error", ignoreIcc: true, autoOrient: found.isTurned, limitInputPixels: maxPixels });
+    const opened = sharp(bytes, { failOn: FAIL_ON, ignoreIcc: true, autoOrient: found.isTurned, limitInputPixels: maxPixels });
     // Of a part libvips would read no row below it, and an image that is cut short would be a bad one or not as the box falls.
     if (!found.hasAlpha && !found.isCmyk && shaping.crop === undefined) return await pixels(shaped(toRgb(opened, found), found, shaping));
     // And it resizes colours weighted by alpha, and CMYK as four inks; PIL turns both into RGB first.

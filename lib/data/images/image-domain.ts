@@ -5,11 +5,12 @@ import { fromBytes, noGrad, ops, scope, tensor, type Generator, type Tensor } fr
 import { dataWarning } from "../../warnings.js";
 import { checkItem, checkList } from "../checks.js";
 import type { Batch, BatchOptions, Domain, Item, LoadOptions } from "../dataset.js";
+import { domainbedCropScale } from "./augment/domainbed.js";
+import { drawCropBoxes } from "./augment/random-resized-crop.js";
 import { decodeImage, readImageHeader, type Crop, type DecodedImage } from "./decode.js";
 import { DecodedStore } from "./decoded-store.js";
 import type { ImageRecord } from "./encoded-image.js";
 import type { ImageSettings } from "./image-options.js";
-import { drawCrops } from "./random-crop.js";
 import { Slots } from "./slots.js";
 
 /** An image that cannot be used, and why. */
@@ -21,8 +22,6 @@ export interface SkippedImage {
   readonly reason: string;
 }
 
-// DomainBed's.
-const CROP_SCALE = [0.7, 1] as const;
 /** Files may be as many as a batch is large, and the system lets a process have so many open and no more. */
 const readers = new Slots(32);
 /** Loops that prepare a domain: enough to keep libuv's threads at work. */
@@ -263,7 +262,8 @@ export class ImageDomain implements Domain {
         const chosen = await this.#complete(asked, true, (index) => opened.has(index) || this.#bad.has(index), open, signal);
         // The same boxes for those that stay, when others turn out to be damaged behind their headers.
         generator.setState(before);
-        const boxes = drawCrops(chosen.map((index) => { const { height, width } = opened.get(index)!; return [height, width] as const; }), generator, CROP_SCALE);
+        const sizes = chosen.map((index) => { const { height, width } = opened.get(index)!; return [height, width] as const; });
+        const boxes = drawCropBoxes(sizes, generator, { scale: domainbedCropScale });
         const ends = await Promise.allSettled(chosen.map((index, i) => crop(index, boxes[i]!)));
         signal?.throwIfAborted();
         const made = ends.map((end) => { if (end.status === "rejected") throw end.reason; return end.value; });

@@ -1,6 +1,6 @@
 import { symlinkSync } from "node:fs";
 import path from "node:path";
-import { checkData, DgsamError, type DataReport, type ImageCollection } from "dgsam";
+import { checkData, decodeImage, DgsamError, type DataReport, type ImageCollection } from "dgsam";
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
 import { PACS } from "../pacs.js";
@@ -42,7 +42,7 @@ describe("finds, with the path,", () => {
   });
 
   test("what only is called an image, and an empty file", async () => {
-    expect(await problems({ "a/cat/text.jpg": "no image", "a/cat/empty.png": "" })).toEqual(["unreadable a/cat/empty.png: is empty", expect.stringMatching(/^unreadable a\/cat\/text\.jpg: cannot be decoded: .*unsupported image format/)]);
+    expect(await problems({ "a/cat/text.jpg": "no image", "a/cat/empty.png": "" })).toEqual(["unreadable a/cat/empty.png: is empty", "unreadable a/cat/text.jpg: is no JPEG, PNG, WebP, TIFF or GIF"]);
   });
 
   test("empty classes and classes that a domain lacks", async () => {
@@ -75,9 +75,26 @@ describe("finds, with the path,", () => {
     bomb.writeUInt32BE(30_000, 20);
     bomb.writeUInt32BE((await import("node:zlib")).crc32?.(bomb.subarray(12, 29)) ?? 0, 29);
     const found = await problems({ "a/cat/bomb.png": bomb });
-    expect(found).toEqual([expect.stringMatching(/^too-many-pixels a\/cat\/bomb\.png: claims 30000 x 30000 = 900000000 pixels, over the limit of 89478485; it was not decoded/)]);
+    expect(found).toEqual([expect.stringMatching(/^too-many-pixels a\/cat\/bomb\.png: claims 30000 x 30000 pixels, more than maxPixels, 89478485; it was not decoded$/)]);
     expect(await problems({}, { maxPixels: 24 * 16 })).toEqual([]);
     expect(await problems({}, { maxPixels: 24 * 16 - 1 })).toHaveLength(4);
+  });
+
+  test("the same as training does: stray bytes pass, formats that are not decoded and TIFFs of JPEG strips without their tail do not", async () => {
+    const pixels = sharp(Buffer.from({ length: 3 * 64 * 64 } as ArrayLike<number>).map((_, i) => (i * i) >> 3), { raw: { width: 64, height: 64, channels: 3 } });
+    const jpeg = await pixels.clone().jpeg().toBuffer();
+    const stray = Buffer.concat([jpeg.subarray(0, -2), Buffer.from([1, 2, 3, 4]), jpeg.subarray(-2)]);
+    const tiff = await pixels.clone().tiff({ compression: "jpeg" }).toBuffer();
+    // Of the tables that all strips need, which are written last.
+    const cut = tiff.subarray(0, -5);
+    const files = { stray, tiff, cut, svg: Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4"/>') };
+    const found = await problems(Object.fromEntries(Object.entries(files).map(([name, bytes]) => [`a/cat/${name}.jpg`, bytes])));
+    const trained = await Promise.allSettled(Object.entries(files).map(([name, bytes]) => decodeImage(bytes, { size: 8, path: `a/cat/${name}.jpg` })));
+    expect(trained.map(({ status }) => status)).toEqual(["fulfilled", "fulfilled", "rejected", "rejected"]);
+    // libvips' messages are the process's: of two failures at a time one may get the other's.
+    expect(found).toEqual([expect.stringMatching(/^unreadable a\/cat\/cut\.jpg: cannot be decoded: /), "unreadable a/cat/svg.jpg: is no JPEG, PNG, WebP, TIFF or GIF"]);
+    // What is lost where damage is not looked for.
+    expect((await sharp(cut, { failOn: "truncated" }).raw().toBuffer()).equals(await sharp(tiff).raw().toBuffer())).toBe(false);
   });
 
   test("large images, which are decoded in passing, cut short as well", async () => {

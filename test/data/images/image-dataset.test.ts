@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
-  batches, decodeImage, DgsamError, DgsamWarning, DomainLoader, Generator, imageDataset, type ImageOptions, Loader, memoryStats, ops, scope, splitDataset, type Tensor,
+  batches, decodeImage, DgsamError, DgsamWarning, domainbedCropScale, DomainLoader, drawCropBoxes, Generator, imageDataset, type ImageOptions, Loader, memoryStats, ops, scope, splitDataset, type Tensor,
 } from "dgsam";
 import { afterEach, describe, expect, test } from "vitest";
 import { expectError } from "../errors.js";
@@ -253,6 +253,22 @@ describe("protocol domainbed", () => {
     expect(first.slice(0, 192)).not.toEqual(first.slice(384));
     expectError(() => a!.batch([0], { generator: new Generator() }), "ERR_STATE", /decodes the originals for every batch to train on/);
     expectError(() => new DomainLoader(dataset.domains, { batchSize: 2 }).next(), "ERR_STATE", /use load\(\), or `for await` over a DomainLoader/);
+  });
+
+  test("crops as the box says that drawCropBoxes draws", async () => {
+    const collection = await small();
+    const bytes = await png(64, 48);
+    collection.domains[0]!.records[0]!.image = inMemory("a/large.png", bytes);
+    using dataset = imageDataset(collection, { ...PLAIN, cache: false, protocol: "domainbed" });
+    for (const seed of [1, 2, 3]) {
+      const { x } = await dataset.domains[0]!.load([0, 0], { generator: new Generator().manualSeed(seed) });
+      const boxes = drawCropBoxes([[48, 64], [48, 64]], new Generator().manualSeed(seed), { scale: domainbedCropScale });
+      for (const [i, { top, left, height, width }] of boxes.entries()) {
+        const { data } = await decodeImage(bytes, { size: 8, crop: { top, left, height, width } });
+        const planes = Array.from({ length: 3 * 64 }, (_, at) => Math.fround(data[3 * (at % 64) + Math.floor(at / 64)]! / 255));
+        expect([...x.data()].slice(192 * i, 192 * (i + 1))).toEqual(planes);
+      }
+    }
   });
 
   test("replaces images that turn out to be damaged behind their headers", async () => {
