@@ -235,7 +235,7 @@ def misused(name):
         if argument.name in lists:
             arguments[argument.name] = [torch.ones(2) for _ in range(2 if argument.name == lists[-1] else 1)]
         elif not argument.has_default_value():
-            arguments[argument.name] = {"float": 0.5, "int": 1, "bool": False, "Tensor": torch.ones(()), "Optional[float]": None, "Optional[bool]": None}.get(kind, [0.5])
+            arguments[argument.name] = {"float": 0.5, "int": 1, "bool": False, "Tensor": torch.ones(()), "List[int]": [1], "Optional[float]": None, "Optional[bool]": None}.get(kind, [0.5])
     if len(lists) == 1:
         sparse = torch.ones(2).to_sparse()
         sparse.grad = sparse.clone()
