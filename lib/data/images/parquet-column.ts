@@ -1,46 +1,56 @@
 /**
- * One column of a Parquet file, read page by page. A page holds about a megabyte of images and a row group up to a hundred times as much:
- * reading images in random order, as training does, through whole row groups costs 10 to 100 times the time and memory. Few files have an
- * index of their pages; but page headers lie before their pages and tell sizes, so the places of pages are found by reading the headers alone.
+ * One column of bytes in a Parquet file, read page by page. A page holds about a megabyte of images and a row group up to a hundred times
+ * as much: reading images in random order, as training does, through whole row groups costs 10 to 100 times the time and memory.
+ * hyparquet reads whole column chunks unless the file has an index of its pages, which few have; but page headers lie before their
+ * pages and tell sizes, so the places of pages are found by reading the headers alone. hyparquet is then given one page as a file.
  */
 
+import type { ColumnChunk, Compressors, FileMetaData, SchemaElement } from "hyparquet";
+import type { DataReader } from "hyparquet/src/types.js";
 import { DgsamError } from "../../errors.js";
 import type { ContainerFile } from "./file-image.js";
-import type { CompressionLibrary } from "./parquet-codecs.js";
-import type { Chunk, ParquetMetadata, Leaf } from "./parquet-metadata.js";
-import { type PageHeader, type PageValue, readDictionary, readPage, readPageHeader, usesDictionary } from "./parquet-page.js";
-import { ByteReader } from "./parquet-thrift.js";
 
-/** Of a page in the file. */
-interface Place {
-  readonly header: PageHeader;
-  readonly start: number;
-  /** Where the bytes behind the header begin. */
-  readonly body: number;
+/** The parts of hyparquet that are used here, loaded when a Parquet file is opened. */
+export interface ParquetLibrary {
+  readonly parquetReadObjects: typeof import("hyparquet").parquetReadObjects;
+  readonly parquetMetadataAsync: typeof import("hyparquet").parquetMetadataAsync;
+  readonly deserializeTCompactProtocol: (reader: DataReader) => Record<string, unknown>;
+  readonly compressors: Compressors;
 }
 
-interface Page extends Place {
+interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
+interface Page extends Range {
   /** Of the file. */
   readonly firstRow: number;
+  readonly rows: number;
+  /** When decompressed. */
+  readonly bytes: number;
   /** The page of values that this one's are numbers in. */
-  readonly dictionary?: Place;
-  readonly chunk: Chunk;
+  readonly dictionary?: Range;
+  readonly chunk: ColumnChunk;
 }
+
+const PAGE_TYPES = { data: 0, dictionary: 2, dataV2: 3 } as const;
+const PLAIN_DICTIONARY = 2;
+const RLE_DICTIONARY = 8;
 
 // Page headers are some 30 bytes, and with the smallest and largest value of a page, which some writers add, some thousands.
 const HEADER_BYTES = 1 << 13;
 const MAX_HEADER_BYTES = 1 << 24;
-// Labels are far smaller than their images, but a hostile file could have pages that become 30,000 times as much.
-const LABEL_ROOM = 1 << 26;
+// What a page may claim to be when decompressed. Writers make pages of 1 MB, or of one value.
+const MAX_PAGE_BYTES = 1 << 30;
 // Enough for the pages that some workers read through at the same time.
 const CACHE_BYTES = 64 << 20;
 
 export class ParquetColumn {
-  readonly #library: CompressionLibrary;
+  readonly #library: ParquetLibrary;
   readonly #file: ContainerFile;
-  readonly #metadata: ParquetMetadata;
+  readonly #metadata: FileMetaData;
   readonly #index: number;
-  readonly #leaf: Leaf;
   /** The first row of each row group, and the number of rows. */
   readonly #groupStarts: readonly number[];
   readonly #groups = new Map<number, Promise<readonly Page[]>>();
@@ -49,18 +59,17 @@ export class ParquetColumn {
   #decodedBytes = 0;
 
   /** @param index of the column among the leaves of the schema */
-  constructor(library: CompressionLibrary, file: ContainerFile, metadata: ParquetMetadata, index: number) {
+  constructor(library: ParquetLibrary, file: ContainerFile, metadata: FileMetaData, index: number) {
     this.#library = library;
     this.#file = file;
     this.#metadata = metadata;
     this.#index = index;
-    this.#leaf = metadata.leaves[index]!;
     const starts = [0];
-    for (const { rows } of metadata.groups) starts.push(starts.at(-1)! + rows);
+    for (const { num_rows } of metadata.row_groups) starts.push(starts.at(-1)! + Number(num_rows));
     this.#groupStarts = starts;
   }
 
-  /** A copy of the value in a row of a column of bytes, null where there is none. @throws DgsamError `ERR_DATA` */
+  /** A copy of the value in a row, null where there is none. @throws DgsamError `ERR_DATA` */
   async read(row: number): Promise<Uint8Array | null> {
     const group = lastNotAbove(this.#groupStarts, row);
     let located = this.#groups.get(group);
@@ -70,36 +79,22 @@ export class ParquetColumn {
     }
     const pages = await located;
     const page = pages[lastNotAbove(pages.map(({ firstRow }) => firstRow), row)];
-    if (page === undefined || row >= page.firstRow + page.header.count) throw this.#malformed(`its pages have no row ${row}`);
-    const value = (await this.#page(page))[row - page.firstRow]!;
+    if (page === undefined || row >= page.firstRow + page.rows) throw this.#malformed(`its pages have no row ${row}`);
+    const values = await this.#page(page);
+    const value = values[row - page.firstRow];
+    if (value === undefined) throw this.#malformed(`the page of row ${row} has ${values.length} rows instead of ${page.rows}`);
     // A view would keep the whole page in memory.
     return value === null ? null : Uint8Array.prototype.slice.call(value);
   }
 
-  /** All values in order, each row group read as a whole; bytes are text. @throws DgsamError `ERR_DATA` */
-  async readAll(): Promise<(string | number | bigint | null)[]> {
-    const values: (string | number | bigint | null)[] = [];
-    let claimed = 0;
-    for (const [group, { chunks }] of this.#metadata.groups.entries()) {
-      const { start, end } = chunks[this.#index]!;
-      const bytes = await this.#file.read(start, end);
-      let dictionary: { readonly place: Place; readonly values: readonly (string | number | bigint)[] } | undefined;
-      const pages = await this.#locate(group, { bytes, start });
-      const dictionaries = new Set(pages.flatMap((page) => page.dictionary ?? []));
-      claimed = [...pages, ...dictionaries].reduce((sum, { header }) => sum + header.uncompressed, claimed);
-      if (claimed > LABEL_ROOM + 4 * this.#file.size) throw this.#malformed(`the column ${this.#leaf.path.join(".")} claims ${claimed} bytes of a file of ${this.#file.size}`);
-      for (const page of pages) {
-        try {
-          const bodyOf = ({ header, body }: Place): Uint8Array => bytes.subarray(body - start, body - start + header.size);
-          if (page.dictionary !== undefined && page.dictionary !== dictionary?.place) {
-            const found = readDictionary(page.dictionary.header, bodyOf(page.dictionary), this.#leaf, page.chunk.codec, this.#library);
-            dictionary = { place: page.dictionary, values: found.map(textOrNumber) };
-          }
-          const found = readPage(page.header, bodyOf(page), this.#leaf, page.chunk.codec, this.#library, dictionary?.values, textOrNumber);
-          for (const value of found) values.push(value);
-        } catch (cause) {
-          throw this.#undecodable(page, cause);
-        }
+  /** All values, bytes as text. One page after the other: what hyparquet does at the same time would fail unheard. @throws DgsamError `ERR_DATA` */
+  async readAll(): Promise<unknown[]> {
+    const values: unknown[] = [];
+    for (let group = 0; group < this.#metadata.row_groups.length; group++) {
+      for (const page of await this.#locate(group)) {
+        const found = await this.#values(page, true);
+        if (found.length !== page.rows) throw this.#malformed(`the page at byte ${page.start} has ${found.length} rows instead of ${page.rows}`);
+        for (const value of found) values.push(value);
       }
     }
     return values;
@@ -108,7 +103,7 @@ export class ParquetColumn {
   async #page(page: Page): Promise<readonly (Uint8Array | null)[]> {
     const cached = this.#decoded.get(page);
     const decoding = cached ?? this.#decode(page);
-    if (cached === undefined) this.#decodedBytes += page.header.uncompressed;
+    if (cached === undefined) this.#decodedBytes += page.bytes;
     else this.#decoded.delete(page);
     this.#decoded.set(page, decoding);
     for (const oldest of this.#decoded.keys()) {
@@ -125,80 +120,108 @@ export class ParquetColumn {
   }
 
   #drop(page: Page): void {
-    if (this.#decoded.delete(page)) this.#decodedBytes -= page.header.uncompressed;
+    if (this.#decoded.delete(page)) this.#decodedBytes -= page.bytes;
   }
 
   async #decode(page: Page): Promise<readonly (Uint8Array | null)[]> {
-    const read = ({ header, body }: Place): Promise<Uint8Array> => this.#file.read(body, body + header.size);
-    const { header, dictionary, chunk: { codec } } = page;
-    const [values, bytes] = await Promise.all([dictionary === undefined ? undefined : read(dictionary), read(page)]);
+    return (await this.#values(page, false)).map((value) => {
+      if (value !== null && !(value instanceof Uint8Array)) throw this.#malformed(`the page at byte ${page.start} holds values that are no bytes`);
+      return value;
+    });
+  }
+
+  /** @param utf8 whether bytes are text */
+  async #values({ start, end, rows, dictionary, chunk }: Page, utf8: boolean): Promise<readonly unknown[]> {
+    const [values, page] = await Promise.all([dictionary === undefined ? Buffer.alloc(0) : this.#file.read(dictionary.start, dictionary.end), this.#file.read(start, end)]);
+    // A file as the reader wants it begins with four bytes of its name.
+    const bytes = new Uint8Array(4 + values.length + page.length);
+    bytes.set(values, 4);
+    bytes.set(page, 4 + values.length);
+    const meta = chunk.meta_data!;
+    const { offset_index_offset: _, offset_index_length: __, column_index_offset: ___, column_index_length: ____, ...plain } = chunk;
+    const { dictionary_page_offset: _____, ...rest } = meta;
+    const only: ColumnChunk = {
+      ...plain,
+      meta_data: {
+        ...rest, num_values: BigInt(rows), total_compressed_size: BigInt(bytes.length - 4), data_page_offset: BigInt(4 + values.length),
+        ...(dictionary === undefined ? {} : { dictionary_page_offset: 4n }),
+      },
+    };
+    const schema = pathOnly(this.#metadata.schema, meta.path_in_schema);
     try {
-      const numbered = dictionary === undefined ? undefined : readDictionary(dictionary.header, values!, this.#leaf, codec, this.#library);
-      return readPage(header, bytes, this.#leaf, codec, this.#library, numbered, (value) => value) as (Uint8Array | null)[];
+      const found = await this.#library.parquetReadObjects({
+        file: { byteLength: bytes.length, slice: (from, to) => bytes.buffer.slice(from, to) },
+        metadata: { ...this.#metadata, schema, num_rows: BigInt(rows), row_groups: [{ columns: [only], num_rows: BigInt(rows), total_byte_size: BigInt(bytes.length) }] },
+        columns: [meta.path_in_schema[0]!], compressors: this.#library.compressors, utf8,
+      });
+      return found.map((object) => meta.path_in_schema.reduce<unknown>((each, name) => (each as Record<string, unknown> | null | undefined)?.[name], object) ?? null);
     } catch (cause) {
-      throw this.#undecodable(page, cause);
+      throw this.#malformed(`the page at byte ${start} cannot be decoded: ${(cause as Error).message}`, cause);
     }
   }
 
-  /** Where the data pages of a row group's column are; `memory` has the column's bytes, if they were read. */
-  async #locate(group: number, memory?: { bytes: Uint8Array; start: number }): Promise<readonly Page[]> {
-    const { chunks, rows } = this.#metadata.groups[group]!;
-    const chunk = chunks[this.#index]!;
+  /** Where the data pages of a row group's column are. */
+  async #locate(group: number): Promise<readonly Page[]> {
+    const { columns, num_rows } = this.#metadata.row_groups[group]!;
+    const chunk = columns[this.#index];
+    const meta = chunk?.meta_data;
+    if (chunk === undefined || meta === undefined) throw this.#malformed(`row group ${group} lacks the column`);
+    const start = Number(meta.dictionary_page_offset ?? 0n) || Number(meta.data_page_offset);
+    const end = start + Number(meta.total_compressed_size);
+    const first = this.#groupStarts[group]!;
     const pages: Page[] = [];
-    let dictionary: Place | undefined;
-    let found = 0;
-    for (let at = chunk.start; at < chunk.end && found < rows;) {
-      const place = memory === undefined ? await this.#place(at, chunk.end) : this.#placeIn(memory, at, chunk.end);
-      const { header, body } = place;
-      if (header.kind === "dictionary") dictionary = place;
-      else if (header.kind !== "index") {
-        if (header.count > rows - found) throw this.#malformed(`the page at byte ${at} claims ${header.count} rows of the ${rows - found} that are left`);
-        const uses = dictionary !== undefined && usesDictionary(header);
-        // A page of no rows is not worth decompressing.
-        if (header.count > 0) pages.push({ ...place, firstRow: this.#groupStarts[group]! + found, chunk, ...(uses ? { dictionary: dictionary! } : {}) });
-        found += header.count;
+    let dictionary: Range | undefined;
+    let rows = 0;
+    for (let at = start; at < end && rows < Number(num_rows);) {
+      const { type, encoding, count, uncompressed, next } = await this.#header(at, end);
+      if (type === PAGE_TYPES.dictionary) dictionary = { start: at, end: next };
+      else if (type === PAGE_TYPES.data || type === PAGE_TYPES.dataV2) {
+        const uses = dictionary !== undefined && (encoding === PLAIN_DICTIONARY || encoding === RLE_DICTIONARY);
+        pages.push({ start: at, end: next, firstRow: first + rows, rows: count, bytes: uncompressed, chunk, ...(uses ? { dictionary: dictionary! } : {}) });
+        rows += count;
       }
-      at = body + header.size;
+      at = next;
     }
-    if (found !== rows) throw this.#malformed(`the pages of row group ${group} have ${found} rows instead of ${rows}`);
+    if (rows !== Number(num_rows)) throw this.#malformed(`the pages of row group ${group} have ${rows} rows instead of ${num_rows}`);
     return pages;
   }
 
-  async #place(at: number, end: number): Promise<Place> {
+  async #header(at: number, end: number): Promise<{ type: number; encoding: number; count: number; uncompressed: number; next: number }> {
+    const { header, size } = await this.#parseHeader(at, Math.min(end, this.#file.size));
+    const field = (object: unknown, number: number): number => Number((object as Record<string, unknown> | undefined)?.[`field_${number}`] ?? 0);
+    const [type, uncompressed, compressed] = [field(header, 1), field(header, 2), field(header, 3)];
+    const [encoding, count] = type === PAGE_TYPES.dataV2 ? [field(header["field_8"], 4), field(header["field_8"], 3)] : [field(header["field_5"], 2), field(header["field_5"], 1)];
+    const next = at + size + compressed;
+    // hyparquet 1.33 reads a page of version 2 without them for ever.
+    if (type === PAGE_TYPES.dataV2 && !hasLevels(header["field_8"], compressed)) throw this.#malformed(`the page at byte ${at} does not tell the sizes of its levels`);
+    if (!(compressed >= 0 && next <= end)) throw this.#malformed(`the page at byte ${at} reaches beyond its column`);
+    if (!(uncompressed >= 0 && uncompressed <= MAX_PAGE_BYTES && count >= 0)) throw this.#malformed(`the page at byte ${at} claims ${uncompressed} bytes and ${count} values`);
+    return { type, encoding, count, uncompressed, next };
+  }
+
+  async #parseHeader(at: number, end: number): Promise<{ header: Record<string, unknown>; size: number }> {
     for (let room = HEADER_BYTES; ; room *= 8) {
       const bytes = await this.#file.read(at, Math.min(at + room, end));
+      const reader: DataReader = { view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), offset: 0 };
       try {
-        return this.#placeIn({ bytes, start: at }, at, end);
-      } catch (error) {
-        if (at + room >= end || room >= MAX_HEADER_BYTES) throw error;
+        return { header: this.#library.deserializeTCompactProtocol(reader), size: reader.offset };
+      } catch (cause) {
+        if (at + room >= end || room >= MAX_HEADER_BYTES) throw this.#malformed(`there is no page header at byte ${at}`, cause);
       }
     }
   }
 
-  #placeIn({ bytes, start }: { bytes: Uint8Array; start: number }, at: number, end: number): Place {
-    const reader = new ByteReader(bytes, at - start);
-    let header: PageHeader;
-    try {
-      header = readPageHeader(reader);
-    } catch (cause) {
-      throw this.#malformed(`there is no page header at byte ${at}: ${(cause as Error).message}`, cause);
-    }
-    const body = start + reader.at;
-    if (body + header.size > end) throw this.#malformed(`the page at byte ${at} reaches beyond its column`);
-    return { header, start: at, body };
-  }
-
-  #undecodable({ start }: Place, cause: unknown): DgsamError {
-    return this.#malformed(`the page at byte ${start} cannot be decoded: ${(cause as Error).message}`, cause);
-  }
-
   #malformed(problem: string, cause?: unknown): DgsamError {
+    if (cause instanceof DgsamError) return cause;
     return new DgsamError("ERR_DATA", `${this.#file.path}: ${problem}`, cause === undefined ? {} : { cause });
   }
 }
 
-function textOrNumber(value: PageValue): string | number | bigint {
-  return value instanceof Uint8Array ? Buffer.from(value.buffer, value.byteOffset, value.length).toString("utf8") : value;
+/** Whether the header of a page of version 2 has the sizes of its levels, both required, and room for them. */
+function hasLevels(header: unknown, bytes: number): boolean {
+  const { field_5: definition, field_6: repetition } = Object(header) as Record<string, unknown>;
+  const isSize = (size: unknown): size is number => Number.isInteger(size) && (size as number) >= 0;
+  return isSize(definition) && isSize(repetition) && definition + repetition <= bytes;
 }
 
 /** The index of the last of ascending numbers that is not above `value`. */
@@ -210,4 +233,26 @@ function lastNotAbove(ascending: readonly number[], value: number): number {
     else high = middle;
   }
   return low - 1;
+}
+
+/** The elements of a schema that lead to one leaf. */
+function pathOnly(schema: readonly SchemaElement[], names: readonly string[]): SchemaElement[] {
+  const found: SchemaElement[] = [{ ...schema[0]!, num_children: 1 }];
+  let [at, depth] = [1, 0];
+  // Depth first: the children of an element follow it.
+  const skip = (from: number): number => {
+    let next = from + 1;
+    for (let child = 0; child < (schema[from]?.num_children ?? 0); child++) next = skip(next);
+    return next;
+  };
+  while (depth < names.length && at < schema.length) {
+    const element = schema[at]!;
+    if (element.name !== names[depth]) at = skip(at);
+    else {
+      found.push(element.num_children ? { ...element, num_children: 1 } : element);
+      at++;
+      depth++;
+    }
+  }
+  return found;
 }

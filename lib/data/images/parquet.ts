@@ -4,13 +4,12 @@
  */
 
 import path from "node:path";
+import type { FileMetaData } from "hyparquet";
 import { DgsamError } from "../../errors.js";
 import { collect, type LabelledImage, type Reading } from "./collection.js";
 import type { EncodedImage } from "./encoded-image.js";
 import { ContainerFile } from "./file-image.js";
-import type { CompressionLibrary } from "./parquet-codecs.js";
-import { ParquetColumn } from "./parquet-column.js";
-import { type ParquetMetadata, readMetadata } from "./parquet-metadata.js";
+import { ParquetColumn, type ParquetLibrary } from "./parquet-column.js";
 import type { DataProblem } from "./problems.js";
 
 export interface ParquetOptions {
@@ -40,7 +39,7 @@ class ParquetImage implements EncodedImage {
  * @throws DgsamError `ERR_DATA` when a file cannot be read or lacks a column
  */
 export async function readParquet(files: readonly string[], options: ParquetOptions = {}): Promise<Reading> {
-  const library = await import("hyparquet-compressors");
+  const library = await loadLibrary();
   const problems: DataProblem[] = [];
   const images: LabelledImage[] = [];
   let { classes } = options;
@@ -61,54 +60,57 @@ export async function readParquet(files: readonly string[], options: ParquetOpti
 
 interface Table {
   readonly file: ContainerFile;
-  readonly image: ParquetColumn;
-  readonly label: ParquetColumn;
-  readonly domain: ParquetColumn;
-  readonly split: ParquetColumn | undefined;
-  readonly columns: { readonly label: string; readonly domain: string };
+  readonly column: ParquetColumn;
+  readonly columns: { readonly label: string; readonly domain: string; readonly split?: string };
+  /** These columns by name. */
+  readonly others: ReadonlyMap<string, ParquetColumn>;
   readonly labelNames: readonly string[] | undefined;
   readonly domainNames: readonly string[] | undefined;
 }
 
-const LABEL_TYPES: readonly string[] = ["BYTE_ARRAY", "INT32", "INT64", "FLOAT", "DOUBLE"];
-
-async function openTable(library: CompressionLibrary, name: string, named: NonNullable<ParquetOptions["columns"]>): Promise<Table> {
+async function openTable(library: ParquetLibrary, name: string, named: NonNullable<ParquetOptions["columns"]>): Promise<Table> {
   const file = new ContainerFile(name);
-  const metadata = await readMetadata(file);
-  const { leaves } = metadata;
-  const present = [...new Set(leaves.map(({ path: [first] }) => first!))];
-  const { image = "image", label = "label", domain = "domain", split = present.includes("split") ? "split" : undefined } = named;
+  let metadata: FileMetaData;
+  try {
+    if (file.size < 12) throw new Error(`it has ${file.size} bytes`);
+    metadata = await library.parquetMetadataAsync(bufferOf(file));
+  } catch (cause) {
+    if (cause instanceof DgsamError) throw cause;
+    throw new DgsamError("ERR_DATA", `${name}: is no sound Parquet file: ${(cause as Error).message}`, { cause });
+  }
+  const leaves = (metadata.row_groups[0]?.columns ?? []).map((column) => column.meta_data?.path_in_schema ?? []);
+  const present = [...new Set(leaves.map((leaf) => leaf[0] ?? ""))];
+  const { image = "image", label = "label", domain = "domain", split } = named;
   for (const [role, column] of Object.entries({ image, label, domain, ...(split === undefined ? {} : { split }) })) {
     if (!present.includes(column)) {
       throw new DgsamError("ERR_DATA", `${name}: has no column ${JSON.stringify(column)} for the ${role}; its columns are ${present.join(", ")}; name the right one by columns: { ${role}: ... }`);
     }
   }
-  const index = leaves.findIndex(({ path: [first, ...rest], type, repeated }) => first === image && ["", "bytes"].includes(rest.join(".")) && type === "BYTE_ARRAY" && !repeated);
+  const index = leaves.findIndex((leaf) => leaf[0] === image && (leaf.length === 1 || (leaf.length === 2 && leaf[1] === "bytes")));
   if (index === -1) throw new DgsamError("ERR_DATA", `${name}: column ${JSON.stringify(image)} holds no image bytes; expected bytes, or a struct with a field bytes`);
-  const ofLabels = (column: string): ParquetColumn => {
-    const place = leaves.findIndex(({ path: names, type, repeated }) => names.length === 1 && names[0] === column && LABEL_TYPES.includes(type) && !repeated);
-    if (place === -1) throw new DgsamError("ERR_DATA", `${name}: column ${JSON.stringify(column)} holds neither text nor integers`);
-    return new ParquetColumn(library, file, metadata, place);
-  };
   const features = hubFeatures(metadata);
+  const parts = split ?? (present.includes("split") ? "split" : undefined);
+  const columnAt = (at: number) => new ParquetColumn(library, file, metadata, at);
   return {
-    file, image: new ParquetColumn(library, file, metadata, index), label: ofLabels(label), domain: ofLabels(domain), split: split === undefined ? undefined : ofLabels(split),
-    columns: { label, domain }, labelNames: classLabels(features[label]), domainNames: classLabels(features[domain]),
+    file, column: columnAt(index), columns: { label, domain, ...(parts === undefined ? {} : { split: parts }) },
+    others: new Map([label, domain, ...(parts === undefined ? [] : [parts])].map((name) => [name, columnAt(leaves.findIndex((leaf) => leaf[0] === name))])),
+    labelNames: classLabels(features[label]), domainNames: classLabels(features[domain]),
   };
 }
 
 async function addRows(table: Table, images: LabelledImage[], problems: DataProblem[]): Promise<void> {
-  const { file, image: column, columns, labelNames, domainNames } = table;
-  const labels = await table.label.readAll();
-  const domains = await table.domain.readAll();
-  const splits = await table.split?.readAll();
+  const { file, column, columns, others, labelNames, domainNames } = table;
+  const values = new Map<string, readonly unknown[]>();
+  for (const [name, other] of others) values.set(name, await other.readAll());
   const identity = file.identity;
-  for (const row of labels.keys()) {
-    const label = named(labels[row], labelNames);
-    const domain = named(domains[row], domainNames);
-    const split = named(splits?.[row], undefined);
-    for (const [name, value, found] of [[columns.label, label, labels[row]], [columns.domain, domain, domains[row]]] as const) {
-      if (value === undefined) problems.push({ kind: "malformed", path: `${file.path}#row ${row}`, message: `${JSON.stringify(name)} is ${describe(found)}` });
+  for (let row = 0; row < values.get(columns.label)!.length; row++) {
+    const fields = Object.fromEntries([...values].map(([name, each]) => [name, each[row]]));
+    const label = named(fields[columns.label], labelNames);
+    const domain = named(fields[columns.domain], domainNames);
+    const split = columns.split === undefined ? undefined : named(fields[columns.split], undefined);
+    const where = `${file.path}#row ${row}`;
+    for (const [name, value] of [[columns.label, label], [columns.domain, domain]] as const) {
+      if (value === undefined) problems.push({ kind: "malformed", path: where, message: `${JSON.stringify(name)} is ${describe(fields[name])}` });
     }
     if (label === undefined || domain === undefined) continue;
     images.push({ image: new ParquetImage(file, column, `${identity}|row ${row}`, row), label, domain: String(domain), ...(split === undefined ? {} : { split: String(split) }) });
@@ -129,8 +131,8 @@ function describe(value: unknown): string {
 }
 
 /** What the `datasets` library writes down about the columns. */
-function hubFeatures({ keyValues }: ParquetMetadata): Readonly<Record<string, unknown>> {
-  const text = keyValues.get("huggingface");
+function hubFeatures(metadata: FileMetaData): Readonly<Record<string, unknown>> {
+  const text = metadata.key_value_metadata?.find(({ key }) => key === "huggingface")?.value;
   try {
     const features = (JSON.parse(text ?? "{}") as { info?: { features?: unknown } } | null)?.info?.features;
     return typeof features === "object" && features !== null ? (features as Record<string, unknown>) : {};
@@ -144,4 +146,21 @@ function classLabels(feature: unknown): readonly string[] | undefined {
   const { _type: type, names } = Object(feature) as { _type?: unknown; names?: unknown };
   if (type !== "ClassLabel" || !Array.isArray(names) || !names.every((each) => typeof each === "string")) return undefined;
   return names;
+}
+
+function bufferOf(file: ContainerFile): { byteLength: number; slice: (start: number, end?: number) => Promise<ArrayBuffer> } {
+  return {
+    byteLength: file.size,
+    async slice(start, end = file.size) {
+      // Exactly these bytes: what reads them makes views of the whole.
+      return (await file.read(start, end)).buffer as ArrayBuffer;
+    },
+  };
+}
+
+async function loadLibrary(): Promise<ParquetLibrary> {
+  const [{ parquetReadObjects, parquetMetadataAsync }, { deserializeTCompactProtocol }, { compressors }] = await Promise.all([
+    import("hyparquet"), import("hyparquet/src/thrift.js"), import("hyparquet-compressors"),
+  ]);
+  return { parquetReadObjects, parquetMetadataAsync, deserializeTCompactProtocol, compressors };
 }

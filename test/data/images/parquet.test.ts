@@ -129,8 +129,8 @@ describe("refuses, naming file and row,", () => {
 
   test("what is no Parquet file", async () => {
     await refuse("", /x\.parquet: is no sound Parquet file: it has 0 bytes/);
-    await refuse(Buffer.alloc(5000, 65), /x\.parquet: is no sound Parquet file: it does not end with PAR1/);
-    await refuse(Buffer.concat([Buffer.alloc(50), Buffer.from([255, 255, 255, 127]), Buffer.from("PAR1")]), /is no sound Parquet file: its metadata claims 2147483647 bytes of 58/);
+    await refuse(Buffer.alloc(5000, 65), /x\.parquet: is no sound Parquet file: parquet file invalid \(footer != PAR1\)/);
+    await refuse(Buffer.concat([Buffer.alloc(50), Buffer.from([255, 255, 255, 127]), Buffer.from("PAR1")]), /is no sound Parquet file: parquet metadata length/);
     await expectRejection(() => domainParquet("/nowhere.parquet"), "ERR_DATA", /^\/nowhere\.parquet: cannot be read: ENOENT/);
     await expectRejection(() => domainParquet([]), "ERR_ARGUMENT", /domainParquet: files: expected the path of a file, or an array of such, got an array of length 0/);
     await expectRejection(() => domainParquet("x", { columns: "image" as never }), "ERR_ARGUMENT", /columns: expected an object/);
