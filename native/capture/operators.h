@@ -27,7 +27,7 @@ std::vector<size_t> writtenInSilence(const c10::OperatorHandle& handle, const to
 bool mayWriteInSilence(const c10::OperatorHandle& handle);
 
 // Whether it leaves to its differentiation, which `takesSeeds`, where its random numbers begin: numbers in the host's memory, but on the device
-// while a graph is captured, where both kernels then look for them ("Seed and Offset Device" in PyTorch's attention.cu, 2.11 and 2.13).
+// while a graph is captured, where both kernels then look for them ("Seed and Offset Device" in PyTorch's attention.cu).
 bool leavesSeeds(const c10::OperatorHandle& handle);
 bool takesSeeds(const c10::OperatorHandle& handle);
 
