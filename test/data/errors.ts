@@ -9,6 +9,11 @@ export function expectError(action: () => unknown, code: DgsamErrorCode, message
   } catch (error) {
     thrown = error;
   }
+  return checkError(thrown, code, message);
+}
+
+/** Expects what was thrown to be a DgsamError of this code whose message matches; returns it. */
+export function checkError(thrown: unknown, code: DgsamErrorCode, message: RegExp): DgsamError {
   expect(thrown).toBeInstanceOf(DgsamError);
   const error = thrown as DgsamError;
   expect([error.code, error.message]).toEqual([code, expect.stringMatching(message)]);

@@ -2,10 +2,10 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { DgsamError, RandomState, type DgsamErrorCode } from "dgsam";
+import { RandomState, type DgsamErrorCode } from "dgsam";
 import sharp from "sharp";
 import { pack } from "tar-stream";
-import { expect } from "vitest";
+import { checkError } from "../errors.js";
 
 /** Writes files, their folders too; a name that ends with "/" is an empty folder. */
 export function writeTree(folder: string, files: Readonly<Record<string, Uint8Array | string>>): void {
@@ -35,10 +35,7 @@ export async function expectRejection(action: () => unknown, code: DgsamErrorCod
   } catch (error) {
     thrown = error;
   }
-  expect(thrown).toBeInstanceOf(DgsamError);
-  const error = thrown as DgsamError;
-  expect([error.code, error.message]).toEqual([code, expect.stringMatching(message)]);
-  return error;
+  return checkError(thrown, code, message);
 }
 
 /** Noise, another one for each seed. */
