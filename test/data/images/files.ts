@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { RandomState, type DgsamErrorCode } from "dgsam";
+import { RandomState, type DgsamError, type DgsamErrorCode } from "dgsam";
 import sharp from "sharp";
 import { pack } from "tar-stream";
 import { checkError } from "../errors.js";
