@@ -110,6 +110,8 @@ export interface Native {
   queryStream(stream: number): boolean;
   synchronizeStream(stream: number): void;
   synchronize(device: string): void;
+  /** 0: nothing is said of waits for a device; 1: a warning; 2: an error. */
+  setSyncDebugMode(mode: number): void;
   newEvent(timing: boolean): Handle;
   recordEvent(event: Handle, stream: number): void;
   waitForEvent(event: Handle, stream: number): void;

@@ -89,6 +89,18 @@ Napi::Value synchronize(Environment&, const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// setSyncDebugMode(mode): of the process, all threads and devices.
+Napi::Value setSyncDebugMode(Environment&, const Napi::CallbackInfo& info) {
+  const int mode = integerArgument(info, 0, "a mode", 0, 2);
+  cudaDeviceNamed("cuda");
+#ifdef DGSAM_CUDA
+  setCudaSyncDebugMode(mode);
+#else
+  if (mode != 0) throw UsageError("ERR_DEVICE", "this build cannot watch for waits: it was made without nvcc (npx dgsam doctor says how to have it)");
+#endif
+  return info.Env().Undefined();
+}
+
 // newEvent(timing): it gets its device when it is first recorded.
 Napi::Value newEvent(Environment& environment, const Napi::CallbackInfo& info) {
   cudaDeviceNamed("cuda");
@@ -165,6 +177,7 @@ void registerStreams(Napi::Object exports, Environment& environment) {
   addEntry(exports, environment, "queryStream", guardedEntry<queryStream>);
   addEntry(exports, environment, "synchronizeStream", guardedEntry<synchronizeStream>);
   addEntry(exports, environment, "synchronize", guardedEntry<synchronize>);
+  addEntry(exports, environment, "setSyncDebugMode", guardedEntry<setSyncDebugMode>);
   addEntry(exports, environment, "newEvent", guardedEntry<newEvent>);
   addEntry(exports, environment, "recordEvent", guardedEntry<recordEvent>);
   addEntry(exports, environment, "waitForEvent", guardedEntry<waitForEvent>);

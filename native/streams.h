@@ -11,4 +11,9 @@ namespace dgsam {
 
 void registerStreams(Napi::Object exports, Environment& environment);
 
+#ifdef DGSAM_CUDA
+// What LibTorch does at operators that wait for a device: 0 nothing, 1 warn, 2 throw (cuda/sync_debug.cc).
+void setCudaSyncDebugMode(int mode);
+#endif
+
 }  // namespace dgsam

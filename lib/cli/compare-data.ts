@@ -20,6 +20,7 @@ export interface DataOptions {
   imageSize?: number;
   badImages?: "throw" | "skip";
   protocol?: "cached" | "domainbed";
+  device?: string;
   seed: number;
 }
 
@@ -53,8 +54,8 @@ function isFolder(name: string): boolean {
   return existsSync(name) && statSync(name).isDirectory();
 }
 
-function digits({ data, model = "mnist_cnn", width = 8, pretrained, imageSize, badImages, protocol, seed }: DataOptions): Comparison {
-  const misplaced = Object.entries({ pretrained, imageSize, badImages, protocol }).find(([, value]) => value !== undefined);
+function digits({ data, model = "mnist_cnn", width = 8, pretrained, imageSize, badImages, protocol, device, seed }: DataOptions): Comparison {
+  const misplaced = Object.entries({ pretrained, imageSize, badImages, protocol, device }).find(([, value]) => value !== undefined);
   if (misplaced !== undefined || model !== "mnist_cnn") {
     throw new DgsamError("ERR_ARGUMENT", `compare: ${misplaced === undefined ? "model" : misplaced[0]}: only for images of your own, which --data names; the digits' network is mnist_cnn`);
   }
@@ -74,14 +75,16 @@ function digits({ data, model = "mnist_cnn", width = 8, pretrained, imageSize, b
 const EVALUATED_FLOATS = 2 ** 22;
 
 async function images(data: string, options: DataOptions): Promise<Comparison> {
-  const { model = "efficientnet_lite0", width, pretrained = false, badImages = "throw", protocol = "cached" } = options;
+  const { model = "efficientnet_lite0", width, pretrained = false, badImages = "throw", protocol = "cached", device = "cpu" } = options;
   if (width !== undefined) throw new DgsamError("ERR_ARGUMENT", "compare: width: only for the digits' network; --model chooses that of your images");
   const { mean, std, imageSize: usual } = MODELS[model];
   if (mean.length !== 3) throw new DgsamError("ERR_ARGUMENT", `compare: model: ${model} takes no colour images; choose another one`);
   const { imageSize = usual } = options;
-  const dataset = await open(data, { imageSize, normalize: { mean, std }, badImages, protocol, memoryFormat: "channels_last" });
-  const makeModel = await classifiers(model, pretrained);
-  checkImageSize(makeModel(dataset), model, imageSize);
+  // A device that is not there is told before images are read.
+  zeros([], { device }).dispose();
+  const dataset = await open(data, { imageSize, normalize: { mean, std }, badImages, protocol, device, memoryFormat: "channels_last" });
+  const makeModel = await classifiers(model, pretrained, device);
+  checkImageSize(makeModel(dataset), model, imageSize, device);
   const prepare = async (): Promise<void> => {
     if (protocol !== "cached") return;
     const progress = showImages(process.stderr, "images decoded");
@@ -100,7 +103,7 @@ async function images(data: string, options: DataOptions): Promise<Comparison> {
     evaluationBatchSize: Math.min(256, Math.max(1, Math.floor(EVALUATED_FLOATS / (3 * imageSize ** 2)))),
     about: {
       data: path.resolve(data), images: Object.fromEntries(dataset.domains.map(({ name, length }) => [name, length])), classes: dataset.classes, model,
-      pretrained, frozenBatchNorm: pretrained !== false, imageSize, protocol, badImages,
+      pretrained, frozenBatchNorm: pretrained !== false, imageSize, protocol, badImages, device,
     },
   };
 }
@@ -122,10 +125,10 @@ async function open(data: string, options: ImageOptions): Promise<SourceDataset>
 }
 
 /** Tells of images that the network cannot take before thousands are decoded for it. Frees the network. */
-function checkImageSize(network: Classifier, name: ModelName, imageSize: number): void {
+function checkImageSize(network: Classifier, name: ModelName, imageSize: number, device: string): void {
   try {
     network.eval();
-    noGrad(() => scope(() => void network.forward(zeros([1, 3, imageSize, imageSize]))));
+    noGrad(() => scope(() => void network.forward(zeros([1, 3, imageSize, imageSize], { device }))));
   } catch (cause) {
     if (!(cause instanceof DgsamError)) throw cause;
     const text = `compare: imageSize: ${name} takes no images of ${imageSize} x ${imageSize} pixels; its usual size is ${MODELS[name].imageSize} (${cause.message})`;
@@ -136,11 +139,11 @@ function checkImageSize(network: Classifier, name: ModelName, imageSize: number)
 }
 
 /** Networks that all start from the same weights of the backbone. Without any, batch normalisation has statistics to find and is not frozen. */
-async function classifiers(name: ModelName, pretrained: boolean | string): Promise<Comparison["makeModel"]> {
+async function classifiers(name: ModelName, pretrained: boolean | string, device: string): Promise<Comparison["makeModel"]> {
   const weights = pretrained === false ? undefined : (await loadPretrained(name, pretrained === true ? undefined : pretrained, { signal: interruption })).stateDict();
   return ({ classes }) => {
     const backbone = MODELS[name].make();
     if (weights !== undefined) backbone.loadStateDict(weights);
-    return new ImageClassifier(backbone, { numClasses: classes.length, frozen: weights !== undefined }).to({ memoryFormat: "channels_last" });
+    return new ImageClassifier(backbone, { numClasses: classes.length, frozen: weights !== undefined }).to({ device, memoryFormat: "channels_last" });
   };
 }

@@ -8,7 +8,7 @@ export { complex, double, type ComplexValue, type ScalarLike } from "./scalars.j
 export { Generator, defaultGenerator, manualSeed } from "./generator.js";
 export { keep, scope, scopeAsync } from "./scope.js";
 export { emptyCache, memoryStats, resetPeakMemoryStats, type AllocatorStats, type MemoryStats } from "./memory.js";
-export { currentStream, defaultStream, Event, Stream, stream, synchronize, type EventOptions, type StreamOptions } from "./stream.js";
+export { currentStream, defaultStream, Event, setSyncDebugMode, Stream, stream, synchronize, type EventOptions, type StreamOptions, type SyncDebugMode } from "./stream.js";
 export { prefetch, toDevice } from "./transfer.js";
 export { enableGrad, inferenceMode, isGradEnabled, noGrad } from "./modes.js";
 export { autocast, autocastDtype, isAutocastEnabled, type AutocastDevice, type AutocastDType, type AutocastOptions } from "./autocast.js";

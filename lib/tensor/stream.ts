@@ -207,3 +207,20 @@ export function synchronize(device: Device = "cuda"): void {
   checkString("synchronize(device)", device);
   native.synchronize(device);
 }
+
+/** What happens at operators that wait for a CUDA device: nothing, a warning (once a text), an `ERR_NATIVE`. */
+export type SyncDebugMode = "default" | "warn" | "error";
+const SYNC_DEBUG_MODES: readonly SyncDebugMode[] = ["default", "warn", "error"];
+
+/**
+ * Shows where a program waits for its CUDA devices, as `item()`, `nonzero` or a copy to the host do: nothing else of a step should. It holds
+ * for the whole process. LibTorch does not count what is meant to wait, {@link synchronize} and events, nor does it know of waits within
+ * CUDA's own calls.
+ *
+ * @throws DgsamError `ERR_DEVICE` when there is no CUDA device, or the addon was built without nvcc
+ * @see torch.cuda.set_sync_debug_mode
+ */
+export function setSyncDebugMode(mode: SyncDebugMode): void {
+  if (!SYNC_DEBUG_MODES.includes(mode)) throw argumentError("setSyncDebugMode(mode)", `one of ${SYNC_DEBUG_MODES.map((each) => `"${each}"`).join(", ")}`, mode);
+  native.setSyncDebugMode(SYNC_DEBUG_MODES.indexOf(mode));
+}

@@ -79,17 +79,26 @@ void saveOnly(const Piece& piece, First first) {
 void bringBack(const Rows& rows) {
   Pieces pieces;
   std::exception_ptr failure;
-  for (const Row& row : rows) {
-    if (row.kernels != nullptr) {
-      pieces.add(row);
-      continue;
-    }
+  const auto attempt = [&](auto copy) {
     try {
-      row.param->copy_(*row.saved);
+      copy();
     } catch (...) {
       failure = std::current_exception();
     }
+  };
+  // On a device a few launches bring all of them back.
+  std::vector<at::Tensor> there, from;
+  for (const Row& row : rows) {
+    if (row.kernels != nullptr) {
+      pieces.add(row);
+    } else if (row.flat && row.param->is_cuda()) {
+      there.push_back(*row.param);
+      from.push_back(*row.saved);
+    } else {
+      attempt([&] { row.param->copy_(*row.saved); });
+    }
   }
+  if (!there.empty()) attempt([&] { at::_foreach_copy_(there, from); });
   pieces.forEach([](const Piece& piece, size_t) {
     std::memcpy(piece.in(piece.row->paramData), piece.in(piece.row->savedData), piece.bytes());
   });

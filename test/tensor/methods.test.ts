@@ -3,7 +3,7 @@
  * free function the same again.
  */
 import * as dgsam from "dgsam";
-import { manualSeed, memoryStats, rand, randn, scope, Tensor, tensor, zeros, type DType } from "dgsam";
+import { manualSeed, memoryStats, ops, rand, randn, scope, Tensor, tensor, zeros, type DType } from "dgsam";
 import { describe, expect, test } from "vitest";
 import { expectError } from "../data/errors.js";
 import { hasTorch } from "../reference/oracle.js";
@@ -349,6 +349,21 @@ describe("to", () => {
         ["float64", "float32", "int64", "float64", "float16", "float32"]);
       expect(x.to("meta").device).toBe("meta");
       expect(randn([1, 2, 3, 4]).to({ memoryFormat: "channels_last" }).isContiguous("channels_last")).toBe(true);
+    });
+  });
+
+  test("isContiguous says what LibTorch's own operator says, of any strides", () => {
+    scope(() => {
+      for (const shape of [[], [3], [0], [2, 3], [2, 1, 3], [2, 3, 4, 5], [1, 3, 1, 5], [2, 1, 4, 1], [0, 3, 2, 2], [2, 0, 1, 2], [2, 3, 2, 3, 2], [2, 1, 1, 2, 3]]) {
+        const x = zeros(shape);
+        const forms = [x, x.clone().permute(shape.map((_, i) => shape.length - 1 - i)), ...(shape.length > 1 ? [x.transpose(0, 1), x.transpose(-1, -2)] : [])];
+        if (shape.length === 4) forms.push(x.to({ memoryFormat: "channels_last" }));
+        if (shape.length === 5) forms.push(x.to({ memoryFormat: "channels_last_3d" }));
+        for (const each of forms)
+          for (const format of ["contiguous_format", "channels_last", "channels_last_3d"] as const)
+            expect(each.isContiguous(format), `${each.shape} ${each.strides} ${format}`).toBe(ops.aten["is_contiguous.memory_format"](each, format));
+      }
+      expectError(() => zeros([1]).isContiguous("rows" as never), "ERR_ARGUMENT", /isContiguous\(memoryFormat\): expected one of contiguous_format, /);
     });
   });
 

@@ -1,4 +1,4 @@
-import { cudaDeviceCount, currentStream, defaultStream, Event, ones, prefetch, Stream, stream, synchronize, tensor, toDevice, zeros, type Tensor } from "dgsam";
+import { cudaDeviceCount, currentStream, defaultStream, Event, ones, prefetch, setSyncDebugMode, Stream, stream, synchronize, tensor, toDevice, zeros, type Tensor } from "dgsam";
 import { describe, expect, test } from "vitest";
 import { expectError } from "../optim/support.js";
 
@@ -13,6 +13,7 @@ describe.runIf(cudaDeviceCount() === 0)("without a CUDA device", () => {
     ["currentStream", () => currentStream()],
     ["defaultStream", () => defaultStream("cuda:1")],
     ["synchronize", () => synchronize()],
+    ["setSyncDebugMode", () => setSyncDebugMode("warn")],
     ["toDevice", () => toDevice(ones([2]), "cuda")],
     ["prefetch", () => [...prefetch([ones([2])], "cuda:0")]],
   ])("%s is an ERR_DEVICE that says so", (_, fn) => expectError(fn, "ERR_DEVICE", missing));
@@ -37,6 +38,7 @@ test("arguments of other kinds are refused", () => {
   expectError(() => new Event({ enableTiming: true } as never), "ERR_ARGUMENT", /unknown option 'enableTiming'/);
   expectError(() => stream({} as never, () => 1), "ERR_ARGUMENT", /^stream\(on, fn\): on: expected a Stream, got an object/);
   expectError(() => currentStream(0 as never), "ERR_ARGUMENT", /^currentStream\(device\): expected a string/);
+  expectError(() => setSyncDebugMode("warning" as never), "ERR_ARGUMENT", /^setSyncDebugMode\(mode\): expected one of "default", "warn", "error", got the string "warning"/);
   expectError(() => synchronize(0 as never), "ERR_ARGUMENT", /^synchronize\(device\): expected a string/);
   expectError(() => ones([1]).recordStream({} as never), "ERR_ARGUMENT", /^recordStream\(stream\): expected a Stream/);
   expectError(() => toDevice(ones([1]), 0 as never), "ERR_ARGUMENT", /^toDevice\(tensors, device\): device: expected a string/);

@@ -193,6 +193,34 @@ defineMember("isComplex", {
   },
 });
 
+/** Dimensions from the one whose stride is largest to the one whose elements are neighbours. */
+const ORDERS: Readonly<Record<MemoryFormat, (ndim: number) => readonly number[] | null>> = {
+  contiguous_format: (ndim) => Array.from({ length: ndim }, (_, i) => i),
+  preserve_format: (ndim) => ORDERS.contiguous_format(ndim),
+  channels_last: (ndim) => (ndim === 4 ? [0, 2, 3, 1] : null),
+  channels_last_3d: (ndim) => (ndim === 5 ? [0, 2, 3, 4, 1] : null),
+};
+
+// LibTorch 2.11 has no operator for it.
+defineMember("isContiguous", {
+  value(this: Tensor, given: MemoryFormat | { memoryFormat?: MemoryFormat } = {}) {
+    dtypeOf("isContiguous()", this);
+    const format = typeof given === "string" ? given : (optionsOf("isContiguous", given, ["memoryFormat"]).memoryFormat ?? "contiguous_format");
+    if (!Object.hasOwn(ORDERS, format)) throw argumentError("isContiguous(memoryFormat)", `one of ${Object.keys(ORDERS).join(", ")}`, format);
+    const { shape, strides } = this;
+    const order = ORDERS[format](shape.length);
+    if (order === null) return false;
+    if (this.numel === 0 && !format.startsWith("channels_last")) return true;
+    let expected = 1;
+    return order.toReversed().every((dim) => {
+      if (shape[dim] === 1) return true;
+      const fits = strides[dim] === expected;
+      expected *= shape[dim]!;
+      return fits;
+    });
+  },
+});
+
 defineMember("requiresGrad_", {
   value(this: Tensor, requiresGrad = true) {
     this.requiresGrad = requiresGrad;
@@ -201,7 +229,7 @@ defineMember("requiresGrad_", {
 });
 
 addMethods({
-  clone: operator("clone"), contiguous: operator("contiguous"), isContiguous: operator("is_contiguous"),
+  clone: operator("clone"), contiguous: operator("contiguous"),
   detach: operator("detach"), detach_: operator("detach_"), toDense: operator("to_dense"),
   typeAs: operator("type_as"),
   viewAsReal: operator("view_as_real"), viewAsComplex: operator("view_as_complex"),

@@ -1,0 +1,62 @@
+/** Augmentation and training on images on a device; augmentation against the CPU's, with the same draws. */
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import {
+  colorJitter, compose, domainbedAugmentation, domainFolder, gaussianBlur, Generator, ImageClassifier, imagenetNormalization, leaveOneDomainOut, makeModel, randAugment, randint, randomGrayscale,
+  randomHorizontalFlip, randomResizedCrop, resize, scope, toFloat, train, type TrainEvent, type Transform,
+} from "dgsam";
+import sharp from "sharp";
+import { afterAll, expect, test } from "vitest";
+import { values } from "../optim/support.js";
+import { describeOnCuda } from "./support.js";
+
+const folder = mkdtempSync(path.join(os.tmpdir(), "dgsam-cuda-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const TRANSFORMS: Record<string, Transform> = {
+  resize: resize({ size: [37, 29] }), randomResizedCrop: randomResizedCrop({ size: [24, 20] }), randomHorizontalFlip: randomHorizontalFlip(),
+  colorJitter: colorJitter({ brightness: 0.3, contrast: 0.3, saturation: 0.3, hue: 0.3 }), randomGrayscale: randomGrayscale({ p: 0.5 }), gaussianBlur: gaussianBlur({ kernelSize: [3, 5] }),
+  randAugment: randAugment({ numOps: 3 }), domainbedAugmentation: domainbedAugmentation({ imageSize: 24 }), compose: compose([randomHorizontalFlip(), toFloat(), imagenetNormalization]),
+};
+
+describeOnCuda("images", () => {
+  test.each(Object.entries(TRANSFORMS).flatMap(([name, transform]) => (["uint8", "float32"] as const).map((dtype) => [name, dtype, transform] as const)))(
+    "%s of %s images gives what it gives on the CPU", (_, dtype, transform) =>
+      scope(() => {
+        const source = new Generator().manualSeed(4);
+        const bytes = randint(0, 256, [16, 3, 40, 33], { dtype: "uint8", generator: source });
+        const images = dtype === "uint8" ? bytes : bytes.to({ dtype: "float32" }).div(255);
+        const [here, there] = ["cpu", "cuda"].map((device) => transform.apply(images.to(device), new Generator().manualSeed(7)));
+        expect(there!.device).toBe("cuda:0");
+        expect([there!.dtype, there!.shape]).toEqual([here!.dtype, here!.shape]);
+        const [a, b] = [values(here!.contiguous()), values(there!.cpu().contiguous())];
+        // Where a threshold is crossed by rounding, nearest pixels, levels, a pixel is another one.
+        const allowed = here!.dtype === "uint8" ? 1 : 2e-4;
+        const others = a.filter((each, i) => !(Math.abs(each - b[i]!) <= allowed)).length;
+        expect(others / a.length).toBeLessThan(0.005);
+      }));
+
+  test("a network learns from a folder of images, and its batches lie on the device", async () => {
+    for (const [d, site] of ["a", "b", "c"].entries()) {
+      for (const [c, kind] of ["dark", "light"].entries()) {
+        mkdirSync(path.join(folder, "images", site, kind), { recursive: true });
+        for (let i = 0; i < 12; i++) {
+          await sharp({ create: { width: 40, height: 36, channels: 3, background: { r: 40 + 120 * c + 3 * i, g: 30 + 100 * c, b: 20 + 40 * d } } }).png().toFile(path.join(folder, "images", site, kind, `${i}.png`));
+        }
+      }
+    }
+    const dataset = domainFolder(path.join(folder, "images"), { imageSize: 32, device: "cuda", memoryFormat: "channels_last", cacheFolder: path.join(folder, "cache") });
+    const { sources, target } = leaveOneDomainOut(dataset, 2);
+    const makeNetwork = () => new ImageClassifier(makeModel("resnet18"), { numClasses: 2 }).to({ device: "cuda", memoryFormat: "channels_last" });
+    const events: TrainEvent[] = [];
+    for await (const event of train({ algorithm: "DGSAM", steps: 40, batchSize: 8, lr: 1e-3, rho: 0.05, seed: 0, makeModel: makeNetwork, sources, targets: [target] })) events.push(event);
+    const evaluation = events.find((event) => event.type === "evaluation") as { accuracy: number };
+    const done = events.at(-1) as Extract<TrainEvent, { type: "done" }>;
+    expect(done).toMatchObject({ type: "done", mode: "captured" });
+    expect(done.model.parameters()[0]!.device).toBe("cuda:0");
+    expect(evaluation.accuracy).toBeGreaterThan(0.9);
+    done.model.dispose();
+    dataset.dispose();
+  });
+});

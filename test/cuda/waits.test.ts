@@ -1,0 +1,49 @@
+/** A step waits for the device nowhere: LibTorch throws at every operator that would (as `torch.cuda.set_sync_debug_mode("error")`). */
+import { Adam, AdamW, BatchNorm1d, capture, crossEntropy, Dropout, Linear, manualSeed, ones, randint, randn, ReLU, scope, Sequential, setSyncDebugMode, SGD, type Tensor } from "dgsam";
+import { afterEach, expect, test } from "vitest";
+import { inBothModes } from "../optim/modes.js";
+import { FAMILY } from "../optim/sharpness/family.js";
+import { expectError } from "../optim/support.js";
+import { describeOnCuda } from "./support.js";
+
+const device = "cuda";
+const BASES = [
+  { base: "SGD", Base: SGD, of: { lr: 0.05, momentum: 0.9, nesterov: true, weightDecay: 1e-3 } },
+  { base: "Adam", Base: Adam, of: { lr: 0.01, amsgrad: true } },
+  { base: "AdamW", Base: AdamW, of: { lr: 0.01, clipGradNorm: 1 } },
+];
+
+describeOnCuda("waits", () => {
+  afterEach(() => setSyncDebugMode("default"));
+
+  test("are seen where there are some", () => {
+    const x = ones([4], { device });
+    setSyncDebugMode("error");
+    expectError(() => x.sum().item(), "ERR_NATIVE", /synchronizing CUDA operation/);
+    expectError(() => x.nonzero(), "ERR_NATIVE", /synchronizing CUDA operation/);
+    setSyncDebugMode("default");
+    expect(x.sum().item()).toBe(4);
+  });
+
+  test.each(inBothModes(FAMILY).flatMap((member) => BASES.map((base) => ({ ...member, ...base }))))("no step of $name over $base, $mode, has one", ({ Wrapper, options, mode, Base, of }) => {
+    scope(() => {
+      manualSeed(1);
+      const model = new Sequential(new Linear(16, 32), new BatchNorm1d(32), new ReLU(), new Dropout(0.3), new Linear(32, 4)).to(device);
+      const optimizer = new Wrapper(model.parameters(), Base, { ...of, ...options, model });
+      const fn = (x: Tensor, y: Tensor) => crossEntropy(model.forward(x) as Tensor, y);
+      const captured = capture(fn);
+      const batches = Array.from({ length: 3 }, () => [randn([8, 16], { device }), randint(4, [8], { device })] as const);
+      const step = () => optimizer.step(batches.map(([x, y]) => (mode === "eager" ? () => fn(x, y) : captured.on(x, y))));
+      // Memory, numbers of the optimizer's and the graphs are made in the first ones.
+      for (let i = 0; i < 10; i++) void step().losses;
+      setSyncDebugMode("error");
+      const results = Array.from({ length: 12 }, step);
+      setSyncDebugMode("default");
+      expect(optimizer.isLate).toBe(true);
+      for (const { losses } of results) expect(losses.every(Number.isFinite)).toBe(true);
+      if (mode === "captured") expect(optimizer.graphs).toMatchObject({ refused: [], failures: [] });
+      captured.dispose();
+      model.dispose();
+    });
+  });
+});
