@@ -100,6 +100,10 @@ export interface Native {
   memoryStats(): { handles: number; bytes: Record<string, number>; devices: Record<string, AllocatorStats> };
   resetPeakMemoryStats(device: string | undefined): void;
   emptyCache(): void;
+  /** One number that is not 0 while a scope frees what is made: V8 does not hear of its memory then. */
+  setScopeState(state: Int32Array): void;
+  /** No scope frees it any more. */
+  leaveToCollector(tensor: Handle): void;
   setCollector(collect: () => void): void;
 
   newStream(device: string, priority: number): NativeStream;

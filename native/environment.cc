@@ -77,16 +77,26 @@ size_t Environment::bind(const c10::OperatorHandle& handle) {
 }
 
 Handle Environment::hold(at::Tensor tensor) {
-  const c10::StorageImpl* storage = trackedStorage(tensor);
-  const Handle handle = tensors_.insert({std::move(tensor), storage});
-  if (storage != nullptr) {
-    // set_() and resize_() may change a tensor's storage later: each tensor counts under the storage it came with, for
-    // as many bytes as that had when it was first seen, so that what is added is what is taken away.
-    const int64_t bytes = static_cast<int64_t>(storage->nbytes());
-    StorageUse& use = storages_.try_emplace(storage, StorageUse{0, bytes}).first->second;
-    if (use.tensors++ == 0) reportMemory(use.bytes);
-  }
-  return handle;
+  HeldTensor held{std::move(tensor)};
+  // V8 would collect garbage several times in a forward pass of some gigabytes, of which it could free nothing.
+  if (inScope == nullptr || *inScope == 0) count(held);
+  return tensors_.insert(std::move(held));
+}
+
+void Environment::leaveToCollector(Handle handle) {
+  HeldTensor& held = tensors_.at(handle);
+  if (held.storage == nullptr) count(held);
+}
+
+void Environment::count(HeldTensor& held) {
+  const c10::StorageImpl* storage = trackedStorage(held.tensor);
+  if (storage == nullptr) return;
+  held.storage = storage;
+  // set_() and resize_() may change a tensor's storage later: each tensor counts under the storage it had then, for as many bytes as
+  // that had when it was first seen, so that what is added is what is taken away.
+  const int64_t bytes = static_cast<int64_t>(storage->nbytes());
+  StorageUse& use = storages_.try_emplace(storage, StorageUse{0, bytes}).first->second;
+  if (use.tensors++ == 0) reportMemory(use.bytes);
 }
 
 bool Environment::release(Handle handle) {

@@ -26,7 +26,7 @@ namespace dgsam {
 class Script;
 class StepGraph;
 
-// A tensor that JavaScript holds, and the storage it was counted under (null when too small to count).
+// A tensor that JavaScript holds, and the storage it was counted under (null when too small to count, or a scope's).
 struct HeldTensor {
   at::Tensor tensor;
   const void* storage = nullptr;
@@ -60,8 +60,11 @@ class Environment {
   Environment(const Environment&) = delete;
   Environment& operator=(const Environment&) = delete;
 
-  // Puts a tensor into the table and tells V8 of big storages in memory, the CPU's or a device's, each once however many tensors share it.
+  // Puts a tensor into the table. Outside of scopes V8 hears of big storages in memory, the CPU's or a device's, each once however many
+  // tensors share it.
   Handle hold(at::Tensor tensor);
+  // A tensor that a scope was to free is left to the garbage collector.
+  void leaveToCollector(Handle handle);
   const at::Tensor& tensor(Handle handle) { return tensors_.at(handle).tensor; }
   // False when the handle was released before.
   bool release(Handle handle);
@@ -94,6 +97,10 @@ class Environment {
   size_t frameLength = 0;
   Napi::Reference<Napi::TypedArray> frameReference;
 
+  // Whether a scope frees what is made now: a number that JavaScript writes.
+  const int32_t* inScope = nullptr;
+  Napi::Reference<Napi::TypedArray> inScopeReference;
+
   // Inference-mode guards in the order they were entered; JavaScript leaves them in reverse order.
   std::vector<std::unique_ptr<c10::InferenceMode>> inferenceModes;
   // Likewise.
@@ -115,6 +122,7 @@ class Environment {
   std::string keptSubject;
 
  private:
+  void count(HeldTensor& held);
   void reportMemory(int64_t change);
 
   Napi::Env env_;

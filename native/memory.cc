@@ -72,10 +72,27 @@ Napi::Value setCollector(Environment& environment, const Napi::CallbackInfo& inf
   return info.Env().Undefined();
 }
 
+// setScopeState(Int32Array): its only number is not 0 while a scope frees what is made.
+Napi::Value setScopeState(Environment& environment, const Napi::CallbackInfo& info) {
+  if (!info[0].IsTypedArray() || info[0].As<Napi::TypedArray>().TypedArrayType() != napi_int32_array || info[0].As<Napi::TypedArray>().ElementLength() != 1)
+    throw UsageError("ERR_ARGUMENT", "expected an Int32Array of one number");
+  environment.inScopeReference = Napi::Persistent(info[0].As<Napi::TypedArray>());
+  environment.inScope = info[0].As<Napi::Int32Array>().Data();
+  return info.Env().Undefined();
+}
+
+// leaveToCollector(tensor): its scope has handed it on, and none frees it.
+Napi::Value leaveToCollector(Environment& environment, const Napi::CallbackInfo& info) {
+  environment.leaveToCollector(handleArgument(info, 0));
+  return info.Env().Undefined();
+}
+
 }  // namespace
 
 void registerMemory(Napi::Object exports, Environment& environment) {
   addEntry(exports, environment, "memoryStats", guardedEntry<memoryStats>);
+  addEntry(exports, environment, "setScopeState", guardedEntry<setScopeState>);
+  addEntry(exports, environment, "leaveToCollector", guardedEntry<leaveToCollector>);
   addEntry(exports, environment, "resetPeakMemoryStats", guardedEntry<resetPeakMemoryStats>);
   addEntry(exports, environment, "emptyCache", guardedEntry<emptyCache>);
   addEntry(exports, environment, "setCollector", guardedEntry<setCollector>);

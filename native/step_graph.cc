@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "capture/call_tape.h"
+#include "capture/operators.h"
 
 namespace dgsam {
 namespace {
@@ -96,6 +97,8 @@ std::string StepGraph::refusal(const CommandList& list) const {
     if (pass.program->writesToInputs()) return "a captured function writes to its batch";
     // What the host's memory holds when the graph is launched is not looked at.
     if (device.is_cuda() && pass.program->computesOnCpu()) return "a captured function computes on the CPU, too";
+    const std::string decomposition = pass.program->operatorThat(&capture::decomposesMatrices);
+    if (!decomposition.empty()) return "a captured function calls " + decomposition + ", whose success CUDA's library has to be asked for";
   }
   return "";
 }

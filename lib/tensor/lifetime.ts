@@ -25,6 +25,14 @@ const registry = handleRegistry((handle) => native.release(handle));
 
 /** The innermost synchronous scope's list. */
 let current: HandleOwner[] | null = null;
+const state = new Int32Array(1);
+native.setScopeState(state);
+
+function setCurrent(list: HandleOwner[] | null): void {
+  current = list;
+  state[0] = list === null ? 0 : 1;
+}
+
 // `list` is null once the scope has ended: what somebody started in it and did not await may still make tensors.
 const asyncScopes = new AsyncLocalStorage<{ list: HandleOwner[] | null }>();
 // Looking into an AsyncLocalStorage costs as much as the rest of track(), so only programs that use scopeAsync() pay.
@@ -37,9 +45,15 @@ export function track(owner: HandleOwner): void {
     owner.tracking = IN_SCOPE;
     list.push(owner);
   } else {
-    owner.tracking = COLLECTED;
-    registry.register(owner, owner.handle);
+    leave(owner);
   }
+}
+
+/** From now on the garbage collector frees it. */
+function leave(owner: HandleOwner): void {
+  if (owner.tracking === IN_SCOPE) native.leaveToCollector(owner.handle);
+  owner.tracking = COLLECTED;
+  registry.register(owner, owner.handle);
 }
 
 /** Frees the handle now. Doing it twice is allowed. */
@@ -51,18 +65,16 @@ export function release(owner: HandleOwner): void {
 
 /** Takes the owner out of every scope: from now on the garbage collector frees it, or `dispose()`. */
 export function keepOwner(owner: HandleOwner): void {
-  if (owner.tracking !== IN_SCOPE || owner.handle === 0) return;
-  owner.tracking = COLLECTED;
-  registry.register(owner, owner.handle);
+  if (owner.tracking === IN_SCOPE && owner.handle !== 0) leave(owner);
 }
 
 /** Opens a scope and returns what closes it. `survivors` go on to the enclosing scope. */
 export function openScope(): (survivors: ReadonlySet<object>) => void {
   const outer = current;
   const mine: HandleOwner[] = [];
-  current = mine;
+  setCurrent(mine);
   return (survivors) => {
-    current = outer;
+    setCurrent(outer);
     closeList(mine, survivors);
   };
 }
@@ -70,11 +82,11 @@ export function openScope(): (survivors: ReadonlySet<object>) => void {
 /** Runs `fn` and what it awaits in no scope: the garbage collector frees what they make, or `dispose()`. */
 export function outsideScopes<T>(fn: () => T): T {
   const outer = current;
-  current = null;
+  setCurrent(null);
   try {
     return asyncScopesUsed ? asyncScopes.exit(fn) : fn();
   } finally {
-    current = outer;
+    setCurrent(outer);
   }
 }
 
@@ -88,14 +100,14 @@ export function runInAsyncScope<T>(fn: () => T): { result: T; close: (survivors:
     closeList(list, survivors);
   };
   const outer = current;
-  current = null;
+  setCurrent(null);
   try {
     return { result: asyncScopes.run(mine, fn), close };
   } catch (error) {
     close(new Set());
     throw error;
   } finally {
-    current = outer;
+    setCurrent(outer);
   }
 }
 

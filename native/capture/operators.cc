@@ -88,6 +88,15 @@ bool takesSeeds(const c10::OperatorHandle& handle) {
   return name == "aten::_scaled_dot_product_efficient_attention_backward" || name == "aten::_efficient_attention_backward";
 }
 
+bool decomposesMatrices(const c10::OperatorHandle& handle) {
+  static const std::unordered_set<std::string> harmless{"aten::linalg_vector_norm", "aten::linalg_cross", "aten::linalg_vander", "aten::linalg_diagonal"};
+  static const std::unordered_set<std::string> others{"aten::cholesky", "aten::cholesky_inverse", "aten::cholesky_solve", "aten::geqrf", "aten::lu_solve",
+                                                      "aten::orgqr",    "aten::ormqr",            "aten::_lu_with_info",  "aten::_cholesky_solve_helper"};
+  const std::string& name = handle.operator_name().name;
+  const bool isLinalg = name.rfind("aten::linalg_", 0) == 0 || name.rfind("aten::_linalg_", 0) == 0;
+  return (isLinalg && harmless.count(name) == 0) || others.count(name) != 0;
+}
+
 std::optional<c10::OperatorHandle> overloadInto(const c10::OperatorHandle& handle) {
   auto& dispatcher = c10::Dispatcher::singleton();
   static const std::unordered_map<std::string, std::vector<c10::OperatorName>> overloads = [&] {

@@ -31,6 +31,10 @@ bool mayWriteInSilence(const c10::OperatorHandle& handle);
 bool leavesSeeds(const c10::OperatorHandle& handle);
 bool takesSeeds(const c10::OperatorHandle& handle);
 
+// Whether it decomposes matrices, for which CUDA's library has to be asked whether it succeeded: a capture cannot, and the library
+// fails ever after.
+bool decomposesMatrices(const c10::OperatorHandle& handle);
+
 // The overload that writes the results into tensors given after its arguments, if the CPU has a kernel for it: others make the
 // results anew and copy them.
 std::optional<c10::OperatorHandle> overloadInto(const c10::OperatorHandle& handle);

@@ -134,6 +134,17 @@ bool Program::computesOnCpu() const {
   return onCpu(forward_) || std::any_of(backwards_.begin(), backwards_.end(), onCpu);
 }
 
+std::string Program::operatorThat(bool (*holds)(const c10::OperatorHandle&)) const {
+  const auto first = [&](const Segment& segment) {
+    const auto found = std::find_if(segment.begin(), segment.end(), [&](const Instruction& each) { return holds(each.handle); });
+    return found == segment.end() ? std::string() : nameOf(found->handle);
+  };
+  std::string found = first(forward_);
+  for (const Segment& backward : backwards_)
+    if (found.empty()) found = first(backward);
+  return found;
+}
+
 std::unique_ptr<Frame> Program::begin(const std::vector<at::Tensor>& inputs) {
   std::unique_ptr<Frame> frame;
   if (spare_.empty()) {

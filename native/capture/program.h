@@ -42,6 +42,8 @@ class Program {
   bool writesToInputs() const;
   // Whether calls take or make tensors in the host's memory, but for constants and for seeds that are there outside of graphs alone.
   bool computesOnCpu() const;
+  // The first operator of which something holds; empty where there is none.
+  std::string operatorThat(bool (*holds)(const c10::OperatorHandle&)) const;
 
   std::unique_ptr<Frame> begin(const std::vector<at::Tensor>& inputs);
   // Gives a frame back for the next run. With `keeps`, which light programs may, with all that they made.

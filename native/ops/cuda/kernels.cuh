@@ -6,6 +6,7 @@
 
 #include "elements.cuh"
 #include "packs.cuh"
+#include "totals.cuh"
 
 namespace dgsam::ops::cuda {
 
@@ -59,27 +60,6 @@ __device__ void sweep(int size, bool isAligned, const Body& body) {
   for (int i = threadIdx.x * kLanes; i < whole; i += kThreads * kLanes) body(Place<T, kLanes>{i});
   for (int i = whole + threadIdx.x; i < size; i += kThreads) body(Place<T, 1>{i});
 }
-
-// The sums over the threads of a block, given back by the first.
-template <int kBlock>
-struct Total {
-  double first = 0;
-  double second = 0;
-
-  __device__ void reduce() {
-    __shared__ double sums[2][kBlock];
-    sums[0][threadIdx.x] = first;
-    sums[1][threadIdx.x] = second;
-    for (int width = kBlock / 2; width > 0; width /= 2) {
-      __syncthreads();
-      if (static_cast<int>(threadIdx.x) >= width) continue;
-      sums[0][threadIdx.x] += sums[0][threadIdx.x + width];
-      sums[1][threadIdx.x] += sums[1][threadIdx.x + width];
-    }
-    first = sums[0][0];
-    second = sums[1][0];
-  }
-};
 
 template <int kSpans>
 __device__ void store(Total<kThreads> total, const Pack<kSpans>& pack, double* partials, int64_t pieces) {

@@ -116,6 +116,12 @@ describe("a step without a graph, and why", () => {
     expect(optimizer.graphs).toMatchObject({ captured: 0, refused: [expect.stringMatching(/bernoulli.* draws from a generator of the caller's/)] });
   });
 
+  test("functions that decompose matrices", () => {
+    const { steps, optimizer } = problem({}, SGD, (loss) => loss.add(ops.aten["linalg_eigvalsh.default"](tensor([[2, 1], [1, 2]]).mul(loss)).sum()));
+    steps(6);
+    expect(optimizer.graphs).toMatchObject({ captured: 0, refused: [expect.stringMatching(/aten::_linalg_eigh, whose success CUDA's library has to be asked for/)] });
+  });
+
   test("batches that are views of one element", () => {
     const w = tensor([1, 2, 3]).requiresGrad_();
     const optimizer = new ERM([w], SGD, { lr: 0.1, check: "late" });
