@@ -76,7 +76,7 @@ async function fillElsewhere(limits = ":"): Promise<Filled & { code: number | nu
 
 const file = (): string => {
   const found = readdirSync(cache);
-  expect(found).toEqual([expect.stringMatching(/^[0-9a-f]{32}\.images$/)]);
+  expect(found).toEqual([expect.stringMatching(/^[0-9a-f]{32}-[0-9a-f]{32}\.images$/)]);
   return join(cache, found[0]!);
 };
 const whole = (reads: number): Filled => ({ reads, sum: expected, warnings: [] });
@@ -117,7 +117,7 @@ describe("the cache", () => {
     const descriptor = openSync(file(), "r+");
     writeSync(descriptor, Buffer.alloc(768), 0, 768, 8192 + 768 * 7); // lost in a power failure
     writeSync(descriptor, Buffer.from([1]), 0, 1, 8192 + 768 * 20 + 100); // one byte
-    writeSync(descriptor, Buffer.alloc(16), 0, 16, 4096 + 16 * 30); // written, not marked
+    writeSync(descriptor, Buffer.alloc(32), 0, 32, 4096 + 32 * 30); // written, not marked
     closeSync(descriptor);
     expect(await fill(cache)).toEqual(whole(3));
     expect(await fill(cache)).toEqual(whole(0));
@@ -153,7 +153,7 @@ describe("the cache", () => {
     expect(cannotBeMade).toMatchObject({ code: 0, reads: COUNT, sum: expected, warnings: [expect.stringMatching(/cannot be used: EFBIG/)] });
     await fill(cache);
     const descriptor = openSync(file(), "r+");
-    writeSync(descriptor, Buffer.alloc(16 * COUNT), 0, 16 * COUNT, 4096);
+    writeSync(descriptor, Buffer.alloc(32 * COUNT), 0, 32 * COUNT, 4096);
     closeSync(descriptor);
     const cannotGrow = await fillElsewhere("ulimit -f 40");
     expect(cannotGrow).toMatchObject({ code: 0, reads: COUNT, sum: expected, warnings: [expect.stringMatching(/cannot be written to: EFBIG/)] });
