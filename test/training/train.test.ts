@@ -286,10 +286,10 @@ test("an algorithm takes the gradients that its cost says", async () => {
   }
 });
 
-test("a run that ended leaves neither gradients nor the state of the optimizer, whatever the garbage collector does", async () => {
+test.each(["ERM", "SAM", "LookSAM", "DGSAM"] as const)("a run of %s that ended leaves neither gradients nor what the optimizer held, whatever the garbage collector does", async (algorithm) => {
   const { sources } = leaveOneDomainOut(points(), 0);
   const run = async (early: boolean) => {
-    for await (const event of train({ ...SETTINGS, algorithm: "ERM", makeModel: () => new MLP([4, 8, 2]), sources, targets: [] })) {
+    for await (const event of train({ ...SETTINGS, algorithm, makeModel: () => new MLP([4, 8, 2]), sources, targets: [] })) {
       if (early) break;
       if (event.type === "done") event.model.dispose();
     }

@@ -6,6 +6,7 @@ import { gradients, zeroGradients, type OperatorFunction } from "../../tensor/in
 import { full, keep, noGrad, ops, scope, Tensor, type Device } from "../../tensor/index.js";
 import { checkLeaves, checkOptionsObject, checkParams } from "../checks.js";
 import { DeviceNumber } from "../device-number.js";
+import { disposedError } from "../disposed.js";
 import { once } from "../once.js";
 
 const checkStates = once(() => ops.dgsam["check_states.default"]);
@@ -56,6 +57,8 @@ export interface OptimizerLike {
   addParamGroup(group: never): void;
   stateDict(): unknown;
   loadStateDict(dict: never): void;
+  /** Frees what it remembers; parameters and gradients are the caller's. */
+  dispose?(): void;
 }
 
 function isGroup(value: unknown): value is { params: Iterable<Tensor> } {
@@ -75,7 +78,8 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
   private planned: PlannedCall[] | null = null;
   /** What calls ask on the device whether to do anything. */
   private stopped: Stopping | null = null;
-  private readonly rates = new WeakMap<ParamGroup<O>, Rate>();
+  private readonly rates = new Map<ParamGroup<O>, Rate>();
+  private disposed = false;
 
   /**
    * @param params tensors, or groups `{ params, ...options }`
@@ -103,6 +107,7 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
   /** Adds parameters, say of layers that are unfrozen during training. */
   addParamGroup(group: { params: Iterable<Tensor> } & Partial<O>): void {
     const name = this.constructor.name;
+    this.checkUsable("addParamGroup()");
     if (!isGroup(group)) throw argumentError(`${name}: group`, "{ params, ...options }", group);
     const { params, ...given } = group;
     const list: unknown[] = params instanceof Tensor ? [params] : checkParams(`${name}: group: params`, params, "a Tensor or an array of Tensors");
@@ -125,6 +130,7 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
    *   `ERR_DEVICE`; then no group was updated
    */
   step(): void {
+    this.checkUsable("step()");
     for (const group of this.paramGroups) this.checkOptions(group);
     noGrad(() =>
       scope(() => {
@@ -171,6 +177,7 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
    * @throws DgsamError `ERR_ARGUMENT` when a group's option is out of range
    */
   plan(stopped: Stopping | null = null): PlannedCall[] | null {
+    this.checkUsable("plan()");
     if (!Object.hasOwn(this.constructor, "isPlannable") || this.step !== Optimizer.prototype.step) return null;
     for (const group of this.paramGroups) this.checkOptions(group);
     if (!this.paramGroups.every((group) => this.remembersAll(group) && (stopped === null || this.takesFoundInf(group)))) return null;
@@ -258,6 +265,7 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
 
   /** Clears the gradients; with `setToNone` false fills them with zeros instead. */
   zeroGrad(setToNone = true): void {
+    this.checkUsable("zeroGrad()");
     zeroGradients(this.paramGroups.flatMap((group) => group.params), setToNone);
   }
 
@@ -312,6 +320,7 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
 
   /** State and options, for saving. The tensors are the optimizer's own: copy them before the next step if you keep them. */
   stateDict(): OptimizerStateDict<O> {
+    this.checkUsable("stateDict()");
     const state: Record<number, ParameterState> = {};
     let number = 0;
     const paramGroups = this.paramGroups.map(({ params, ...options }) => {
@@ -333,6 +342,7 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
    */
   loadStateDict(dict: OptimizerStateDict<O>): void {
     const name = `${this.constructor.name}.loadStateDict`;
+    this.checkUsable("loadStateDict()");
     if (!isPlainObject(dict) || !Array.isArray(dict.paramGroups) || !isPlainObject(dict.state)) throw argumentError(`${name}(dict)`, "{ state, paramGroups } from stateDict()", dict);
     if (dict.paramGroups.length !== this.paramGroups.length)
       throw new DgsamError("ERR_ARGUMENT", `${name}: expected ${this.paramGroups.length} parameter groups, got ${dict.paramGroups.length}`);
@@ -365,6 +375,26 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
     this.state.clear();
     for (const [parameter, state] of loaded) this.begin(parameter, state);
     groups.forEach((group, i) => Object.assign(this.paramGroups[i]!, group));
+  }
+
+  /**
+   * Frees what it remembers of the parameters, what `stateDict()` gave included. Parameters and their gradients stay: they are the
+   * caller's. Calling it twice is allowed; any other use is an `ERR_DISPOSED`.
+   */
+  dispose(): void {
+    this.disposed = true;
+    for (const state of this.state.values()) for (const each of Object.values(state)) each.dispose();
+    this.state.clear();
+    for (const { number } of this.rates.values()) number?.dispose();
+    this.rates.clear();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  private checkUsable(what: string): void {
+    if (this.disposed) throw disposedError(`${this.constructor.name}.${what}`);
   }
 
   /** The optimizer's own options among those of a group: wrappers and schedulers keep theirs there too. */
