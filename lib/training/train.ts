@@ -92,7 +92,8 @@ async function* run(config: TrainConfig): AsyncGenerator<TrainEvent, void, void>
       await stream.return?.(undefined as never);
       release(optimizer);
     }
-    for (const target of targets) yield { type: "evaluation", step: steps, ...await evaluateLoading(model, target, evaluationBatchSize, signal) };
+    const evaluating = { ...(evaluationBatchSize === undefined ? {} : { batchSize: evaluationBatchSize }), ...(signal === undefined ? {} : { signal }) };
+    for (const target of targets) yield { type: "evaluation", step: steps, ...await evaluateLoading(model, target, evaluating) };
     const settled = Math.min(WARM_UP_STEPS, steps - 1);
     const [timed, waited] = [durations, waits].map((each) => each.slice(settled));
     finished = true;
