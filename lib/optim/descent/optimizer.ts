@@ -8,20 +8,15 @@ import { checkLeaves, checkOptionsObject, checkParams } from "../checks.js";
 import { DeviceNumber } from "../device-number.js";
 import { disposedError } from "../disposed.js";
 import { once } from "../once.js";
+import { adoptState, SCALARS, type ParameterState } from "./parameter-state.js";
 
 const checkStates = once(() => ops.dgsam["check_states.default"]);
-
-/** State that is one number and not of its parameter's shape, with its value before the first step. */
-const SCALARS: Readonly<Record<string, number>> = { step: 0, muProduct: 1 };
 
 /** One group of parameters with its own options; schedulers write `lr` here. */
 export type ParamGroup<O> = O & { params: Tensor[] };
 
 /** Parameters, or groups of them with options that differ from the constructor's. */
 export type ParamsInput<O> = Iterable<Tensor> | Iterable<{ params: Iterable<Tensor> } & Partial<O>>;
-
-/** What an optimizer remembers of one parameter: tensors by name. */
-export type ParameterState = Record<string, Tensor>;
 
 /** Everything needed to go on: state by the parameter's number over all groups, and the groups with such numbers. */
 export interface OptimizerStateDict<O> {
@@ -365,7 +360,7 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
         Object.entries(dict.state).map(([number, state]) => {
           const place = places.get(Number(number));
           if (place === undefined) throw new DgsamError("ERR_ARGUMENT", `${name}: state of parameter ${number}, which is in no group`);
-          return [place.parameter, this.adopt(`${name}: state[${number}]`, place.parameter, this.stateNames(place.options), state)] as const;
+          return [place.parameter, adoptState(`${name}: state[${number}]`, place.parameter, this.stateNames(place.options), state, (value) => this.scalar(place.parameter, value))] as const;
         }),
       ),
     );
@@ -400,27 +395,5 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
   /** The optimizer's own options among those of a group: wrappers and schedulers keep theirs there too. */
   private groupOptions(group: object): Partial<O> {
     return Object.fromEntries(Object.entries(group).filter(([option]) => option in this.defaults)) as Partial<O>;
-  }
-
-  /** Copies of the tensors of one parameter's state, in its dtype and layout. */
-  private adopt(what: string, parameter: Tensor, names: readonly string[], state: unknown): ParameterState {
-    if (!isPlainObject(state)) throw argumentError(what, `the tensors ${names.join(", ")}`, state);
-    const missing = names.filter((each) => !(each in state));
-    if (missing.length > 0)
-      throw new DgsamError("ERR_ARGUMENT", `${what}: expected the tensors ${names.join(", ")}, got ${Object.keys(state).join(", ") || "none"}; is it of another optimizer?`);
-    const shape = parameter.shape.join(", ");
-    return Object.fromEntries(
-      Object.entries(state).map(([key, value]) => {
-        if (!(value instanceof Tensor)) throw argumentError(`${what}.${key}`, "a Tensor", value);
-        if (Object.hasOwn(SCALARS, key)) {
-          if (value.numel !== 1) throw new DgsamError("ERR_ARGUMENT", `${what}.${key}: expected one number, got shape [${value.shape.join(", ")}]`);
-          const number = Number(value.item());
-          if (!Number.isFinite(number)) throw new DgsamError("ERR_ARGUMENT", `${what}.${key}: expected a finite number, got ${number}`);
-          return [key, this.scalar(parameter, number)];
-        }
-        if (value.shape.join(", ") !== shape) throw new DgsamError("ERR_ARGUMENT", `${what}.${key}: expected shape [${shape}], got [${value.shape.join(", ")}]`);
-        return [key, ops.aten["copy_.default"](ops.aten["empty_like.default"](parameter), value)];
-      }),
-    );
   }
 }
