@@ -112,6 +112,38 @@ describe("the cache", () => {
     expect(await fill(cache)).toEqual(whole(0));
   });
 
+  describe("of a domain that an earlier file knows but for one image", () => {
+    let sum: string;
+    const added = (): string => join(images, "added.png");
+    beforeEach(async () => {
+      await fill(cache);
+      writeFileSync(added(), await png(24, 20, COUNT));
+      ({ sum } = await fill(mkdtempSync(join(root, "other-"))));
+      expect(sum).not.toBe(expected);
+    });
+    afterEach(() => rmSync(added()));
+
+    test("several processes at once take what there is, and leave one file", async () => {
+      for (const filled of await Promise.all([fillElsewhere(), fillElsewhere()])) {
+        expect(filled).toMatchObject({ code: 0, sum, warnings: [] });
+        expect(filled.reads).toBeLessThanOrEqual(1);
+      }
+      expect(await fill(cache)).toEqual({ reads: 0, sum, warnings: [] });
+      file();
+    });
+
+    test("kill -9 in the middle loses nothing of it", async () => {
+      const child = fork(script, [images, cache, "progress"], { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+      child.on("message", (message) => { if (message === "done 15") child.kill("SIGKILL"); });
+      const [, signal] = (await once(child, "exit")) as [number | null, string | null];
+      expect(signal).toBe("SIGKILL");
+      const { reads, ...rest } = await fill(cache);
+      expect(rest).toEqual({ sum, warnings: [] });
+      expect(reads).toBeLessThanOrEqual(1);
+      file();
+    });
+  });
+
   test("does not believe a mark whose bytes were lost or damaged", async () => {
     await fill(cache);
     const descriptor = openSync(file(), "r+");
