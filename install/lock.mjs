@@ -17,11 +17,11 @@ import path from "node:path";
  * @template T
  * @param {string} name what is locked, for instance a folder
  * @param {() => Promise<T>} work
- * @param {{ onWait?: () => void, abstract?: boolean }} [options] `onWait` is called once when another process holds the
- * lock; `abstract` false takes the form of the lock that systems other than Linux need
+ * @param {{ onWait?: () => void, signal?: AbortSignal | undefined, abstract?: boolean }} [options] `onWait` is called once when another process holds
+ * the lock; `signal` ends the waiting, with its reason; `abstract` false takes the form of the lock that systems other than Linux need
  * @returns {Promise<T>}
  */
-export async function withLock(name, work, { onWait = () => {}, abstract = process.platform === "linux" } = {}) {
+export async function withLock(name, work, { onWait = () => {}, signal, abstract = process.platform === "linux" } = {}) {
   const id = `dgsam-${createHash("sha256").update(`${process.getuid?.() ?? ""}:${name}`).digest("hex").slice(0, 24)}`;
   // Linux has sockets without a file; elsewhere a killed holder leaves its file behind.
   const address = abstract ? `\0${id}` : path.join(os.tmpdir(), `${id}.sock`);
@@ -30,7 +30,8 @@ export async function withLock(name, work, { onWait = () => {}, abstract = proce
     const state = await untilReleased(address, () => {
       if (!waited) onWait();
       waited = true;
-    });
+    }, signal);
+    signal?.throwIfAborted();
     if (state === "abandoned" && !abstract) rmSync(address, { force: true });
   }
   try {
@@ -77,9 +78,10 @@ function close(server) {
 /**
  * @param {string} address
  * @param {() => void} onHeld called when the holder answers
+ * @param {AbortSignal | undefined} signal ends the waiting
  * @returns {Promise<"released" | "abandoned">}
  */
-function untilReleased(address, onHeld) {
+function untilReleased(address, onHeld, signal) {
   return new Promise((resolve) => {
     let held = false;
     const socket = net.connect(address);
@@ -88,7 +90,13 @@ function untilReleased(address, onHeld) {
       onHeld();
     });
     socket.on("error", () => {});
-    socket.on("close", () => resolve(held ? "released" : "abandoned"));
+    const abort = () => socket.destroy();
+    if (signal?.aborted === true) abort();
+    signal?.addEventListener("abort", abort);
+    socket.on("close", () => {
+      signal?.removeEventListener("abort", abort);
+      resolve(held ? "released" : "abandoned");
+    });
     socket.resume();
   });
 }

@@ -11,16 +11,18 @@ import { run } from "./run.mjs";
  * @param {NodeJS.ProcessEnv} env
  * @param {string} staging
  * @param {string[]} args
+ * @param {AbortSignal} [signal]
  */
-export async function pip(env, staging, args) {
+export async function pip(env, staging, args, signal) {
   const python = await findPip(env);
   if (python === null) throw new Error("no python3 or python with pip in PATH");
   // What pip unpacks on the way can be larger than the disk of /tmp.
   const temporary = path.join(staging, "tmp");
   mkdirSync(temporary);
   const settings = { TMPDIR: temporary, PIP_USER: "0", PIP_REQUIRE_VIRTUALENV: "0", PIP_DISABLE_PIP_VERSION_CHECK: "1" };
-  const result = await run(python, ["-m", "pip", ...args], { env: { ...env, ...settings } });
+  const result = await run(python, ["-m", "pip", ...args], { env: { ...env, ...settings }, signal });
   rmSync(temporary, { recursive: true, force: true });
+  signal?.throwIfAborted();
   if (!result.ok) throw failure(result, staging);
 }
 

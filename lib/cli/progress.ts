@@ -1,6 +1,7 @@
 /** Progress of a comparison, and of looking at many images: bars on a terminal, plain lines elsewhere. */
 
 import cliProgress from "cli-progress";
+import type { DownloadProgress } from "../models/index.js";
 import type { CompareEvent } from "../training/index.js";
 
 export interface Progress {
@@ -81,4 +82,24 @@ export function showImages(stream: NodeJS.WriteStream, what: string): ImagesProg
     stop: () => bar?.stop(),
     state: () => state,
   };
+}
+
+/**
+ * A line when a download begins, and one after each tenth where its length is known. Nothing for what is in the cache.
+ *
+ * @param what is fetched, such as "the weights of resnet18"
+ */
+export function showDownload(stream: NodeJS.WriteStream, what: string): (progress: DownloadProgress) => void {
+  let tenths = -1;
+  return ({ received, total }) => {
+    const reached = total === null ? 0 : Math.floor((10 * received) / total);
+    // A try that broke off begins anew.
+    if (reached === tenths || (total === null && tenths >= 0)) return;
+    stream.write(tenths < 0 && received !== total ? `Fetching ${what}${total === null ? "" : `, ${megabytes(total)} MB`}\n` : `[${megabytes(received)}/${megabytes(total ?? received)} MB] ${what}\n`);
+    tenths = reached;
+  };
+}
+
+function megabytes(bytes: number): string {
+  return (bytes / 1e6).toFixed(1);
 }

@@ -27,6 +27,8 @@ export interface DatasetSplit {
  * Splits every domain as DomainBed does: domain i is shuffled by `RandomState(seedHash(trialSeed, i))`, its first
  * `int(holdoutFraction * length)` items are "out", the rest is "in". Same indices as DomainBed's for the same lengths.
  *
+ * The parts are views: of images the whole is what is prepared, asked for what it skipped, and disposed of.
+ *
  * @throws ERR_ARGUMENT for a bad or unknown option, what is no data set, or when a domain is too small for a part of it to have an item.
  */
 export function splitDataset(dataset: DomainDataset, options: SplitOptions = {}): DatasetSplit {
@@ -41,9 +43,11 @@ export function splitDataset(dataset: DomainDataset, options: SplitOptions = {})
     }
     return { in: new Subset(domain, split.in), out: new Subset(domain, split.out) };
   });
+  // What else a data set has, such as how to prepare it and what it skipped, is of the whole and may change.
+  const { name, classes, inputShape } = dataset;
   return {
-    in: { ...dataset, domains: parts.map((part) => part.in) },
-    out: { ...dataset, domains: parts.map((part) => part.out) },
+    in: { name, classes, inputShape, domains: parts.map((part) => part.in) },
+    out: { name, classes, inputShape, domains: parts.map((part) => part.out) },
   };
 }
 

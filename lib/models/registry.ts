@@ -64,6 +64,9 @@ export type ModelName = keyof typeof MODELS;
 /** The networks' names. */
 export const MODEL_NAMES = Object.freeze(Object.keys(MODELS)) as readonly ModelName[];
 
+/** Networks that are made for images of one size, which their option `imageSize` is; the others take any. */
+export const SIZED_MODELS: readonly ModelName[] = ["vit_b_16"];
+
 /** The options of the network of a name. */
 export type ModelOptions<Name extends ModelName> = NonNullable<Parameters<(typeof MODELS)[Name]["make"]>[0]>;
 

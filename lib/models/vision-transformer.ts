@@ -90,6 +90,7 @@ const DEFAULTS: Required<VisionTransformerOptions> = { imageSize: 224, dropout: 
 export class VisionTransformer extends Backbone {
   readonly numFeatures: number;
   readonly imageSize: number;
+  readonly patchSize: number;
   /** [1, 1, hiddenDim] */
   classToken: Parameter;
   convProj: Conv2d;
@@ -107,6 +108,7 @@ export class VisionTransformer extends Backbone {
     checkNumber("VisionTransformer: dropout", dropout, 0, 1);
     checkNumber("VisionTransformer: attentionDropout", attentionDropout, 0, 1);
     this.imageSize = imageSize;
+    this.patchSize = patchSize;
     this.numFeatures = hiddenDim;
     this.convProj = new Conv2d(3, hiddenDim, patchSize, { stride: patchSize, ...placement });
     this.classToken = scope(() => new Parameter(zeros([1, 1, hiddenDim], placement)));

@@ -20,4 +20,9 @@ export class DeviceNumber {
     }
     return held.tensor;
   }
+
+  dispose(): void {
+    this.held?.tensor.dispose();
+    this.held = null;
+  }
 }

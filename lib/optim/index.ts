@@ -1,7 +1,8 @@
 /** The optimizers' public list. */
 
 // Base optimizers.
-export { Optimizer, type OptimizerLike, type OptimizerStateDict, type ParameterState, type ParamGroup, type ParamsInput } from "./descent/optimizer.js";
+export { Optimizer, type OptimizerLike, type OptimizerStateDict, type ParamGroup, type ParamsInput } from "./descent/optimizer.js";
+export type { ParameterState } from "./descent/parameter-state.js";
 export { SGD, type SGDOptions } from "./descent/sgd.js";
 export { Adam, AdamW, type AdamOptions } from "./descent/adam.js";
 export { RMSprop, type RMSpropOptions } from "./descent/rmsprop.js";

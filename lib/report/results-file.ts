@@ -5,7 +5,7 @@ import path from "node:path";
 import type { SkippedImage } from "../data/index.js";
 import { argumentError, DgsamError } from "../errors.js";
 import type { RunRecord } from "../training/index.js";
-import { makeFolder } from "./folder.js";
+import { makeFolder, tryToWrite } from "./folder.js";
 import { checkRecord, summarize, type AlgorithmSummary } from "./summary.js";
 
 export interface CompareResults {
@@ -27,6 +27,8 @@ export interface CompareResults {
   skipped?: readonly SkippedImage[];
 }
 
+const NAME = "results.json";
+
 /** Writes the file anew after each run, so that a reader finds the old one or the new one whole, whenever the process ends. */
 export class ResultsFile {
   readonly path: string;
@@ -42,7 +44,7 @@ export class ResultsFile {
   constructor(folder: string, about: Omit<CompareResults, "complete" | "runs" | "summary" | "skipped">) {
     if (typeof folder !== "string" || folder === "") throw argumentError("ResultsFile: folder", "the path of a folder", folder);
     if (typeof about !== "object" || about === null) throw argumentError("ResultsFile: about", "versions, machine and settings", about);
-    this.path = path.join(folder, "results.json");
+    this.path = path.join(folder, NAME);
     this.results = { complete: false, ...about, runs: [], summary: [] };
     this.write();
   }
@@ -69,7 +71,21 @@ export class ResultsFile {
       renameSync(temporary, this.path);
     } catch (error) {
       if (existsSync(temporary)) rmSync(temporary);
-      throw new DgsamError("ERR_DATA", `cannot write ${this.path}: ${(error as Error).message}; choose another folder`, { cause: error });
+      throw cannotWrite(this.path, error);
     }
   }
+}
+
+/** Finds out whether results can be written to a folder, before what takes long, and leaves nothing. @throws DgsamError `ERR_DATA` */
+export function checkResultsFolder(folder: string): void {
+  const file = path.join(folder, NAME);
+  try {
+    tryToWrite(file);
+  } catch (cause) {
+    throw cannotWrite(file, cause);
+  }
+}
+
+function cannotWrite(file: string, cause: unknown): DgsamError {
+  return new DgsamError("ERR_DATA", `cannot write ${file}: ${(cause as Error).message}; choose another folder`, { cause });
 }

@@ -1,5 +1,6 @@
 /** How well a model does on a domain. */
 
+import { optionsOf } from "../checks.js";
 import { batches, Loader, type Batch, type Domain } from "../data/index.js";
 import { argumentError, DgsamError } from "../errors.js";
 import type { Module } from "../nn/index.js";
@@ -45,8 +46,23 @@ class Count {
   }
 }
 
-/** {@link evaluate} for domains that read and decode as well; lets the event loop run after every batch. */
-export async function evaluateLoading(model: Classifier, domain: Domain, batchSize = 256, signal?: AbortSignal): Promise<Accuracy> {
+export interface EvaluateOptions {
+  /** Items of one forward pass; it changes memory and speed only. Default 256. */
+  batchSize?: number;
+  signal?: AbortSignal;
+}
+
+/**
+ * {@link evaluate} for domains that read and decode as well, such as images that nobody prepared: batches are made while the model computes, and the
+ * event loop runs after each.
+ *
+ * @throws DgsamError (as a rejection) as {@link evaluate}, but never for images that are not decoded yet; `ERR_DATA` for one that cannot be decoded, unless these are skipped; the signal's
+ *   reason
+ */
+export async function evaluateLoading(model: Classifier, domain: Domain, options: EvaluateOptions = {}): Promise<Accuracy> {
+  const { batchSize = 256, signal } = optionsOf<EvaluateOptions>("evaluateLoading", options, ["batchSize", "signal"]);
+  checkClassifier("evaluateLoading: model", model);
+  if (!isDomain(domain)) throw argumentError("evaluateLoading: domain", "a Domain", domain);
   const { training } = model;
   const count = new Count(model, domain);
   try {

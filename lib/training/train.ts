@@ -2,7 +2,7 @@
 
 import { DomainLoader, seedHash, type Minibatch } from "../data/index.js";
 import { crossEntropy } from "../nn/index.js";
-import type { Adam, SharpnessAware } from "../optim/index.js";
+import type { SharpnessAware } from "../optim/index.js";
 import { capture, manualSeed, type Tensor } from "../tensor/index.js";
 import { ALGORITHMS } from "./algorithms.js";
 import { checkClassifier } from "./checks.js";
@@ -92,7 +92,8 @@ async function* run(config: TrainConfig): AsyncGenerator<TrainEvent, void, void>
       await stream.return?.(undefined as never);
       release(optimizer);
     }
-    for (const target of targets) yield { type: "evaluation", step: steps, ...await evaluateLoading(model, target, evaluationBatchSize, signal) };
+    const evaluating = { ...(evaluationBatchSize === undefined ? {} : { batchSize: evaluationBatchSize }), ...(signal === undefined ? {} : { signal }) };
+    for (const target of targets) yield { type: "evaluation", step: steps, ...await evaluateLoading(model, target, evaluating) };
     const settled = Math.min(WARM_UP_STEPS, steps - 1);
     const [timed, waited] = [durations, waits].map((each) => each.slice(settled));
     finished = true;
@@ -103,14 +104,10 @@ async function* run(config: TrainConfig): AsyncGenerator<TrainEvent, void, void>
   }
 }
 
-/**
- * Frees what was held for the steps: gradients, graphs, the base optimizer's state. The garbage collector sees little of that memory, and would keep it
- * through the runs to come.
- */
+/** Frees what was held for the steps. The garbage collector sees little of that memory, and would keep it through the runs to come. */
 function release(optimizer: SharpnessAware): void {
   optimizer.zeroGrad();
-  optimizer.releaseGraphs();
-  for (const state of (optimizer.base as Adam).state.values()) for (const each of Object.values(state)) each.dispose();
+  optimizer.dispose();
 }
 
 /**

@@ -6,7 +6,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import type { CompareResults } from "dgsam";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { makeImage, writeTree } from "../data/images/files.js";
+import { makeImage, makeTar, writeTree } from "../data/images/files.js";
 
 const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 const folder = mkdtempSync(path.join(os.tmpdir(), "dgsam-compare-images-"));
@@ -23,6 +23,8 @@ beforeAll(async () => {
   const images = Object.fromEntries(await Promise.all(names.map(async (name, i) => [`sites/${name}`, await makeImage(i)] as const)));
   const cut = images["sites/west/ok/1.jpg"]!.subarray(0, 400);
   writeTree(folder, { ...images, ...Object.fromEntries(Object.entries(images).map(([name, bytes]) => [name.replace("sites", "cut"), bytes])), "cut/west/ok/1.jpg": cut, "alone/north/ok/1.jpg": images["sites/north/ok/1.jpg"]! });
+  const shard = async (domain: string, site: string) => makeTar(["ok", "scratch"].map((label) => [`${domain}/${label}/1.jpg`, images[`sites/${site}/${label}/1.jpg`]!]));
+  writeTree(folder, { "shards/0.tar": await shard("north, old", "north"), "shards/1.tar": await shard("south", "south"), "shards/2.tar": await shard("west", "west"), "taken/results.json/": "" });
   const lines = names.map((name) => JSON.stringify({ path: `sites/${name}`, domain: name.split("/")[0], label: name.split("/")[1] }));
   writeFileSync(path.join(folder, "list.ndjson"), lines.join("\n"));
 });
@@ -58,6 +60,18 @@ describe("dgsam compare --data", () => {
       return record!;
     });
     expect(runs[1]).toMatchObject({ total: 4, accuracy: runs[0]!.accuracy, finalLoss: runs[0]!.finalLoss });
+  });
+
+  test("on shards, with a domain whose name has a comma held out, and one more by repeating the option", () => {
+    const { status, stderr } = run("--data", "shards/{0..1}.tar", "--data", "shards/2.tar", ...SMALL, "--targets", "north, old", "--targets", "west", "--algorithms", "ERM", "--out", "shards-out");
+    expect([status, stderr]).toEqual([0, expect.stringMatching(/\[2\/2\] ERM, west held out/)]);
+    expect(read("shards-out").runs.map(({ target }) => target)).toEqual(["north, old", "west"]);
+  });
+
+  test.each([["list.ndjson/out", /ENOTDIR|EEXIST/], ["/proc/x/out", /ENOENT|EACCES|EPERM/], ["taken", /it is a folder/]])("--out %s, which cannot be written, is told of before any image is decoded", (out, reason) => {
+    const { status, stderr } = run("--data", "cut", ...SMALL, "--out", out);
+    expect(stderr).toMatch(new RegExp(`^dgsam: cannot write ${out}/results\\.json: .*(${reason.source}).*; choose another folder\n$`));
+    expect(status).toBe(1);
   });
 
   test.each([

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import type { DataReport } from "dgsam";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { makeImage, makeTar, writeTree } from "../data/images/files.js";
+import { parquet } from "../data/images/parquet-writer.js";
 
 const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 const folder = mkdtempSync(path.join(os.tmpdir(), "dgsam-data-"));
@@ -20,6 +21,9 @@ beforeAll(async () => {
     "good/north/ok/1.jpg": one, "good/north/scratch/2.jpg": two, "good/south/ok/3.jpg": three, "good/south/scratch/4.jpg": await makeImage(4), "good/south/scratch/5.jpg": await makeImage(5),
     "bad/north/ok/1.jpg": one, "bad/north/scratch/2.jpg": two.subarray(0, 300), "bad/south/ok/1.jpg": one, "bad/south/ok/list.txt": "",
     "m.csv": "path,label,domain\ngood/north/ok/1.jpg,ok,north\nnone.jpg,ok,north\n", "x.tar": await makeTar([["a/b/1.jpg", one], ["/etc/x.jpg", two]]),
+    "s/1.tar": await makeTar([["north/1.jpg", one], ["north/1.cls", "0"]]), "s/2.tar": await makeTar([["south/2.jpg", two], ["south/2.cls", "0"]]),
+    "lists/m.csv": "path,label,domain\nnorth/ok/1.jpg,0,north\n",
+    "x.parquet": parquet([{ image: one, label: 0, domain: "north" }]),
   });
 });
 
@@ -58,6 +62,18 @@ describe("dgsam data check", () => {
     expect(run("check", "x.tar")).toMatchObject({ status: 1, stdout: expect.stringMatching(/outside \(1\)\n {2}x\.tar#\/etc\/x\.jpg: points outside of the archive/) as string });
   });
 
+  test.each([[["s"]], [["s/1.tar", "s/2.tar"]], [["s/{1..2}.tar"]], [["s/*.tar"]]])("shards: %j", (names) => {
+    const { status, stdout } = run("check", ...names, "--classes", "a, b", "--classes", "c", "--json");
+    expect(JSON.parse(stdout)).toMatchObject({ images: 2, classes: ["a, b", "c"], domains: [{ name: "north", counts: [1, 0] }, { name: "south", counts: [1, 0] }] });
+    expect(status).toBe(1);
+  });
+
+  test("--root, --columns and --classes", () => {
+    expect(JSON.parse(run("check", "lists/m.csv", "--root", "good", "--classes", "a,b", "--json").stdout)).toMatchObject({ classes: ["a", "b"], images: 1, problems: [{ kind: "missing-class" }] });
+    expect(run("check", "x.parquet", "--columns", "domain=site").stderr).toMatch(/^dgsam: x\.parquet: .*"?site"?/);
+    expect(run("check", "x.parquet", "--columns", "label=label,domain=domain").status).toBe(0);
+  });
+
   test("--max-pixels", () => {
     expect(run("check", "good", "--max-pixels", "384").status).toBe(0);
     expect(run("check", "good", "--max-pixels", "383")).toMatchObject({ status: 1, stdout: expect.stringMatching(/too-many-pixels \(5\)\n {2}good\/north\/ok\/1\.jpg: claims 24 x 16 pixels, more than maxPixels, 383/) as string });
@@ -83,7 +99,9 @@ describe("dgsam data check", () => {
     [["check", "nowhere"], /^dgsam: nowhere: cannot be read: ENOENT/],
     [["check"], /^error: missing required argument 'data'\n$/],
     [["check", "good", "--max-pixels", "0"], /Expected an integer of at least 1/],
-    [["check", "good", "more"], /too many arguments/],
+    [["check", "good", "more"], /^dgsam: more: cannot be read: ENOENT/],
+    [["check", "good", "--classes", "a"], /^dgsam: checkData: classes: only for manifest, parquet, tar; the data are a folder\n$/],
+    [["check", "s/1.tar", "--columns", "a=b"], /Expected image=NAME,label=NAME,domain=NAME,split=NAME/],
     [["chek", "good"], /Did you mean check\?/],
   ])("%j is one clear line", (args, text) => {
     const { status, stdout, stderr } = run(...args);

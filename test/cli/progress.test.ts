@@ -1,7 +1,7 @@
 import { PassThrough } from "node:stream";
 import { expect, test, vi } from "vitest";
 import type { CompareEvent } from "dgsam";
-import { makeProgress } from "../../lib/cli/progress.js";
+import { makeProgress, showDownload } from "../../lib/cli/progress.js";
 
 const STEP: CompareEvent = { type: "step", run: 1, runs: 2, algorithm: "ERM", target: "45", seed: 0, step: 3, steps: 10, loss: 1.25 };
 const RUN: CompareEvent = {
@@ -42,4 +42,16 @@ test("bars on a terminal, which it leaves clean", async () => {
   }
   // The cursor is shown again.
   await vi.waitFor(() => expect(text().lastIndexOf("\x1b[?25h")).toBeGreaterThan(text().lastIndexOf("\x1b[?25l")));
+});
+
+test("a download is told of when it begins and after each tenth; nothing of what is in the cache", async () => {
+  const { stream, text } = makeStream(false);
+  const show = showDownload(stream, "the weights");
+  await new Promise(setImmediate);
+  expect(text()).toBe("");
+  for (const received of [100_000, 1_000_000, 1_100_000, 1_999_999, 20_000_000]) show({ received, total: 20_000_000 });
+  const unknown = showDownload(stream, "others");
+  for (const received of [0, 5, 10]) unknown({ received, total: null });
+  unknown({ received: 17_100_000, total: 17_100_000 });
+  await vi.waitFor(() => expect(text()).toBe("Fetching the weights, 20.0 MB\n[20.0/20.0 MB] the weights\nFetching others\n[17.1/17.1 MB] others\n"));
 });

@@ -51,4 +51,12 @@ describe("splitDataset", () => {
     expectError(() => splitDataset(countingDataset({ a: 10, tiny: 4 })), "ERR_ARGUMENT",
       /domain "tiny" has 4 item\(s\), so holding out 0\.2 of it leaves 4 in and 0 out/);
   });
+
+  test("takes over what a data set is, and nothing that is of the whole or changes later", () => {
+    let skipped = 0;
+    const changing = Object.defineProperties({ ...dataset, prepare() {}, dispose() {} }, { skipped: { enumerable: true, get: () => skipped } });
+    const { in: part } = splitDataset(changing);
+    skipped = 3;
+    expect(Object.keys(part)).toEqual(["name", "classes", "inputShape", "domains"]);
+  });
 });

@@ -1,6 +1,6 @@
 /** Domains that read and decode: minibatches come ahead of the steps, and what fails shows at its step. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { compareAlgorithms, DgsamError, InMemoryDomain, memoryStats, MLP, train, type Batch, type Domain, type DomainDataset, type RunRecord } from "dgsam";
+import { compareAlgorithms, DgsamError, evaluate, evaluateLoading, InMemoryDomain, memoryStats, MLP, train, type Batch, type Domain, type DomainDataset, type RunRecord } from "dgsam";
 import { expect, test } from "vitest";
 
 const SETTINGS = { algorithm: "DGSAM", steps: 8, batchSize: 4, lr: 0.01, rho: 0.05, seed: 1 } as const;
@@ -112,4 +112,30 @@ test("a comparison goes over its seeds, each as it would alone", async () => {
   expect(both.map(({ algorithm, seed }) => [algorithm, seed])).toEqual([["ERM", 7], ["DGSAM", 7], ["ERM", 3], ["DGSAM", 3]]);
   expect(both).toEqual([...await compare({ seed: 7 }), ...await compare({ seed: 3 })]);
   expect(() => compareAlgorithms({ ...SETTINGS, algorithms: ["ERM"], dataset, makeModel, seeds: [1, 1] } as never)).toThrow(/seeds: expected an array of integers from 0 to 4294967295, each once, got 1 twice/);
+});
+
+test("evaluateLoading counts as evaluate does, of domains that load and of those in memory, and leaves the mode and no tensor", async () => {
+  const model = makeModel();
+  const expected = evaluate(model, memory("a", 0));
+  const grown = await growth(async () => {
+    expect(await evaluateLoading(model, slow("a", 0), { batchSize: 7 })).toEqual(expected);
+    expect(await evaluateLoading(model, memory("a", 0))).toEqual(expected);
+    await expect(evaluateLoading(model, slow("a", 0, 1, 1), { batchSize: 7 })).rejects.toMatchObject({ code: "ERR_DATA" });
+    expect(model.training).toBe(true);
+  });
+  expect(grown).toBeLessThanOrEqual(0);
+  const controller = new AbortController();
+  setTimeout(() => controller.abort(new Error("enough")), 20);
+  await expect(evaluateLoading(model, slow("a", 0, 60_000), { signal: controller.signal })).rejects.toThrow("enough");
+});
+
+test.each([
+  [() => evaluateLoading({} as never, memory("a", 0)), /^evaluateLoading: model: expected a Module/],
+  [() => evaluateLoading(makeModel(), {} as never), /^evaluateLoading: domain: expected a Domain/],
+  [() => evaluateLoading(makeModel(), memory("a", 0), 256 as never), /^evaluateLoading/],
+  [() => evaluateLoading(makeModel(), memory("a", 0), { batch: 1 } as never), /^evaluateLoading: .*batch/],
+  [() => evaluateLoading(makeModel(), memory("a", 0), { batchSize: 0 }), /batchSize: expected an integer/],
+  [() => evaluateLoading(makeModel(), memory("a", 0), { signal: 1 as never }), /signal: expected an AbortSignal/],
+])("evaluateLoading refuses what is wrong (%#)", async (call, message) => {
+  await expect(call()).rejects.toMatchObject({ name: DgsamError.name, code: "ERR_ARGUMENT", message: expect.stringMatching(message) as string });
 });

@@ -1,23 +1,22 @@
 /** Looks through all images of a data set for what would spoil a training or its result. */
 
 import { createHash } from "node:crypto";
-import { statSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import path from "node:path";
-import { checkInteger, withDefaults } from "../../checks.js";
+import { checkInteger, optionsOf } from "../../checks.js";
 import { argumentError, DgsamError } from "../../errors.js";
 import { checkImage } from "./check-image.js";
 import { missingClasses, sortNames, type Reading } from "./collection.js";
 import { MAX_PIXELS } from "./decode.js";
 import type { EncodedImage, ImageCollection } from "./encoded-image.js";
-import { unreadable } from "./file-image.js";
 import { scanDomainFolder } from "./folder.js";
+import { locateData } from "./locate.js";
 import { readManifest } from "./manifest.js";
 import { readParquet } from "./parquet.js";
 import type { DataProblem } from "./problems.js";
+import { sourceOptions, type SourceOptions } from "./source-options.js";
 import { readTar } from "./tar.js";
 
-export interface CheckDataOptions {
+export interface CheckDataOptions extends SourceOptions {
   /** Ends the check: the promise is rejected with its reason. */
   signal?: AbortSignal;
   /** Told after each image how many were looked at, of how many. */
@@ -48,18 +47,18 @@ export interface DataReport {
  * lead nowhere or in circles; entries of archives that point outside; files that are no images; images that claim more pixels than
  * the limit, which are not decoded; mistakes in manifests.
  *
- * @param data the folder of a data set (`DOMAIN/CLASS/image`), a manifest (`.csv`, `.json`, `.jsonl`), a `.parquet` or a `.tar` file; or a collection
+ * @param data the folder of a data set (`DOMAIN/CLASS/image`), a manifest (`.csv`, `.json`, `.jsonl`), a `.parquet` or a `.tar` file; several of these two, a folder of such, or
+ *   names with `{00..12}`, `{a,b}`, `*` and `?`; or a collection
+ * @param options `root` and `classes` as for `domainManifest`, `columns` and `classes` as for `domainParquet`, `classes` as for `domainTar`
  * @throws DgsamError (as a rejection) `ERR_DATA` when there is nothing of that kind to look at; `ERR_ARGUMENT`; the signal's reason
  */
-export async function checkData(data: string | ImageCollection, options: CheckDataOptions = {}): Promise<DataReport> {
-  const { maxPixels, onProgress, signal } = withDefaults<{ maxPixels: number; onProgress: CheckDataOptions["onProgress"]; signal: AbortSignal | undefined }>(
-    "checkData", options, { maxPixels: MAX_PIXELS, onProgress: undefined, signal: undefined },
-  );
+export async function checkData(data: string | readonly string[] | ImageCollection, options: CheckDataOptions = {}): Promise<DataReport> {
+  const { maxPixels = MAX_PIXELS, onProgress, signal, ...about } = optionsOf<CheckDataOptions>("checkData", options, ["maxPixels", "onProgress", "signal", "root", "columns", "classes"]);
   checkInteger("checkData: maxPixels", maxPixels, 1);
   if (onProgress !== undefined && typeof onProgress !== "function") throw argumentError("checkData: onProgress", "a function", onProgress);
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw argumentError("checkData: signal", "an AbortSignal", signal);
   signal?.throwIfAborted();
-  const { collection, problems } = typeof data === "string" ? await read(data, signal) : fromCollection(data);
+  const { collection, problems } = isPaths(data) ? await read(data, about, signal) : fromCollection(data, about);
   const images = collection.domains.flatMap(({ name, records }) => records.map(({ image, label }): Seen => ({ image, domain: name, label })));
   const found = [...problems];
   const copies = new Map<string, Seen[]>();
@@ -95,32 +94,28 @@ interface Seen {
   readonly label: number;
 }
 
-async function read(data: string, signal: AbortSignal | undefined): Promise<Reading> {
-  let isFolder: boolean;
-  try {
-    isFolder = statSync(data).isDirectory();
-  } catch (cause) {
-    throw unreadable(data, cause);
-  }
-  if (isFolder) {
-    const reading = scanDomainFolder(data);
-    if (reading.collection.domains.length === 0) throw new DgsamError("ERR_DATA", `${data}: it holds no folders; expected one for each domain, in it one for each class`);
-    return reading;
-  }
-  const extension = path.extname(data).toLowerCase();
-  const readers: Readonly<Record<string, () => Reading | Promise<Reading>>> = {
-    ".csv": () => readManifest(data), ".json": () => readManifest(data), ".jsonl": () => readManifest(data), ".ndjson": () => readManifest(data),
-    ".parquet": () => readParquet([data]), ".tar": () => readTar([data], {}, signal),
-  };
-  const reader = readers[extension];
-  if (reader === undefined) throw new DgsamError("ERR_DATA", `${data}: expected a folder, or a file whose name ends with ${Object.keys(readers).join(", ")}`);
-  const { collection, problems } = await reader();
-  return { collection, problems: [...problems, ...missingClasses(collection, () => data)] };
+function isPaths(data: unknown): data is string | readonly string[] {
+  return typeof data === "string" || (Array.isArray(data) && data.every((each) => typeof each === "string"));
 }
 
-function fromCollection(data: ImageCollection): Reading {
+async function read(data: string | readonly string[], about: SourceOptions, signal: AbortSignal | undefined): Promise<Reading> {
+  const { kind, files } = locateData(data);
+  const [first] = files;
+  const options = sourceOptions("checkData", kind, about);
+  if (kind === "folder") {
+    const reading = scanDomainFolder(first);
+    if (reading.collection.domains.length === 0) throw new DgsamError("ERR_DATA", `${first}: it holds no folders; expected one for each domain, in it one for each class`);
+    return reading;
+  }
+  const { collection, problems } = kind === "manifest" ? readManifest(first, options) : kind === "parquet" ? await readParquet(files, options) : await readTar(files, options, signal);
+  return { collection, problems: [...problems, ...missingClasses(collection, () => first)] };
+}
+
+function fromCollection(data: ImageCollection, about: SourceOptions): Reading {
   const { name, classes, domains } = Object(data) as Record<string, unknown>;
   if (typeof name !== "string" || !Array.isArray(classes) || !Array.isArray(domains)) throw argumentError("checkData(data)", "a path, or an ImageCollection with name, classes and domains", data);
+  const misplaced = Object.entries(about).find(([, value]) => value !== undefined);
+  if (misplaced !== undefined) throw new DgsamError("ERR_ARGUMENT", `checkData: ${misplaced[0]}: only for data that are named by their path; a collection says all itself`);
   return { collection: data, problems: missingClasses(data, (domain) => `${data.name}/${domain}`) };
 }
 

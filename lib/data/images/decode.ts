@@ -229,8 +229,14 @@ async function decoding<T>(path: string, run: () => Promise<T>): Promise<T> {
     return await run();
   } catch (cause) {
     if (cause instanceof DgsamError) throw cause;
-    throw new DgsamError("ERR_DATA", `${path}: cannot be decoded: ${firstLine(cause)}`, { cause });
+    throw new DgsamError("ERR_DATA", `${path}: cannot be decoded: ${reasonOf(cause)}`, { cause });
   }
+}
+
+/** libvips keeps its messages in one place for all threads: when several images fail at once, one gets them all and the others get none. */
+function reasonOf(cause: unknown): string {
+  const reason = firstLine(cause).trim();
+  return reason === "" || reason === "Unknown error" ? "the file is damaged or cut short, or of a kind that libvips does not read" : reason;
 }
 
 function firstLine(error: unknown): string {

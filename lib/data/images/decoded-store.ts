@@ -5,7 +5,9 @@ import { homedir } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
 import { fromBytes, ops, scope, tensor, type Tensor } from "../../tensor/index.js";
 import { dataWarning } from "../../warnings.js";
-import { DecodedFile, identityMark } from "./decoded-file.js";
+import { DecodedFile } from "./decoded-file.js";
+import { contentMark, identityMark, type FileKey, type ImageMark } from "./decoded-rows.js";
+import { EarlierFiles, fileName, removeUnused } from "./earlier-files.js";
 import type { EncodedImage } from "./encoded-image.js";
 
 export interface DecodedStoreOptions {
@@ -35,6 +37,8 @@ export class DecodedStore {
   readonly #itemBytes: number;
   /** undefined before it is needed, null when there is none. */
   #file: DecodedFile | null | undefined;
+  /** Opened when the file lacks something. */
+  #earlier: EarlierFiles | undefined;
   #canWrite = true;
   /** The images of the file that this process has looked at. */
   readonly #checked = new Set<number>();
@@ -48,34 +52,51 @@ export class DecodedStore {
   }
 
   /**
-   * Whether the image lies here, as it is now: looked up in its source once.
+   * Whether the image lies here, as it is now: looked up in its source once. What an earlier file of the domain has is copied.
    * @throws DgsamError `ERR_DATA` when the source has lost the image
    */
   has(index: number): boolean {
     if (this.#checked.has(index) || this.#memory.has(index)) return true;
     const file = this.#open();
-    if (file === null || !file.holds(index, identityMark(this.#options.images[index]!.identity))) return false;
-    this.#checked.add(index);
-    return true;
+    if (file === null) return false;
+    const identity = identityMark(this.#options.images[index]!.identity);
+    if (file.rows.find(index, { identity }) !== undefined) {
+      this.#checked.add(index);
+      return true;
+    }
+    const found = this.#openEarlier(file).find({ identity });
+    return found !== undefined && this.#write(index, found.mark, found.bytes);
   }
 
   /**
-   * Keeps an image, [3, size, size]: in the file if that goes, else in memory if asked to.
    * @param identity of its bytes, as it was before they were read
+   * @param encoded those bytes
+   * @returns what `recall` and `put` know an image by; undefined where there is no file to keep it in
    */
-  put(index: number, identity: string, bytes: Uint8Array, inMemory: boolean): void {
+  markOf(identity: string, encoded: Uint8Array): ImageMark | undefined {
+    return this.#open() === null ? undefined : { identity: identityMark(identity), content: contentMark(encoded) };
+  }
+
+  /** An image that was decoded from the same bytes when they had another name or time of change, [3, size, size]. */
+  recall(index: number, mark: ImageMark | undefined): Uint8Array | undefined {
     const file = this.#open();
-    if (file !== null && file.writable && this.#canWrite) {
-      try {
-        file.write(index, identityMark(identity), bytes);
-        this.#checked.add(index);
-        return;
-      } catch (cause) {
-        this.#canWrite = false;
-        this.#warn(`cannot be written to: ${(cause as Error).message}`);
-      }
-    }
+    if (file === null || mark === undefined) return undefined;
+    const { content } = mark;
+    return (file.rows.find(index, { content }) ?? this.#openEarlier(file).find({ content }))?.bytes;
+  }
+
+  /** Keeps an image, [3, size, size]: in the file if that goes, else in memory if asked to. */
+  put(index: number, mark: ImageMark | undefined, bytes: Uint8Array, inMemory: boolean): void {
+    if (mark !== undefined && this.#write(index, mark, bytes)) return;
     if (inMemory) this.#memory.set(index, bytes);
+  }
+
+  /** When all images were looked at: removes earlier files that have nothing more than the newest one. */
+  settle(): void {
+    if (this.#earlier === undefined) return;
+    this.#earlier.removeSuperseded();
+    this.#earlier.close();
+    this.#earlier = undefined;
   }
 
   /**
@@ -89,7 +110,7 @@ export class DecodedStore {
       return scope(() => ops.aten["index_select.default"](file.images, 0, tensor(BigInt64Array.from(indices, BigInt))));
     }
     const bytes = new Uint8Array(indices.length * this.#itemBytes);
-    indices.forEach((index, i) => bytes.set(others?.get(index) ?? this.#memory.get(index) ?? file!.read(index)!, i * this.#itemBytes));
+    indices.forEach((index, i) => bytes.set(others?.get(index) ?? this.#memory.get(index) ?? file!.rows.read(index)!, i * this.#itemBytes));
     const { size } = this.#options;
     return fromBytes(bytes, { shape: [indices.length, 3, size, size] });
   }
@@ -97,7 +118,9 @@ export class DecodedStore {
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
+    this.#earlier?.close();
     this.#file?.dispose();
+    this.#earlier = undefined;
     this.#file = null;
     this.#checked.clear();
     this.#memory.clear();
@@ -105,11 +128,9 @@ export class DecodedStore {
 
   #open(): DecodedFile | null {
     if (this.#file !== undefined) return this.#file;
-    const { images, size, folder, decoder, names } = this.#options;
-    const hash = createHash("sha256").update(JSON.stringify([size, ...decoder, ...names]));
-    for (const { path } of images) hash.update(`\0${resolve(path)}`);
-    const key = hash.digest();
-    const path = join(folder!, `${key.toString("hex").slice(0, 32)}.images`);
+    const { images, size, folder } = this.#options;
+    const key = this.#key();
+    const path = join(folder!, fileName(key));
     try {
       this.#file = new DecodedFile({ path, key, count: images.length, size });
     } catch (cause) {
@@ -117,7 +138,35 @@ export class DecodedStore {
       this.#warn(`cannot be used: ${(cause as Error).message}`);
     }
     if (this.#file?.writable === false) this.#warn("may be read, not written to");
+    if (this.#file?.isNew === true) removeUnused(path);
     return this.#file;
+  }
+
+  #openEarlier(file: DecodedFile): EarlierFiles {
+    return (this.#earlier ??= new EarlierFiles(file, this.#key()));
+  }
+
+  #key(): FileKey {
+    const { images, size, decoder, names } = this.#options;
+    const list = createHash("sha256");
+    for (const { path } of images) list.update(`\0${resolve(path)}`);
+    const family = createHash("sha256").update(JSON.stringify([size, ...decoder, ...names]));
+    return { family: family.digest().subarray(0, 16), list: list.digest().subarray(0, 16) };
+  }
+
+  /** false where that does not go. */
+  #write(index: number, mark: ImageMark, bytes: Uint8Array): boolean {
+    const file = this.#open();
+    if (file === null || !file.writable || !this.#canWrite) return false;
+    try {
+      file.rows.write(index, mark, bytes);
+      this.#checked.add(index);
+      return true;
+    } catch (cause) {
+      this.#canWrite = false;
+      this.#warn(`cannot be written to: ${(cause as Error).message}`);
+      return false;
+    }
   }
 
   #warn(problem: string): void {

@@ -127,6 +127,8 @@ export class ImageDomain implements Domain {
     };
     const ends = await Promise.allSettled(Array.from({ length: WORKERS }, work));
     for (const end of ends) if (end.status === "rejected") throw end.reason;
+    this.#checkUsable();
+    this.#store.settle();
     if (this.#bad.size === this.length) throw this.#nothingLeft();
   }
 
@@ -166,9 +168,11 @@ export class ImageDomain implements Domain {
       const { image } = this.#records[index]!;
       const { identity } = image;
       const bytes = await readers.run(() => image.read(), signal);
-      const planes = toPlanes(await decodeImage(bytes, { ...this.#decoding(index, signal), size: cacheSize }));
       this.#checkUsable();
-      this.#store.put(index, identity, planes, inMemory);
+      const mark = this.#store.markOf(identity, bytes);
+      const planes = this.#store.recall(index, mark) ?? toPlanes(await decodeImage(bytes, { ...this.#decoding(index, signal), size: cacheSize }));
+      this.#checkUsable();
+      this.#store.put(index, mark, planes, inMemory);
       return planes;
     } catch (cause) {
       this.#refuse(index, cause);

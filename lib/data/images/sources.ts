@@ -13,6 +13,7 @@ import type { ImageOptions } from "./image-options.js";
 import { readManifest, type ManifestOptions } from "./manifest.js";
 import { readParquet, type ParquetOptions } from "./parquet.js";
 import { describeProblem, type DataProblem } from "./problems.js";
+import { checkColumns } from "./source-options.js";
 import { readTar, type TarOptions } from "./tar.js";
 
 /** A data set, and what is to be known about how it was found. */
@@ -119,7 +120,7 @@ export function domainManifest(file: string, options: ImageOptions & ManifestOpt
 export async function domainParquet(files: string | readonly string[], options: ImageOptions & ParquetOptions & SplitChoice = {}): Promise<SourceDataset> {
   const names = fileNames("domainParquet", files);
   const { columns, classes, split, ...rest } = plainOptions("domainParquet", options);
-  if (columns !== undefined && !isPlainObject(columns)) throw argumentError("domainParquet: columns", "an object with any of image, label, domain, split", columns);
+  checkColumns("domainParquet", columns);
   checkClasses("domainParquet", classes);
   const reading = await readParquet(names, { ...(columns === undefined ? {} : { columns }), ...(classes === undefined ? {} : { classes }) });
   return listed("domainParquet", names[0]!, reading, split, rest);

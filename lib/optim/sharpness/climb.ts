@@ -31,7 +31,7 @@ export class Climb {
   private ahead: boolean | null = null;
   private readonly calls = new ClimbCalls();
   private readonly rho: number[] = [];
-  private readonly radii = new WeakMap<Group, DeviceNumber>();
+  private readonly radii = new Map<Group, DeviceNumber>();
   private readonly scratch = new Scratch(this.parameters);
   /** How many parameters require gradients in this step; null where nobody has asked. */
   private trained: number | null = null;
@@ -352,6 +352,13 @@ export class Climb {
       this.restoreOneByOne();
       throw error;
     }
+  }
+
+  /** Frees the memory of climbs. */
+  dispose(): void {
+    this.scratch.drop();
+    for (const radius of this.radii.values()) radius.dispose();
+    this.radii.clear();
   }
 
   private planRestore(commands: Commands): void {

@@ -234,6 +234,7 @@ export class DGSAM<B extends OptimizerLike = OptimizerLike, O = Record<string, u
   }
 
   private openStep(what: string): OpenStep {
+    this.checkUsable(`DGSAM.${what}`);
     if (this.open === null) throw new DgsamError("ERR_STATE", `DGSAM.${what}: begin the step with order()`);
     return this.open;
   }

@@ -15,7 +15,7 @@ export class LateMemory {
   prepare(device: Device, size: number): void {
     const room = Math.max(size, this.wanted);
     if (this.room >= room && this.device === device) return;
-    if (this.room > 0) for (const each of [this.numbers, this.flag]) each.dispose();
+    this.dispose();
     this.numbers = keep(zeros([1 + room], { dtype: "float64", device }));
     this.flag = keep(zeros([], { device }));
     this.device = device;
@@ -27,5 +27,10 @@ export class LateMemory {
     if (place <= this.room) return true;
     this.wanted = Math.max(this.wanted, 2 * place);
     return false;
+  }
+
+  dispose(): void {
+    if (this.room > 0) for (const each of [this.numbers, this.flag]) each.dispose();
+    this.room = 0;
   }
 }

@@ -104,6 +104,11 @@ export class LookSAM<B extends OptimizerLike = OptimizerLike, O = Record<string,
     this.directionNorm = copies.length === 0 ? 0 : normOf(copies);
   }
 
+  protected override released(): void {
+    for (const each of this.direction) each.dispose();
+    this.direction = [];
+  }
+
   private copyDirection(direction: unknown): Tensor[] {
     if (direction === null) return [];
     const name = "LookSAM.loadStateDict: direction";

@@ -68,7 +68,7 @@ export class Statistics {
     const isSame = buffers.length === kept.buffers.length && buffers.every((buffer, i) => buffer === kept.buffers[i]);
     // What a buffer is changes with its model's program alone, in steps that copy otherwise: asking in each step would cost.
     if (!isSame || (this.asks && !buffers.every((buffer, i) => isLike(buffer, kept.values[i]!)))) {
-      for (const each of kept.values) each.dispose();
+      this.dispose();
       const values = noGrad(() => buffers.map((buffer) => keep(ops.aten["empty_like.default"](buffer))));
       const lists = [...new Set(buffers.map(({ dtype }) => dtype))].map((dtype) => {
         const isOf = (_: Tensor, i: number): boolean => buffers[i]!.dtype === dtype;
@@ -86,6 +86,12 @@ export class Statistics {
     this.asks = true;
     const buffers = [...this.model.buffers()];
     return { buffers, values: noGrad(() => buffers.map((buffer) => ops.aten["clone.default"](buffer))) };
+  }
+
+  /** Frees the memory of {@link bufferMemory}. */
+  dispose(): void {
+    for (const each of this.kept.values) each.dispose();
+    this.kept = NO_MEMORY;
   }
 
   /** Sets the buffers to what they were. */

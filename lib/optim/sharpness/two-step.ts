@@ -129,6 +129,7 @@ export abstract class TwoStep<B extends OptimizerLike = OptimizerLike, O = Recor
   }
 
   private openStep(what: string): OpenStep {
+    this.checkUsable(what);
     if (this.open === null) throw new DgsamError("ERR_STATE", `${what}: call firstStep() first; it climbs to where the second gradient is taken`);
     return this.open;
   }

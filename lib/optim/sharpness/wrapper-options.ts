@@ -1,7 +1,9 @@
 /** What the sharpness-aware optimizers take, and what their steps tell. */
 
-import { checkNumber } from "../../checks.js";
+import { checkBoolean, checkChoice, checkNumber, isPlainObject } from "../../checks.js";
+import { argumentError } from "../../errors.js";
 import type { Tensor } from "../../tensor/index.js";
+import { checkOptionsObject, checkParams } from "../checks.js";
 import type { OptimizerLike } from "../descent/optimizer.js";
 import type { RadiusKey } from "./climb.js";
 import type { RunningStats, StatisticsOwner } from "./statistics.js";
@@ -80,7 +82,44 @@ export interface AlgorithmTraits {
 }
 
 /** Names of the options that are not the base optimizer's. */
-export const WRAPPER_OPTIONS = ["rho", "adaptive", "policy", "check", "graphs", "model", "runningStats", "clipGradNorm", "clipGradValue", "base"] as const;
+const WRAPPER_OPTIONS = ["rho", "adaptive", "policy", "check", "graphs", "model", "runningStats", "clipGradNorm", "clipGradValue", "base"] as const;
+
+/** What a constructor was given, sorted by whom it is for. */
+export interface WrapperArguments {
+  /** The wrapper's own options, and among them the algorithm's. */
+  readonly own: WrapperOptions;
+  /** The base optimizer's. */
+  readonly forBase: object;
+  /** Parameters and groups as the base optimizer takes them, and the radii that groups name. */
+  readonly groups: readonly unknown[];
+  readonly radii: readonly (number | undefined)[];
+}
+
+/** @throws DgsamError `ERR_ARGUMENT` */
+export function readArguments(name: string, params: unknown, Base: unknown, options: OptionsFor<WrapperOptions>, traits: AlgorithmTraits): WrapperArguments {
+  // Arrow functions have no prototype.
+  if (typeof Base !== "function" || Base.prototype === undefined) throw argumentError(`new ${name}(params, Base)`, "an optimizer class such as Adam", Base);
+  checkOptionsObject(`new ${name}(params, Base, options)`, options);
+  const { rho, adaptive, policy, check, graphs = "auto", clipGradNorm, clipGradValue, base = {} } = options;
+  if (rho !== undefined) checkRadius(name, rho);
+  if (adaptive !== undefined) checkBoolean(`${name}: adaptive`, adaptive);
+  if (policy !== undefined) checkChoice(`${name}: policy`, policy, ["throw", "skip"]);
+  if (check !== undefined) checkChoice(`${name}: check`, check, ["sync", "late"]);
+  if (graphs !== "auto" && graphs !== false) throw argumentError(`${name}: graphs`, '"auto" or false', graphs);
+  if (clipGradNorm !== undefined) checkNumber(`${name}: clipGradNorm`, clipGradNorm, 0);
+  if (clipGradValue !== undefined) checkNumber(`${name}: clipGradValue`, clipGradValue, 0);
+  checkOptionsObject(`${name}: base`, base);
+  const own = new Set<string>([...WRAPPER_OPTIONS, ...(traits.options ?? [])]);
+  const others = Object.fromEntries(Object.entries(options).filter(([option]) => !own.has(option)));
+  const radii: (number | undefined)[] = [];
+  const groups = checkParams(`new ${name}(params)`, params, "an array of Tensors or of groups { params, ...options }").map((each) => {
+    if (!isPlainObject(each)) return each;
+    const { radius, rest } = splitGroup(name, each);
+    radii.push(radius);
+    return rest;
+  });
+  return { own: options, forBase: { ...others, ...base }, groups, radii };
+}
 
 /** Throws `ERR_ARGUMENT`. */
 export function checkRadius(optimizer: string, rho: unknown): void {

@@ -7,13 +7,13 @@
  * steps over captured functions one native call; it is not inherited, since a subclass may look.
  */
 
-import { checkBoolean, checkChoice, checkInteger, checkNumber, isPlainObject } from "../../checks.js";
+import { checkInteger, checkNumber, isPlainObject } from "../../checks.js";
 import { argumentError, DgsamError } from "../../errors.js";
 import { scope, type GraphStats, type Tensor } from "../../tensor/index.js";
-import { Commands, hasGraphs, NotPlannable, StepGraphs } from "../../tensor/internal.js";
-import { checkOptionsObject, checkParams } from "../checks.js";
+import { Commands, hasGraphs, NotPlannable, StepGraphs, zeroGradients } from "../../tensor/internal.js";
 import { NonFinite } from "../closures.js";
 import type { OptimizerLike } from "../descent/optimizer.js";
+import { disposedError } from "../disposed.js";
 import { Climb, type RadiusKey } from "./climb.js";
 import { ClippedDescent } from "./clipped-descent.js";
 import { UnreadStep, UnreadSteps } from "./late-step.js";
@@ -23,8 +23,8 @@ import { Ledger, type Stop } from "./ledger.js";
 import { Passes, type StepClosures } from "./passes.js";
 import { NO_COPIES, Statistics, type BufferCopies } from "./statistics.js";
 import {
-  checkRadius, splitGroup, WRAPPER_OPTIONS, type AlgorithmTraits, type AnyOptions, type OptimizerClass, type OptionsFor, type StepResult, type WrapperGroup, type WrapperOptions,
-  type WrapperParams, type WrapperStateDict,
+  checkRadius, readArguments, splitGroup, type AlgorithmTraits, type AnyOptions, type OptimizerClass, type OptionsFor, type StepResult, type WrapperGroup, type WrapperOptions, type WrapperParams,
+  type WrapperStateDict,
 } from "./wrapper-options.js";
 
 /** Base of the sharpness-aware optimizers. `R` is what a step tells. */
@@ -59,6 +59,7 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
   /** null where the option says so. */
   private readonly stepGraphs: StepGraphs | null;
   private readonly unreadSteps = new UnreadSteps<R>();
+  private disposed = false;
 
   /**
    * @param params tensors, or groups `{ params, rho?, ...options }`
@@ -68,30 +69,11 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
    */
   constructor(params: WrapperParams<O>, Base: OptimizerClass<B, O>, options: OptionsFor<WrapperOptions, O> = {} as OptionsFor<WrapperOptions, O>, traits: AlgorithmTraits = {}) {
     const name = this.constructor.name;
-    // Arrow functions have no prototype.
-    if (typeof Base !== "function" || Base.prototype === undefined) throw argumentError(`new ${name}(params, Base)`, "an optimizer class such as Adam", Base);
-    checkOptionsObject(`new ${name}(params, Base, options)`, options);
-    const { rho = traits.rho ?? 0.05, adaptive = false, policy = "throw", check, graphs = "auto", model, runningStats, clipGradNorm: norm, clipGradValue: value, base = {} } = options;
-    checkRadius(name, rho);
-    checkBoolean(`${name}: adaptive`, adaptive);
-    checkChoice(`${name}: policy`, policy, ["throw", "skip"]);
-    if (check !== undefined) checkChoice(`${name}: check`, check, ["sync", "late"]);
-    if (graphs !== "auto" && graphs !== false) throw argumentError(`${name}: graphs`, '"auto" or false', graphs);
+    const { own, groups, radii, forBase } = readArguments(name, params, Base, options, traits);
+    const { rho = traits.rho ?? 0.05, adaptive = false, policy = "throw", check, graphs = "auto", model, runningStats, clipGradNorm: norm, clipGradValue: value } = own;
     if (check === "late" && !this.canBeLate) throw new DgsamError("ERR_ARGUMENT", `new ${name}(): check: "late" is for algorithms whose course depends on no number that the step finds; use "sync"`);
-    if (norm !== undefined) checkNumber(`${name}: clipGradNorm`, norm, 0);
-    if (value !== undefined) checkNumber(`${name}: clipGradValue`, value, 0);
-    checkOptionsObject(`${name}: base`, base);
     this.statistics = new Statistics(name, model, runningStats);
-    const own = new Set<string>([...WRAPPER_OPTIONS, ...(traits.options ?? [])]);
-    const forBase = Object.fromEntries(Object.entries(options).filter(([option]) => !own.has(option)));
-    const radii: (number | undefined)[] = [];
-    const groups = checkParams(`new ${name}(params)`, params, "an array of Tensors or of groups { params, ...options }").map((each) => {
-      if (!isPlainObject(each)) return each;
-      const { radius, rest } = splitGroup(name, each);
-      radii.push(radius);
-      return rest;
-    });
-    this.base = new Base(groups as never, { ...forBase, ...base } as Partial<O>);
+    this.base = new Base(groups as never, forBase as Partial<O>);
     if (!Array.isArray(this.base.paramGroups) || typeof this.base.step !== "function") throw argumentError(`new ${name}(params, Base)`, "an optimizer class such as Adam, with paramGroups and step()", Base);
     if ((this.base as { needsClosure?: boolean }).needsClosure)
       throw new DgsamError("ERR_ARGUMENT", `new ${name}(params, Base): expected an optimizer that descends along given gradients, got ${Base.name}, which evaluates a closure itself`);
@@ -156,6 +138,9 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
   /** Called when a step was applied. */
   protected applied(): void {}
 
+  /** Called by {@link dispose}: what the subclass holds of its own is to be freed. */
+  protected released(): void {}
+
   /**
    * One step. A closure returns its loss and does not call `backward()`; it is called once for every gradient that the
    * algorithm takes. Afterwards `grad` holds what the base optimizer descended along.
@@ -177,14 +162,21 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
     return this.take(closures, scale, "skip");
   }
 
-  /** Throws `ERR_STATE` in the middle of a step. */
+  /** Throws `ERR_DISPOSED` after {@link dispose}. @param what the method */
+  protected checkUsable(what: string): void {
+    if (this.disposed) throw disposedError(what);
+  }
+
+  /** Throws `ERR_STATE` in the middle of a step, `ERR_DISPOSED` after {@link dispose}. @param what the method */
   protected checkIdle(what: string): void {
-    if (this.running) throw new DgsamError("ERR_STATE", `${what}: called from a closure of this optimizer's own step`);
+    this.checkUsable(what);
+    if (this.running) throw calledInStep(what);
     this.climb.checkIdle(what);
   }
 
   /** The end of a step that was begun by hand, for a `GradScaler`. Tells whether the step was left out. */
   finishScaled(_scale: number): { skipped: boolean } {
+    this.checkUsable(`${this.constructor.name}.finishScaled()`);
     throw new DgsamError("ERR_STATE", `${this.constructor.name}: no step was begun by hand; pass the closures: scaler.step(optimizer, closures)`);
   }
 
@@ -219,7 +211,7 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
       // It was counted when it was begun, unless another state was loaded since.
       if (runs === this.runs) this.steps--;
       // What it left is nobody's direction.
-      if (isLast && taken === this.taken) this.zeroGrad();
+      if (isLast && taken === this.taken) zeroGradients(this.climb.parameters);
     };
     const fail = policy === "throw" ? ({ cause, where, domain }: Stop) => this.nonFiniteError(cause, where, domain) : null;
     const step = new UnreadStep(ledger, result, this.climb.parameters, leftOut, fail);
@@ -247,6 +239,7 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
   }
 
   zeroGrad(setToNone = true): void {
+    this.checkUsable(`${this.constructor.name}.zeroGrad()`);
     this.base.zeroGrad(setToNone);
   }
 
@@ -400,7 +393,7 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
     try {
       this.climb.restore();
     } finally {
-      this.zeroGrad();
+      zeroGradients(this.climb.parameters);
       this.statistics.restoreBuffers(before);
     }
   }
@@ -416,6 +409,7 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
    * tensors are the optimizer's own: copy them before the next step if you keep them.
    */
   stateDict(): WrapperStateDict<B> {
+    this.checkUsable(`${this.constructor.name}.stateDict()`);
     return { base: this.base.stateDict() as ReturnType<B["stateDict"]>, steps: this.steps };
   }
 
@@ -426,6 +420,7 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
    */
   loadStateDict(dict: { base: unknown; steps: number }): void {
     const name = `${this.constructor.name}.loadStateDict`;
+    this.checkUsable(`${name}()`);
     const expected = `{ ${Object.keys(this.stateDict()).join(", ")} } from stateDict()`;
     if (!isPlainObject(dict) || !Object.keys(this.stateDict()).every((key) => key in dict)) throw argumentError(`${name}(dict)`, expected, dict);
     checkInteger(`${name}: steps`, dict.steps, 0);
@@ -437,6 +432,34 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
     this.runs++;
   }
 
+  /**
+   * Frees all that the optimizer holds: the base optimizer's state, the memory of climbs, graphs, what the algorithm remembers, and with
+   * it what `stateDict()` gave. A step that was begun by hand is given up. Parameters and their gradients stay: they are the
+   * caller's. Results of late steps can still be read. Calling it twice is allowed; any other use is an `ERR_DISPOSED`.
+   *
+   * @throws DgsamError `ERR_STATE` in a closure of this optimizer's own step
+   */
+  dispose(): void {
+    if (this.disposed) return;
+    if (this.running) throw calledInStep(`${this.constructor.name}.dispose()`);
+    try {
+      this.abort();
+      this.climb.restore();
+    } finally {
+      this.disposed = true;
+      this.releaseGraphs();
+      this.climb.dispose();
+      this.late.dispose();
+      this.statistics.dispose();
+      this.base.dispose?.();
+      this.released();
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
   /** The base optimizer does not know the radii that its groups hold. */
   private checkRadii(name: string, base: unknown): void {
     const groups = isPlainObject(base) && Array.isArray(base.paramGroups) ? (base.paramGroups as unknown[]) : [];
@@ -444,4 +467,8 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
       if (isPlainObject(group) && this.radiusKey in group) checkRadius(`${name}: group ${i}`, group[this.radiusKey]);
     });
   }
+}
+
+function calledInStep(what: string): DgsamError {
+  return new DgsamError("ERR_STATE", `${what}: called from a closure of this optimizer's own step`);
 }

@@ -76,7 +76,7 @@ async function fillElsewhere(limits = ":"): Promise<Filled & { code: number | nu
 
 const file = (): string => {
   const found = readdirSync(cache);
-  expect(found).toEqual([expect.stringMatching(/^[0-9a-f]{32}\.images$/)]);
+  expect(found).toEqual([expect.stringMatching(/^[0-9a-f]{32}-[0-9a-f]{32}\.images$/)]);
   return join(cache, found[0]!);
 };
 const whole = (reads: number): Filled => ({ reads, sum: expected, warnings: [] });
@@ -112,12 +112,44 @@ describe("the cache", () => {
     expect(await fill(cache)).toEqual(whole(0));
   });
 
+  describe("of a domain that an earlier file knows but for one image", () => {
+    let sum: string;
+    const added = (): string => join(images, "added.png");
+    beforeEach(async () => {
+      await fill(cache);
+      writeFileSync(added(), await png(24, 20, COUNT));
+      ({ sum } = await fill(mkdtempSync(join(root, "other-"))));
+      expect(sum).not.toBe(expected);
+    });
+    afterEach(() => rmSync(added()));
+
+    test("several processes at once take what there is, and leave one file", async () => {
+      for (const filled of await Promise.all([fillElsewhere(), fillElsewhere()])) {
+        expect(filled).toMatchObject({ code: 0, sum, warnings: [] });
+        expect(filled.reads).toBeLessThanOrEqual(1);
+      }
+      expect(await fill(cache)).toEqual({ reads: 0, sum, warnings: [] });
+      file();
+    });
+
+    test("kill -9 in the middle loses nothing of it", async () => {
+      const child = fork(script, [images, cache, "progress"], { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+      child.on("message", (message) => { if (message === "done 15") child.kill("SIGKILL"); });
+      const [, signal] = (await once(child, "exit")) as [number | null, string | null];
+      expect(signal).toBe("SIGKILL");
+      const { reads, ...rest } = await fill(cache);
+      expect(rest).toEqual({ sum, warnings: [] });
+      expect(reads).toBeLessThanOrEqual(1);
+      file();
+    });
+  });
+
   test("does not believe a mark whose bytes were lost or damaged", async () => {
     await fill(cache);
     const descriptor = openSync(file(), "r+");
     writeSync(descriptor, Buffer.alloc(768), 0, 768, 8192 + 768 * 7); // lost in a power failure
     writeSync(descriptor, Buffer.from([1]), 0, 1, 8192 + 768 * 20 + 100); // one byte
-    writeSync(descriptor, Buffer.alloc(16), 0, 16, 4096 + 16 * 30); // written, not marked
+    writeSync(descriptor, Buffer.alloc(32), 0, 32, 4096 + 32 * 30); // written, not marked
     closeSync(descriptor);
     expect(await fill(cache)).toEqual(whole(3));
     expect(await fill(cache)).toEqual(whole(0));
@@ -153,7 +185,7 @@ describe("the cache", () => {
     expect(cannotBeMade).toMatchObject({ code: 0, reads: COUNT, sum: expected, warnings: [expect.stringMatching(/cannot be used: EFBIG/)] });
     await fill(cache);
     const descriptor = openSync(file(), "r+");
-    writeSync(descriptor, Buffer.alloc(16 * COUNT), 0, 16 * COUNT, 4096);
+    writeSync(descriptor, Buffer.alloc(32 * COUNT), 0, 32 * COUNT, 4096);
     closeSync(descriptor);
     const cannotGrow = await fillElsewhere("ulimit -f 40");
     expect(cannotGrow).toMatchObject({ code: 0, reads: COUNT, sum: expected, warnings: [expect.stringMatching(/cannot be written to: EFBIG/)] });

@@ -104,6 +104,16 @@ describe("decodeImage", () => {
     await refused(decodeImage(bytes.subarray(0, bytes.length >> 1), { path: "site/cut" }), "ERR_DATA", /^site\/cut: cannot be decoded: ./);
   });
 
+  test("says what is wrong with each image when many are cut short at once", async () => {
+    const bytes = await png(64, 64);
+    const paths = Array.from({ length: 100 }, (_, i) => `${i}.png`);
+    const ends = await Promise.allSettled(paths.map((path) => decodeImage(bytes.subarray(0, bytes.length >> 1), { path })));
+    ends.forEach((end, i) => {
+      const { message } = (end as PromiseRejectedResult).reason as DgsamError;
+      expect(message).toMatch(new RegExp(`^${i}\\.png: cannot be decoded: (vipspng: |the file is damaged or cut short)`));
+    });
+  });
+
   test("refuses what is no image", async () => {
     const svg = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4"/>');
     for (const bytes of [Buffer.from("no image at all"), svg]) await refused(decodeImage(bytes, { path: "p" }), "ERR_DATA", /^p: is no JPEG, PNG, WebP, TIFF or GIF$/);

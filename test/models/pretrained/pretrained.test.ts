@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { DgsamError, loadPretrained, makeModel, manualSeed, memoryStats, saveWeights, zeros, type DgsamErrorCode, type Module, type StateDict } from "dgsam";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 
 async function expectRejection(promise: Promise<unknown>, code: DgsamErrorCode, message: RegExp): Promise<void> {
   const error: unknown = await promise.then(() => undefined, (reason: unknown) => reason);
@@ -56,6 +56,7 @@ beforeEach(() => {
   answer = (_, response) => void response.end(weights);
 });
 afterEach(() => {
+  vi.unstubAllEnvs();
   rmSync(join(folder, "cache"), { recursive: true, force: true });
   if (cacheBefore === undefined) delete process.env["XDG_CACHE_HOME"];
   else process.env["XDG_CACHE_HOME"] = cacheBefore;
@@ -175,6 +176,39 @@ describe("downloads", () => {
     };
     await expect(load({ signal: later.signal })).rejects.toBe(reason);
   });
+
+  test("a signal ends waiting for another call that makes the same file", async () => {
+    answer = () => undefined;
+    const first = new AbortController();
+    const holding = load({ signal: first.signal });
+    await vi.waitFor(() => expect(requests.length).toBe(1));
+    const reason = new Error("enough");
+    const second = new AbortController();
+    setTimeout(() => second.abort(reason), 50);
+    await expect(load({ signal: second.signal })).rejects.toBe(reason);
+    first.abort(reason);
+    await expect(holding).rejects.toBe(reason);
+  });
+
+  test("pip is told of when it begins, and a signal ends it, with all that it started", async () => {
+    const bin = join(folder, "bin");
+    mkdirSync(bin, { recursive: true });
+    writeFileSync(join(bin, "python3"), `#!/bin/sh\nif [ "$3" = "--version" ]; then exit 0; fi\n(while :; do date +%N >> "${folder}/alive"; sleep 0.02; done) & wait\n`, { mode: 0o755 });
+    vi.stubEnv("PATH", `${bin}:${process.env["PATH"]}`);
+    const reason = new Error("enough");
+    const controller = new AbortController();
+    const seen: unknown[] = [];
+    const loading = loadPretrained("efficientnet_lite0", { signal: controller.signal, progress: (progress) => seen.push(progress) });
+    loading.catch(() => undefined);
+    const signs = (): string => readFileSync(join(folder, "alive"), "utf8");
+    await vi.waitFor(() => expect(signs()).toMatch(/\n.*\n/), { timeout: 10_000 });
+    controller.abort(reason);
+    await expect(loading).rejects.toBe(reason);
+    const last = signs();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(signs()).toBe(last);
+    expect([seen, left()]).toEqual([[{ received: 0, total: null }], []]);
+  }, 15_000);
 
   test("a cache that cannot be made is told of", async () => {
     mkdirSync(join(folder, "cache"));
