@@ -86,6 +86,8 @@ export interface Native {
   operatorNames(namespace: string): [name: string, hasCpuOrCompositeKernel: boolean][];
   guards(): [operators: string, requirement: string][];
   call: FrameFunction;
+  /** Takes its arguments from the call frame, too. */
+  callInBackground(): Promise<Handle>;
 
   fromBytes(bytes: ArrayBufferView, dtype: number, shape: BigInt64Array): Handle;
   copyBytes(tensor: Handle, owner: object): ArrayBuffer;

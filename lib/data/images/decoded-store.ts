@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { homedir } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
-import { fromBytes, ops, scope, tensor, type Tensor } from "../../tensor/index.js";
+import { fromBytes, type Tensor } from "../../tensor/index.js";
 import { dataWarning } from "../../warnings.js";
 import { DecodedFile, identityMark } from "./decoded-file.js";
 import type { EncodedImage } from "./encoded-image.js";
@@ -79,19 +79,18 @@ export class DecodedStore {
   }
 
   /**
-   * Images in the order of `indices`, uint8 [B, 3, size, size]; the tensor is the caller's. All must lie here or in `others`.
+   * Images, uint8 [N, 3, size, size], and where among them those of `indices` lie. All must lie here or in `others`.
+   * @returns `images` is the file's where `isOwn` is false, and else the caller's to dispose of
    * @throws DgsamError `ERR_DATA` when somebody has cut the file short
    */
-  gather(indices: readonly number[], others?: ReadonlyMap<number, Uint8Array>): Tensor {
+  find(indices: readonly number[], others?: ReadonlyMap<number, Uint8Array>): { images: Tensor; places: readonly number[]; isOwn: boolean } {
     const file = this.#open();
     file?.checkWhole();
-    if (file !== null && indices.every((index) => this.#checked.has(index))) {
-      return scope(() => ops.aten["index_select.default"](file.images, 0, tensor(BigInt64Array.from(indices, BigInt))));
-    }
+    if (file !== null && indices.every((index) => this.#checked.has(index))) return { images: file.images, places: indices, isOwn: false };
     const bytes = new Uint8Array(indices.length * this.#itemBytes);
     indices.forEach((index, i) => bytes.set(others?.get(index) ?? this.#memory.get(index) ?? file!.read(index)!, i * this.#itemBytes));
     const { size } = this.#options;
-    return fromBytes(bytes, { shape: [indices.length, 3, size, size] });
+    return { images: fromBytes(bytes, { shape: [indices.length, 3, size, size] }), places: indices.map((_, i) => i), isOwn: true };
   }
 
   dispose(): void {
