@@ -43,6 +43,10 @@ struct WholeWeights {
   }
 };
 
+// Pillow's choice since 13, found by trying: rows first where they lose more than twice what columns do. The bytes between the two are
+// rounded, so it shows.
+bool takesRowsFirst(at::IntArrayRef box, int64_t height, int64_t width) { return height < box[2] && box[2] - height > 2 * (box[3] - width); }
+
 }  // namespace
 
 at::Tensor resizePixels(const at::Tensor& pixels, at::IntArrayRef box, int64_t height, int64_t width) {
@@ -59,22 +63,35 @@ at::Tensor resizePixels(const at::Tensor& pixels, at::IntArrayRef box, int64_t h
   const at::Tensor source = pixels.contiguous();
   at::Tensor result = at::empty({3, height, width}, pixels.options());
   const ImageKernels& kernels = imageKernels();
-  const int64_t boxHeight = box[2], boxWidth = box[3], stride = 3 * source.size(1), plane = boxHeight * width;
+  const int64_t boxHeight = box[2], boxWidth = box[3], stride = 3 * source.size(1);
   const unsigned char* const corner = source.const_data_ptr<uint8_t>() + box[0] * stride + 3 * box[1];
+  unsigned char* const to = result.mutable_data_ptr<uint8_t>();
   const WholeWeights columns(boxWidth, width), rows(boxHeight, height);
   // Weights of 0 and the kernel's fourth byte reach beyond the box.
   std::vector<unsigned char> row(3 * (boxWidth + columns.taps) + 1);
-  std::vector<unsigned char> narrowed(3 * plane);
+  const auto narrow = [&](unsigned char* planes, int64_t planeHeight, int64_t y) {
+    unsigned char* const red = planes + y * width;
+    const int64_t plane = planeHeight * width;
+    kernels.weighPixels(row.data(), columns.first.data(), columns.values.data(), columns.taps, red, red + plane, red + 2 * plane, width);
+  };
+  const auto shorten = [&](const unsigned char* from, int64_t rowStride, int64_t y, unsigned char* line, int64_t n) {
+    kernels.weighByteRows(from + rows.first[y] * rowStride, rowStride, &rows.values[y * rows.taps], std::min(rows.taps, boxHeight - rows.first[y]), line, n);
+  };
+  if (takesRowsFirst(box, height, width)) {
+    for (int64_t y = 0; y < height; ++y) {
+      shorten(corner, stride, y, row.data(), 3 * boxWidth);
+      narrow(to, height, y);
+    }
+    return result;
+  }
+  std::vector<unsigned char> narrowed(3 * boxHeight * width);
   for (int64_t y = 0; y < boxHeight; ++y) {
     std::copy_n(corner + y * stride, 3 * boxWidth, row.data());
-    unsigned char* const to = narrowed.data() + y * width;
-    kernels.weighPixels(row.data(), columns.first.data(), columns.values.data(), columns.taps, to, to + plane, to + 2 * plane, width);
+    narrow(narrowed.data(), boxHeight, y);
   }
-  unsigned char* to = result.mutable_data_ptr<uint8_t>();
   for (int64_t channel = 0; channel < 3; ++channel)
-    for (int64_t y = 0; y < height; ++y, to += width)
-      kernels.weighByteRows(narrowed.data() + channel * plane + rows.first[y] * width, width, &rows.values[y * rows.taps],
-                            std::min(rows.taps, boxHeight - rows.first[y]), to, width);
+    for (int64_t y = 0; y < height; ++y)
+      shorten(narrowed.data() + channel * boxHeight * width, width, y, to + (channel * height + y) * width, width);
   return result;
 }
 
