@@ -91,6 +91,7 @@ export interface Native {
 
   fromBytes(bytes: ArrayBufferView, dtype: number, shape: BigInt64Array): Handle;
   copyBytes(tensor: Handle, owner: object): ArrayBuffer;
+  copyInto(tensor: Handle, bytes: Uint8Array): void;
   describe: FrameFunction;
   deviceOf(tensor: Handle): string;
   layoutOf(tensor: Handle): number;

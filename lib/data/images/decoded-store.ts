@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { homedir } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
 import { fromBytes, type Tensor } from "../../tensor/index.js";
+import { copyInto } from "../../tensor/internal.js";
 import { dataWarning } from "../../warnings.js";
 import { DecodedFile, identityMark } from "./decoded-file.js";
 import type { EncodedImage } from "./encoded-image.js";
@@ -39,6 +40,8 @@ export class DecodedStore {
   /** The images of the file that this process has looked at. */
   readonly #checked = new Set<number>();
   readonly #memory = new Map<number, Uint8Array>();
+  /** What goes to the file, image by image: the garbage collector runs for every few dozen that have memory of their own. */
+  #scratch: Uint8Array | undefined;
   #disposed = false;
 
   constructor(options: DecodedStoreOptions) {
@@ -60,22 +63,27 @@ export class DecodedStore {
   }
 
   /**
-   * Keeps an image, [3, size, size]: in the file if that goes, else in memory if asked to.
+   * Keeps an image, uint8 [3, size, size]: in the file if that goes, else in memory if asked to.
    * @param identity of its bytes, as it was before they were read
+   * @returns its bytes where it was not kept
    */
-  put(index: number, identity: string, bytes: Uint8Array, inMemory: boolean): void {
+  put(index: number, identity: string, planes: Tensor, inMemory: boolean): Uint8Array | undefined {
     const file = this.#open();
     if (file !== null && file.writable && this.#canWrite) {
       try {
-        file.write(index, identityMark(identity), bytes);
+        copyInto(planes, (this.#scratch ??= new Uint8Array(this.#itemBytes)));
+        file.write(index, identityMark(identity), this.#scratch);
         this.#checked.add(index);
-        return;
+        return undefined;
       } catch (cause) {
         this.#canWrite = false;
         this.#warn(`cannot be written to: ${(cause as Error).message}`);
       }
     }
-    if (inMemory) this.#memory.set(index, bytes);
+    const bytes = planes.toBytes();
+    if (!inMemory) return bytes;
+    this.#memory.set(index, bytes);
+    return undefined;
   }
 
   /**

@@ -163,7 +163,7 @@ export class ImageDomain implements Domain {
     }
   }
 
-  /** null for a bad image. */
+  /** Its bytes; null where they were kept, and for a bad image. */
   async #decode(index: number, signal: AbortSignal | undefined, inMemory: boolean): Promise<Uint8Array | null> {
     const { cacheSize } = this.#settings;
     try {
@@ -172,11 +172,12 @@ export class ImageDomain implements Domain {
       const bytes = await readers.run(() => image.read(), signal);
       const reading = this.#reading(index, signal);
       const planes = await decodePlanes(bytes, await readHeader("imageDataset", bytes, reading), { ...reading, width: cacheSize, height: cacheSize });
-      const decoded = planes.toBytes();
-      planes.dispose();
-      this.#checkUsable();
-      this.#store.put(index, identity, decoded, inMemory);
-      return decoded;
+      try {
+        this.#checkUsable();
+        return this.#store.put(index, identity, planes, inMemory) ?? null;
+      } finally {
+        planes.dispose();
+      }
     } catch (cause) {
       this.#refuse(index, cause);
       return null;
