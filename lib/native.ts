@@ -86,9 +86,12 @@ export interface Native {
   operatorNames(namespace: string): [name: string, hasCpuOrCompositeKernel: boolean][];
   guards(): [operators: string, requirement: string][];
   call: FrameFunction;
+  /** Takes its arguments from the call frame, too. */
+  callInBackground(): Promise<Handle>;
 
   fromBytes(bytes: ArrayBufferView, dtype: number, shape: BigInt64Array): Handle;
   copyBytes(tensor: Handle, owner: object): ArrayBuffer;
+  copyInto(tensor: Handle, bytes: Uint8Array): void;
   describe: FrameFunction;
   deviceOf(tensor: Handle): string;
   layoutOf(tensor: Handle): number;

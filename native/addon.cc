@@ -6,6 +6,7 @@
 
 #include "autocast.h"
 #include "autograd.h"
+#include "background.h"
 #include "capture/room.h"
 #include "commands.h"
 #include "cpu_allocator.h"
@@ -39,6 +40,7 @@ Napi::Value open(const Napi::CallbackInfo& info) {
     installWarningHandler();
     Napi::Object rooms = Napi::Object::New(env);
     registerDispatch(rooms, *environment);
+    registerBackground(rooms, *environment);
     registerTensorData(rooms, *environment);
     registerMemory(rooms, *environment);
     registerStreams(rooms, *environment);

@@ -88,6 +88,17 @@ Napi::Value copyBytes(Environment& environment, const Napi::CallbackInfo& info) 
   return buffer;
 }
 
+// copyInto(handle, bytes): the same into memory that JavaScript has.
+Napi::Value copyInto(Environment& environment, const Napi::CallbackInfo& info) {
+  capture::refuseRecording("it reads the values of a tensor");
+  environment.mayRunAgain = true;
+  const at::Tensor tensor = plain(environment.tensor(handleArgument(info, 0)));
+  const Bytes bytes = bytesArgument(info[1]);
+  if (bytes.size != tensor.nbytes()) throw UsageError("ERR_SHAPE", c10::str("expected room for ", tensor.nbytes(), " bytes, got ", bytes.size));
+  if (bytes.size != 0) std::memcpy(bytes.data, tensor.const_data_ptr(), bytes.size);
+  return info.Env().Undefined();
+}
+
 // Frame: tensor -> dtype, ndim, sizes...
 void describe(Environment&, FrameReader& reader, FrameWriter& writer) {
   const at::Tensor tensor = reader.tensor();
@@ -133,6 +144,7 @@ Napi::Value releaseGenerator(Environment& environment, const Napi::CallbackInfo&
 void registerTensorData(Napi::Object exports, Environment& environment) {
   addEntry(exports, environment, "fromBytes", guardedEntry<fromBytes>);
   addEntry(exports, environment, "copyBytes", guardedEntry<copyBytes>);
+  addEntry(exports, environment, "copyInto", guardedEntry<copyInto>);
   addEntry(exports, environment, "describe", guardedFrameEntry<describe>);
   addEntry(exports, environment, "deviceOf", guardedEntry<deviceOf>);
   addEntry(exports, environment, "layoutOf", guardedEntry<layoutOf>);

@@ -5,7 +5,8 @@ export {
 export { type Digits, type DigitsOptions, loadDigits } from "./digits.js";
 export { type IdxImages, readIdxImages, readIdxLabels, readIdxPair } from "./idx.js";
 export * from "./images/augment/index.js";
-export { decodeImage, type Crop, type DecodedImage, type DecodeOptions, type Orientation } from "./images/decode.js";
+export type { DecodedImage, Orientation } from "./images/decode.js";
+export { decodeImage, type Crop, type DecodeOptions } from "./images/resized.js";
 export type { EncodedImage, ImageCollection, ImageRecord } from "./images/encoded-image.js";
 export { imageDataset, type ImageDataset, type PrepareOptions, type PrepareProgress } from "./images/image-dataset.js";
 export { ImageDomain, type SkippedImage } from "./images/image-domain.js";

@@ -150,6 +150,11 @@ function converted(from: Tensor, dtype: DType): Tensor {
   return result;
 }
 
+/** Copies the elements, in row-major order, to `bytes`, which must be as many. @throws DgsamError `ERR_SHAPE` */
+export function copyInto(source: Tensor, bytes: Uint8Array): void {
+  native.copyInto(source.handle, bytes);
+}
+
 declare module "./tensor.js" {
   interface Tensor<D extends DType> {
     /**

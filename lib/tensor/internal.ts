@@ -7,6 +7,8 @@ export { emulateGraphs, hasGraphs, StepGraphs } from "./capture/step-graphs.js";
 export type { OperatorFunction } from "./operators.js";
 export { addWatcher, isUnchanged, type Guard, type Watch } from "./capture/guards.js";
 export { startFetch } from "./transfer.js";
+export { inBackground } from "./background.js";
+export { copyInto } from "./data.js";
 export { forgetCasts } from "./autocast.js";
 export { Script, type ScriptMode } from "./script.js";
 export { isPromiseLike, withoutTensors } from "./scope.js";

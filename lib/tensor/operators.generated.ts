@@ -7411,6 +7411,9 @@ export interface DgsamOverloads {
   "radam_.default"(params: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, maximize: boolean, decoupled: boolean): void;
   "radam_.default"(params: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, keywords: { maximize: boolean; decoupled: boolean }): void;
   "radam_.default"(params: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, steps: Tensors, lr: Float, beta1: Float, beta2: Float, eps: Float, weight_decay: Float, maximize: boolean, keywords: { decoupled: boolean }): void;
+  "resize_pixels.default"(pixels: TensorLike, box: Ints, height: Int, width: Int): Tensor;
+  "resize_pixels.default"(pixels: TensorLike, box: Ints, keywords: { height: Int; width: Int }): Tensor;
+  "resize_pixels.default"(pixels: TensorLike, box: Ints, height: Int, keywords: { width: Int }): Tensor;
   "resized_crop.default"(images: TensorLike, boxes: Ints, flips: Ints, height: Int, width: Int, scale?: Float): Tensor;
   "resized_crop.default"(images: TensorLike, boxes: Ints, flips: Ints, keywords: { height: Int; width: Int; scale?: Float | undefined }): Tensor;
   "resized_crop.default"(images: TensorLike, boxes: Ints, flips: Ints, height: Int, keywords: { width: Int; scale?: Float | undefined }): Tensor;
@@ -7433,6 +7436,9 @@ export interface DgsamOverloads {
   "stopped.default"(ledger: TensorLike): Tensor;
   "stopped_.default"(flag: Tensor, ledger: TensorLike): void;
   "stopped_.default"(flag: Tensor, keywords: { ledger: TensorLike }): void;
+  "training_images.default"(images: TensorLike, indices: Ints, boxes: Ints, flips: Ints, height: Int, width: Int, kinds: Ints, factors: Floats, mean: Floats, std: Floats): Tensor;
+  "training_images.default"(images: TensorLike, indices: Ints, boxes: Ints, flips: Ints, height: Int, width: Int, kinds: Ints, factors: Floats, keywords: { mean: Floats; std: Floats }): Tensor;
+  "training_images.default"(images: TensorLike, indices: Ints, boxes: Ints, flips: Ints, height: Int, width: Int, kinds: Ints, factors: Floats, mean: Floats, keywords: { std: Floats }): Tensor;
   "unscale_grad_.default"(params: Tensors, found_inf: Tensor, inverse_scale: TensorLike): Int;
   "unscale_grad_.default"(params: Tensors, keywords: { found_inf: Tensor; inverse_scale: TensorLike }): Int;
   "unscale_grad_.default"(params: Tensors, found_inf: Tensor, keywords: { inverse_scale: TensorLike }): Int;
@@ -7462,6 +7468,7 @@ export interface DgsamOperators extends DgsamOverloads {
   readonly products: DgsamOverloads["products.default"];
   readonly project_: DgsamOverloads["project_.late"] & DgsamOverloads["project_.default"];
   readonly radam_: DgsamOverloads["radam_.default"];
+  readonly resize_pixels: DgsamOverloads["resize_pixels.default"];
   readonly resized_crop: DgsamOverloads["resized_crop.default"];
   readonly restore_: DgsamOverloads["restore_.default"];
   readonly revert_: DgsamOverloads["revert_.default"];
@@ -7469,5 +7476,6 @@ export interface DgsamOperators extends DgsamOverloads {
   readonly sgd_: DgsamOverloads["sgd_.default"] & DgsamOverloads["sgd_.late"];
   readonly stopped: DgsamOverloads["stopped.default"];
   readonly stopped_: DgsamOverloads["stopped_.default"];
+  readonly training_images: DgsamOverloads["training_images.default"];
   readonly unscale_grad_: DgsamOverloads["unscale_grad_.default"];
 }

@@ -23,6 +23,36 @@ void checkCount(const char* name, const char* list, size_t size, int64_t expecte
   TORCH_CHECK(static_cast<int64_t>(size) == expected, "dgsam::", name, ": ", list, ": expected ", expected, " numbers, got ", size);
 }
 
+void checkBoxes(const char* name, const at::Tensor& images, int64_t count, at::IntArrayRef boxes, at::IntArrayRef flips, int64_t height, int64_t width) {
+  checkCount(name, "boxes", boxes.size(), 4 * count);
+  checkCount(name, "flips", flips.size(), count);
+  // Indices are kept as int.
+  TORCH_CHECK(std::min(height, width) > 0 && std::max({height, width, images.size(2), images.size(3)}) < (1 << 24),
+              "dgsam::", name, ": expected sizes from 1 to below 2^24, got [", height, ", ", width, "]");
+  for (int64_t i = 0; i < count; ++i) {
+    const at::IntArrayRef box = boxes.slice(4 * i, 4);
+    TORCH_CHECK(box[0] >= 0 && box[1] >= 0 && box[2] > 0 && box[3] > 0 && box[2] <= images.size(2) && box[3] <= images.size(3) &&
+                    box[0] <= images.size(2) - box[2] && box[1] <= images.size(3) - box[3],
+                "dgsam::", name, ": boxes: expected boxes (top, left, height, width) within [", images.size(2), ", ", images.size(3), "], got ", box,
+                " for image ", i);
+  }
+}
+
+constexpr int64_t kNoStep = -1, kLastStep = static_cast<int64_t>(JitterKind::Grey);
+
+void checkSteps(const char* name, int64_t count, at::IntArrayRef kinds, at::ArrayRef<double> factors) {
+  TORCH_CHECK(count == 0 ? kinds.empty() : kinds.size() % count == 0, "dgsam::", name, ": kinds: expected as many steps for each of ", count,
+              " images, got ", kinds.size());
+  checkCount(name, "factors", factors.size(), static_cast<int64_t>(kinds.size()));
+  for (size_t i = 0; i < kinds.size(); ++i) {
+    TORCH_CHECK(kinds[i] >= kNoStep && kinds[i] <= kLastStep, "dgsam::", name, ": kinds[", i, "]: expected ", kNoStep, " to ", kLastStep, ", got ",
+                kinds[i]);
+    const bool isHue = kinds[i] == static_cast<int64_t>(JitterKind::Hue);
+    TORCH_CHECK(isHue ? factors[i] >= -0.5 && factors[i] <= 0.5 : factors[i] >= 0, "dgsam::", name, ": factors[", i, "]: expected ",
+                isHue ? "-0.5 to 0.5" : "0 or more", ", got ", factors[i]);
+  }
+}
+
 // How each of `outputs` places of a line comes from a line of `inputs`: by `taps` weights from `first` on, trailing ones being 0. The weight
 // k of place i lies at k * outputs + i.
 struct Weights {
@@ -84,8 +114,6 @@ void cropImage(const ImageKernels& kernels, const char* image, bool isFloat, at:
   }
 }
 
-constexpr int64_t kNoStep = -1, kLastStep = static_cast<int64_t>(JitterKind::Grey);
-
 // A step of contrast needs the mean of what comes to it, so it begins a sweep of its own; sweeps are over memory in cache.
 void jitterImage(const ImageKernels& kernels, float* image, int64_t pixels, at::IntArrayRef kinds, at::ArrayRef<double> factors) {
   std::vector<JitterStep> steps;
@@ -108,18 +136,7 @@ void jitterImage(const ImageKernels& kernels, float* image, int64_t pixels, at::
 at::Tensor resizedCrop(const at::Tensor& images, at::IntArrayRef boxes, at::IntArrayRef flips, int64_t height, int64_t width, double scale) {
   checkImages("resized_crop", images);
   const int64_t count = images.size(0);
-  checkCount("resized_crop", "boxes", boxes.size(), 4 * count);
-  checkCount("resized_crop", "flips", flips.size(), count);
-  // Indices are kept as int.
-  TORCH_CHECK(std::min(height, width) > 0 && std::max({height, width, images.size(2), images.size(3)}) < (1 << 24),
-              "dgsam::resized_crop: expected sizes from 1 to below 2^24, got [", height, ", ", width, "]");
-  for (int64_t i = 0; i < count; ++i) {
-    const at::IntArrayRef box = boxes.slice(4 * i, 4);
-    TORCH_CHECK(box[0] >= 0 && box[1] >= 0 && box[2] > 0 && box[3] > 0 && box[2] <= images.size(2) && box[3] <= images.size(3) &&
-                    box[0] <= images.size(2) - box[2] && box[1] <= images.size(3) - box[3],
-                "dgsam::resized_crop: boxes: expected boxes (top, left, height, width) within [", images.size(2), ", ", images.size(3), "], got ", box,
-                " for image ", i);
-  }
+  checkBoxes("resized_crop", images, count, boxes, flips, height, width);
   const at::Tensor source = images.contiguous();
   at::Tensor result = at::empty({count, 3, height, width}, images.options().dtype(at::kFloat));
   const bool isFloat = images.scalar_type() == at::kFloat;
@@ -140,16 +157,7 @@ void colorJitter(const at::Tensor& images, at::IntArrayRef kinds, at::ArrayRef<d
   TORCH_CHECK(images.scalar_type() == at::kFloat && images.is_contiguous(), "dgsam::color_jitter_: images: expected contiguous float32, got ",
               images.scalar_type(), " of strides ", images.strides());
   const int64_t count = images.size(0);
-  TORCH_CHECK(count == 0 ? kinds.empty() : kinds.size() % count == 0, "dgsam::color_jitter_: kinds: expected as many steps for each of ", count,
-              " images, got ", kinds.size());
-  checkCount("color_jitter_", "factors", factors.size(), static_cast<int64_t>(kinds.size()));
-  for (size_t i = 0; i < kinds.size(); ++i) {
-    TORCH_CHECK(kinds[i] >= kNoStep && kinds[i] <= kLastStep, "dgsam::color_jitter_: kinds[", i, "]: expected ", kNoStep, " to ", kLastStep, ", got ",
-                kinds[i]);
-    const bool isHue = kinds[i] == static_cast<int64_t>(JitterKind::Hue);
-    TORCH_CHECK(isHue ? factors[i] >= -0.5 && factors[i] <= 0.5 : factors[i] >= 0, "dgsam::color_jitter_: factors[", i, "]: expected ",
-                isHue ? "-0.5 to 0.5" : "0 or more", ", got ", factors[i]);
-  }
+  checkSteps("color_jitter_", count, kinds, factors);
   const int64_t pixels = images.size(2) * images.size(3);
   if (kinds.empty() || pixels == 0) return;
   float* const data = images.mutable_data_ptr<float>();
@@ -178,6 +186,38 @@ at::Tensor normalizeImages(const at::Tensor& images, at::ArrayRef<double> mean, 
     for (int64_t plane = begin; plane < end; ++plane)
       kernels.standardise[isFloat](from + plane * pixels * elementSize, to + plane * pixels, static_cast<float>(scale),
                                    static_cast<float>(mean[plane % 3]), static_cast<float>(deviation[plane % 3]), pixels);
+  });
+  return result;
+}
+
+at::Tensor trainingImages(const at::Tensor& images, at::IntArrayRef indices, at::IntArrayRef boxes, at::IntArrayRef flips, int64_t height, int64_t width,
+                          at::IntArrayRef kinds, at::ArrayRef<double> factors, at::ArrayRef<double> mean, at::ArrayRef<double> deviation) {
+  checkImages("training_images", images);
+  const int64_t count = static_cast<int64_t>(indices.size());
+  for (const int64_t index : indices)
+    TORCH_CHECK(index >= 0 && index < images.size(0), "dgsam::training_images: indices: expected 0 to below ", images.size(0), ", got ", index);
+  checkBoxes("training_images", images, count, boxes, flips, height, width);
+  checkSteps("training_images", count, kinds, factors);
+  checkCount("training_images", "mean", mean.size(), 3);
+  checkCount("training_images", "std", deviation.size(), 3);
+  const at::Tensor source = images.contiguous();
+  at::Tensor result = at::empty({count, 3, height, width}, images.options().dtype(at::kFloat));
+  const bool isFloat = images.scalar_type() == at::kFloat;
+  const char* const from = static_cast<const char*>(source.const_data_ptr());
+  float* const to = result.mutable_data_ptr<float>();
+  const int64_t imageBytes = 3 * images.size(2) * images.size(3) * static_cast<int64_t>(images.element_size()), pixels = height * width;
+  const size_t steps = count == 0 ? 0 : kinds.size() / count;
+  const ImageKernels& kernels = imageKernels();
+  at::parallel_for(0, count, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      float* const image = to + 3 * i * pixels;
+      cropImage(kernels, from + indices[i] * imageBytes, isFloat, source.sizes(), boxes.slice(4 * i, 4), flips[i] != 0, isFloat ? 1.0f : static_cast<float>(1.0 / 255), image,
+                height, width);
+      jitterImage(kernels, image, pixels, kinds.slice(i * steps, steps), factors.slice(i * steps, steps));
+      for (int64_t channel = 0; channel < 3; ++channel)
+        kernels.standardise[1](image + channel * pixels, image + channel * pixels, 1.0f, static_cast<float>(mean[channel]),
+                               static_cast<float>(deviation[channel]), pixels);
+    }
   });
   return result;
 }

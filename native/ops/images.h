@@ -15,6 +15,11 @@ at::Tensor resizedCrop(const at::Tensor& images, at::IntArrayRef boxes, at::IntA
 // 0 brightness, 1 contrast, 2 saturation, 3 hue (of the whole circle, from -0.5 to 0.5), 4 grey (no factor), -1 nothing.
 void colorJitter(const at::Tensor& images, at::IntArrayRef kinds, at::ArrayRef<double> factors);
 
+// The images of these indices to train on, all of that in one pass over each: cropped, mirrored and brought to 0..1 as resizedCrop does
+// (uint8 by a scale of 1/255), changed as colorJitter does, normalised as normalizeImages does; the same bits. Returns float32.
+at::Tensor trainingImages(const at::Tensor& images, at::IntArrayRef indices, at::IntArrayRef boxes, at::IntArrayRef flips, int64_t height, int64_t width,
+                          at::IntArrayRef kinds, at::ArrayRef<double> factors, at::ArrayRef<double> mean, at::ArrayRef<double> deviation);
+
 // (scale * images - mean) / deviation, by channel. Returns float32.
 at::Tensor normalizeImages(const at::Tensor& images, at::ArrayRef<double> mean, at::ArrayRef<double> deviation, double scale);
 

@@ -11,6 +11,7 @@
 #include "gradients.h"
 #include "images.h"
 #include "late.h"
+#include "resize.h"
 
 namespace {
 
@@ -92,6 +93,9 @@ TORCH_LIBRARY(dgsam, m) {
   m.def("resized_crop(Tensor images, int[] boxes, int[] flips, int height, int width, float scale=1.) -> Tensor");
   m.def("color_jitter_(Tensor(a!) images, int[] kinds, float[] factors) -> ()");
   m.def("normalize_images(Tensor images, float[] mean, float[] std, float scale=1.) -> Tensor");
+  m.def("training_images(Tensor images, int[] indices, int[] boxes, int[] flips, int height, int width, int[] kinds, float[] factors, float[] mean, "
+        "float[] std) -> Tensor");
+  m.def("resize_pixels(Tensor pixels, int[] box, int height, int width) -> Tensor");
 }
 
 // One implementation for every device: CPU memory is swept by our kernels, other tensors go through LibTorch's operators. Those that
@@ -140,6 +144,8 @@ TORCH_LIBRARY_IMPL(dgsam, CPU, m) {
   m.impl("resized_crop", TORCH_FN(dgsam::ops::resizedCrop));
   m.impl("color_jitter_", TORCH_FN(dgsam::ops::colorJitter));
   m.impl("normalize_images", TORCH_FN(dgsam::ops::normalizeImages));
+  m.impl("training_images", TORCH_FN(dgsam::ops::trainingImages));
+  m.impl("resize_pixels", TORCH_FN(dgsam::ops::resizePixels));
 }
 
 // Parameters require gradients, but none of this is ever differentiated: autograd lets them through.
@@ -148,7 +154,8 @@ TORCH_LIBRARY_IMPL(dgsam, Autograd, m) {
                            "clip_grad_norm_.late", "note_", "revert_", "stopped", "stopped_", "sgd_.late", "adam_.late", "global_norm", "climb_", "accumulate_",
                            "products", "combine_", "gather_", "gather_orthogonal_", "project_", "gather_along_", "restore_", "sgd_", "adam_", "adagrad_",
                            "rmsprop_", "adadelta_", "nadam_", "radam_", "adamax_", "check_states", "grad_norm", "clip_grad_norm_", "clip_grad_value_",
-                           "unscale_grad_", "resized_crop", "color_jitter_", "normalize_images"})
+                           "unscale_grad_", "resized_crop", "color_jitter_", "normalize_images",
+                           "training_images", "resize_pixels"})
     m.impl(name, torch::CppFunction::makeFallthrough());
 }
 

@@ -9,6 +9,7 @@ describe("a process that ends with live tensors", () => {
     ["exit in an asynchronous scope", 9],
     ["asynchronous scope that never ends", 0],
     ["tensors used at exit", 5],
+    ["exit while operators run in the background", 12],
     ["exit while a worker calculates", 10],
     ["exit in a worker's scope", 11],
   ])("%s: exit code %i and not a word", async (ending, code) => {

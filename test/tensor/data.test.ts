@@ -3,6 +3,7 @@ import {
 } from "dgsam";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { copyInto } from "../../lib/tensor/internal.js";
 import { expectError } from "../data/errors.js";
 import { hasTorch } from "../reference/oracle.js";
 import { encode, evaluatedByPytorch } from "./pytorch.js";
@@ -276,6 +277,13 @@ describe("arithmetic", () => {
     }));
   });
 });
+
+test("copyInto fills memory of the caller's, of the right size, in row-major order", inScope(() => {
+  const bytes = new Uint8Array(8).fill(9);
+  copyInto(tensor([[1, 2], [3, 4], [5, 6]], { dtype: "uint8" }).transpose(0, 1), bytes.subarray(1, 7));
+  expect([...bytes]).toEqual([9, 1, 3, 5, 2, 4, 6, 9]);
+  expectError(() => copyInto(zeros([2]), bytes.subarray(1)), "ERR_SHAPE", /expected room for 8 bytes, got 7/);
+}));
 
 describe("memory", () => {
   test("of a refused tensor is not held", () => {

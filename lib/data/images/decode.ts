@@ -1,6 +1,5 @@
 /**
- * From the bytes of an image file to RGB pixels, by sharp (libvips) in libuv's threads, as PIL's `convert("RGB")` and torchvision's
- * `Resize` on PIL images give them:
+ * From the bytes of an image file to RGB pixels, by sharp (libvips) in libuv's threads, as PIL's `convert("RGB")` gives them:
  *
  * * Pixels of JPEG, PNG, WebP, TIFF and GIF (its first frame), of greyscale and palette images equal PIL's bit for bit. Alpha is dropped, not
  *   blended with a background; colour profiles are not applied; CMYK is (255 - C) (255 - K) / 255 and so on.
@@ -8,9 +7,10 @@
  * * Where a GIF's pixel is transparent, its colour is black; PIL gives whatever the palette has at that place.
  */
 
-import { checkChoice, checkInteger, optionsOf } from "../../checks.js";
+import { checkChoice, checkInteger } from "../../checks.js";
 import { argumentError, DgsamError } from "../../errors.js";
 import { imageFormat } from "./image-format.js";
+import { plainJpegHeader } from "./jpeg-header.js";
 import { Slots } from "./slots.js";
 
 /**
@@ -18,14 +18,6 @@ import { Slots } from "./slots.js";
  * thousandth of that; a small file that claims more is damaged or hostile.
  */
 export const MAX_PIXELS = 89_478_485;
-
-/** A part of an image in pixels, from its upper left corner. */
-export interface Crop {
-  readonly left: number;
-  readonly top: number;
-  readonly width: number;
-  readonly height: number;
-}
 
 /** Whether the orientation that a camera noted in EXIF is applied, or pixels stay as they are stored: PIL and so DomainBed do the latter. */
 export type Orientation = "exif" | "stored";
@@ -40,15 +32,6 @@ export interface HeaderOptions {
   signal?: AbortSignal;
 }
 
-export interface DecodeOptions extends HeaderOptions {
-  /** Width and height of the result in pixels. Default: the image's own. */
-  size?: number;
-  width?: number;
-  height?: number;
-  /** Cuts this part out before it is resized. Default: all. */
-  crop?: Crop;
-}
-
 /** RGB pixels. */
 export interface DecodedImage {
   readonly width: number;
@@ -59,7 +42,6 @@ export interface DecodedImage {
 
 /** What the header of an image says; the size is that after its orientation was applied, where it is to be. */
 export interface ImageHeader {
-  readonly format: string;
   readonly width: number;
   readonly height: number;
   readonly hasAlpha: boolean;
@@ -73,11 +55,10 @@ export interface ImageHeader {
 /** An image that claims more pixels than it may. */
 export class TooManyPixels extends DgsamError {}
 
-const HEADER_OPTIONS = ["orientation", "maxPixels", "path", "signal"] as const;
-const OPTIONS = [...HEADER_OPTIONS, "size", "width", "height", "crop"] as const;
-
-// Twice libuv's default number of threads: while one image's pixels are copied the next is decoded.
-const decoders = new Slots(8);
+// What is decoded at once: so many images, or million pixels, each 3 MB. All that a step or two need are to be on their way, since a native step
+// lets none begin that was not handed to libuv before.
+const decoders = new Slots(64);
+const PIXELS_OF_SLOT = 1e6;
 
 // Warnings of libjpeg (stray bytes, mostly) are no errors: PIL takes such files, and data sets have them. "truncated" would take a TIFF of JPEG
 // strips whose tail is missing, and decode other pixels.
@@ -104,14 +85,10 @@ function loadSharp(): Promise<Sharp> {
 }
 
 /**
- * Reads the header alone.
+ * Reads the header alone. `name` is whose options they are.
  * @throws DgsamError `ERR_DATA` for what is no image, or claims more than `maxPixels`; `ERR_ARGUMENT`
  */
-export async function readImageHeader(bytes: Uint8Array, options: HeaderOptions = {}): Promise<ImageHeader> {
-  return await header("readImageHeader", bytes, optionsOf("readImageHeader", options, HEADER_OPTIONS));
-}
-
-async function header(name: string, bytes: Uint8Array, options: HeaderOptions): Promise<ImageHeader> {
+export async function readHeader(name: string, bytes: Uint8Array, options: HeaderOptions): Promise<ImageHeader> {
   const { orientation = "exif", maxPixels = MAX_PIXELS, path = "image" } = options;
   checkChoice(`${name}: orientation`, orientation, ["exif", "stored"]);
   checkInteger(`${name}: maxPixels`, maxPixels, 1);
@@ -120,90 +97,67 @@ async function header(name: string, bytes: Uint8Array, options: HeaderOptions): 
   if (format === undefined) {
     throw new DgsamError("ERR_DATA", `${path}: ${bytes.length === 0 ? "is empty" : "is no JPEG, PNG, WebP, TIFF or GIF"}`);
   }
-  const sharp = await loadSharp();
-  // The limit is checked here, with the numbers in the message.
-  const found = await decoding(path, () => sharp(bytes, { failOn: FAIL_ON, limitInputPixels: false }).metadata());
+  const plain = format === "jpeg" ? plainJpegHeader(bytes) : undefined;
+  const found = plain === undefined || (plain.hasExif && orientation === "exif") ? await libvipsHeader(bytes, orientation, path)
+    : { width: plain.width, height: plain.height, hasAlpha: false, isCmyk: false, isRgb: true, isTurned: false };
+  // The limit is checked here, with the numbers in the message; libvips checks it by its own header, too, before it decodes.
   if (found.width * found.height > maxPixels) {
     throw new TooManyPixels("ERR_DATA", `${path}: claims ${found.width} x ${found.height} pixels, more than maxPixels, ${maxPixels}; it was not decoded`);
   }
+  return found;
+}
+
+async function libvipsHeader(bytes: Uint8Array, orientation: Orientation, path: string): Promise<ImageHeader> {
+  const sharp = await loadSharp();
+  const found = await decoding(path, () => sharp(bytes, { failOn: FAIL_ON, limitInputPixels: false }).metadata());
+  const isTurned = orientation === "exif" && (found.orientation ?? 1) > 1;
   const { width, height } = orientation === "exif" ? found.autoOrient : found;
-  return {
-    format, width, height, hasAlpha: found.hasAlpha, isCmyk: found.space === "cmyk", isRgb: found.space === "srgb",
-    isTurned: orientation === "exif" && (found.orientation ?? 1) > 1,
-  };
+  return { width, height, hasAlpha: found.hasAlpha, isCmyk: found.space === "cmyk", isRgb: found.space === "srgb", isTurned };
 }
 
 /**
- * Decodes an image to RGB and resizes it, whatever its shape, to exactly the size that is asked for, by a bilinear filter that is as
- * wide as the pixels of the result (antialiased), as PIL's `resize(size, BILINEAR)`. The resamplers round differently, and libvips
- * first averages whole blocks where it shrinks more than twofold: for photographs the mean absolute difference to PIL is
- * below 0.5 of 255 when shrinking up to threefold, below 2 beyond. Nothing differs where nothing is resized.
- *
- * @throws DgsamError `ERR_DATA`, with the path, for what is no image, is damaged or cut short, or claims more than `maxPixels`;
- *   `ERR_ARGUMENT`; `ERR_PLATFORM` where sharp does not load; the signal's reason
+ * Decodes an image of this header whole and gives it to `use`, which holds up others until it is done.
+ * @throws DgsamError `ERR_DATA`, with the path, for what is damaged or cut short; `ERR_PLATFORM` where sharp does not load; the signal's reason; what
+ *   `use` throws
  */
-export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}): Promise<DecodedImage> {
-  const { size, width = size, height = size, crop, ...reading } = optionsOf("decodeImage", options, OPTIONS);
-  for (const [name, value] of Object.entries({ size, width, height })) if (value !== undefined) checkInteger(`decodeImage: ${name}`, value, 1, 65_535);
+export async function withDecoded<T>(bytes: Uint8Array, found: ImageHeader, options: HeaderOptions, use: (image: DecodedImage) => Promise<T>): Promise<T> {
+  const { signal, path = "image" } = options;
   return await decoders.run(async () => {
-    const found = await header("decodeImage", bytes, reading);
-    if (crop !== undefined) checkCrop(crop, found);
-    return await decode(bytes, found, { width, height, crop }, reading);
-  }, reading.signal);
+    const image = await decode(bytes, found, options);
+    signal?.throwIfAborted();
+    if (image.width !== found.width || image.height !== found.height || image.data.length !== 3 * image.width * image.height) {
+      throw new DgsamError("ERR_DATA", `${path}: cannot be decoded: its header says ${found.width} x ${found.height}, and ${image.width} x ${image.height} came out`);
+    }
+    return await use(image);
+  }, signal, slotsOf(found));
+}
+
+function slotsOf({ width, height }: ImageHeader): number {
+  return Math.ceil((width * height) / PIXELS_OF_SLOT);
 }
 
 /**
  * Decodes an image to its last line and drops the pixels.
- * @throws DgsamError as {@link decodeImage}; a {@link TooManyPixels} for what claims more than `maxPixels`
+ * @throws DgsamError as {@link withDecoded}; a {@link TooManyPixels} for what claims more than `maxPixels`
  */
 export async function checkDecoding(bytes: Uint8Array, options: Pick<HeaderOptions, "maxPixels" | "path">): Promise<void> {
-  await decoders.run(async () => {
-    // Turning an image takes all of it, and changes nothing of what can be decoded.
-    const found = await header("checkDecoding", bytes, { ...options, orientation: "stored" });
-    const side = found.width * found.height > WHOLE_PIXELS ? 8 : undefined;
-    await decode(bytes, found, { width: side, height: side, crop: undefined }, options);
-  }, undefined);
+  // Turning an image takes all of it, and changes nothing of what can be decoded.
+  const found = await readHeader("checkDecoding", bytes, { ...options, orientation: "stored" });
+  await decoders.run(() => decode(bytes, found, options, found.width * found.height > WHOLE_PIXELS), undefined, slotsOf(found));
 }
 
-function checkCrop({ left, top, width, height }: Crop, image: ImageHeader): void {
-  checkInteger("decodeImage: crop.width", width, 1, image.width);
-  checkInteger("decodeImage: crop.height", height, 1, image.height);
-  checkInteger("decodeImage: crop.left", left, 0, image.width - width);
-  checkInteger("decodeImage: crop.top", top, 0, image.height - height);
-}
-
-interface Shaping {
-  readonly width: number | undefined;
-  readonly height: number | undefined;
-  readonly crop: Crop | undefined;
-}
-
-async function decode(bytes: Uint8Array, found: ImageHeader, shaping: Shaping, { maxPixels = MAX_PIXELS, path = "image" }: HeaderOptions): Promise<DecodedImage> {
+async function decode(
+  bytes: Uint8Array, found: ImageHeader, { maxPixels = MAX_PIXELS, path = "image" }: HeaderOptions, inPassing = false,
+): Promise<DecodedImage> {
   const sharp = await loadSharp();
   return await decoding(path, async () => {
     const opened = sharp(bytes, { failOn: FAIL_ON, ignoreIcc: true, autoOrient: found.isTurned, limitInputPixels: maxPixels });
-    // Of a part libvips would read no row below it, and an image that is cut short would be a bad one or not as the box falls.
-    if (!found.hasAlpha && !found.isCmyk && shaping.crop === undefined) return await pixels(shaped(toRgb(opened, found), found, shaping));
-    // And it resizes colours weighted by alpha, and CMYK as four inks; PIL turns both into RGB first.
-    const whole = found.isCmyk
-      ? rgbOfCmyk(await pixels(opened.pipelineColourspace("cmyk").toColourspace("cmyk")))
-      : await pixels(toRgb(found.hasAlpha ? opened.removeAlpha() : opened, found));
-    const raw = { width: whole.width, height: whole.height, channels: 3 as const };
-    return await pixels(shaped(sharp(whole.data, { raw, limitInputPixels: maxPixels }), found, shaping));
+    if (found.isCmyk) return rgbOfCmyk(await pixels(opened.pipelineColourspace("cmyk").toColourspace("cmyk")));
+    const visible = found.hasAlpha ? opened.removeAlpha() : opened;
+    // What needs no change is not asked for: libvips takes its time for that, too.
+    const rgb = found.isRgb ? visible : visible.toColourspace("srgb");
+    return await pixels(inPassing ? rgb.resize({ width: 8, height: 8, fit: "fill", kernel: "linear", fastShrinkOnLoad: false }) : rgb);
   });
-}
-
-/** What needs no change is not asked for: libvips takes its time for that, too. */
-function toRgb(image: import("sharp").Sharp, { isRgb }: ImageHeader): import("sharp").Sharp {
-  return isRgb ? image : image.toColourspace("srgb");
-}
-
-function shaped(image: import("sharp").Sharp, found: ImageHeader, { width, height, crop }: Shaping): import("sharp").Sharp {
-  const part = crop === undefined ? image : image.extract({ ...crop });
-  const [ownWidth, ownHeight] = [crop?.width ?? found.width, crop?.height ?? found.height];
-  const [toWidth, toHeight] = [width ?? ownWidth, height ?? ownHeight];
-  if (toWidth === ownWidth && toHeight === ownHeight) return part;
-  return part.resize({ width: toWidth, height: toHeight, fit: "fill", kernel: "linear", fastShrinkOnLoad: false });
 }
 
 async function pixels(image: import("sharp").Sharp): Promise<DecodedImage> {

@@ -3,7 +3,8 @@
 import { createHash } from "node:crypto";
 import { homedir } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
-import { fromBytes, ops, scope, tensor, type Tensor } from "../../tensor/index.js";
+import { fromBytes, type Tensor } from "../../tensor/index.js";
+import { copyInto } from "../../tensor/internal.js";
 import { dataWarning } from "../../warnings.js";
 import { DecodedFile } from "./decoded-file.js";
 import { contentMark, identityMark, type FileKey, type ImageMark } from "./decoded-rows.js";
@@ -43,6 +44,8 @@ export class DecodedStore {
   /** The images of the file that this process has looked at. */
   readonly #checked = new Set<number>();
   readonly #memory = new Map<number, Uint8Array>();
+  /** What goes to the file, image by image: the garbage collector runs for every few dozen that have memory of their own. */
+  #scratch: Uint8Array | undefined;
   #disposed = false;
 
   constructor(options: DecodedStoreOptions) {
@@ -85,10 +88,16 @@ export class DecodedStore {
     return (file.rows.find(index, { content }) ?? this.#openEarlier(file).find({ content }))?.bytes;
   }
 
-  /** Keeps an image, [3, size, size]: in the file if that goes, else in memory if asked to. */
-  put(index: number, mark: ImageMark | undefined, bytes: Uint8Array, inMemory: boolean): void {
-    if (mark !== undefined && this.#write(index, mark, bytes)) return;
-    if (inMemory) this.#memory.set(index, bytes);
+  /**
+   * Keeps an image, uint8 [3, size, size]: in the file if that goes, else in memory if asked to.
+   * @returns its bytes where it was not kept
+   */
+  put(index: number, mark: ImageMark | undefined, planes: Tensor | Uint8Array, inMemory: boolean): Uint8Array | undefined {
+    if (mark !== undefined && this.#write(index, mark, planes)) return undefined;
+    const bytes = planes instanceof Uint8Array ? planes : planes.toBytes();
+    if (!inMemory) return bytes;
+    this.#memory.set(index, bytes);
+    return undefined;
   }
 
   /** When all images were looked at: removes earlier files that have nothing more than the newest one. */
@@ -100,19 +109,18 @@ export class DecodedStore {
   }
 
   /**
-   * Images in the order of `indices`, uint8 [B, 3, size, size]; the tensor is the caller's. All must lie here or in `others`.
+   * Images, uint8 [N, 3, size, size], and where among them those of `indices` lie. All must lie here or in `others`.
+   * @returns `images` is the file's where `isOwn` is false, and else the caller's to dispose of
    * @throws DgsamError `ERR_DATA` when somebody has cut the file short
    */
-  gather(indices: readonly number[], others?: ReadonlyMap<number, Uint8Array>): Tensor {
+  find(indices: readonly number[], others?: ReadonlyMap<number, Uint8Array>): { images: Tensor; places: readonly number[]; isOwn: boolean } {
     const file = this.#open();
     file?.checkWhole();
-    if (file !== null && indices.every((index) => this.#checked.has(index))) {
-      return scope(() => ops.aten["index_select.default"](file.images, 0, tensor(BigInt64Array.from(indices, BigInt))));
-    }
+    if (file !== null && indices.every((index) => this.#checked.has(index))) return { images: file.images, places: indices, isOwn: false };
     const bytes = new Uint8Array(indices.length * this.#itemBytes);
     indices.forEach((index, i) => bytes.set(others?.get(index) ?? this.#memory.get(index) ?? file!.rows.read(index)!, i * this.#itemBytes));
     const { size } = this.#options;
-    return fromBytes(bytes, { shape: [indices.length, 3, size, size] });
+    return { images: fromBytes(bytes, { shape: [indices.length, 3, size, size] }), places: indices.map((_, i) => i), isOwn: true };
   }
 
   dispose(): void {
@@ -155,11 +163,11 @@ export class DecodedStore {
   }
 
   /** false where that does not go. */
-  #write(index: number, mark: ImageMark, bytes: Uint8Array): boolean {
+  #write(index: number, mark: ImageMark, planes: Tensor | Uint8Array): boolean {
     const file = this.#open();
     if (file === null || !file.writable || !this.#canWrite) return false;
     try {
-      file.rows.write(index, mark, bytes);
+      file.rows.write(index, mark, planes instanceof Uint8Array ? planes : this.#copied(planes));
       this.#checked.add(index);
       return true;
     } catch (cause) {
@@ -167,6 +175,11 @@ export class DecodedStore {
       this.#warn(`cannot be written to: ${(cause as Error).message}`);
       return false;
     }
+  }
+
+  #copied(planes: Tensor): Uint8Array {
+    copyInto(planes, (this.#scratch ??= new Uint8Array(this.#itemBytes)));
+    return this.#scratch;
   }
 
   #warn(problem: string): void {

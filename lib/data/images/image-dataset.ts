@@ -83,9 +83,12 @@ function checkCollection(value: unknown): void {
   throw argumentError("imageDataset(collection)", "an ImageCollection, with name, classes and domains of records", value);
 }
 
-/** Whose pixels are in the cache: another version may round differently. Found without loading sharp, which a full cache does not need. */
+/**
+ * Whose pixels are in the cache: another version may round differently, and sharp resized, too, before Pillow's rule did. Found without loading sharp, which a full
+ * cache does not need.
+ */
 function decoderVersion(): string {
   const main = createRequire(import.meta.url).resolve("sharp");
   const { version } = JSON.parse(readFileSync(join(dirname(main), "..", "package.json"), "utf8")) as { version: string };
-  return `sharp ${version}`;
+  return `sharp ${version}, resized as Pillow`;
 }

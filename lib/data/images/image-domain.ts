@@ -1,16 +1,18 @@
 /** A domain of images that are decoded when they are first needed. */
 
 import { argumentError, DgsamError } from "../../errors.js";
-import { fromBytes, noGrad, ops, scope, tensor, type Generator, type Tensor } from "../../tensor/index.js";
+import { empty, noGrad, ops, scope, tensor, type Generator, type Tensor } from "../../tensor/index.js";
+import { inBackground } from "../../tensor/internal.js";
 import { dataWarning } from "../../warnings.js";
 import { checkItem, checkList } from "../checks.js";
 import type { Batch, BatchOptions, Domain, Item, LoadOptions } from "../dataset.js";
-import { domainbedCropScale } from "./augment/domainbed.js";
+import { domainbedCropScale, trainingImagesArguments } from "./augment/domainbed.js";
 import { drawCropBoxes } from "./augment/random-resized-crop.js";
-import { decodeImage, readImageHeader, type Crop, type DecodedImage } from "./decode.js";
+import { readHeader, type ImageHeader } from "./decode.js";
 import { DecodedStore } from "./decoded-store.js";
 import type { ImageRecord } from "./encoded-image.js";
 import type { ImageSettings } from "./image-options.js";
+import { decodePlanes, type Crop } from "./resized.js";
 import { Slots } from "./slots.js";
 
 /** An image that cannot be used, and why. */
@@ -88,7 +90,7 @@ export class ImageDomain implements Domain {
       throw new DgsamError("ERR_STATE", `domain ${JSON.stringify(this.name)}: ${this.#records[missing[0]!]!.image.path} is not decoded yet; ` +
         "await dataset.prepare() first, or use load(), or `for await` over the loader");
     }
-    return this.#assemble(this.#store, chosen, generator);
+    return this.#assemble(this.#store.find(chosen), chosen, generator);
   }
 
   async load(indices: ArrayLike<number>, { generator, signal }: LoadOptions = {}): Promise<Batch> {
@@ -100,7 +102,9 @@ export class ImageDomain implements Domain {
       const bytes = await this.#decode(index, signal, false);
       if (bytes !== null) decoded.set(index, bytes);
     }, signal);
-    return this.#assemble({ gather: (numbers) => this.#store.gather(numbers, decoded) }, chosen, generator);
+    // Who waited for the last image may find the data set disposed.
+    this.#checkUsable();
+    return await this.#assembleAside(this.#store.find(chosen, decoded), chosen, generator);
   }
 
   /** @internal Decodes all that is not in the cache. @param onImage is called after each image, with the number of them that are done */
@@ -161,7 +165,7 @@ export class ImageDomain implements Domain {
     }
   }
 
-  /** null for a bad image. */
+  /** Its bytes; null where they were kept, and for a bad image. */
   async #decode(index: number, signal: AbortSignal | undefined, inMemory: boolean): Promise<Uint8Array | null> {
     const { cacheSize } = this.#settings;
     try {
@@ -170,17 +174,23 @@ export class ImageDomain implements Domain {
       const bytes = await readers.run(() => image.read(), signal);
       this.#checkUsable();
       const mark = this.#store.markOf(identity, bytes);
-      const planes = this.#store.recall(index, mark) ?? toPlanes(await decodeImage(bytes, { ...this.#decoding(index, signal), size: cacheSize }));
-      this.#checkUsable();
-      this.#store.put(index, mark, planes, inMemory);
-      return planes;
+      const recalled = this.#store.recall(index, mark);
+      if (recalled !== undefined) return this.#store.put(index, mark, recalled, inMemory) ?? null;
+      const reading = this.#reading(index, signal);
+      const planes = await decodePlanes(bytes, await readHeader("imageDataset", bytes, reading), { ...reading, width: cacheSize, height: cacheSize });
+      try {
+        this.#checkUsable();
+        return this.#store.put(index, mark, planes, inMemory) ?? null;
+      } finally {
+        planes.dispose();
+      }
     } catch (cause) {
       this.#refuse(index, cause);
       return null;
     }
   }
 
-  #decoding(index: number, signal: AbortSignal | undefined) {
+  #reading(index: number, signal: AbortSignal | undefined) {
     const { orientation, maxPixels } = this.#settings;
     return { orientation, maxPixels, path: this.#records[index]!.image.path, ...(signal === undefined ? {} : { signal }) };
   }
@@ -241,20 +251,20 @@ export class ImageDomain implements Domain {
 
   /** DomainBed's way to train: a box of each original, resized. An image that occurs twice in a batch gets two boxes. */
   async #loadCropped(asked: readonly number[], generator: Generator, signal: AbortSignal | undefined): Promise<Batch> {
-    const size = this.#settings.imageSize;
-    const opened = new Map<number, { bytes: Uint8Array; height: number; width: number }>();
+    const { imageSize } = this.#settings;
+    const opened = new Map<number, { bytes: Uint8Array; header: ImageHeader }>();
     const open = async (index: number): Promise<void> => {
       try {
         const bytes = await readers.run(() => this.#records[index]!.image.read(), signal);
-        const { height, width } = await readImageHeader(bytes, this.#decoding(index, signal));
-        opened.set(index, { bytes, height, width });
+        opened.set(index, { bytes, header: await readHeader("imageDataset", bytes, this.#reading(index, signal)) });
       } catch (cause) {
         this.#refuse(index, cause);
       }
     };
-    const crop = async (index: number, box: Crop): Promise<Uint8Array | null> => {
+    const crop = async (index: number, box: Crop): Promise<Tensor | null> => {
       try {
-        return toPlanes(await decodeImage(opened.get(index)!.bytes, { ...this.#decoding(index, signal), crop: box, size }));
+        const { bytes, header } = opened.get(index)!;
+        return await decodePlanes(bytes, header, { ...this.#reading(index, signal), crop: box, width: imageSize, height: imageSize });
       } catch (cause) {
         this.#refuse(index, cause);
         return null;
@@ -266,43 +276,83 @@ export class ImageDomain implements Domain {
         const chosen = await this.#complete(asked, true, (index) => opened.has(index) || this.#bad.has(index), open, signal);
         // The same boxes for those that stay, when others turn out to be damaged behind their headers.
         generator.setState(before);
-        const sizes = chosen.map((index) => { const { height, width } = opened.get(index)!; return [height, width] as const; });
+        const sizes = chosen.map((index) => { const { height, width } = opened.get(index)!.header; return [height, width] as const; });
         const boxes = drawCropBoxes(sizes, generator, { scale: domainbedCropScale });
         const ends = await Promise.allSettled(chosen.map((index, i) => crop(index, boxes[i]!)));
-        signal?.throwIfAborted();
-        const made = ends.map((end) => { if (end.status === "rejected") throw end.reason; return end.value; });
-        if (made.some((planes) => planes === null)) continue;
-        const gather = (): Tensor => {
-          const bytes = new Uint8Array(made.length * 3 * size * size);
-          made.forEach((planes, i) => bytes.set(planes!, i * 3 * size * size));
-          return tensor(bytes, { shape: [made.length, 3, size, size] });
-        };
-        return this.#assemble({ gather }, chosen, generator);
+        const made = ends.flatMap((end) => (end.status === "fulfilled" && end.value !== null ? [end.value] : []));
+        let images;
+        try {
+          signal?.throwIfAborted();
+          for (const end of ends) if (end.status === "rejected") throw end.reason;
+          if (made.length < chosen.length) continue;
+          this.#checkUsable();
+          images = made.length === 0 ? empty([0, 3, imageSize, imageSize], { dtype: "uint8" }) : ops.aten["stack.default"](made);
+        } finally {
+          for (const each of made) each.dispose();
+        }
+        return await this.#assembleAside({ images, places: chosen.map((_, i) => i), isOwn: true }, chosen, generator);
       }
     } finally {
       before.dispose();
     }
   }
 
-  #assemble(source: { gather(indices: readonly number[]): Tensor }, chosen: readonly number[], generator: Generator | undefined): Batch {
-    // Who waited for the last image may find the data set disposed.
-    this.#checkUsable();
-    const { device } = this.#settings;
-    return noGrad(() => scope(() => ({
-      x: this.#toInput(source.gather(chosen).to(device), generator) as Tensor<"float32">,
-      y: tensor(BigInt64Array.from(chosen, (index) => BigInt(this.labels[index]!)), { shape: [chosen.length] }).to(device) as Tensor<"int64">,
-    })));
+  #assemble(source: Found, chosen: readonly number[], generator: Generator | undefined): Batch {
+    try {
+      return noGrad(() => scope(() => ({ x: this.#toInput(source, generator) as Tensor<"float32">, y: this.#labelsOf(chosen) })));
+    } finally {
+      if (source.isOwn) source.images.dispose();
+    }
   }
 
-  #toInput(images: Tensor, generator: Generator | undefined): Tensor {
-    const { augment, normalize, channelsLast, device } = this.#settings;
+  /** The same, beside this thread where that goes. */
+  async #assembleAside(source: Found, chosen: readonly number[], generator: Generator | undefined): Promise<Batch> {
+    if (generator === undefined || !this.#isFused) return this.#assemble(source, chosen, generator);
+    const making = inBackground(ops.dgsam.training_images, this.#trainingArguments(source, generator));
+    if (source.isOwn) source.images.dispose();
+    const x = (await making) as Tensor<"float32">;
+    try {
+      this.#checkUsable();
+      const batch = noGrad(() => scope(() => ({ x: this.#laidOut(x) as Tensor<"float32">, y: this.#labelsOf(chosen) })));
+      if (batch.x !== x) x.dispose();
+      return batch;
+    } catch (cause) {
+      x.dispose();
+      throw cause;
+    }
+  }
+
+  #labelsOf(chosen: readonly number[]): Tensor<"int64"> {
+    const labels = tensor(BigInt64Array.from(chosen, (index) => BigInt(this.labels[index]!)), { shape: [chosen.length] });
+    return labels.to(this.#settings.device) as Tensor<"int64">;
+  }
+
+  /** Whether one operator makes a batch to train on. */
+  get #isFused(): boolean {
+    return this.#settings.augmentsAsDomainbed && this.#settings.device === "cpu";
+  }
+
+  #trainingArguments({ images, places }: Found, generator: Generator) {
+    const { imageSize, cropsOriginals, normalize } = this.#settings;
+    return trainingImagesArguments(images, places, { imageSize, crop: !cropsOriginals, ...(normalize ?? { mean: [0, 0, 0], std: [1, 1, 1] }) }, generator);
+  }
+
+  #toInput(source: Found, generator: Generator | undefined): Tensor {
+    if (generator !== undefined && this.#isFused) return this.#laidOut(ops.dgsam.training_images(...this.#trainingArguments(source, generator)));
+    const { augment, normalize, device } = this.#settings;
+    const images = source.isOwn ? source.images.to(device)
+      : ops.aten["index_select.default"](source.images, 0, tensor(BigInt64Array.from(source.places, BigInt))).to(device);
     let x = generator === undefined || augment === undefined ? this.#toImageSize(images) : this.#augmented(augment, images, generator);
     if (normalize !== null) {
       const byChannel = (values: readonly number[]): Tensor => tensor(Float32Array.from(values), { shape: [1, 3, 1, 1] }).to(device);
       // Two steps, as torchvision's; the first makes a new tensor, since a transform may have given what it keeps.
       x = ops.aten["div_.Tensor"](ops.aten["sub.Tensor"](x, byChannel(normalize.mean)), byChannel(normalize.std));
     }
-    return channelsLast ? ops.aten["contiguous.default"](x, { memory_format: "channels_last" }) : ops.aten["contiguous.default"](x);
+    return this.#laidOut(x);
+  }
+
+  #laidOut(x: Tensor): Tensor {
+    return this.#settings.channelsLast ? ops.aten["contiguous.default"](x, { memory_format: "channels_last" }) : ops.aten["contiguous.default"](x);
   }
 
   /** float32 in [0, 1], resized where the cache holds another size. */
@@ -340,7 +390,5 @@ export class ImageDomain implements Domain {
 
 type Augment = NonNullable<ImageSettings["augment"]>;
 
-/** [H, W, 3] to [3, H, W], several times as fast as in a loop here. */
-function toPlanes({ width, height, data }: DecodedImage): Uint8Array {
-  return scope(() => ops.aten["permute.default"](fromBytes(data, { shape: [height, width, 3] }), [2, 0, 1]).toBytes());
-}
+/** Images that a batch is made of, as `DecodedStore.find` gives them. */
+type Found = ReturnType<DecodedStore["find"]>;

@@ -60,6 +60,8 @@ export interface ImageSettings {
   readonly device: string;
   readonly channelsLast: boolean;
   readonly augment: Augment | undefined;
+  /** Whether that is the default, DomainBed's. */
+  readonly augmentsAsDomainbed: boolean;
 }
 
 const OPTIONS = [
@@ -93,7 +95,7 @@ export function imageSettings(name: string, options: ImageOptions): ImageSetting
     imageSize, cacheSize: cacheSize ?? imageSize, maxPixels, cropsOriginals, orientation, device,
     cacheFolder: cache ? folderOf(name, cacheFolder) : null,
     skip: badImages === "skip", normalize: normalize === false ? null : normalize, channelsLast: memoryFormat === "channels_last",
-    augment: augmentOf(name, augment, imageSize, cropsOriginals),
+    augment: augmentOf(name, augment, imageSize, cropsOriginals), augmentsAsDomainbed: augment === true,
   };
 }
 

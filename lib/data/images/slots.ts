@@ -4,43 +4,58 @@
  */
 
 export class Slots {
+  readonly #count: number;
   #free: number;
-  #waiting: { readonly signal: AbortSignal | undefined; readonly go: () => void; readonly stop: (reason: unknown) => void }[] = [];
+  #waiting: { readonly size: number; readonly signal: AbortSignal | undefined; readonly go: () => void; readonly stop: (reason: unknown) => void }[] = [];
   /** Signals that are listened to: once each, whatever number waits with it. */
   readonly #heard = new WeakSet<AbortSignal>();
 
   constructor(count: number) {
+    this.#count = count;
     this.#free = count;
   }
 
-  /** Runs `work` when a slot is free. @throws what it throws; the signal's reason where it was aborted before */
-  async run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-    await this.#acquire(signal);
+  /**
+   * Runs `work` when so many slots are free; what takes more than there are takes all.
+   * @throws what it throws; the signal's reason where it was aborted before
+   */
+  async run<T>(work: () => Promise<T>, signal?: AbortSignal, slots = 1): Promise<T> {
+    const size = Math.min(slots, this.#count);
+    await this.#acquire(size, signal);
     try {
       return await work();
     } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#free++;
-      else next.go();
+      this.#free += size;
+      this.#letIn();
     }
   }
 
-  async #acquire(signal: AbortSignal | undefined): Promise<void> {
+  #letIn(): void {
+    while (this.#waiting.length > 0 && this.#waiting[0]!.size <= this.#free) {
+      const { size, go } = this.#waiting.shift()!;
+      this.#free -= size;
+      go();
+    }
+  }
+
+  async #acquire(size: number, signal: AbortSignal | undefined): Promise<void> {
     signal?.throwIfAborted();
-    if (this.#free > 0) {
-      this.#free--;
+    if (this.#waiting.length === 0 && this.#free >= size) {
+      this.#free -= size;
       return;
     }
     if (signal !== undefined && !this.#heard.has(signal)) {
       this.#heard.add(signal);
       signal.addEventListener("abort", () => this.#stopWaiting(signal), { once: true });
     }
-    await new Promise<void>((go, stop) => this.#waiting.push({ signal, go, stop }));
+    await new Promise<void>((go, stop) => this.#waiting.push({ size, signal, go, stop }));
   }
 
   #stopWaiting(signal: AbortSignal): void {
     const stopped = this.#waiting.filter((each) => each.signal === signal);
     this.#waiting = this.#waiting.filter((each) => each.signal !== signal);
     for (const { stop } of stopped) stop(signal.reason);
+    // Behind one that wanted many there may be some that fit.
+    this.#letIn();
   }
 }

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
-  batches, decodeImage, DgsamError, DgsamWarning, domainbedCropScale, DomainLoader, drawCropBoxes, Generator, imageDataset, type ImageOptions, Loader, memoryStats, ops, scope, splitDataset, type Tensor,
+  batches, decodeImage, DgsamError, DgsamWarning, domainbedAugmentation, domainbedCropScale, DomainLoader, drawCropBoxes, Generator, imageDataset, type ImageDataset, type ImageOptions, Loader, memoryStats, ops, scope, splitDataset, type Tensor,
 } from "dgsam";
 import { afterEach, describe, expect, test } from "vitest";
 import { expectError } from "../errors.js";
@@ -147,6 +147,29 @@ describe("imageDataset", () => {
     expect(await wrong((x) => x)).toMatchObject({ code: "ERR_DTYPE", message: expect.stringMatching(/augment must return float32/) });
     expect(await wrong((x) => ops.aten["div.Scalar"](x.slice(2, 0, 4), 255))).toMatchObject({ code: "ERR_SHAPE" });
     expect(await wrong(() => undefined)).toMatchObject({ code: "ERR_ARGUMENT" });
+  });
+
+  test.each(["cached", "domainbed"] as const)("augments and normalises in one pass as the transforms do one by one, bit for bit: protocol %s", async (protocol) => {
+    const given = { imageSize: 16, cacheFolder: folder(), protocol, ...(protocol === "cached" ? { cacheSize: 20 } : {}) };
+    const { mean, std } = { mean: [0.5, 0.4, 0.3], std: [0.2, 0.3, 0.4] };
+    for (const normalize of [{ mean, std }, false] as const) {
+      using dataset = imageDataset(await small(), { ...given, normalize });
+      using slow = imageDataset(await small(), { ...given, normalize, augment: domainbedAugmentation({ imageSize: 16, crop: protocol === "cached" }) });
+      await dataset.prepare();
+      await slow.prepare();
+      const batchOf = async ({ domains: [domain] }: ImageDataset) => (await domain!.load([3, 0, 8, 3, 5], { generator: new Generator().manualSeed(5) }));
+      const [fused, expected] = [await batchOf(dataset), await batchOf(slow)];
+      expect(fused.x.data()).toEqual(expected.x.data());
+      expect(fused.y.data()).toEqual(expected.y.data());
+      if (protocol === "cached") {
+        expect(dataset.domains[0]!.batch([3, 0, 8, 3, 5], { generator: new Generator().manualSeed(5) }).x.data()).toEqual(expected.x.data());
+      }
+      using other = imageDataset(await small(), { ...given, normalize, memoryFormat: "channels_last" });
+      const { x } = await batchOf(other);
+      expect([x.isContiguous(), x.isContiguous({ memoryFormat: "channels_last" })]).toEqual([false, true]);
+      expect(x.data()).toEqual(expected.x.data());
+      expect((await dataset.domains[0]!.load([], { generator: new Generator() })).x.shape).toEqual([0, 3, 16, 16]);
+    }
   });
 
   test("refuses bad options by name", async () => {

@@ -6,6 +6,7 @@ import os
 import sys
 
 import numpy as np
+import PIL
 from PIL import Image
 
 request = json.load(sys.stdin)
@@ -53,6 +54,19 @@ for name in sorted(os.listdir(folder)):
     resized = {str(size): np.asarray(rgb.resize((size, size), Image.BILINEAR)).tobytes().hex() for size in (40, 24)}
     answer[path(name)] = {"width": image.width, "height": image.height, "rgb": rgb_bytes, "resized": resized}
 
+# Boxes and sizes of every kind: one pixel, much larger, much smaller, one direction alone.
+random = np.random.RandomState(0)
+cuts = []
+for number in range(60):
+    left, top = int(random.randint(0, 64)), int(random.randint(0, 48))
+    width, height = int(random.randint(1, 65 - left)), int(random.randint(1, 49 - top))
+    size = [int(2 ** random.uniform(0, 8)), int(2 ** random.uniform(0, 8))] if number % 3 else [width, int(2 ** random.uniform(0, 8))]
+    # Where rows shrink most, Pillow before 13 rounds in another order.
+    if int(PIL.__version__.split(".")[0]) < 13 and height - size[1] > max(2 * (width - size[0]), 0):
+        continue
+    resized = base.crop((left, top, left + width, top + height)).resize(size, Image.BILINEAR)
+    cuts.append({"crop": {"left": left, "top": top, "width": width, "height": height}, "size": size, "rgb": np.asarray(resized).tobytes().hex()})
+
 photos = []
 for domain in ("photo", "art_painting", "cartoon") if request["pacs"] else ():
     photos += sorted(glob.glob(os.path.join(request["pacs"], domain, "*", "*.jpg")))[:: request["every"]]
@@ -60,4 +74,4 @@ resized_photos = {}
 for photo in photos:
     rgb = Image.open(photo).convert("RGB")
     resized_photos[photo] = {str(size): np.asarray(rgb.resize((size, size), Image.BILINEAR)).tobytes().hex() for size in request["sizes"]}
-print(json.dumps({"made": answer, "photos": resized_photos}))
+print(json.dumps({"made": answer, "cuts": cuts, "photos": resized_photos}))

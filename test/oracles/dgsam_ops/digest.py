@@ -36,3 +36,4 @@ def jittered():
         yield crops
         yield ops.normalize_images(crops, [0.4, 0.5, 0.6], [0.2, 0.3, 0.4])
         yield ops.normalize_images(images, [0.4, 0.5, 0.6], [0.2, 0.3, 0.4], 1 / 255)
+        yield ops.resize_pixels(images[0].permute(1, 2, 0).contiguous(), [1, 2, 19, 30], *size)

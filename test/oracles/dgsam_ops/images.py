@@ -94,9 +94,35 @@ def normalize_images_is_subtraction_and_division():
 
 
 @check
+def training_images_is_the_other_operators_in_turn():
+    images = bytes_of((6, 3, 23, 40))
+    indices, flips, size = [5, 0, 0, 3], [0, 1, 1, 0], (19, 31)
+    kinds = [0, 1, 2, 3, -1, 3, 2, 1, 0, 4, 1, 3, 0, 2, -1, 2, 0, 3, 1, 4]
+    factors = [(1.2, 0.7, 1.3, 0.2, 0.0)[kind] for kind in kinds]
+    mean, std = [0.1, 0.2, 0.3], [0.5, 0.6, 0.7]
+    boxes = [number for box in BOXES for number in box]
+    for source, scale in ((images, 1 / 255), (images.float() / 255, 1.0)):
+        for some in (len(kinds), 0):
+            expected = crops(source[indices], size, flips, scale)
+            ops.color_jitter_(expected, kinds[:some], factors[:some])
+            got = ops.training_images(source, indices, boxes, flips, *size, kinds[:some], factors[:some], mean, std)
+            assert torch.equal(got, ops.normalize_images(expected, mean, std))
+
+
+@check
+def resize_pixels_keeps_what_has_the_size_already():
+    pixels = bytes_of((9, 14, 3))
+    assert torch.equal(ops.resize_pixels(pixels, [0, 0, 9, 14], 9, 14), pixels.permute(2, 0, 1))
+    assert torch.equal(ops.resize_pixels(pixels, [2, 3, 5, 1], 5, 1), pixels[2:7, 3:4].permute(2, 0, 1))
+    assert torch.equal(ops.resize_pixels(pixels.permute(1, 0, 2), [3, 2, 11, 4], 11, 4), pixels[2:6, 3:14].permute(2, 1, 0))
+
+
+@check
 def images_that_are_none_are_refused():
     images = torch.zeros(2, 3, 4, 5)
     box = [0, 0, 4, 5]
+    pixels = torch.zeros(4, 5, 3, dtype=torch.uint8)
+    none = ([], [], [0.0] * 3, [1.0] * 3)
     refused = (
         (lambda: ops.resized_crop(images[0], box, [0], 2, 2), "expected shape"),
         (lambda: ops.resized_crop(images.double(), 2 * box, [0, 0], 2, 2), "uint8 or float32"),
@@ -115,6 +141,18 @@ def images_that_are_none_are_refused():
         (lambda: ops.color_jitter_(images, [0, 1], [1.0, float("nan")]), "factors\\[1\\]"),
         (lambda: ops.normalize_images(images, [0.0], [1.0] * 3), "mean: expected 3"),
         (lambda: ops.normalize_images(images, [0.0] * 3, [1.0] * 2), "std: expected 3"),
+        (lambda: ops.training_images(images, [2], box, [0], 2, 2, *none), "indices: expected 0 to below 2, got 2"),
+        (lambda: ops.training_images(images, [-1], box, [0], 2, 2, *none), "indices: expected 0 to below 2, got -1"),
+        (lambda: ops.training_images(images, [1, 1], box, [0, 0], 2, 2, *none), "boxes: expected 8 numbers"),
+        (lambda: ops.training_images(images, [1], [0, 0, 5, 5], [0], 2, 2, *none), "for image 0"),
+        (lambda: ops.training_images(images, [1], box, [0], 2, 2, [9], [1.0], *none[2:]), "kinds\\[0\\]"),
+        (lambda: ops.training_images(images, [1], box, [0], 2, 2, [], [], [0.0], [1.0] * 3), "mean: expected 3"),
+        (lambda: ops.resize_pixels(pixels.float(), box, 2, 2), "expected uint8"),
+        (lambda: ops.resize_pixels(pixels.permute(2, 0, 1), box, 2, 2), "expected uint8"),
+        (lambda: ops.resize_pixels(pixels, [1, 0, 4, 5], 2, 2), "within"),
+        (lambda: ops.resize_pixels(pixels, box[:3], 2, 2), "within"),
+        (lambda: ops.resize_pixels(pixels, box, 0, 2), "expected sizes"),
+        (lambda: ops.resize_pixels(pixels, box, 2, 2**31), "expected sizes"),
     )
     for call, message in refused:
         try:
@@ -131,3 +169,4 @@ def empty_batches_of_images_give_empty_batches():
     assert ops.resized_crop(images, [], [], 2, 6).shape == (0, 3, 2, 6)
     ops.color_jitter_(images, [], [])
     assert ops.normalize_images(images, [0.0] * 3, [1.0] * 3).shape == images.shape
+    assert ops.training_images(images, [], [], [], 2, 6, [], [], [0.0] * 3, [1.0] * 3).shape == (0, 3, 2, 6)

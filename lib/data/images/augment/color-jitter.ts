@@ -76,13 +76,23 @@ function permutation(number: number): number[] {
  * @param images the caller's own: they may be overwritten.
  */
 export function jitter(images: Tensor, steps: readonly (readonly JitterStep[])[]): Tensor {
-  const longest = steps.reduce((length, each) => Math.max(length, each.length), 0);
   if (images.device === "cpu" && images.dtype === "float32" && images.isContiguous()) {
-    const padded = steps.flatMap((each) => Array.from({ length: longest }, (_, i) => each[i] ?? { kind: NO_STEP, factor: 0 }));
-    ops.dgsam.color_jitter_(images, padded.map(({ kind }) => kind), padded.map(({ factor }) => factor));
+    const { kinds, factors } = asLists(steps);
+    ops.dgsam.color_jitter_(images, kinds, factors);
     return images;
   }
-  return jitterByKinds(images, steps, longest);
+  return jitterByKinds(images, steps, longestOf(steps));
+}
+
+function longestOf(steps: readonly (readonly JitterStep[])[]): number {
+  return steps.reduce((length, each) => Math.max(length, each.length), 0);
+}
+
+/** The steps as our operators take them: equally many for each image. */
+export function asLists(steps: readonly (readonly JitterStep[])[]): { kinds: number[]; factors: number[] } {
+  const longest = longestOf(steps);
+  const padded = steps.flatMap((each) => Array.from({ length: longest }, (_, i) => each[i] ?? { kind: NO_STEP, factor: 0 }));
+  return { kinds: padded.map(({ kind }) => kind), factors: padded.map(({ factor }) => factor) };
 }
 
 /** @internal The same for any dtype and device; overwrites `images`. */

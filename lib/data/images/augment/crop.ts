@@ -75,8 +75,12 @@ export function resizedCrop(images: Tensor, boxes: readonly CropBox[], size: Ima
 }
 
 function cropOnCpu(images: Tensor, boxes: readonly CropBox[], flips: readonly boolean[], [height, width]: ImageSize, scale: number): Tensor {
-  const corners = boxes.flatMap((box) => [box.top, box.left, box.height, box.width]);
-  return ops.dgsam.resized_crop(images, corners, flips.map(Number), height, width, scale);
+  return ops.dgsam.resized_crop(images, cornersOf(boxes), flips.map(Number), height, width, scale);
+}
+
+/** Boxes as our operators take them. */
+export function cornersOf(boxes: readonly CropBox[]): number[] {
+  return boxes.flatMap((box) => [box.top, box.left, box.height, box.width]);
 }
 
 /** @internal The same on any device. */

@@ -1,0 +1,17 @@
+/** Operators beside this thread, see native/background.h. */
+
+import { native } from "../native.js";
+import { writeCall, type OperatorFunction } from "./operators.js";
+import { Tensor } from "./tensor.js";
+
+/**
+ * Calls an operator that makes one new tensor in libuv's pool, on one of its threads. Nobody may write to the arguments meanwhile; disposing of
+ * them is allowed.
+ *
+ * @param args by position; lists that are plain arrays
+ * @throws what the operator throws
+ */
+export async function inBackground(operator: unknown, args: readonly unknown[]): Promise<Tensor> {
+  writeCall(operator as OperatorFunction, args, 0);
+  return new Tensor(await native.callInBackground());
+}

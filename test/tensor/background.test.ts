@@ -1,0 +1,53 @@
+import { DgsamError, memoryStats, ops, zeros, type Tensor } from "dgsam";
+import { describe, expect, test } from "vitest";
+import { inBackground } from "../../lib/tensor/background.js";
+
+const BOX = [0, 0, 40, 30];
+const pixels = (): Tensor => zeros([40, 30, 3], { dtype: "uint8" }).fill_(7);
+
+async function failure(promise: Promise<unknown>): Promise<DgsamError> {
+  const error = await promise.then(() => undefined, (cause: unknown) => cause);
+  expect(error).toBeInstanceOf(DgsamError);
+  return error as DgsamError;
+}
+
+describe("inBackground", () => {
+  test("gives what the operator gives, many at once, and leaves no tensor behind", async () => {
+    const before = memoryStats().handles;
+    const x = pixels();
+    const made = await Promise.all(Array.from({ length: 40 }, (_, i) => inBackground(ops.dgsam.resize_pixels, [x, BOX, i + 1, 9])));
+    expect(made.map(({ shape }) => shape)).toEqual(made.map((_, i) => [3, i + 1, 9]));
+    expect(made.every((each) => each.toBytes().every((byte) => byte === 7))).toBe(true);
+    for (const each of [x, ...made]) each.dispose();
+    expect(memoryStats().handles).toBe(before);
+  });
+
+  test("reads an argument that was disposed of meanwhile", async () => {
+    const x = pixels();
+    const making = inBackground(ops.dgsam.resize_pixels, [x, BOX, 8, 8]);
+    x.dispose();
+    expect((await making).toBytes().every((byte) => byte === 7)).toBe(true);
+  });
+
+  test("makes tensors outside the modes of the caller", async () => {
+    const y = await inBackground(ops.aten["add.Tensor"], [zeros([2], { requiresGrad: true }), zeros([2])]);
+    expect(y.requiresGrad).toBe(false);
+  });
+
+  test("ends with the operator's error, and with that of a wrong argument", async () => {
+    const error = await failure(inBackground(ops.dgsam.resize_pixels, [pixels(), BOX, 0, 8]));
+    expect([error.code, /resize_pixels/.test(error.message) && /expected sizes from 1/.test(error.message)]).toEqual(["ERR_SHAPE", true]);
+    expect((await failure(inBackground(ops.dgsam.resize_pixels, [pixels(), BOX, "8", 8]))).code).toBe("ERR_ARGUMENT");
+    const gone = pixels();
+    gone.dispose();
+    expect((await failure(inBackground(ops.dgsam.resize_pixels, [gone, BOX, 8, 8]))).code).toBe("ERR_DISPOSED");
+  });
+
+  test("refuses operators that write to an argument or make no one tensor", async () => {
+    const x = zeros([1, 3, 2, 2]);
+    for (const making of [inBackground(ops.dgsam.color_jitter_, [x, [], []]), inBackground(ops.aten["mul_.Tensor"], [x, x]), inBackground(ops.aten["split.Tensor"], [x, 1])]) {
+      const { code, message } = await failure(making);
+      expect([code, message]).toEqual(["ERR_ARGUMENT", expect.stringContaining("only operators that make one new tensor")]);
+    }
+  });
+});
