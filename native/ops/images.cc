@@ -6,51 +6,15 @@
 #include <algorithm>
 #include <vector>
 
+#include "image_checks.h"
 #include "image_kernels.h"
 
 namespace dgsam::ops {
 namespace {
 
-void checkImages(const char* name, const at::Tensor& images) {
-  TORCH_CHECK(images.dim() == 4 && images.size(1) == 3, "dgsam::", name, ": images: expected shape [B, 3, H, W], got ", images.sizes());
-  TORCH_CHECK(images.scalar_type() == at::kByte || images.scalar_type() == at::kFloat, "dgsam::", name,
-              ": images: expected uint8 or float32, got ", images.scalar_type());
-  TORCH_CHECK(images.is_cpu() && images.layout() == at::kStrided, "dgsam::", name, ": images: expected a dense tensor on the CPU, got one on ",
-              images.device(), " of layout ", images.layout());
-}
-
-void checkCount(const char* name, const char* list, size_t size, int64_t expected) {
-  TORCH_CHECK(static_cast<int64_t>(size) == expected, "dgsam::", name, ": ", list, ": expected ", expected, " numbers, got ", size);
-}
-
-void checkBoxes(const char* name, const at::Tensor& images, int64_t count, at::IntArrayRef boxes, at::IntArrayRef flips, int64_t height, int64_t width) {
-  checkCount(name, "boxes", boxes.size(), 4 * count);
-  checkCount(name, "flips", flips.size(), count);
-  // Indices are kept as int.
-  TORCH_CHECK(std::min(height, width) > 0 && std::max({height, width, images.size(2), images.size(3)}) < (1 << 24),
-              "dgsam::", name, ": expected sizes from 1 to below 2^24, got [", height, ", ", width, "]");
-  for (int64_t i = 0; i < count; ++i) {
-    const at::IntArrayRef box = boxes.slice(4 * i, 4);
-    TORCH_CHECK(box[0] >= 0 && box[1] >= 0 && box[2] > 0 && box[3] > 0 && box[2] <= images.size(2) && box[3] <= images.size(3) &&
-                    box[0] <= images.size(2) - box[2] && box[1] <= images.size(3) - box[3],
-                "dgsam::", name, ": boxes: expected boxes (top, left, height, width) within [", images.size(2), ", ", images.size(3), "], got ", box,
-                " for image ", i);
-  }
-}
-
-constexpr int64_t kNoStep = -1, kLastStep = static_cast<int64_t>(JitterKind::Grey);
-
-void checkSteps(const char* name, int64_t count, at::IntArrayRef kinds, at::ArrayRef<double> factors) {
-  TORCH_CHECK(count == 0 ? kinds.empty() : kinds.size() % count == 0, "dgsam::", name, ": kinds: expected as many steps for each of ", count,
-              " images, got ", kinds.size());
-  checkCount(name, "factors", factors.size(), static_cast<int64_t>(kinds.size()));
-  for (size_t i = 0; i < kinds.size(); ++i) {
-    TORCH_CHECK(kinds[i] >= kNoStep && kinds[i] <= kLastStep, "dgsam::", name, ": kinds[", i, "]: expected ", kNoStep, " to ", kLastStep, ", got ",
-                kinds[i]);
-    const bool isHue = kinds[i] == static_cast<int64_t>(JitterKind::Hue);
-    TORCH_CHECK(isHue ? factors[i] >= -0.5 && factors[i] <= 0.5 : factors[i] >= 0, "dgsam::", name, ": factors[", i, "]: expected ",
-                isHue ? "-0.5 to 0.5" : "0 or more", ", got ", factors[i]);
-  }
+void checkOnCpu(const char* name, const at::Tensor& images) {
+  checkImages(name, images);
+  TORCH_CHECK(images.is_cpu(), "dgsam::", name, ": images: expected a tensor on the CPU, got one on ", images.device());
 }
 
 // How each of `outputs` places of a line comes from a line of `inputs`: by `taps` weights from `first` on, trailing ones being 0. The weight
@@ -119,7 +83,7 @@ void jitterImage(const ImageKernels& kernels, float* image, int64_t pixels, at::
   std::vector<JitterStep> steps;
   const auto sweep = [&] { return kernels.jitter(image, image + pixels, image + 2 * pixels, pixels, steps.data(), static_cast<long>(steps.size())); };
   for (size_t i = 0; i < kinds.size(); ++i) {
-    if (kinds[i] == kNoStep) continue;
+    if (kinds[i] == kNoJitter) continue;
     const auto kind = static_cast<JitterKind>(kinds[i]);
     JitterStep step{kind, static_cast<float>(kind == JitterKind::Hue ? 6 * factors[i] : factors[i]), static_cast<float>(1 - factors[i]), 0};
     if (kind == JitterKind::Contrast) {
@@ -134,7 +98,7 @@ void jitterImage(const ImageKernels& kernels, float* image, int64_t pixels, at::
 }  // namespace
 
 at::Tensor resizedCrop(const at::Tensor& images, at::IntArrayRef boxes, at::IntArrayRef flips, int64_t height, int64_t width, double scale) {
-  checkImages("resized_crop", images);
+  checkOnCpu("resized_crop", images);
   const int64_t count = images.size(0);
   checkBoxes("resized_crop", images, count, boxes, flips, height, width);
   const at::Tensor source = images.contiguous();
@@ -153,7 +117,7 @@ at::Tensor resizedCrop(const at::Tensor& images, at::IntArrayRef boxes, at::IntA
 }
 
 void colorJitter(const at::Tensor& images, at::IntArrayRef kinds, at::ArrayRef<double> factors) {
-  checkImages("color_jitter_", images);
+  checkOnCpu("color_jitter_", images);
   TORCH_CHECK(images.scalar_type() == at::kFloat && images.is_contiguous(), "dgsam::color_jitter_: images: expected contiguous float32, got ",
               images.scalar_type(), " of strides ", images.strides());
   const int64_t count = images.size(0);
@@ -172,7 +136,7 @@ void colorJitter(const at::Tensor& images, at::IntArrayRef kinds, at::ArrayRef<d
 }
 
 at::Tensor normalizeImages(const at::Tensor& images, at::ArrayRef<double> mean, at::ArrayRef<double> deviation, double scale) {
-  checkImages("normalize_images", images);
+  checkOnCpu("normalize_images", images);
   checkCount("normalize_images", "mean", mean.size(), 3);
   checkCount("normalize_images", "std", deviation.size(), 3);
   const at::Tensor source = images.contiguous();
@@ -192,14 +156,9 @@ at::Tensor normalizeImages(const at::Tensor& images, at::ArrayRef<double> mean, 
 
 at::Tensor trainingImages(const at::Tensor& images, at::IntArrayRef indices, at::IntArrayRef boxes, at::IntArrayRef flips, int64_t height, int64_t width,
                           at::IntArrayRef kinds, at::ArrayRef<double> factors, at::ArrayRef<double> mean, at::ArrayRef<double> deviation) {
-  checkImages("training_images", images);
+  checkOnCpu("training_images", images);
+  checkTraining(images, indices, boxes, flips, height, width, kinds, factors, mean, deviation);
   const int64_t count = static_cast<int64_t>(indices.size());
-  for (const int64_t index : indices)
-    TORCH_CHECK(index >= 0 && index < images.size(0), "dgsam::training_images: indices: expected 0 to below ", images.size(0), ", got ", index);
-  checkBoxes("training_images", images, count, boxes, flips, height, width);
-  checkSteps("training_images", count, kinds, factors);
-  checkCount("training_images", "mean", mean.size(), 3);
-  checkCount("training_images", "std", deviation.size(), 3);
   const at::Tensor source = images.contiguous();
   at::Tensor result = at::empty({count, 3, height, width}, images.options().dtype(at::kFloat));
   const bool isFloat = images.scalar_type() == at::kFloat;

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import {
-  colorJitter, compose, domainbedAugmentation, domainFolder, gaussianBlur, Generator, ImageClassifier, imagenetNormalization, leaveOneDomainOut, makeModel, randAugment, randint, randomGrayscale,
+  colorJitter, compose, domainbedAugmentation, domainFolder, gaussianBlur, Generator, ImageClassifier, imagenetNormalization, leaveOneDomainOut, makeModel, ops, randAugment, randint, randomGrayscale,
   randomHorizontalFlip, randomResizedCrop, resize, scope, toFloat, train, type TrainEvent, type Transform,
 } from "dgsam";
 import sharp from "sharp";
@@ -37,6 +37,25 @@ describeOnCuda("images", () => {
         expect(others / a.length).toBeLessThan(0.005);
       }));
 
+  test.each([["uint8", 5], ["float32", 5], ["uint8", 0]] as const)("dgsam::training_images of %s images, %d steps: the CPU's", (dtype, steps) => {
+    scope(() => {
+      const source = new Generator().manualSeed(4);
+      const bytes = randint(0, 256, [9, 3, 40, 33], { dtype: "uint8", generator: source });
+      const images = dtype === "uint8" ? bytes : bytes.to({ dtype: "float32" }).div(255);
+      // More than one launch takes.
+      const count = 61;
+      const kinds = Array.from({ length: count * steps }, (_, i) => (i * 7 + Math.floor(i / steps)) % 5);
+      const factors = kinds.map((kind, i) => (kind === 3 ? ((i * 37) % 100) / 100 - 0.5 : ((i * 31) % 17) / 10));
+      const boxes = Array.from({ length: count }, (_, i) => [i % 7, i % 5, 20 + (i % 10), 10 + (i % 17)]).flat();
+      const make = (place: string) => ops.dgsam.training_images(
+        images.to(place), Array.from({ length: count }, (_, i) => i % 9), boxes, Array.from({ length: count }, (_, i) => i % 2), 24, 22, kinds, factors, [0.4, 0.5, 0.6], [0.2, 0.25, 0.3]);
+      const [here, there] = [values(make("cpu")), values(make("cuda").cpu())];
+      const differences = here.map((each, i) => Math.abs(each - there[i]!));
+      expect(Math.max(...differences)).toBeLessThan(1e-4);
+      expect(differences.filter((each) => each > 0).length / differences.length).toBeLessThan(0.2);
+    });
+  });
+
   test("a network learns from a folder of images, and its batches lie on the device", async () => {
     for (const [d, site] of ["a", "b", "c"].entries()) {
       for (const [c, kind] of ["dark", "light"].entries()) {
@@ -47,6 +66,14 @@ describeOnCuda("images", () => {
       }
     }
     const dataset = domainFolder(path.join(folder, "images"), { imageSize: 32, device: "cuda", memoryFormat: "channels_last", cacheFolder: path.join(folder, "cache") });
+    const onCpu = domainFolder(path.join(folder, "images"), { imageSize: 32, cacheFolder: path.join(folder, "cache") });
+    for (const load of ["load", "batch"] as const) {
+      const [here, there] = await Promise.all([onCpu, dataset].map(({ domains: [first] }) => first![load]!([3, 1, 17, 1], { generator: new Generator().manualSeed(5) })));
+      expect([there!.x.device, there!.y.device, there!.x.isContiguous("channels_last")]).toEqual(["cuda:0", "cuda:0", true]);
+      expect(there!.x.cpu().sub(here!.x).abs().max().item()).toBeLessThan(1e-4);
+      expect(there!.y.toArray()).toEqual(here!.y.toArray());
+    }
+    onCpu.dispose();
     const { sources, target } = leaveOneDomainOut(dataset, 2);
     const makeNetwork = () => new ImageClassifier(makeModel("resnet18"), { numClasses: 2 }).to({ device: "cuda", memoryFormat: "channels_last" });
     const events: TrainEvent[] = [];

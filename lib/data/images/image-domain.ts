@@ -1,7 +1,7 @@
 /** A domain of images that are decoded when they are first needed. */
 
 import { argumentError, DgsamError } from "../../errors.js";
-import { empty, noGrad, ops, scope, tensor, type Generator, type Tensor } from "../../tensor/index.js";
+import { empty, noGrad, ops, runtimeInfo, scope, tensor, type Generator, type Tensor } from "../../tensor/index.js";
 import { inBackground } from "../../tensor/internal.js";
 import { dataWarning } from "../../warnings.js";
 import { checkItem, checkList } from "../checks.js";
@@ -308,9 +308,7 @@ export class ImageDomain implements Domain {
   /** The same, beside this thread where that goes. */
   async #assembleAside(source: Found, chosen: readonly number[], generator: Generator | undefined): Promise<Batch> {
     if (generator === undefined || !this.#isFused) return this.#assemble(source, chosen, generator);
-    const making = inBackground(ops.dgsam.training_images, this.#trainingArguments(source, generator));
-    if (source.isOwn) source.images.dispose();
-    const x = (await making) as Tensor<"float32">;
+    const x = (await (this.#settings.device === "cpu" ? this.#makeAside(source, generator) : this.#makeThere(source, generator))) as Tensor<"float32">;
     try {
       this.#checkUsable();
       const batch = noGrad(() => scope(() => ({ x: this.#laidOut(x) as Tensor<"float32">, y: this.#labelsOf(chosen) })));
@@ -322,6 +320,29 @@ export class ImageDomain implements Domain {
     }
   }
 
+  async #makeAside(source: Found, generator: Generator): Promise<Tensor> {
+    const making = inBackground(ops.dgsam.training_images, this.#trainingArguments(source, generator));
+    if (source.isOwn) source.images.dispose();
+    return await making;
+  }
+
+  /** On the device: only bytes go there, which are gathered beside this thread. */
+  async #makeThere({ images, places, isOwn }: Found, generator: Generator): Promise<Tensor> {
+    const indices = tensor(BigInt64Array.from(places, BigInt));
+    const gathering = isOwn ? images : inBackground(ops.aten["index_select.default"], [images, 0, indices]);
+    indices.dispose();
+    const bytes = await gathering;
+    try {
+      this.#checkUsable();
+      return noGrad(() => scope(() => {
+        const there = { images: bytes.to(this.#settings.device), places: places.map((_, i) => i) };
+        return ops.dgsam.training_images(...this.#trainingArguments(there, generator));
+      }));
+    } finally {
+      bytes.dispose();
+    }
+  }
+
   #labelsOf(chosen: readonly number[]): Tensor<"int64"> {
     const labels = tensor(BigInt64Array.from(chosen, (index) => BigInt(this.labels[index]!)), { shape: [chosen.length] });
     return labels.to(this.#settings.device) as Tensor<"int64">;
@@ -329,19 +350,24 @@ export class ImageDomain implements Domain {
 
   /** Whether one operator makes a batch to train on. */
   get #isFused(): boolean {
-    return this.#settings.augmentsAsDomainbed && this.#settings.device === "cpu";
+    const { augmentsAsDomainbed, device } = this.#settings;
+    // Built without nvcc there is none for CUDA.
+    return augmentsAsDomainbed && (device === "cpu" || (hasCudaKernels ??= runtimeInfo().cudaKernels !== ""));
   }
 
-  #trainingArguments({ images, places }: Found, generator: Generator) {
+  #trainingArguments({ images, places }: Pick<Found, "images" | "places">, generator: Generator) {
     const { imageSize, cropsOriginals, normalize } = this.#settings;
     return trainingImagesArguments(images, places, { imageSize, crop: !cropsOriginals, ...(normalize ?? { mean: [0, 0, 0], std: [1, 1, 1] }) }, generator);
   }
 
   #toInput(source: Found, generator: Generator | undefined): Tensor {
-    if (generator !== undefined && this.#isFused) return this.#laidOut(ops.dgsam.training_images(...this.#trainingArguments(source, generator)));
     const { augment, normalize, device } = this.#settings;
+    if (generator !== undefined && this.#isFused && device === "cpu") return this.#laidOut(ops.dgsam.training_images(...this.#trainingArguments(source, generator)));
     const images = source.isOwn ? source.images.to(device)
       : ops.aten["index_select.default"](source.images, 0, tensor(BigInt64Array.from(source.places, BigInt))).to(device);
+    if (generator !== undefined && this.#isFused) {
+      return this.#laidOut(ops.dgsam.training_images(...this.#trainingArguments({ images, places: source.places.map((_, i) => i) }, generator)));
+    }
     let x = generator === undefined || augment === undefined ? this.#toImageSize(images) : this.#augmented(augment, images, generator);
     if (normalize !== null) {
       const byChannel = (values: readonly number[]): Tensor => tensor(Float32Array.from(values), { shape: [1, 3, 1, 1] }).to(device);
@@ -387,6 +413,8 @@ export class ImageDomain implements Domain {
       "normalised afterwards: leave that out of augment, or pass normalize: false");
   }
 }
+
+let hasCudaKernels: boolean | undefined;
 
 type Augment = NonNullable<ImageSettings["augment"]>;
 
