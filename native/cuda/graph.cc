@@ -86,6 +86,8 @@ class CudaCaptured : public Captured {
 
   // On the current stream.
   void replay() override {
+    // All graphs read the generator's state from one place: nobody may write there between this one's state and its launch.
+    const std::lock_guard<std::mutex> turn(captureTurn());
     const c10::cuda::CUDAGuard onDevice(device);
     // LibTorch counts the numbers that the graph will draw before it launches it.
     const at::Generator& generator = at::cuda::detail::getDefaultCUDAGenerator(device.index());
@@ -124,6 +126,12 @@ void endPinned(Allocator* allocator, at::cuda::MempoolId_t pool) noexcept {
   }
 }
 
+// What a capture's beginning writes to the generator's state, on the capture's stream, comes before what launches write there, on any.
+void settle(cudaStream_t stream) {
+  const cudaError_t error = cudaStreamSynchronize(stream);
+  TORCH_CHECK(error == cudaSuccess, "the capture's stream failed: ", cudaGetErrorString(error));
+}
+
 // Ends a capture in which something failed: stream, allocators and generator go on as if there had been none.
 void abandon(CudaCaptured& captured, bool begun) noexcept {
   namespace allocator = c10::cuda::CUDACachingAllocator;
@@ -146,6 +154,7 @@ void abandon(CudaCaptured& captured, bool begun) noexcept {
     const at::Tensor some = at::zeros({1}, at::TensorOptions().device(captured.device));
     small.capture_end();
   });
+  attempt([&] { settle(captured.stream.get()); });
   (void)cudaGetLastError();
 }
 
@@ -169,6 +178,7 @@ std::unique_ptr<Captured> captureOnCuda(c10::Device device, Captured* earlier, c
     begun = true;
     body();
     captured->graph.capture_end();
+    settle(captured->stream.get());
   } catch (...) {
     abandon(*captured, begun);
     throw;

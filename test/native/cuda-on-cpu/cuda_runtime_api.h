@@ -9,6 +9,14 @@ constexpr unsigned cudaStreamNonBlocking = 1;
 
 inline cudaError_t cudaGetLastError() { return cudaSuccess; }
 inline const char* cudaGetErrorString(cudaError_t) { return ""; }
+namespace emulated {
+// The stream on which something that a capture began with is not done yet.
+inline cudaStream_t unsettled = nullptr;
+}  // namespace emulated
+inline cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  if (stream == emulated::unsettled) emulated::unsettled = nullptr;
+  return cudaSuccess;
+}
 inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
   static char streams[64], *next = streams;
   *stream = reinterpret_cast<cudaStream_t>(next++);

@@ -33,6 +33,7 @@ class CUDAGraph {
     // LibTorch has told its allocator by then, and leaves it so.
     if (emulated::fails(emulated::Fault::Begin)) TORCH_CHECK(false, "the capture does not begin");
     ++emulated::underway;
+    emulated::unsettled = c10::cuda::getCurrentCUDAStream();
     begun_ = true;
   }
 
@@ -52,6 +53,7 @@ class CUDAGraph {
 
   void replay() {
     TORCH_CHECK(ended_, "called CUDAGraph::replay without a preceding successful capture.");
+    TORCH_CHECK(emulated::unsettled == nullptr, "the beginning of a capture writes to the generator's state after the launch");
     at::Generator all = emulated::generator();
     all.set_offset(all.get_offset() + emulated::kDraws);
     TORCH_CHECK(!emulated::fails(emulated::Fault::Launch), "the launch failed");
