@@ -26,8 +26,12 @@ const { steps, imageSize, batchSize, evaluated, runs: names } = { ...SMALL, ...(
 const target = "cartoon";
 const seed = 1;
 const RUNS = names.map((name) => { const [algorithm, dtype] = name.split(" ") as [Algorithm, DType]; return { name, algorithm, dtype }; });
-/** In float32 rounding decides on which side of its bends a ReLU is, and Adam makes a gradient next to nothing as large as any: PyTorch is as far from itself in another memory format. */
+/**
+ * In float32 rounding decides on which side of its bends a ReLU is, and Adam makes a gradient next to nothing as large as any: with the steps runs drift apart, as PyTorch's own
+ * do in another memory format. How far these do is the measure then.
+ */
 const TOLERANCES = { float64: { losses: 1e-10, path: 1e-8, logits: 1e-10 }, float32: { losses: 1e-2, path: 0.1, logits: 0.05 } } as const;
+type Measure = keyof (typeof TOLERANCES)[DType];
 
 interface Run {
   losses: number[][];
@@ -36,7 +40,7 @@ interface Run {
 }
 
 interface Answer {
-  runs: { losses: number[][]; parameters: number; path: number; buffers: number; logits: number[]; noise?: { path: number; logits: number } }[];
+  runs: { losses: number[][]; parameters: number; path: number; buffers: number; logits: number[]; noise?: Record<Measure, number> }[];
   pillow: { labels: number[]; pixels: number; logits: number[] };
 }
 
@@ -153,17 +157,17 @@ describe.skipIf(PACS === undefined || !hasTorch)("fine-tuning on PACS goes the w
     if (found === undefined) return void console.warn(`${name} was not looked at: ${problem}`);
     const { losses, correct, logits } = found.runs[i]!;
     const { noise, ...expected } = found.answer.runs[i]!;
-    const tolerance = TOLERANCES[dtype];
+    const limit = (measure: Measure): number => Math.max(TOLERANCES[dtype][measure], 3 * (noise?.[measure] ?? 0));
     const [own, others] = [logits, expected.logits].map((each) => predictions(each, evaluated)) as [number[], number[]];
     const measured = { losses: relativeError(losses.flat(), expected.losses.flat()), parameters: expected.parameters, path: expected.path, logits: relativeError(logits, expected.logits) };
     if (noise !== undefined) console.log(name, { ...measured, noise, agreement: agreement(own, others), accuracy: correct / evaluated, accuracyThere: agreement(others, found.labels) });
     expect([losses.length, losses[0]!.length]).toEqual([steps, 2]);
-    expect(measured.losses, "losses").toBeLessThanOrEqual(tolerance.losses);
+    expect(measured.losses, "losses").toBeLessThanOrEqual(limit("losses"));
     // A new classifier moves further than all else.
-    expect(measured.parameters, "parameters").toBeLessThanOrEqual(tolerance.path);
-    expect(measured.path, "way of the parameters").toBeLessThanOrEqual(tolerance.path);
+    expect(measured.parameters, "parameters").toBeLessThanOrEqual(limit("path"));
+    expect(measured.path, "way of the parameters").toBeLessThanOrEqual(limit("path"));
     expect(expected.buffers, "running statistics").toBe(0);
-    expect(measured.logits, "logits").toBeLessThanOrEqual(tolerance.logits);
+    expect(measured.logits, "logits").toBeLessThanOrEqual(limit("logits"));
     expect(agreement(own, others), "predictions").toBeGreaterThanOrEqual(dtype === "float64" ? 1 : 0.9);
     expect(correct / evaluated, "accuracy, counted batch by batch").toBe(agreement(own, found.labels));
   });

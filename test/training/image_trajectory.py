@@ -91,6 +91,10 @@ def train(run, request, batches, arrays, memory_format=torch.channels_last):
     return model, {key: value.detach() for key, value in model.named_parameters()}, losses, logits
 
 
+def relative(a, b):
+    return ((a - b).abs().max() / b.abs().max()).item()
+
+
 def distance(a, b):
     return torch.stack([(a[key] - value).norm() for key, value in b.items()]).norm().item()
 
@@ -102,14 +106,14 @@ def compare(run, request, batches):
     moved = distance(initial, parameters)
     answer = {
         "losses": losses,
-        "parameters": max(((trained[key] - value).abs().max() / value.abs().max()).item() for key, value in parameters.items()),
+        "parameters": max(relative(trained[key], value) for key, value in parameters.items()),
         "path": distance(trained, parameters) / moved,
         "buffers": max((trained[key] - value).abs().max().item() for key, value in model.named_buffers()),
         "logits": logits.flatten().tolist(),
     }
     if request["noise"]:
-        _, others, _, other_logits = train(run, request, batches, arrays, torch.contiguous_format)
-        answer["noise"] = {"path": distance(others, parameters) / moved, "logits": ((other_logits - logits).abs().max() / logits.abs().max()).item()}
+        _, others, other_losses, other_logits = train(run, request, batches, arrays, torch.contiguous_format)
+        answer["noise"] = {"losses": relative(torch.tensor(other_losses), torch.tensor(losses)), "path": distance(others, parameters) / moved, "logits": relative(other_logits, logits)}
     return model, answer
 
 
