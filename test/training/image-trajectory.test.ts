@@ -135,12 +135,13 @@ async function trainOurs(folder: string, data: string, pretrained: string): Prom
 }
 
 describe.skipIf(PACS === undefined || !hasTorch)("fine-tuning on PACS goes the way of PyTorch's (skipped: no PACS, no PyTorch, or no weights)", () => {
-  const folder = mkdtempSync(path.join(os.tmpdir(), "dgsam-trajectory-"));
+  let folder = "";
   afterAll(() => rmSync(folder, { recursive: true }));
   let found: Awaited<ReturnType<typeof trainOurs>> | undefined;
   let problem = "";
 
   beforeAll(async () => {
+    folder = mkdtempSync(path.join(os.tmpdir(), "dgsam-trajectory-"));
     const pretrained = path.join(folder, "pretrained.npz");
     try {
       using model = await loadPretrained("efficientnet_lite0");
