@@ -1,0 +1,43 @@
+/** The images that `dgsam compare --data` trains on, beside those that it evaluates. */
+import { mkdtempSync, rmSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { Generator, RandomState, scope, type ImageDataset, type Tensor } from "dgsam";
+import sharp from "sharp";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { comparisonOf } from "../../lib/cli/compare-data.js";
+import { writeTree } from "../data/images/files.js";
+
+const folder = mkdtempSync(path.join(os.tmpdir(), "dgsam-compare-data-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** As detailed as can be: noise of 160 pixels' width. */
+beforeAll(async () => {
+  const images = await Promise.all(["north", "south"].flatMap((site) => ["ok", "scratch"].map(async (label, i) => {
+    const pixels = Uint8Array.from({ length: 160 * 160 * 3 }, ((random) => () => random.randint(0, 256))(new RandomState(i)));
+    return [`sites/${site}/${label}/1.png`, await sharp(pixels, { raw: { width: 160, height: 160, channels: 3 } }).png().toBuffer()] as const;
+  })));
+  writeTree(folder, Object.fromEntries(images));
+});
+
+/** The mean difference of neighbours. */
+const detail = (x: Tensor): number => scope(() => Number(x.narrow(3, 1, x.shape[3]! - 1).sub(x.narrow(3, 0, x.shape[3]! - 1)).abs().mean().item()));
+
+/** That of 64 images to train on, over that of the same to evaluate. */
+async function sharpness({ domains: [domain] }: Pick<ImageDataset, "domains">): Promise<number> {
+  const indices = Array.from({ length: 64 }, (_, i) => i % 2);
+  const [trained, evaluated] = [await domain!.load(indices, { generator: new Generator().manualSeed(1) }), await domain!.load(indices)];
+  return detail(trained.x) / detail(evaluated.x);
+}
+
+test("images to train on are as sharp as those to evaluate; out of the cache they are not", async () => {
+  vi.stubEnv("XDG_CACHE_HOME", path.join(folder, "cache"));
+  const settings = { data: path.join(folder, "sites"), model: "wide_resnet16_2", imageSize: 40, seed: 0 } as const;
+  const usual = await comparisonOf(settings);
+  const cached = await comparisonOf({ ...settings, protocol: "cached" });
+  expect([usual.about, cached.about]).toMatchObject([{ protocol: "domainbed", orientation: "exif" }, { protocol: "cached", orientation: "exif" }]);
+  expect(await sharpness(usual.dataset as ImageDataset)).toBeGreaterThan(0.85);
+  expect(await sharpness(cached.dataset as ImageDataset)).toBeLessThan(0.75);
+  expect((await comparisonOf({ ...settings, protocol: "domainbed" })).about).toMatchObject({ protocol: "domainbed", orientation: "stored" });
+  vi.unstubAllEnvs();
+});
