@@ -32,7 +32,7 @@ async function sharpness({ domains: [domain] }: Pick<ImageDataset, "domains">): 
 
 test("images to train on are as sharp as those to evaluate; out of the cache they are not", async () => {
   vi.stubEnv("XDG_CACHE_HOME", path.join(folder, "cache"));
-  const settings = { data: path.join(folder, "sites"), model: "wide_resnet16_2", imageSize: 40, seed: 0 } as const;
+  const settings = { data: [path.join(folder, "sites")], model: "wide_resnet16_2" as const, imageSize: 40, seed: 0 };
   const usual = await comparisonOf(settings);
   const cached = await comparisonOf({ ...settings, protocol: "cached" });
   expect([usual.about, cached.about]).toMatchObject([{ protocol: "domainbed", orientation: "exif" }, { protocol: "cached", orientation: "exif" }]);

@@ -81,7 +81,7 @@ const agreement = (some: readonly number[], others: readonly number[]): number =
 async function trainOurs(folder: string, data: string, pretrained: string): Promise<{ runs: Run[]; labels: number[]; answer: Answer }> {
   // Decoded images are the test's own.
   vi.stubEnv("XDG_CACHE_HOME", folder);
-  const { dataset, makeModel, defaults: { lr, rho } } = await comparisonOf({ data, model: "efficientnet_lite0", pretrained, imageSize, seed });
+  const { dataset, makeModel, defaults: { lr, rho } } = await comparisonOf({ data: [data], model: "efficientnet_lite0", pretrained, imageSize, seed });
   vi.unstubAllEnvs();
   const split = leaveOneDomainOut(dataset, target);
   const indices = Array.from({ length: evaluated }, (_, i) => Math.floor((i * split.target.length) / evaluated));
