@@ -2,7 +2,7 @@
 
 import { existsSync, readdirSync, statSync } from "node:fs";
 import path from "node:path";
-import { domainFolder, domainManifest, domainParquet, domainTar, rotatedMnist, type DomainDataset, type ImageOptions, type SkippedImage, type SourceDataset } from "../data/index.js";
+import { domainbedCropScale, domainFolder, domainManifest, domainParquet, domainTar, rotatedMnist, type DomainDataset, type ImageOptions, type SkippedImage, type SourceDataset } from "../data/index.js";
 // Not through the room's list: of use to no program.
 import { locateData } from "../data/images/locate.js";
 import { sourceOptions } from "../data/images/source-options.js";
@@ -83,17 +83,14 @@ function digits(data: string | undefined, { model = "mnist_cnn", width = 8, pret
 const EVALUATED_FLOATS = 2 ** 22;
 
 async function images(data: readonly string[], options: DataOptions): Promise<Comparison> {
-  const { model = "efficientnet_lite0", width, pretrained = false, badImages = "throw", protocol = "domainbed", device = "cpu" } = options;
+  const { model = "efficientnet_lite0", width, pretrained = false, badImages = "throw", protocol = "cached", device = "cpu" } = options;
   if (width !== undefined) throw new DgsamError("ERR_ARGUMENT", "compare: width: only for the digits' network; --model chooses that of your images");
   const { mean, std, imageSize: usual } = MODELS[model];
   if (mean.length !== 3) throw new DgsamError("ERR_ARGUMENT", `compare: model: ${model} takes no colour images; choose another one`);
   const { imageSize = usual } = options;
-  // Crops out of images of the network's size are enlarged: they keep two thirds of the detail of the images that are evaluated, which costs accuracy on those.
-  // Who asks for DomainBed's protocol gets it to the letter; else a camera's images stand upright.
-  const orientation = options.protocol === "domainbed" ? "stored" : "exif";
-  // A device that is not there is told before images are read.
-  zeros([], { device }).dispose();
-  const dataset = await open(data, options, { imageSize, normalize: { mean, std }, badImages, protocol, orientation, device, memoryFormat: "channels_last" });
+  // So large that the smallest box that augmentation cuts out still has as many pixels as the network takes: enlarged, it would have less detail than the images that are evaluated.
+  const cropping = protocol === "cached" ? { cacheSize: Math.ceil(imageSize / Math.sqrt(domainbedCropScale[0])) } : {};
+  const dataset = await open(data, options, { imageSize, normalize: { mean, std }, badImages, protocol, ...cropping, device, memoryFormat: "channels_last" });
   const makeModel = await classifiers(model, pretrained, imageSize, device);
   checkImageSize(makeModel(dataset), model, imageSize, device);
   const prepare = async (): Promise<void> => {
@@ -113,7 +110,7 @@ async function images(data: readonly string[], options: DataOptions): Promise<Co
     evaluationBatchSize: Math.min(256, Math.max(1, Math.floor(EVALUATED_FLOATS / (3 * imageSize ** 2)))),
     about: {
       data: data.length === 1 ? path.resolve(data[0]!) : data.map((each) => path.resolve(each)), images: Object.fromEntries(dataset.domains.map(({ name, length }) => [name, length])), classes: dataset.classes, model,
-      pretrained, frozenBatchNorm: pretrained !== false, imageSize, protocol, orientation, badImages, device,
+      pretrained, frozenBatchNorm: pretrained !== false, imageSize, protocol, ...cropping, badImages, device,
     },
   };
 }

@@ -45,7 +45,7 @@ export function compareCommand(): Command {
     .option("--pretrained [file]", "start from ImageNet weights: the usual ones, or those of a file or URL")
     .option("--image-size <pixels>", "width and height of the network's input (default: the network's, mostly 224)", integer(1))
     .addOption(new Option("--bad-images <policy>", "what an image does that cannot be decoded: end the comparison, or be left out and counted (default: throw)").choices(["throw", "skip"]))
-    .addOption(new Option("--protocol <name>", "crop as DomainBed from the originals each time, or from images that are decoded once: faster, softer (default: domainbed, with the camera's orientation applied)").choices(["cached", "domainbed"]))
+    .addOption(new Option("--protocol <name>", "crop from images that are decoded once, or as DomainBed from the originals each time (default: cached)").choices(["cached", "domainbed"]))
     .option("--device <name>", "where networks for your images train: cpu, cuda, cuda:1 (default: cpu)")
     .option("--width <channels>", "width of the digits' network, a multiple of 8 (default: 8; DomainBed's is 64)", integer(8))
     .optionsGroup("Training:")

@@ -54,6 +54,11 @@ export class DecodedStore {
     if (options.folder === null) this.#file = null;
   }
 
+  /** Width and height of its images. */
+  get size(): number {
+    return this.#options.size;
+  }
+
   /**
    * Whether the image lies here, as it is now: looked up in its source once. What an earlier file of the domain has is copied.
    * @throws DgsamError `ERR_DATA` when the source has lost the image

@@ -12,7 +12,7 @@ import { readHeader, type ImageHeader } from "./decode.js";
 import { DecodedStore } from "./decoded-store.js";
 import type { ImageRecord } from "./encoded-image.js";
 import type { ImageSettings } from "./image-options.js";
-import { decodePlanes, type Crop } from "./resized.js";
+import { decodePlanes, decodeSquares, type Crop } from "./resized.js";
 import { Slots } from "./slots.js";
 
 /** An image that cannot be used, and why. */
@@ -40,7 +40,9 @@ export class ImageDomain implements Domain {
   readonly labels: Int32Array;
   readonly #records: readonly ImageRecord[];
   readonly #settings: ImageSettings;
-  readonly #store: DecodedStore;
+  /** Of images to evaluate, in the network's size; and of those that augmentation crops from, the same one where they have that size, too. */
+  readonly #exact: DecodedStore;
+  readonly #larger: DecodedStore;
   /** Reasons by number. */
   readonly #bad = new Map<number, string>();
   /** Whether the range of what `augment` gives was looked at. */
@@ -54,10 +56,11 @@ export class ImageDomain implements Domain {
     this.labels = Int32Array.from(records, ({ label }) => label);
     this.#records = records;
     this.#settings = settings;
-    this.#store = new DecodedStore({
-      images: records.map(({ image }) => image), size: settings.cacheSize, folder: settings.cacheFolder,
-      decoder: [decoder, settings.orientation], names: [collection, name],
-    });
+    const images = records.map(({ image }) => image);
+    const makeStore = (size: number): DecodedStore =>
+      new DecodedStore({ images, size, folder: settings.cacheFolder, decoder: [decoder, settings.orientation], names: [collection, name] });
+    this.#exact = makeStore(settings.imageSize);
+    this.#larger = settings.cacheSize === settings.imageSize ? this.#exact : makeStore(settings.cacheSize);
   }
 
   /** The bad images that were met so far, by number; after `prepare()` all of them. */
@@ -85,31 +88,34 @@ export class ImageDomain implements Domain {
       throw new DgsamError("ERR_STATE", `domain ${JSON.stringify(this.name)}: protocol "domainbed" decodes the originals for every batch to train on, ` +
         "which takes waiting: use load(), or `for await` over a DomainLoader");
     }
-    const [chosen, missing] = this.#choose(asked, generator !== undefined, (index) => this.#isThere(index));
+    const store = generator === undefined ? this.#exact : this.#larger;
+    const [chosen, missing] = this.#choose(asked, generator !== undefined, (index) => this.#isThere(index, store));
     if (missing.length > 0) {
       throw new DgsamError("ERR_STATE", `domain ${JSON.stringify(this.name)}: ${this.#records[missing[0]!]!.image.path} is not decoded yet; ` +
         "await dataset.prepare() first, or use load(), or `for await` over the loader");
     }
-    return this.#assemble(this.#store.find(chosen), chosen, generator);
+    return this.#assemble(store.find(chosen), chosen, generator);
   }
 
   async load(indices: ArrayLike<number>, { generator, signal }: LoadOptions = {}): Promise<Batch> {
     const asked = this.#checked(indices);
     signal?.throwIfAborted();
     if (generator !== undefined && this.#settings.cropsOriginals) return await this.#loadCropped(asked, generator, signal);
+    const store = generator === undefined ? this.#exact : this.#larger;
     const decoded = new Map<number, Uint8Array>();
-    const chosen = await this.#complete(asked, generator !== undefined, (index) => decoded.has(index) || this.#isThere(index), async (index) => {
-      const bytes = await this.#decode(index, signal, false);
+    const chosen = await this.#complete(asked, generator !== undefined, (index) => decoded.has(index) || this.#isThere(index, store), async (index) => {
+      const bytes = await this.#decode(index, signal, [store], false);
       if (bytes !== null) decoded.set(index, bytes);
     }, signal);
     // Who waited for the last image may find the data set disposed.
     this.#checkUsable();
-    return await this.#assembleAside(this.#store.find(chosen, decoded), chosen, generator);
+    return await this.#assembleAside(store.find(chosen, decoded), chosen, generator);
   }
 
   /** @internal Decodes all that is not in the cache. @param onImage is called after each image, with the number of them that are done */
   async prepare(onImage: (done: number) => void, signal?: AbortSignal): Promise<void> {
     this.#checkUsable();
+    const stores = [...new Set([this.#exact, this.#larger])];
     let next = 0;
     let done = 0;
     // When one has failed, the others end with what they are at.
@@ -119,7 +125,8 @@ export class ImageDomain implements Domain {
         signal?.throwIfAborted();
         const index = next++;
         try {
-          if (!this.#bad.has(index) && !this.#isThere(index)) await this.#decode(index, signal, true);
+          const lacking = stores.filter((store) => !this.#isThere(index, store));
+          if (lacking.length > 0) await this.#decode(index, signal, lacking, true);
           // Looking at what is in the cache waits for nothing; timers and signals are to be heard all the same.
           else if (index % 16 === 0) await new Promise((resolve) => setImmediate(resolve));
         } catch (cause) {
@@ -132,14 +139,15 @@ export class ImageDomain implements Domain {
     const ends = await Promise.allSettled(Array.from({ length: WORKERS }, work));
     for (const end of ends) if (end.status === "rejected") throw end.reason;
     this.#checkUsable();
-    this.#store.settle();
+    for (const store of stores) store.settle();
     if (this.#bad.size === this.length) throw this.#nothingLeft();
   }
 
   /** @internal */
   dispose(): void {
     this.#disposed = true;
-    this.#store.dispose();
+    this.#exact.dispose();
+    this.#larger.dispose();
   }
 
   #checked(indices: ArrayLike<number>): number[] {
@@ -155,34 +163,40 @@ export class ImageDomain implements Domain {
   }
 
   /** Whether it is decoded, or known to be bad. */
-  #isThere(index: number): boolean {
+  #isThere(index: number, store: DecodedStore): boolean {
     if (this.#bad.has(index)) return true;
     try {
-      return this.#store.has(index);
+      return store.has(index);
     } catch (cause) {
       this.#refuse(index, cause);
       return true;
     }
   }
 
-  /** Its bytes; null where they were kept, and for a bad image. */
-  async #decode(index: number, signal: AbortSignal | undefined, inMemory: boolean): Promise<Uint8Array | null> {
-    const { cacheSize } = this.#settings;
+  /** Its bytes for the last of the stores; null where they were kept, and for a bad image. */
+  async #decode(index: number, signal: AbortSignal | undefined, stores: readonly DecodedStore[], inMemory: boolean): Promise<Uint8Array | null> {
     try {
       const { image } = this.#records[index]!;
       const { identity } = image;
       const bytes = await readers.run(() => image.read(), signal);
       this.#checkUsable();
-      const mark = this.#store.markOf(identity, bytes);
-      const recalled = this.#store.recall(index, mark);
-      if (recalled !== undefined) return this.#store.put(index, mark, recalled, inMemory) ?? null;
+      let left: Uint8Array | null = null;
+      const lacking: { store: DecodedStore; mark: ReturnType<DecodedStore["markOf"]> }[] = [];
+      for (const store of stores) {
+        const mark = store.markOf(identity, bytes);
+        const recalled = store.recall(index, mark);
+        if (recalled === undefined) lacking.push({ store, mark });
+        else left = store.put(index, mark, recalled, inMemory) ?? null;
+      }
+      if (lacking.length === 0) return left;
       const reading = this.#reading(index, signal);
-      const planes = await decodePlanes(bytes, await readHeader("imageDataset", bytes, reading), { ...reading, width: cacheSize, height: cacheSize });
+      const squares = await decodeSquares(bytes, await readHeader("imageDataset", bytes, reading), reading, lacking.map(({ store }) => store.size));
       try {
         this.#checkUsable();
-        return this.#store.put(index, mark, planes, inMemory) ?? null;
+        lacking.forEach(({ store, mark }, i) => (left = store.put(index, mark, squares[i]!, inMemory) ?? null));
+        return left;
       } finally {
-        planes.dispose();
+        for (const each of squares) each.dispose();
       }
     } catch (cause) {
       this.#refuse(index, cause);

@@ -14,7 +14,7 @@ export type Augment = (images: Tensor, generator: Generator) => Tensor;
 export interface ImageOptions {
   /** Width and height that a network gets, in pixels. Default 224. */
   imageSize?: number;
-  /** Width and height of the images in the cache, which augmentation crops from. Default: `imageSize`. */
+  /** Width and height of the images that augmentation crops from; those to evaluate then have a cache of their own. Default: `imageSize`. */
   cacheSize?: number;
   /** Where decoded images are kept. Default `$XDG_CACHE_HOME/dgsam/images`, else `~/.cache/dgsam/images`. */
   cacheFolder?: string;

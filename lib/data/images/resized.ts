@@ -68,6 +68,26 @@ export async function decodePlanes(
   });
 }
 
+/**
+ * An image resized whole to squares of some sizes, decoded once: [3, size, size] of uint8 each.
+ * @throws as {@link decodeImage}
+ */
+export async function decodeSquares(bytes: Uint8Array, found: ImageHeader, reading: HeaderOptions, sizes: readonly number[]): Promise<Tensor[]> {
+  return await withDecoded(bytes, found, reading, async (image) => {
+    const pixels = fromBytes(image.data, { shape: [image.height, image.width, 3] });
+    const squares: Tensor[] = [];
+    try {
+      for (const size of sizes) squares.push(await inBackground(ops.dgsam.resize_pixels, [pixels, [0, 0, found.height, found.width], size, size]));
+      return squares;
+    } catch (cause) {
+      for (const each of squares) each.dispose();
+      throw cause;
+    } finally {
+      pixels.dispose();
+    }
+  });
+}
+
 function checkCrop({ left, top, width, height }: Crop, image: ImageHeader): void {
   checkInteger("decodeImage: crop.width", width, 1, image.width);
   checkInteger("decodeImage: crop.height", height, 1, image.height);
