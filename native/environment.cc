@@ -77,10 +77,10 @@ size_t Environment::bind(const c10::OperatorHandle& handle) {
 }
 
 Handle Environment::hold(at::Tensor tensor) {
-  HeldTensor held{std::move(tensor)};
+  const Handle handle = tensors_.insert({std::move(tensor)});
   // V8 would collect garbage several times in a forward pass of some gigabytes, of which it could free nothing.
-  if (inScope == nullptr || *inScope == 0) count(held);
-  return tensors_.insert(std::move(held));
+  if (inScope == nullptr || *inScope == 0) count(tensors_.at(handle));
+  return handle;
 }
 
 void Environment::leaveToCollector(Handle handle) {

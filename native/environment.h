@@ -60,7 +60,7 @@ class Environment {
   Environment(const Environment&) = delete;
   Environment& operator=(const Environment&) = delete;
 
-  // Puts a tensor into the table. Outside of scopes V8 hears of big storages in memory, the CPU's or a device's, each once however many
+  // Puts a tensor into the table. Outside of synchronous scopes V8 hears of big storages in memory, the CPU's or a device's, each once however many
   // tensors share it.
   Handle hold(at::Tensor tensor);
   // A tensor that a scope was to free is left to the garbage collector.

@@ -6,10 +6,10 @@ import { domainbedCropScale, domainFolder, domainManifest, domainParquet, domain
 // Not through the room's list: of use to no program.
 import { locateData } from "../data/images/locate.js";
 import { sourceOptions } from "../data/images/source-options.js";
-import { DgsamError } from "../errors.js";
+import { argumentError, DgsamError } from "../errors.js";
 import { ImageClassifier, loadPretrained, MnistCnn, MODELS, type ModelName } from "../models/index.js";
 import { SIZED_MODELS } from "../models/registry.js";
-import { noGrad, scope, zeros } from "../tensor/index.js";
+import { noGrad, scope, synchronize, zeros } from "../tensor/index.js";
 import type { Classifier, CompareConfig } from "../training/index.js";
 import { interruption } from "./interruption.js";
 import { showDownload, showImages } from "./progress.js";
@@ -88,6 +88,7 @@ async function images(data: readonly string[], options: DataOptions): Promise<Co
   const { mean, std, imageSize: usual } = MODELS[model];
   if (mean.length !== 3) throw new DgsamError("ERR_ARGUMENT", `compare: model: ${model} takes no colour images; choose another one`);
   const { imageSize = usual } = options;
+  checkDevice(device);
   // So large that the smallest box that augmentation cuts out still has as many pixels as the network takes: enlarged, it would have less detail than the images that are evaluated.
   const cropping = protocol === "cached" ? { cacheSize: Math.ceil(imageSize / Math.sqrt(domainbedCropScale[0])) } : {};
   const dataset = await open(data, options, { imageSize, normalize: { mean, std }, badImages, protocol, ...cropping, device, memoryFormat: "channels_last" });
@@ -130,13 +131,25 @@ async function open(data: readonly string[], texts: SourceTexts, options: ImageO
   }
 }
 
+/** Tells of a device that is not there before data are read and weights fetched. */
+function checkDevice(device: string): void {
+  if (!/^(cpu|cuda(:\d+)?)$/.test(device)) throw argumentError("compare: device", "cpu, cuda, or cuda:1 and so on", device);
+  try {
+    scope(() => zeros([1], { device }));
+    if (device !== "cpu") synchronize(device);
+  } catch (cause) {
+    if (!(cause instanceof DgsamError)) throw cause;
+    throw new DgsamError("ERR_DEVICE", `compare: device: ${device} cannot be used (${cause.message}); dgsam doctor tells what there is`, { cause });
+  }
+}
+
 /** Tells of images that the network cannot take before thousands are decoded for it. Frees the network. */
 function checkImageSize(network: Classifier, name: ModelName, imageSize: number, device: string): void {
   try {
     network.eval();
     noGrad(() => scope(() => void network.forward(zeros([1, 3, imageSize, imageSize], { device }))));
   } catch (cause) {
-    if (!(cause instanceof DgsamError)) throw cause;
+    if (!(cause instanceof DgsamError) || ["ERR_OOM", "ERR_DEVICE", "ERR_PLATFORM"].includes(cause.code)) throw cause;
     const text = `compare: imageSize: ${name} takes no images of ${imageSize} x ${imageSize} pixels; its usual size is ${MODELS[name].imageSize} (${cause.message})`;
     throw new DgsamError("ERR_ARGUMENT", text, { cause });
   } finally {

@@ -25,11 +25,31 @@ export function tryToWrite(file: string): void {
   const missing: string[] = [];
   for (let at = folder; !existsSync(at); at = path.dirname(at)) missing.push(at);
   const trial = `${path.resolve(file)}.${process.pid}.tmp`;
-  try {
+  const attempt = (): void => {
     makeFolder(folder);
     writeFileSync(trial, "");
+  };
+  try {
+    try {
+      attempt();
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+      // Another process that tries has just removed what it made.
+      attempt();
+    }
   } finally {
     rmSync(trial, { force: true });
-    for (const each of missing) if (existsSync(each)) rmdirSync(each);
+    removeEmpty(missing);
+  }
+}
+
+/** From the innermost on, until one is somebody's. */
+function removeEmpty(folders: readonly string[]): void {
+  for (const each of folders) {
+    try {
+      rmdirSync(each);
+    } catch {
+      return;
+    }
   }
 }

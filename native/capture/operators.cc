@@ -89,7 +89,7 @@ bool takesSeeds(const c10::OperatorHandle& handle) {
 }
 
 bool decomposesMatrices(const c10::OperatorHandle& handle) {
-  static const std::unordered_set<std::string> harmless{"aten::linalg_vector_norm", "aten::linalg_cross", "aten::linalg_vander", "aten::linalg_diagonal"};
+  static const std::unordered_set<std::string> harmless{"aten::linalg_vector_norm", "aten::linalg_cross", "aten::linalg_vander", "aten::linalg_diagonal", "aten::linalg_solve_triangular"};
   static const std::unordered_set<std::string> others{"aten::cholesky", "aten::cholesky_inverse", "aten::cholesky_solve", "aten::geqrf", "aten::lu_solve",
                                                       "aten::orgqr",    "aten::ormqr",            "aten::_lu_with_info",  "aten::_cholesky_solve_helper"};
   const std::string& name = handle.operator_name().name;

@@ -109,11 +109,11 @@ void Recorder::differentiate(const std::vector<at::Tensor>& outputs) {
   c10::AutogradState& autograd = c10::AutogradState::get_tls_state();
   const bool multithreading = autograd.get_multithreading_enabled();
   autograd.set_multithreading_enabled(false);
-  start();
   const auto end = c10::make_scope_exit([&] {
     stop();
     autograd.set_multithreading_enabled(multithreading);
   });
+  start();
   for (unsigned chosen = 1; chosen < 1U << seeds.size(); ++chosen) differentiate(outputs, seeds, chosen);
 }
 

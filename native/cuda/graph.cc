@@ -86,7 +86,7 @@ class CudaCaptured : public Captured {
 
   // On the current stream.
   void replay() override {
-    // All graphs read the generator's state from one place: nobody may write there between this one's state and its launch.
+    // All graphs read the generator's state from one place: on this stream nobody writes there between this one's state and its launch.
     const std::lock_guard<std::mutex> turn(captureTurn());
     const c10::cuda::CUDAGuard onDevice(device);
     // LibTorch counts the numbers that the graph will draw before it launches it.
@@ -141,6 +141,7 @@ void abandon(CudaCaptured& captured, bool begun) noexcept {
   const auto endedWell = [&] { return attempt([&] { captured.graph.pool(); }); };
   // Throws where the capture itself is broken, and gives nothing back then.
   if (!endedWell()) attempt([&] { captured.graph.capture_end(); });
+  attempt([&] { settle(captured.stream.get()); });
   (void)cudaGetLastError();
   if (endedWell()) return;
   captured.pool->isSpoilt = true;

@@ -98,7 +98,11 @@ void bringBack(const Rows& rows) {
       attempt([&] { row.param->copy_(*row.saved); });
     }
   }
-  if (!there.empty()) attempt([&] { at::_foreach_copy_(there, from); });
+  try {
+    if (!there.empty()) at::_foreach_copy_(there, from);
+  } catch (...) {
+    for (size_t i = 0; i < there.size(); ++i) attempt([&] { there[i].copy_(from[i]); });
+  }
   pieces.forEach([](const Piece& piece, size_t) {
     std::memcpy(piece.in(piece.row->paramData), piece.in(piece.row->savedData), piece.bytes());
   });

@@ -78,6 +78,8 @@ describe("dgsam compare --data", () => {
     [["--data", "sites", "--targets", "east"], /target: expected one of sites's domains "north", "south", "west", got the string "east"/],
     [["--data", "alone"], /alone has 1 domain\(s\); at least 2 are needed/],
     [["--data", "sites", "--model", "convnext_tiny"], /compare: imageSize: convnext_tiny takes no images of 16 x 16 pixels; its usual size is 224 \(/],
+    [["--data", "sites", "--device", "tpu"], /compare: device: expected cpu, cuda, or cuda:1 and so on, got the string "tpu"/],
+    [["--data", "sites", "--device", "cuda:99"], /compare: device: cuda:99 cannot be used \(/],
     [["--data", "sites", "--pretrained", "none.pth"], /none\.pth: cannot be read/],
   ])("%j is one clear line, before any image is decoded", (args, text) => {
     const words = args.includes("--model") ? SMALL.slice(2) : SMALL;

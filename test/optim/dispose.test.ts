@@ -59,6 +59,8 @@ test("LBFGS frees its history, and is of no use afterwards", () => {
   const dict = optimizer.stateDict();
   optimizer.step(closures[0]!);
   expect(memoryStats().handles).toBeGreaterThan(before.handles);
+  expectError(() => optimizer.step(() => (optimizer.dispose(), closures[0]!())), "ERR_STATE", /^LBFGS\.dispose\(\): called from a closure of this optimizer's own step$/);
+  optimizer.step(closures[0]!);
   { using closed = optimizer; void closed; }
   optimizer.dispose();
   expect(held(params)).toEqual(before);

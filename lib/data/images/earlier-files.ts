@@ -2,7 +2,8 @@
  * What the cache's folder holds of a domain as it was before images were added, removed or renamed, or others of them chosen: files of the
  * same family (decoded-rows.ts). Their images are copied, not decoded again, and what is of no more use is removed.
  *
- * Removing takes nothing from a process that has the file open: the system keeps it until that one closes it.
+ * Removing takes nothing from a process that has the file open: the system keeps it until that one closes it. What it still writes is lost for later ones, so
+ * files that are not whole yet stay until they have not been used for long.
  */
 
 import { closeSync, readdirSync, rmSync, statSync } from "node:fs";
@@ -55,12 +56,13 @@ export class EarlierFiles {
     }
   }
 
-  /** Removes files all of whose images the newest one has. */
+  /** Removes whole files all of whose images the newest one has. */
   removeSuperseded(): void {
     const held = new Set<string>();
     for (const [, { content }] of this.#own.rows.marks()) held.add(textOf(content));
     for (const { path, rows } of this.#files) {
-      if ([...rows.marks()].every(([, { content }]) => held.has(textOf(content)))) tryRemove(path);
+      const marks = [...rows.marks()];
+      if (marks.length === rows.layout.count && marks.every(([, { content }]) => held.has(textOf(content)))) tryRemove(path);
     }
   }
 

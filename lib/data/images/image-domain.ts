@@ -335,8 +335,12 @@ export class ImageDomain implements Domain {
   }
 
   async #makeAside(source: Found, generator: Generator): Promise<Tensor> {
-    const making = inBackground(ops.dgsam.training_images, this.#trainingArguments(source, generator));
-    if (source.isOwn) source.images.dispose();
+    let making;
+    try {
+      making = inBackground(ops.dgsam.training_images, this.#trainingArguments(source, generator));
+    } finally {
+      if (source.isOwn) source.images.dispose();
+    }
     return await making;
   }
 

@@ -46,15 +46,21 @@ function kindOf(file: string): Located["kind"] {
 }
 
 function statusOf(file: string): Stats {
+  const status = statusIfAny(file);
+  if (status === undefined) throw unreadable(file, Object.assign(new Error(`ENOENT: no such file or directory, stat '${file}'`), { code: "ENOENT" }));
+  return status;
+}
+
+function statusIfAny(file: string): Stats | undefined {
   try {
-    return statSync(file);
+    return statSync(file, { throwIfNoEntry: false });
   } catch (cause) {
     throw unreadable(file, cause);
   }
 }
 
 function filesOf(name: string): string[] {
-  const status = statSync(name, { throwIfNoEntry: false });
+  const status = statusIfAny(name);
   if (status?.isDirectory() === true) return shardsIn(name) ?? [name];
   if (status !== undefined) return [name];
   return braced(name).flatMap(matching);
@@ -62,9 +68,15 @@ function filesOf(name: string): string[] {
 
 /** The shards that a folder holds, if it holds no folders, which would be domains. */
 function shardsIn(folder: string): string[] | undefined {
-  const entries = readdirSync(folder, { withFileTypes: true }).filter(({ name }) => !name.startsWith("."));
-  const shards = entries.map(({ name }) => name).filter((name) => /\.(parquet|tar)$/i.test(name));
-  if (shards.length === 0 || entries.some((entry) => entry.isDirectory())) return undefined;
+  let names: string[];
+  try {
+    names = readdirSync(folder).filter((name) => !name.startsWith("."));
+  } catch (cause) {
+    throw unreadable(folder, cause);
+  }
+  const shards = names.filter((name) => /\.(parquet|tar)$/i.test(name));
+  // Links to folders are folders.
+  if (shards.length === 0 || names.some((name) => statusIfAny(path.join(folder, name))?.isDirectory() === true)) return undefined;
   return sortNames(shards).map((name) => path.join(folder, name));
 }
 

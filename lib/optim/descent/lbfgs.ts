@@ -18,7 +18,7 @@ import { forgetCasts, zeroGradients } from "../../tensor/internal.js";
 import { keep, noGrad, ops, scope, Tensor } from "../../tensor/index.js";
 import { checkLeaves, checkOptionsObject, checkParams } from "../checks.js";
 import { checkClosure, NonFinite, type Closure } from "../closures.js";
-import { disposedError } from "../disposed.js";
+import { calledInStep, disposedError } from "../disposed.js";
 import { flatten, iterate, type Draft, type LBFGSOptions, type Memory } from "./lbfgs-iterations.js";
 import type { ParamGroup, ParamsInput } from "./optimizer.js";
 
@@ -42,6 +42,7 @@ export class LBFGS {
   private nIter = 0;
   private memory: Memory | null = null;
   private disposed = false;
+  private running = false;
 
   /**
    * @param params tensors, or one group `{ params, ...options }`; all on one device
@@ -80,17 +81,19 @@ export class LBFGS {
       scope(() => {
         const before = params.map((parameter) => ops.aten["clone.default"](parameter));
         const draft: Draft = { funcEvals: this.funcEvals, nIter: this.nIter, memory: this.memory && ownLists(this.memory) };
+        this.running = true;
         try {
           const loss = iterate(closure, group, draft);
           this.take(draft);
           return loss;
         } catch (error) {
           ops.aten["_foreach_copy_.default"](params, before);
-          this.zeroGrad();
+          zeroGradients(params);
           if (!(error instanceof NonFinite)) throw error;
           const which = `${error.what} of evaluation ${draft.funcEvals - this.funcEvals}`;
           throw new DgsamError("ERR_NON_FINITE", `LBFGS: the ${which} of the step is ${error.value}; nothing of the step was applied (lineSearchFn: "strong_wolfe" or a smaller lr may help)`);
         } finally {
+          this.running = false;
           forgetCasts();
         }
       }),
@@ -149,8 +152,13 @@ export class LBFGS {
     Object.assign(group, given);
   }
 
-  /** Frees the history. Parameters and their gradients stay; any other use afterwards is an `ERR_DISPOSED`. */
+  /**
+   * Frees the history. Parameters and their gradients stay; any other use afterwards is an `ERR_DISPOSED`.
+   *
+   * @throws DgsamError `ERR_STATE` in the closure of its own step
+   */
   dispose(): void {
+    if (this.running) throw calledInStep("LBFGS.dispose()");
     this.disposed = true;
     this.take({ funcEvals: 0, nIter: 0, memory: null });
   }

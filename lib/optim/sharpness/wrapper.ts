@@ -13,7 +13,7 @@ import { scope, type GraphStats, type Tensor } from "../../tensor/index.js";
 import { Commands, hasGraphs, NotPlannable, StepGraphs, zeroGradients } from "../../tensor/internal.js";
 import { NonFinite } from "../closures.js";
 import type { OptimizerLike } from "../descent/optimizer.js";
-import { disposedError } from "../disposed.js";
+import { calledInStep, disposedError } from "../disposed.js";
 import { Climb, type RadiusKey } from "./climb.js";
 import { ClippedDescent } from "./clipped-descent.js";
 import { UnreadStep, UnreadSteps } from "./late-step.js";
@@ -434,8 +434,8 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
 
   /**
    * Frees all that the optimizer holds: the base optimizer's state, the memory of climbs, graphs, what the algorithm remembers, and with
-   * it what `stateDict()` gave. A step that was begun by hand is given up. Parameters and their gradients stay: they are the
-   * caller's. Results of late steps can still be read. Calling it twice is allowed; any other use is an `ERR_DISPOSED`.
+   * it what `stateDict()` gave. A step that was begun by hand is given up. Parameters and their gradients stay, they are the
+   * caller's, but that giving up a step clears gradients. Results of late steps can still be read. Calling it twice is allowed; any other use is an `ERR_DISPOSED`.
    *
    * @throws DgsamError `ERR_STATE` in a closure of this optimizer's own step
    */
@@ -451,8 +451,11 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
       this.climb.dispose();
       this.late.dispose();
       this.statistics.dispose();
-      this.base.dispose?.();
-      this.released();
+      try {
+        this.released();
+      } finally {
+        this.base.dispose?.();
+      }
     }
   }
 
@@ -467,8 +470,4 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
       if (isPlainObject(group) && this.radiusKey in group) checkRadius(`${name}: group ${i}`, group[this.radiusKey]);
     });
   }
-}
-
-function calledInStep(what: string): DgsamError {
-  return new DgsamError("ERR_STATE", `${what}: called from a closure of this optimizer's own step`);
 }

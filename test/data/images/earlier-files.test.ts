@@ -92,6 +92,16 @@ describe("files that are of no more use", () => {
     expect((await prepare(upTo(6), "copying")).read).toBe(0);
   });
 
+  test("are left alone while another one fills them", async () => {
+    const records = upTo(7).map((image) => ({ image, label: 0 }));
+    using other = imageDataset({ name: "Files", classes: ["x"], domains: [{ name: "d", records }] }, { imageSize: 8, cacheFolder: cache, normalize: false, augment: false });
+    await other.domains[0]!.load!([0]);
+    await prepare(upTo(6));
+    expect(files().length).toBe(2);
+    await other.prepare();
+    expect((await prepare(upTo(7), "copying")).read).toBe(0);
+  });
+
   test("are at most four of a domain, those that were used last", async () => {
     for (const count of [10, 9, 8, 7, 6, 5, 4]) await prepare(upTo(count));
     expect(files().length).toBe(4);

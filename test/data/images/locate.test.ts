@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { DgsamError } from "dgsam";
@@ -14,12 +14,14 @@ beforeAll(() => {
     "shards/a-000.tar", "shards/a-001.tar", "shards/a-010.tar", "shards/b-1.tar", "shards/list.txt", "shards/.hidden.tar", "hub/train-0.parquet", "hub/test-0.parquet", "mixed/x.tar", "mixed/x.parquet",
     "sites/north/ok/1.jpg", "sites/old.tar", "list.csv", "{a,b}.tar", "(c)+.tar", "a.zip",
   ];
-  writeTree(folder, Object.fromEntries(files.map((name) => [name, ""])));
+  writeTree(folder, Object.fromEntries([...files, "linked/old.tar"].map((name) => [name, ""])));
+  symlinkSync(path.join(folder, "sites/north"), path.join(folder, "linked/north"));
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
 test.each<[string, string | string[], string, string[]]>([
   ["a folder of domains", "sites", "folder", ["sites"]],
+  ["a folder of links to domains, and an archive", "linked", "folder", ["linked"]],
   ["a manifest", "list.csv", "manifest", ["list.csv"]],
   ["one shard", "shards/a-000.tar", "tar", ["shards/a-000.tar"]],
   ["several, as they come", ["shards/b-1.tar", "shards/a-000.tar"], "tar", ["shards/b-1.tar", "shards/a-000.tar"]],
@@ -40,6 +42,8 @@ test.each<[string, string | string[], string, string[]]>([
 
 test.each<[string | string[], RegExp]>([
   ["none", /none: cannot be read: ENOENT/],
+  ["list.csv/x", /list\.csv\/x: cannot be read: ENOTDIR/],
+  ["n".repeat(300), /cannot be read: ENAMETOOLONG/],
   ["a.zip", /a\.zip: expected a folder, or a file whose name ends with \.csv, /],
   ["shards/a-{000..003}.tar", /a-002\.tar: cannot be read: ENOENT/],
   ["shards/c*.tar", /c\*\.tar: no file of .*shards is called so/],

@@ -131,7 +131,7 @@ test("a step that is left out leaves LookSAM's direction, and a first one none",
 });
 
 /** Entries of the addon that read no tensor's values; of operators, which `call` calls, see test/oracles/dgsam_ops/late.py. */
-const READ_NOTHING = new Set(["call", "describe", "deviceOf", "differentiate", "gradientStamp", "gradMode", "release", "releaseAll", "setGradMode", "zeroGrads"]);
+const READ_NOTHING = new Set(["call", "describe", "deviceOf", "differentiate", "gradientStamp", "gradMode", "leaveToCollector", "release", "releaseAll", "setGradMode", "zeroGrads"]);
 
 type Entries = Record<string, (...args: unknown[]) => unknown>;
 const entries = native as unknown as Entries;
