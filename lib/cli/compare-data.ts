@@ -2,8 +2,9 @@
 
 import { existsSync, readdirSync, statSync } from "node:fs";
 import path from "node:path";
-import { domainbedCropScale, domainFolder, domainManifest, domainParquet, domainTar, rotatedMnist, type DomainDataset, type ImageOptions, type SkippedImage, type SourceDataset } from "../data/index.js";
+import { domainFolder, domainManifest, domainParquet, domainTar, imageDataset, rotatedMnist, type DomainDataset, type ImageOptions, type SkippedImage, type SourceDataset } from "../data/index.js";
 // Not through the room's list: of use to no program.
+import { cropCacheSize } from "../data/images/crop-size.js";
 import { locateData } from "../data/images/locate.js";
 import { sourceOptions } from "../data/images/source-options.js";
 import { argumentError, DgsamError } from "../errors.js";
@@ -89,9 +90,10 @@ async function images(data: readonly string[], options: DataOptions): Promise<Co
   if (mean.length !== 3) throw new DgsamError("ERR_ARGUMENT", `compare: model: ${model} takes no colour images; choose another one`);
   const { imageSize = usual } = options;
   checkDevice(device);
-  // So large that the smallest box that augmentation cuts out still has as many pixels as the network takes: enlarged, it would have less detail than the images that are evaluated.
-  const cropping = protocol === "cached" ? { cacheSize: Math.ceil(imageSize / Math.sqrt(domainbedCropScale[0])) } : {};
-  const dataset = await open(data, options, { imageSize, normalize: { mean, std }, badImages, protocol, ...cropping, device, memoryFormat: "channels_last" });
+  const imageOptions: ImageOptions = { imageSize, normalize: { mean, std }, badImages, protocol, device, memoryFormat: "channels_last" };
+  const { collection } = await open(data, options, imageOptions);
+  const cropping = protocol === "cached" ? { cacheSize: await cropCacheSize(collection, imageSize, { signal: interruption }) } : {};
+  const dataset = imageDataset(collection, { ...imageOptions, ...cropping });
   const makeModel = await classifiers(model, pretrained, imageSize, device);
   checkImageSize(makeModel(dataset), model, imageSize, device);
   const prepare = async (): Promise<void> => {

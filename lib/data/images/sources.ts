@@ -18,6 +18,8 @@ import { readTar, type TarOptions } from "./tar.js";
 
 /** A data set, and what is to be known about how it was found. */
 export type SourceDataset = ImageDataset & {
+  /** The images themselves: `imageDataset` makes another data set of them, with other options. */
+  readonly collection: ImageCollection;
   /** What is odd but no error: a class that a domain lacks, files that were left out. Each names its path. */
   readonly notes: readonly string[];
 };
@@ -160,7 +162,7 @@ function datasetOf(name: string, collection: ImageCollection, problems: readonly
     const more = notes.length > 3 ? `; and ${notes.length - 3} more, in the data set's notes` : "";
     process.emitWarning(new DgsamWarning("WARN_DATA", `${name}: ${notes.slice(0, 3).join("; ")}${more}`));
   }
-  return Object.assign(dataset, { notes });
+  return Object.assign(dataset, { collection, notes });
 }
 
 /** The options with our own among them; those for images are looked at where they are used. */

@@ -1,6 +1,6 @@
 import { mkdirSync, realpathSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { domainFolder } from "dgsam";
+import { domainFolder, imageDataset } from "dgsam";
 import { describe, expect, test, vi } from "vitest";
 import { readDomainFolder, scanDomainFolder } from "../../../lib/data/images/folder.js";
 import { PACS } from "../pacs.js";
@@ -138,6 +138,8 @@ describe("domainFolder", () => {
       const dataset = domainFolder(path.join(folder, "plants"));
       expect(dataset).toMatchObject({ name: "plants", classes: ["cat", "dog"], domains: [{ name: "a" }, { name: "b" }] });
       expect(dataset.notes).toEqual([expect.stringMatching(/\/a: domain "a" has no folder of class "dog"$/), expect.stringMatching(/\/b: domain "b" has no folder of class "cat"$/)]);
+      const again = imageDataset(dataset.collection, { imageSize: 32 });
+      expect(again).toMatchObject({ name: "plants", inputShape: [3, 32, 32], domains: [{ name: "a", length: 1 }, { name: "b", length: 1 }] });
       expect(warned).toHaveBeenCalledOnce();
       expect(warned.mock.calls[0]![0]).toMatchObject({ code: "WARN_DATA", message: expect.stringMatching(/^domainFolder: .*"dog"; .*"cat"$/) as string });
       warned.mockRestore();
