@@ -32,3 +32,10 @@ export function cudaDeviceCount(): number {
 export function runtimeInfo(): RuntimeInfo {
   return native.runtimeInfo();
 }
+
+let kernels: boolean | undefined;
+
+/** Whether the addon has CUDA kernels of its own: not where it was built without nvcc. */
+export function hasCudaKernels(): boolean {
+  return (kernels ??= native.runtimeInfo().cudaKernels !== "");
+}

@@ -79,8 +79,11 @@ double rectification(double beta2, double t) {
 }  // namespace
 
 void rmsprop(at::TensorList params, at::TensorList squareAvgs, at::TensorList momentumBuffers, at::TensorList gradAvgs,
-             at::TensorList steps, double lr, double alpha, double eps, double weightDecay, double momentum, bool maximize) {
+             at::TensorList steps, double hostRate, double alpha, double eps, double weightDecay, double momentum, bool maximize,
+             const OptionalTensor& rate, const OptionalTensor& foundInf) {
   const at::NoGradGuard noGrad;
+  if (isLeftOut("rmsprop_", foundInf)) return;
+  const double lr = rateOf("rmsprop_", hostRate, rate);
   TORCH_CHECK(momentum == 0 || !momentumBuffers.empty() || params.empty(), "dgsam::rmsprop_: a momentum needs 'momentum_buffers'");
   const StateLists states{{"square_avgs", squareAvgs}, {"momentum_buffers", momentumBuffers, true}, {"grad_avgs", gradAvgs, true}};
   for (const Batch& batch : makeBatches("rmsprop_", params, states, {{"steps", steps}}, Scalars::Any)) {
@@ -109,9 +112,12 @@ void rmsprop(at::TensorList params, at::TensorList squareAvgs, at::TensorList mo
   }
 }
 
-void adadelta(at::TensorList params, at::TensorList squareAvgs, at::TensorList accDeltas, at::TensorList steps, double lr, double rho,
-              double eps, double weightDecay, bool maximize) {
+void adadelta(at::TensorList params, at::TensorList squareAvgs, at::TensorList accDeltas, at::TensorList steps, double hostRate, double rho,
+              double eps, double weightDecay, bool maximize,
+              const OptionalTensor& rate, const OptionalTensor& foundInf) {
   const at::NoGradGuard noGrad;
+  if (isLeftOut("adadelta_", foundInf)) return;
+  const double lr = rateOf("adadelta_", hostRate, rate);
   const StateLists states{{"square_avgs", squareAvgs}, {"acc_deltas", accDeltas}};
   for (const Batch& batch : makeBatches("adadelta_", params, states, {{"steps", steps}}, Scalars::Any)) {
     advance(batch.scalars[0]);
@@ -132,8 +138,11 @@ void adadelta(at::TensorList params, at::TensorList squareAvgs, at::TensorList a
 }
 
 void nadam(at::TensorList params, at::TensorList expAvgs, at::TensorList expAvgSqs, at::TensorList muProducts, at::TensorList steps,
-           double lr, double beta1, double beta2, double eps, double weightDecay, double momentumDecay, bool maximize, bool decoupled) {
+           double hostRate, double beta1, double beta2, double eps, double weightDecay, double momentumDecay, bool maximize, bool decoupled,
+           const OptionalTensor& rate, const OptionalTensor& foundInf) {
   const at::NoGradGuard noGrad;
+  if (isLeftOut("nadam_", foundInf)) return;
+  const double lr = rateOf("nadam_", hostRate, rate);
   const StateLists states{{"exp_avgs", expAvgs}, {"exp_avg_sqs", expAvgSqs}};
   const StateLists scalars{{"steps", steps}, {"mu_products", muProducts}};
   const auto mu = [&](double step) { return beta1 * (1 - 0.5 * std::pow(0.96, step * momentumDecay)); };
@@ -160,9 +169,12 @@ void nadam(at::TensorList params, at::TensorList expAvgs, at::TensorList expAvgS
   }
 }
 
-void radam(at::TensorList params, at::TensorList expAvgs, at::TensorList expAvgSqs, at::TensorList steps, double lr, double beta1,
-           double beta2, double eps, double weightDecay, bool maximize, bool decoupled) {
+void radam(at::TensorList params, at::TensorList expAvgs, at::TensorList expAvgSqs, at::TensorList steps, double hostRate, double beta1,
+           double beta2, double eps, double weightDecay, bool maximize, bool decoupled,
+           const OptionalTensor& rate, const OptionalTensor& foundInf) {
   const at::NoGradGuard noGrad;
+  if (isLeftOut("radam_", foundInf)) return;
+  const double lr = rateOf("radam_", hostRate, rate);
   const StateLists states{{"exp_avgs", expAvgs}, {"exp_avg_sqs", expAvgSqs}};
   for (const Batch& batch : makeBatches("radam_", params, states, {{"steps", steps}}, Scalars::Equal)) {
     const float step = batch.values[0] + 1;
@@ -186,9 +198,12 @@ void radam(at::TensorList params, at::TensorList expAvgs, at::TensorList expAvgS
   }
 }
 
-void adamax(at::TensorList params, at::TensorList expAvgs, at::TensorList expInfs, at::TensorList steps, double lr, double beta1,
-            double beta2, double eps, double weightDecay, bool maximize) {
+void adamax(at::TensorList params, at::TensorList expAvgs, at::TensorList expInfs, at::TensorList steps, double hostRate, double beta1,
+            double beta2, double eps, double weightDecay, bool maximize,
+            const OptionalTensor& rate, const OptionalTensor& foundInf) {
   const at::NoGradGuard noGrad;
+  if (isLeftOut("adamax_", foundInf)) return;
+  const double lr = rateOf("adamax_", hostRate, rate);
   const StateLists states{{"exp_avgs", expAvgs}, {"exp_infs", expInfs}};
   for (const Batch& batch : makeBatches("adamax_", params, states, {{"steps", steps}}, Scalars::Equal)) {
     const float step = batch.values[0] + 1;

@@ -22,7 +22,7 @@ namespace {
 // alone if the tensors are small on average.
 class AloneIfSmall {
  public:
-  explicit AloneIfSmall(const std::vector<at::Tensor>& tensors) {
+  explicit AloneIfSmall([[maybe_unused]] const std::vector<at::Tensor>& tensors) {
 #ifdef _OPENMP
     int64_t elements = 0;
     for (const at::Tensor& each : tensors) elements += each.numel();
@@ -56,16 +56,9 @@ bool hasFusedAdagrad(const at::Tensor& tensor) {
   return adagrad.hasKernelForDispatchKey(c10::legacyExtractDispatchKey(tensor.key_set()));
 }
 
-bool isGiven(const std::optional<at::Tensor>& tensor) { return tensor.has_value() && tensor->defined(); }
-
 // Where the kernels of a batch read it.
 std::optional<at::Tensor> flagFor(const Batch& batch, const std::optional<at::Tensor>& foundInf) {
   return isGiven(foundInf) ? std::optional(foundInf->to(batch.params.front().device())) : std::nullopt;
-}
-
-void checkRate(const char* name, const at::Tensor& lr) {
-  TORCH_CHECK(lr.defined() && lr.scalar_type() == at::kDouble && lr.dim() == 0, "dgsam::", name, ": expected a float64 scalar in 'lr', got ",
-              lr.defined() ? lr.scalar_type() : at::ScalarType::Undefined, " of shape ", lr.defined() ? lr.sizes() : at::IntArrayRef());
 }
 
 double rateFor(const Batch&, double lr) { return lr; }
@@ -139,7 +132,7 @@ void sgd(at::TensorList params, at::TensorList momentumBuffers, double lr, doubl
 
 void sgdLate(at::TensorList params, at::TensorList momentumBuffers, const at::Tensor& lr, double momentum, double dampening, double weightDecay,
              bool nesterov, bool maximize, bool first, const at::Tensor& foundInf) {
-  checkRate("sgd_", lr);
+  checkRate("sgd_", "lr", lr);
   descendSgd(params, momentumBuffers, lr, momentum, dampening, weightDecay, nesterov, maximize, first, foundInf);
 }
 
@@ -150,13 +143,15 @@ void adam(at::TensorList params, at::TensorList expAvgs, at::TensorList expAvgSq
 
 void adamLate(at::TensorList params, at::TensorList expAvgs, at::TensorList expAvgSqs, at::TensorList maxExpAvgSqs, at::TensorList steps,
               const at::Tensor& lr, double beta1, double beta2, double eps, double weightDecay, bool maximize, bool decoupled, const at::Tensor& foundInf) {
-  checkRate("adam_", lr);
+  checkRate("adam_", "lr", lr);
   descendAdam(params, expAvgs, expAvgSqs, maxExpAvgSqs, steps, lr, beta1, beta2, eps, weightDecay, maximize, decoupled, foundInf);
 }
 
-void adagrad(at::TensorList params, at::TensorList sums, at::TensorList steps, double lr, double lrDecay, double eps, double weightDecay,
-             bool maximize) {
+void adagrad(at::TensorList params, at::TensorList sums, at::TensorList steps, double hostRate, double lrDecay, double eps, double weightDecay,
+             bool maximize, const OptionalTensor& rate, const OptionalTensor& foundInf) {
   const at::NoGradGuard noGrad;
+  if (isLeftOut("adagrad_", foundInf)) return;
+  const double lr = rateOf("adagrad_", hostRate, rate);
   for (Batch& batch : makeBatches("adagrad_", params, {{"sums", sums}}, {{"steps", steps}}, Scalars::Any)) {
     advance(batch.scalars[0]);
     if (hasFusedAdagrad(batch.params.front())) {

@@ -6,6 +6,8 @@
 
 #include <optional>
 
+#include "rates.h"
+
 namespace dgsam::ops {
 
 // b <- momentum * b + (1 - dampening) * g, or b <- g when `first`;  p <- p - lr * (nesterov ? g + momentum * b : b)
@@ -25,7 +27,8 @@ void adamLate(at::TensorList params, at::TensorList expAvgs, at::TensorList expA
               const at::Tensor& lr, double beta1, double beta2, double eps, double weightDecay, bool maximize, bool decoupled, const at::Tensor& foundInf);
 
 // s <- s + g^2;  p <- p - lr / (1 + (t - 1) * lrDecay) * g / (sqrt(s) + eps)
+// `rate`, `foundInf` as in foreach.h.
 void adagrad(at::TensorList params, at::TensorList sums, at::TensorList steps, double lr, double lrDecay, double eps, double weightDecay,
-             bool maximize);
+             bool maximize, const OptionalTensor& rate = std::nullopt, const OptionalTensor& foundInf = std::nullopt);
 
 }  // namespace dgsam::ops

@@ -67,22 +67,22 @@ TORCH_LIBRARY(dgsam, m) {
       "Tensor lr, float beta1, float beta2, float eps, float weight_decay, bool maximize, bool decoupled, Tensor found_inf) -> ()");
   m.def(
       "adagrad_(Tensor(a!)[] params, Tensor(b!)[] sums, Tensor(c!)[] steps, float lr, float lr_decay, float eps, float weight_decay, "
-      "bool maximize) -> ()");
+      "bool maximize, Tensor? rate=None, Tensor? found_inf=None) -> ()");
   m.def(
       "rmsprop_(Tensor(a!)[] params, Tensor(b!)[] square_avgs, Tensor(c!)[] momentum_buffers, Tensor(d!)[] grad_avgs, Tensor(e!)[] steps, "
-      "float lr, float alpha, float eps, float weight_decay, float momentum, bool maximize) -> ()");
+      "float lr, float alpha, float eps, float weight_decay, float momentum, bool maximize, Tensor? rate=None, Tensor? found_inf=None) -> ()");
   m.def(
       "adadelta_(Tensor(a!)[] params, Tensor(b!)[] square_avgs, Tensor(c!)[] acc_deltas, Tensor(d!)[] steps, float lr, float rho, "
-      "float eps, float weight_decay, bool maximize) -> ()");
+      "float eps, float weight_decay, bool maximize, Tensor? rate=None, Tensor? found_inf=None) -> ()");
   m.def(
       "nadam_(Tensor(a!)[] params, Tensor(b!)[] exp_avgs, Tensor(c!)[] exp_avg_sqs, Tensor(d!)[] mu_products, Tensor(e!)[] steps, "
-      "float lr, float beta1, float beta2, float eps, float weight_decay, float momentum_decay, bool maximize, bool decoupled) -> ()");
+      "float lr, float beta1, float beta2, float eps, float weight_decay, float momentum_decay, bool maximize, bool decoupled, Tensor? rate=None, Tensor? found_inf=None) -> ()");
   m.def(
       "radam_(Tensor(a!)[] params, Tensor(b!)[] exp_avgs, Tensor(c!)[] exp_avg_sqs, Tensor(d!)[] steps, float lr, float beta1, "
-      "float beta2, float eps, float weight_decay, bool maximize, bool decoupled) -> ()");
+      "float beta2, float eps, float weight_decay, bool maximize, bool decoupled, Tensor? rate=None, Tensor? found_inf=None) -> ()");
   m.def(
       "adamax_(Tensor(a!)[] params, Tensor(b!)[] exp_avgs, Tensor(c!)[] exp_infs, Tensor(d!)[] steps, float lr, float beta1, "
-      "float beta2, float eps, float weight_decay, bool maximize) -> ()");
+      "float beta2, float eps, float weight_decay, bool maximize, Tensor? rate=None, Tensor? found_inf=None) -> ()");
   m.def("check_states(Tensor[] params, Tensor[] states) -> ()");
   // These change the parameters' gradients, which no schema can say.
   m.def("grad_norm(Tensor[] params, float norm_type=2.) -> float");

@@ -3,7 +3,7 @@
  * trace. What needs no device is in test/optim/captured/graphs.test.ts.
  */
 import {
-  Adam, AdamW, BatchNorm1d, capture, crossEntropy, DGSAM, Dropout, ERM, Linear, manualSeed, ops, randint, randn, ReLU, SAM, scope, Sequential, SGD, tensor, type Tensor,
+  Adadelta, Adagrad, Adam, Adamax, AdamW, BatchNorm1d, capture, crossEntropy, DGSAM, Dropout, ERM, Linear, manualSeed, NAdam, ops, RAdam, randint, randn, ReLU, RMSprop, SAM, scope, Sequential, SGD, tensor, type Tensor,
 } from "dgsam";
 import { expect, test } from "vitest";
 import type { AnyWrapper } from "../optim/sharpness/family.js";
@@ -42,6 +42,12 @@ describeOnCuda("graphs", () => {
     ["DGSAM over SGD", DGSAM, SGD, { lr: 0.05, momentum: 0.9 }],
     ["DGSAM over Adam", DGSAM, Adam, { lr: 0.01 }],
     ["DGSAM over AdamW", DGSAM, AdamW, { lr: 0.01, weightDecay: 0.05 }],
+    ["DGSAM over RMSprop", DGSAM, RMSprop, { lr: 0.01, momentum: 0.5, centered: true }],
+    ["DGSAM over Adagrad", DGSAM, Adagrad, { lr: 0.01, lrDecay: 0.1 }],
+    ["DGSAM over Adadelta", DGSAM, Adadelta, {}],
+    ["DGSAM over NAdam", DGSAM, NAdam, { lr: 0.01, weightDecay: 0.05, decoupledWeightDecay: true }],
+    ["DGSAM over RAdam", DGSAM, RAdam, { lr: 0.01 }],
+    ["DGSAM over Adamax", DGSAM, Adamax, { lr: 0.01 }],
   ] as const)("%s: the steps that are taken without, one capture", (_, Wrapper, Base, options) => {
     const [without, by] = [take(false, Wrapper, Base, options), take("auto", Wrapper, Base, options)];
     without.told.forEach((expected, step) => expect(by.told[step], `step ${step}`).toEqual(expected));

@@ -1,7 +1,7 @@
 // No GPU is needed: a C++ compiler makes programs of what a CUDA build adds, blocks of threads emulated. One compares every kernel
 // (native/ops/cuda/sweeps.cuh and what it includes) with the CPU's, another the operators made of them (native/ops/cuda/late.cc)
-// with those that need no kernels; the third takes captures (native/cuda/graph.cc) through all that fails in them, the last makes images
-// to train on (native/ops/cuda/images.cuh).
+// with those that need no kernels, a third the optimizers (native/ops/cuda/optimizers.cc, descents.cuh) with LibTorch's functions; the fourth takes
+// captures (native/cuda/graph.cc) through all that fails in them, the last makes images to train on (native/ops/cuda/images.cuh).
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -102,6 +102,24 @@ describe.runIf(isPossible)("CUDA operators, compiled for the CPU", () => {
     const { status, stderr } = run("late", "spoil");
     expect(status).toBe(1);
     expect(stderr).toMatch(/^wrong: .*: ledger\n$/);
+  });
+});
+
+describe.runIf(isPossible)("optimizers by CUDA kernels, compiled for the CPU", () => {
+  beforeAll(() => compileWithLibTorch("optimizers"));
+
+  test("give what LibTorch's foreach functions give, for all kinds of parameters and options, in any order of threads", { timeout: 180_000 }, () => {
+    const { status, stdout, stderr } = run("optimizers");
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    const [, comparisons, launches] = /^(\d+) comparisons, (\d+) launches\n$/.exec(stdout)!.map(Number) as [number, number, number];
+    expect(comparisons).toBeGreaterThan(300_000);
+    expect(launches).toBeGreaterThan(20_000);
+  });
+
+  test("the check sees a parameter that is wrong", () => {
+    const { status, stderr } = run("optimizers", "spoil");
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^wrong: rmsprop_, Float, step 0: params\[0\]\n$/);
   });
 });
 

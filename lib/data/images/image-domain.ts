@@ -1,8 +1,8 @@
 /** A domain of images that are decoded when they are first needed. */
 
 import { argumentError, DgsamError } from "../../errors.js";
-import { empty, noGrad, ops, runtimeInfo, scope, tensor, type Generator, type Tensor } from "../../tensor/index.js";
-import { inBackground } from "../../tensor/internal.js";
+import { empty, noGrad, ops, scope, tensor, type Generator, type Tensor } from "../../tensor/index.js";
+import { hasCudaKernels, inBackground } from "../../tensor/internal.js";
 import { dataWarning } from "../../warnings.js";
 import { checkItem, checkList } from "../checks.js";
 import type { Batch, BatchOptions, Domain, Item, LoadOptions } from "../dataset.js";
@@ -369,8 +369,7 @@ export class ImageDomain implements Domain {
   /** Whether one operator makes a batch to train on. */
   get #isFused(): boolean {
     const { augmentsAsDomainbed, device } = this.#settings;
-    // Built without nvcc there is none for CUDA.
-    return augmentsAsDomainbed && (device === "cpu" || (hasCudaKernels ??= runtimeInfo().cudaKernels !== ""));
+    return augmentsAsDomainbed && (device === "cpu" || hasCudaKernels());
   }
 
   #trainingArguments({ images, places }: Pick<Found, "images" | "places">, generator: Generator) {
@@ -431,8 +430,6 @@ export class ImageDomain implements Domain {
       "normalised afterwards: leave that out of augment, or pass normalize: false");
   }
 }
-
-let hasCudaKernels: boolean | undefined;
 
 type Augment = NonNullable<ImageSettings["augment"]>;
 

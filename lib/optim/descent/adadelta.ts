@@ -1,5 +1,5 @@
 /**
- * Adadelta, as torch.optim.Adadelta, over LibTorch's foreach functions.
+ * Adadelta, as torch.optim.Adadelta, over LibTorch's foreach functions; on a GPU by kernels of our own.
  *
  *     g  <- grad + weightDecay * p                          (maximize: -grad)
  *     v  <- rho * v + (1 - rho) * g^2
@@ -13,7 +13,8 @@
 import { checkBoolean, checkNumber } from "../../checks.js";
 import { ops } from "../../tensor/index.js";
 import { once } from "../once.js";
-import { Optimizer, type ParamGroup, type ParamsInput } from "./optimizer.js";
+import type { ParamGroup, ParamsInput } from "./optimizer.js";
+import { SweptOptimizer } from "./swept-optimizer.js";
 
 const adadelta = once(() => ops.dgsam["adadelta_.default"]);
 
@@ -30,7 +31,7 @@ export interface AdadeltaOptions {
   maximize: boolean;
 }
 
-export class Adadelta extends Optimizer<AdadeltaOptions> {
+export class Adadelta extends SweptOptimizer<AdadeltaOptions> {
   static readonly isPlannable = true;
   constructor(params: ParamsInput<AdadeltaOptions>, options: Partial<AdadeltaOptions> = {}) {
     super(params, { lr: 1, rho: 0.9, eps: 1e-6, weightDecay: 0, maximize: false }, options);
@@ -49,8 +50,9 @@ export class Adadelta extends Optimizer<AdadeltaOptions> {
   }
 
   protected update(group: ParamGroup<AdadeltaOptions>): void {
-    const { lr, rho, eps, weightDecay, maximize } = group;
+    const { rho, eps, weightDecay, maximize } = group;
     const { parameters, list } = this.remember(group);
-    this.calling(adadelta())(parameters, list("squareAvg"), list("accDelta"), list("step"), lr, rho, eps, weightDecay, maximize);
+    const { lr, more } = this.rateOf(group);
+    this.making(adadelta())(parameters, list("squareAvg"), list("accDelta"), list("step"), lr, rho, eps, weightDecay, maximize, ...more);
   }
 }

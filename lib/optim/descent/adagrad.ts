@@ -10,9 +10,10 @@
 
 import { checkBoolean, checkNumber } from "../../checks.js";
 import { DgsamError } from "../../errors.js";
-import { noGrad, ops, scope, type Device, type Tensor } from "../../tensor/index.js";
+import { noGrad, ops, scope, type Tensor } from "../../tensor/index.js";
 import { once } from "../once.js";
-import { Optimizer, type ParamGroup, type ParamsInput } from "./optimizer.js";
+import type { ParamGroup, ParamsInput } from "./optimizer.js";
+import { SweptOptimizer } from "./swept-optimizer.js";
 
 const adagrad = once(() => ops.dgsam["adagrad_.default"]);
 
@@ -31,7 +32,7 @@ export interface AdagradOptions {
   maximize: boolean;
 }
 
-export class Adagrad extends Optimizer<AdagradOptions> {
+export class Adagrad extends SweptOptimizer<AdagradOptions> {
   static readonly isPlannable = true;
   constructor(params: ParamsInput<AdagradOptions>, options: Partial<AdagradOptions> = {}) {
     super(params, { lr: 1e-2, lrDecay: 0, weightDecay: 0, initialAccumulatorValue: 0, eps: 1e-10, maximize: false }, options);
@@ -76,13 +77,10 @@ export class Adagrad extends Optimizer<AdagradOptions> {
     return sum;
   }
 
-  protected override scalarDevice(parameter: Tensor): Device {
-    return parameter.device;
-  }
-
   protected update(group: ParamGroup<AdagradOptions>): void {
-    const { lr, lrDecay, eps, weightDecay, maximize } = group;
+    const { lrDecay, eps, weightDecay, maximize } = group;
     const { parameters, list } = this.remember(group);
-    this.calling(adagrad())(parameters, list("sum"), list("step"), lr, lrDecay, eps, weightDecay, maximize);
+    const { lr, more } = this.rateOf(group);
+    this.making(adagrad())(parameters, list("sum"), list("step"), lr, lrDecay, eps, weightDecay, maximize, ...more);
   }
 }

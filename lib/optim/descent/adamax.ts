@@ -1,5 +1,5 @@
 /**
- * Adamax, Adam with the infinity norm, as torch.optim.Adamax, over LibTorch's foreach functions.
+ * Adamax, Adam with the infinity norm, as torch.optim.Adamax, over LibTorch's foreach functions; on a GPU by kernels of our own.
  *
  *     g  <- grad + weightDecay * p          (maximize: -grad)
  *     m  <- beta1 * m + (1 - beta1) * g
@@ -13,7 +13,8 @@ import { checkBoolean, checkNumber } from "../../checks.js";
 import { ops } from "../../tensor/index.js";
 import { checkBetas } from "../checks.js";
 import { once } from "../once.js";
-import { Optimizer, type ParamGroup, type ParamsInput } from "./optimizer.js";
+import type { ParamGroup, ParamsInput } from "./optimizer.js";
+import { SweptOptimizer } from "./swept-optimizer.js";
 
 const adamax = once(() => ops.dgsam["adamax_.default"]);
 
@@ -30,7 +31,7 @@ export interface AdamaxOptions {
   maximize: boolean;
 }
 
-export class Adamax extends Optimizer<AdamaxOptions> {
+export class Adamax extends SweptOptimizer<AdamaxOptions> {
   static readonly isPlannable = true;
   constructor(params: ParamsInput<AdamaxOptions>, options: Partial<AdamaxOptions> = {}) {
     super(params, { lr: 2e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, maximize: false }, options);
@@ -49,8 +50,9 @@ export class Adamax extends Optimizer<AdamaxOptions> {
   }
 
   protected update(group: ParamGroup<AdamaxOptions>): void {
-    const { lr, betas, eps, weightDecay, maximize } = group;
+    const { betas, eps, weightDecay, maximize } = group;
     const { parameters, list } = this.remember(group);
-    this.calling(adamax())(parameters, list("expAvg"), list("expInf"), list("step"), lr, betas[0], betas[1], eps, weightDecay, maximize);
+    const { lr, more } = this.rateOf(group);
+    this.making(adamax())(parameters, list("expAvg"), list("expInf"), list("step"), lr, betas[0], betas[1], eps, weightDecay, maximize, ...more);
   }
 }

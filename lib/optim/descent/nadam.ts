@@ -1,5 +1,5 @@
 /**
- * NAdam, Adam with Nesterov momentum, as torch.optim.NAdam, over LibTorch's foreach functions.
+ * NAdam, Adam with Nesterov momentum, as torch.optim.NAdam, over LibTorch's foreach functions; on a GPU by kernels of our own.
  *
  *     g  <- grad + weightDecay * p          (maximize: -grad;  decoupledWeightDecay: p <- p - lr * weightDecay * p instead)
  *     m  <- beta1 * m + (1 - beta1) * g
@@ -15,7 +15,8 @@ import { checkBoolean, checkNumber } from "../../checks.js";
 import { ops } from "../../tensor/index.js";
 import { checkBetas } from "../checks.js";
 import { once } from "../once.js";
-import { Optimizer, type ParamGroup, type ParamsInput } from "./optimizer.js";
+import type { ParamGroup, ParamsInput } from "./optimizer.js";
+import { SweptOptimizer } from "./swept-optimizer.js";
 
 const nadam = once(() => ops.dgsam["nadam_.default"]);
 
@@ -36,7 +37,7 @@ export interface NAdamOptions {
   maximize: boolean;
 }
 
-export class NAdam extends Optimizer<NAdamOptions> {
+export class NAdam extends SweptOptimizer<NAdamOptions> {
   static readonly isPlannable = true;
   constructor(params: ParamsInput<NAdamOptions>, options: Partial<NAdamOptions> = {}) {
     const defaults = { lr: 2e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, momentumDecay: 4e-3, decoupledWeightDecay: false, maximize: false } as const;
@@ -58,11 +59,12 @@ export class NAdam extends Optimizer<NAdamOptions> {
   }
 
   protected update(group: ParamGroup<NAdamOptions>): void {
-    const { lr, betas, eps, weightDecay, momentumDecay, decoupledWeightDecay, maximize } = group;
+    const { betas, eps, weightDecay, momentumDecay, decoupledWeightDecay, maximize } = group;
     const { parameters, list } = this.remember(group);
-    this.calling(nadam())(
+    const { lr, more } = this.rateOf(group);
+    this.making(nadam())(
       parameters, list("expAvg"), list("expAvgSq"), list("muProduct"), list("step"),
-      lr, betas[0], betas[1], eps, weightDecay, momentumDecay, maximize, decoupledWeightDecay,
+      lr, betas[0], betas[1], eps, weightDecay, momentumDecay, maximize, decoupledWeightDecay, ...more,
     );
   }
 }

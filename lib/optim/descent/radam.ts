@@ -1,5 +1,5 @@
 /**
- * RAdam, Adam with a rectified variance, as torch.optim.RAdam, over LibTorch's foreach functions.
+ * RAdam, Adam with a rectified variance, as torch.optim.RAdam, over LibTorch's foreach functions; on a GPU by kernels of our own.
  *
  *     g  <- grad + weightDecay * p          (maximize: -grad;  decoupledWeightDecay: p <- p - lr * weightDecay * p instead)
  *     m  <- beta1 * m + (1 - beta1) * g
@@ -15,7 +15,8 @@ import { checkBoolean, checkNumber } from "../../checks.js";
 import { ops } from "../../tensor/index.js";
 import { checkBetas } from "../checks.js";
 import { once } from "../once.js";
-import { Optimizer, type ParamGroup, type ParamsInput } from "./optimizer.js";
+import type { ParamGroup, ParamsInput } from "./optimizer.js";
+import { SweptOptimizer } from "./swept-optimizer.js";
 
 const radam = once(() => ops.dgsam["radam_.default"]);
 
@@ -34,7 +35,7 @@ export interface RAdamOptions {
   maximize: boolean;
 }
 
-export class RAdam extends Optimizer<RAdamOptions> {
+export class RAdam extends SweptOptimizer<RAdamOptions> {
   static readonly isPlannable = true;
   constructor(params: ParamsInput<RAdamOptions>, options: Partial<RAdamOptions> = {}) {
     super(params, { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, decoupledWeightDecay: false, maximize: false }, options);
@@ -54,8 +55,9 @@ export class RAdam extends Optimizer<RAdamOptions> {
   }
 
   protected update(group: ParamGroup<RAdamOptions>): void {
-    const { lr, betas, eps, weightDecay, decoupledWeightDecay, maximize } = group;
+    const { betas, eps, weightDecay, decoupledWeightDecay, maximize } = group;
     const { parameters, list } = this.remember(group);
-    this.calling(radam())(parameters, list("expAvg"), list("expAvgSq"), list("step"), lr, betas[0], betas[1], eps, weightDecay, maximize, decoupledWeightDecay);
+    const { lr, more } = this.rateOf(group);
+    this.making(radam())(parameters, list("expAvg"), list("expAvgSq"), list("step"), lr, betas[0], betas[1], eps, weightDecay, maximize, decoupledWeightDecay, ...more);
   }
 }

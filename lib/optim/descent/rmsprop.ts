@@ -1,5 +1,5 @@
 /**
- * RMSprop, as torch.optim.RMSprop, over LibTorch's foreach functions.
+ * RMSprop, as torch.optim.RMSprop, over LibTorch's foreach functions; on a GPU by kernels of our own.
  *
  *     g  <- grad + weightDecay * p                 (maximize: -grad)
  *     v  <- alpha * v + (1 - alpha) * g^2
@@ -12,7 +12,8 @@
 import { checkBoolean, checkNumber } from "../../checks.js";
 import { ops } from "../../tensor/index.js";
 import { once } from "../once.js";
-import { Optimizer, type ParamGroup, type ParamsInput } from "./optimizer.js";
+import type { ParamGroup, ParamsInput } from "./optimizer.js";
+import { SweptOptimizer } from "./swept-optimizer.js";
 
 const rmsprop = once(() => ops.dgsam["rmsprop_.default"]);
 
@@ -33,7 +34,7 @@ export interface RMSpropOptions {
   maximize: boolean;
 }
 
-export class RMSprop extends Optimizer<RMSpropOptions> {
+export class RMSprop extends SweptOptimizer<RMSpropOptions> {
   static readonly isPlannable = true;
   constructor(params: ParamsInput<RMSpropOptions>, options: Partial<RMSpropOptions> = {}) {
     super(params, { lr: 1e-2, alpha: 0.99, eps: 1e-8, weightDecay: 0, momentum: 0, centered: false, maximize: false }, options);
@@ -54,8 +55,9 @@ export class RMSprop extends Optimizer<RMSpropOptions> {
   }
 
   protected update(group: ParamGroup<RMSpropOptions>): void {
-    const { lr, alpha, eps, weightDecay, momentum, maximize } = group;
+    const { alpha, eps, weightDecay, momentum, maximize } = group;
     const { parameters, list } = this.remember(group);
-    this.calling(rmsprop())(parameters, list("squareAvg"), list("momentumBuffer"), list("gradAvg"), list("step"), lr, alpha, eps, weightDecay, momentum, maximize);
+    const { lr, more } = this.rateOf(group);
+    this.making(rmsprop())(parameters, list("squareAvg"), list("momentumBuffer"), list("gradAvg"), list("step"), lr, alpha, eps, weightDecay, momentum, maximize, ...more);
   }
 }

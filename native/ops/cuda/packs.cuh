@@ -23,6 +23,7 @@ struct Pack {
   void* sum[kSpans];
   int64_t count[kSpans];
   const double* rho[kSpans];
+  void* third[kSpans];
   // The span's first block of threads.
   unsigned firstBlock[kSpans];
   bool weighted[kSpans];
@@ -31,7 +32,7 @@ struct Pack {
   int64_t piecesBefore;
 };
 
-static_assert(sizeof(Pack<64>) < 3900 && sizeof(Pack<256>) < 16000, "a pack and a kernel's other arguments must fit");
+static_assert(sizeof(Pack<64>) < 3950 && sizeof(Pack<256>) < 16000, "a pack and a kernel's other arguments must fit");
 
 // Calls `launch(pack, blocks)` until all spans are served; empty ones are left out. Returns the number of pieces so far.
 template <int kSpans, int kSize = kPiece, typename Launch>
@@ -59,6 +60,7 @@ int64_t forEachPack(const std::vector<Span>& spans, int64_t piecesBefore, Launch
     pack.count[i] = span.count;
     pack.rho[i] = span.rho;
     pack.weighted[i] = span.weighted;
+    pack.third[i] = span.third;
     pack.firstBlock[i] = static_cast<unsigned>(blocks);
     blocks += piecesOf(span, kSize);
   }

@@ -17,6 +17,8 @@ struct Span {
   // On the device.
   const double* rho;
   bool weighted;
+  // Of optimizers alone.
+  void* third = nullptr;
 };
 
 // By element type, in the order of dgsam::ops::Element.

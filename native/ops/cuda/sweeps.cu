@@ -1,21 +1,10 @@
 #include "sweeps.h"
 
-#include <c10/cuda/CUDAException.h>
-
+#include "on_stream.cuh"
 #include "sweeps.cuh"
 
 namespace dgsam::ops::cuda {
 namespace {
-
-struct OnStream {
-  cudaStream_t stream;
-
-  template <typename... Parameters, typename... Arguments>
-  void operator()(void (*kernel)(Parameters...), unsigned blocks, int threads, const Arguments&... arguments) const {
-    kernel<<<blocks, threads, 0, stream>>>(arguments...);
-    C10_CUDA_KERNEL_LAUNCH_CHECK();
-  }
-};
 
 using OnDevice = Sweeps<OnStream>;
 

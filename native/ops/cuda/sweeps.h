@@ -3,12 +3,9 @@
 #pragma once
 
 #include "spans.h"
-
-struct CUstream_st;
+#include "stream.h"
 
 namespace dgsam::ops::cuda {
-
-using Stream = CUstream_st*;
 
 // Notes the norm, which stands in sums.number too, or with `adaptive` the weighted one; saves, sums, moves.
 void climb(Stream stream, const Spans& spans, const Sums& sums, const Ascent& how);

@@ -1,5 +1,5 @@
 /** When steps are captured anew, and why some have no graph: what `optimizer.graphs` tells. Of the bits see graphs.test.ts. */
-import { Adam, capture, DISAM, ERM, Generator, ops, RMSprop, SAM, SGD, tensor, zeros, type Tensor } from "dgsam";
+import { Adam, capture, DISAM, ERM, Generator, ops, SAM, SGD, tensor, zeros, type Tensor } from "dgsam";
 import { describe, expect, test, vi } from "vitest";
 import { Commands, emulateGraphs } from "../../../lib/tensor/internal.js";
 import { expectError, stateBits } from "../support.js";
@@ -67,9 +67,10 @@ describe("a step is captured anew", () => {
 
 describe("a step without a graph, and why", () => {
   test("a base optimizer that waits", () => {
-    const { steps, optimizer } = problem({}, RMSprop);
+    class Own extends Adam {}
+    const { steps, optimizer } = problem({}, Own);
     steps(8);
-    expect(optimizer.graphs).toMatchObject({ captured: 0, replayed: 0, ungraphed: 8, graphs: 0, refused: ["RMSprop cannot leave a step out on the device"] });
+    expect(optimizer.graphs).toMatchObject({ captured: 0, replayed: 0, ungraphed: 8, graphs: 0, refused: ["Own cannot leave a step out on the device"] });
   });
 
   test("closures that are no captured functions'", () => {

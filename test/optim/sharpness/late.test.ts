@@ -3,7 +3,7 @@
  * is left out without the host. This is how steps on a GPU are; here the CPU takes them.
  */
 import {
-  Adam, AdamW, BatchNorm1d, capture, crossEntropy, DGSAM, DISAM, ERM, GradScaler, Linear, LookSAM, ops, RMSprop, SAM, scope, SGD,
+  Adadelta, Adagrad, Adam, Adamax, AdamW, BatchNorm1d, capture, crossEntropy, DGSAM, DISAM, ERM, GradScaler, Linear, LookSAM, NAdam, ops, RAdam, RMSprop, SAM, scope, SGD,
   SharpnessAware, zeros, type Closure, type Passes, type StepResult, type Tensor,
 } from "dgsam";
 import { afterEach, describe, expect, test } from "vitest";
@@ -18,8 +18,8 @@ const LATE = [...FAMILY, { name: "LookSAM, k = 2", Wrapper: LookSAM as never as 
 const BASES = [
   { Base: SGD, options: { lr: 0.1 } }, { Base: SGD, options: { lr: 0.1, momentum: 0.9, nesterov: true } },
   { Base: SGD, options: { lr: 0.1, momentum: 0.9, dampening: 0.5 } }, { Base: Adam, options: { lr: 0.01, amsgrad: true } }, { Base: AdamW, options: { lr: 0.01 } },
-  // It has no kernel that could leave a step out: it waits.
-  { Base: RMSprop, options: { lr: 0.01, eps: 0.1 } },
+  { Base: RMSprop, options: { lr: 0.01, eps: 0.1, momentum: 0.5, centered: true } }, { Base: Adagrad, options: { lr: 0.01, lrDecay: 0.1 } },
+  { Base: Adadelta, options: { eps: 0.1 } }, { Base: NAdam, options: { lr: 0.01, eps: 0.1 } }, { Base: RAdam, options: { lr: 0.01, eps: 0.1 } }, { Base: Adamax, options: { lr: 0.01, eps: 0.1 } },
 ].map((each) => ({ ...each, name: `${each.Base.name} ${JSON.stringify(each.options)}` }));
 
 describe.each(BASES)("late steps over $name", ({ Base, options }) => {

@@ -1,0 +1,58 @@
+/** Base optimizers whose step on a GPU is kernels of our own, against the CPU's. */
+import { Adadelta, Adagrad, Adamax, NAdam, RAdam, randn, RMSprop, scope, type DType, type Tensor } from "dgsam";
+import { expect, test } from "vitest";
+import type { Optimizer } from "../../lib/optim/descent/optimizer.js";
+import { values, worstError } from "../optim/support.js";
+import { describeOnCuda } from "./support.js";
+
+const device = "cuda";
+type AnyBase = new (params: Tensor[], options?: object) => Optimizer<{ lr: number }>;
+const BASES = [
+  ["RMSprop", RMSprop, {}], ["RMSprop, centered, momentum", RMSprop, { momentum: 0.9, centered: true, weightDecay: 0.1 }], ["Adagrad", Adagrad, { lrDecay: 0.1, initialAccumulatorValue: 0.2 }],
+  ["Adadelta", Adadelta, { weightDecay: 0.1 }], ["NAdam", NAdam, { weightDecay: 0.1 }], ["NAdam, decoupled", NAdam, { weightDecay: 0.1, decoupledWeightDecay: true }],
+  ["RAdam", RAdam, {}], ["RAdam, decoupled, maximize", RAdam, { weightDecay: 0.1, decoupledWeightDecay: true, maximize: true }], ["Adamax", Adamax, {}],
+] as unknown as [string, AnyBase, object][];
+// Of 16 bits the CPU's functions round every operation, and these what is stored.
+const DTYPES: [DType, number][] = [["float64", 1e-12], ["float32", 1e-5], ["bfloat16", 0.05], ["float16", 0.01]];
+// Several pieces with a rest, and small ones.
+const SHAPES = [[20_011], [64, 3, 7, 7], [64], []];
+
+describeOnCuda("optimizers", () => {
+  test.each(BASES.flatMap(([name, Base, options]) => DTYPES.map(([dtype, tolerance]) => [name, dtype, Base, options, tolerance] as const)))(
+    "%s of %s: as on the CPU, and what it remembers goes on there",
+    (_name, dtype, Base, options, tolerance) => scope(() => {
+      const sides = ["cpu", device].map((where) => {
+        const parameters = SHAPES.map((shape) => randn(shape).to(dtype).to(where).requiresGrad_());
+        return { where, parameters, optimizer: new Base(parameters, { ...options, eps: 0.1 }) };
+      }) as [Side, Side];
+      const [here, there] = sides;
+      const step = (): void => {
+        const gradients = SHAPES.map((shape) => randn(shape).to(dtype));
+        for (const { where, parameters, optimizer } of sides) {
+          // The last one has a gradient in the fourth step alone.
+          parameters.forEach((parameter, i) => (parameter.grad = i === 3 && optimizer.state.get(parameters[0]!)?.["step"]?.item() !== 3 ? null : gradients[i]!.to(where)));
+          optimizer.step();
+        }
+      };
+      const compare = (): void => here.parameters.forEach((parameter, i) => expect(worstError(values(there.parameters[i]!.cpu()), values(parameter))).toBeLessThan(tolerance));
+      const load = (from: Side, to: Side): void => {
+        from.parameters.forEach((parameter, i) => to.parameters[i]!.detach().copy_(parameter.detach()));
+        to.optimizer.loadStateDict(from.optimizer.stateDict());
+      };
+      load(here, there);
+      for (let i = 0; i < 8; i++) step();
+      compare();
+      for (const state of there.optimizer.state.values()) expect(Object.values(state).map((each) => each.device)).toEqual(Object.keys(state).map(() => there.parameters[0]!.device));
+      load(there, here);
+      load(here, there);
+      for (let i = 0; i < 3; i++) step();
+      compare();
+    }),
+  );
+});
+
+interface Side {
+  readonly where: string;
+  readonly parameters: Tensor[];
+  readonly optimizer: Optimizer<{ lr: number }>;
+}
