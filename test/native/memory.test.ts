@@ -17,6 +17,6 @@ it.each([
 
 // Needs /proc and util-linux's prlimit.
 const canLimit = process.platform === "linux" && spawnSync("prlimit", ["--version"]).status === 0;
-it.runIf(canLimit)("collecting when memory runs out", { timeout: 90_000 }, async () => {
-  expect(await runFixture("memory", { args: ["collecting when memory runs out"] })).toEqual(PASSED);
+it.runIf(canLimit).each(["collecting when memory runs out", "a step over captured functions when memory runs out"])("%s", { timeout: 90_000 }, async (name) => {
+  expect(await runFixture("memory", { args: [name] })).toEqual(PASSED);
 });

@@ -56,6 +56,8 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
   private readonly late = new LateMemory();
   /** Why the last step was left to no commands, where that is not for this step alone. */
   private unplanned: string | null = null;
+  /** Whether a step that was left to commands failed before its descent. */
+  private mayRepeat = false;
   /** null where the option says so. */
   private readonly stepGraphs: StepGraphs | null;
   private readonly unreadSteps = new UnreadSteps<R>();
@@ -181,6 +183,17 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
   }
 
   private take(closures: StepClosures, lossScale: number, policy: "throw" | "skip"): R {
+    this.mayRepeat = false;
+    try {
+      return this.attempt(closures, lossScale, policy);
+    } catch (error) {
+      // Operators run again by themselves when memory runs out. Nothing is left of a step, and what could be freed was.
+      if (!this.mayRepeat || !(error instanceof DgsamError) || error.code !== "ERR_OOM") throw error;
+      return this.attempt(closures, lossScale, policy);
+    }
+  }
+
+  private attempt(closures: StepClosures, lossScale: number, policy: "throw" | "skip"): R {
     const name = `${this.constructor.name}.step`;
     this.checkIdle(`${name}()`);
     const passes = new Passes(name, closures, this.climb, this.statistics, lossScale);
@@ -338,9 +351,15 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
 
   /** Returns false where nothing was done, since a program does not fit. */
   private runCommands(run: () => boolean): boolean {
-    const done = run();
-    if (!done) this.undone();
-    return done;
+    try {
+      const done = run();
+      if (!done) this.undone();
+      return done;
+    } catch (error) {
+      // Half a descent stays.
+      this.mayRepeat = !this.climb.settled;
+      throw error;
+    }
   }
 
   /**
