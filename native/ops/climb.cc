@@ -295,9 +295,7 @@ std::tuple<double, double, int64_t> gather(at::TensorList params, at::TensorList
 
 void restore(at::TensorList params, at::TensorList saved) {
   const at::NoGradGuard noGrad;
-  checkLength("restore_", "saved", saved.size(), params.size());
-  const Rows rows = makeRows("restore_", params, saved, {},
-                             {.param = Access::Write, .grad = Access::None, .saved = Access::Read, .sum = Access::None});
+  const Rows rows = rowsToRestore(params, saved);
   bringBack(rows);
   for (const Row& row : rows) bump(*row.param);
 }

@@ -77,6 +77,11 @@ Rows makeRows(const char* name, at::TensorList params, at::TensorList saved, at:
   return rows;
 }
 
+Rows rowsToRestore(at::TensorList params, at::TensorList saved) {
+  checkLength("restore_", "saved", saved.size(), params.size());
+  return makeRows("restore_", params, saved, {}, {.param = Access::Write, .grad = Access::None, .saved = Access::Read, .sum = Access::None});
+}
+
 Row readOnlyRow(const char* name, const char* list, size_t index, const at::Tensor& tensor) {
   checkFloating(name, list, index, tensor);
   Row row{&tensor, &tensor, nullptr, nullptr};

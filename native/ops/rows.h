@@ -55,6 +55,9 @@ struct Uses {
 // list and index when shapes, dtypes, devices, layouts or lengths disagree, before anything is written.
 Rows makeRows(const char* name, at::TensorList params, at::TensorList saved, at::TensorList sums, Uses uses);
 
+// Rows of what restore_ copies from one list to the other.
+Rows rowsToRestore(at::TensorList params, at::TensorList saved);
+
 // A row whose gradient is the tensor itself, to be read only.
 Row readOnlyRow(const char* name, const char* list, size_t index, const at::Tensor& tensor);
 

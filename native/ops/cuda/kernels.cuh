@@ -166,10 +166,10 @@ __global__ void __launch_bounds__(kThreads) gather(const __grid_constant__ Pack<
   store(total, pack, partials, pieces);
 }
 
-// tensor <- saved, bit for bit, where the step has stopped. Counts are bytes.
+// tensor <- saved, bit for bit, where the step has stopped, or without a ledger. Counts are bytes.
 template <int kSpans>
 __global__ void __launch_bounds__(kThreads) revert(const __grid_constant__ Pack<kSpans> pack, const double* ledger) {
-  if (*ledger == 0) return;
+  if (ledger != nullptr && *ledger == 0) return;
   using Byte = unsigned char;
   const Piece piece = pieceOf<kBytePiece>(pack);
   Byte* const p = in<Byte>(piece, pack.param[piece.span]);

@@ -1,4 +1,4 @@
-// The operators of late.h on CUDA devices: rows that are flat memory on the ledger's device are swept by our kernels, others go
+// The operators of late.h, and restore_, on CUDA devices: rows that are flat memory on the ledger's device are swept by our kernels, others go
 // through LibTorch's operators. Where the kernels were not compiled for the device, all of them do.
 #include "../late.h"
 
@@ -9,7 +9,10 @@
 #include <c10/cuda/CUDAStream.h>
 #include <torch/library.h>
 
+#include <exception>
+
 #include "../casts.h"
+#include "../climb.h"
 #include "../composite.h"
 #include "../late_rows.h"
 #include "../ledger.h"
@@ -219,6 +222,33 @@ void revertLate(at::TensorList tensors, at::TensorList saved, at::Tensor ledger)
   if (!others.empty()) ops::revertLate(others, othersSaved, ledger);
 }
 
+void restore(at::TensorList params, at::TensorList saved) {
+  if (params.empty() || !params.front().defined() || !params.front().is_cuda() || !serves(params.front().device().index())) return ops::restore(params, saved);
+  const at::NoGradGuard noGrad;
+  const Rows rows = rowsToRestore(params, saved);
+  const c10::cuda::CUDAGuard guard(params.front().device());
+  std::vector<Span> spans;
+  std::vector<const Row*> others;
+  for (const Row& row : rows) {
+    if (row.flat && row.param->device() == params.front().device())
+      spans.push_back({row.paramData, nullptr, row.savedData, nullptr, static_cast<int64_t>(row.param->nbytes()), nullptr, false});
+    else
+      others.push_back(&row);
+  }
+  revert(c10::cuda::getCurrentCUDAStream(), spans, nullptr);
+  // All that can be, whatever happens to one.
+  std::exception_ptr failure;
+  for (const Row* row : others) {
+    try {
+      row->param->copy_(*row->saved);
+    } catch (...) {
+      failure = std::current_exception();
+    }
+  }
+  for (const Row& row : rows) bump(*row.param);
+  if (failure) std::rethrow_exception(failure);
+}
+
 TORCH_LIBRARY_IMPL(dgsam, CUDA, m) {
   m.impl("climb_.late", TORCH_FN(Moving<&climbLate>::call));
   m.impl("accumulate_.late", TORCH_FN(accumulateLate));
@@ -226,6 +256,7 @@ TORCH_LIBRARY_IMPL(dgsam, CUDA, m) {
   m.impl("gather_orthogonal_.late", TORCH_FN(Moving<&gatherOrthogonalLate>::call));
   m.impl("note_", TORCH_FN(noteLate));
   m.impl("revert_", TORCH_FN(Moving<&revertLate>::call));
+  m.impl("restore_", TORCH_FN(Moving<&restore>::call));
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ void orthogonalScale(Stream stream, const Spans& spans, const Sums& sums, double
 void gather(Stream stream, const Spans& spans, const Sums& sums, const Gathering& how);
 void endGather(Stream stream, const Sums& sums);
 
-// param <- saved where the step has stopped. Counts are bytes.
+// param <- saved where the step has stopped, or, if the ledger is null, in any case. Counts are bytes.
 void revert(Stream stream, const std::vector<Span>& spans, const double* ledger);
 
 // Notes the mean of at most kMaxNumbers values.

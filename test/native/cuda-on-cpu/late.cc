@@ -24,6 +24,15 @@
 
 namespace dgsam::ops {
 
+// Of climb.cc, without the CPU's kernels.
+void restore(at::TensorList params, at::TensorList saved) {
+  const at::NoGradGuard noGrad;
+  for (const Row& row : rowsToRestore(params, saved)) {
+    row.param->copy_(*row.saved);
+    bump(*row.param);
+  }
+}
+
 // Of rows of the CPU, which there are none of here.
 const Kernels& kernels(Element) {
   static const Kernels none{};
@@ -160,6 +169,10 @@ void compareAll(const Plan& plan, long types, const std::string& what) {
   const auto launches = [types](long swept, long ended) { return types < 0 ? -1 : swept * types + ended; };
   std::vector<at::Tensor> rho;
   for (size_t i = 0; i < plan.size(); ++i) rho.push_back(at::scalar_tensor(0.05 * static_cast<double>(1 + i % 3), at::kDouble));
+  compare(plan, plan.empty() ? 0 : -1, what + ": restore_", [&](bool kernels, const Lists& on, const at::Tensor&) {
+    (kernels ? &cuda::restore : &restore)(on.params, on.saved);
+    return int64_t{0};
+  });
   for (const bool first : {true, false}) {
     for (const bool adaptive : {false, true})
       for (const std::optional<double> eta : {std::optional<double>(), std::optional<double>(0.01)})
