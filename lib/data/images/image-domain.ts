@@ -1,16 +1,16 @@
 /** A domain of images that are decoded when they are first needed. */
 
-import { argumentError, DgsamError } from "../../errors.js";
-import { empty, noGrad, ops, scope, tensor, type Generator, type Tensor } from "../../tensor/index.js";
-import { hasCudaKernels, inBackground } from "../../tensor/internal.js";
+import { DgsamError } from "../../errors.js";
+import { empty, ops, scope, tensor, type Generator, type Tensor } from "../../tensor/index.js";
 import { dataWarning } from "../../warnings.js";
 import { checkItem, checkList } from "../checks.js";
 import type { Batch, BatchOptions, Domain, Item, LoadOptions } from "../dataset.js";
-import { domainbedCropScale, trainingImagesArguments } from "./augment/domainbed.js";
+import { domainbedCropScale } from "./augment/domainbed.js";
 import { drawCropBoxes } from "./augment/random-resized-crop.js";
 import { readHeader, type ImageHeader } from "./decode.js";
 import { DecodedStore } from "./decoded-store.js";
 import type { ImageRecord } from "./encoded-image.js";
+import { ImageInput, type Found } from "./image-input.js";
 import type { ImageSettings } from "./image-options.js";
 import { decodePlanes, decodeSquares, type Crop } from "./resized.js";
 import { Slots } from "./slots.js";
@@ -43,10 +43,9 @@ export class ImageDomain implements Domain {
   /** Of images to evaluate, in the network's size; and of those that augmentation crops from, the same one where they have that size, too. */
   readonly #exact: DecodedStore;
   readonly #larger: DecodedStore;
+  readonly #input: ImageInput;
   /** Reasons by number. */
   readonly #bad = new Map<number, string>();
-  /** Whether the range of what `augment` gives was looked at. */
-  #rangeSeen = false;
   #disposed = false;
 
   /** @internal Use `imageDataset()`. */
@@ -56,6 +55,7 @@ export class ImageDomain implements Domain {
     this.labels = Int32Array.from(records, ({ label }) => label);
     this.#records = records;
     this.#settings = settings;
+    this.#input = new ImageInput(name, settings);
     const images = records.map(({ image }) => image);
     const makeStore = (size: number): DecodedStore =>
       new DecodedStore({ images, size, folder: settings.cacheFolder, decoder: [decoder, settings.orientation], names: [collection, name] });
@@ -312,126 +312,27 @@ export class ImageDomain implements Domain {
   }
 
   #assemble(source: Found, chosen: readonly number[], generator: Generator | undefined): Batch {
-    try {
-      return noGrad(() => scope(() => ({ x: this.#toInput(source, generator) as Tensor<"float32">, y: this.#labelsOf(chosen) })));
-    } finally {
-      if (source.isOwn) source.images.dispose();
-    }
+    const x = this.#input.make(source, generator);
+    return { x, y: this.#labelsOf(chosen) };
   }
 
   /** The same, beside this thread where that goes. */
   async #assembleAside(source: Found, chosen: readonly number[], generator: Generator | undefined): Promise<Batch> {
-    if (generator === undefined || !this.#isFused) return this.#assemble(source, chosen, generator);
-    const x = (await (this.#settings.device === "cpu" ? this.#makeAside(source, generator) : this.#makeThere(source, generator))) as Tensor<"float32">;
+    if (!this.#input.goesAside(generator)) return this.#assemble(source, chosen, generator);
+    const x = await this.#input.makeAside(source, generator);
     try {
       this.#checkUsable();
-      const batch = noGrad(() => scope(() => ({ x: this.#laidOut(x) as Tensor<"float32">, y: this.#labelsOf(chosen) })));
-      if (batch.x !== x) x.dispose();
-      return batch;
+      return { x, y: this.#labelsOf(chosen) };
     } catch (cause) {
       x.dispose();
       throw cause;
     }
   }
 
-  async #makeAside(source: Found, generator: Generator): Promise<Tensor> {
-    let making;
-    try {
-      making = inBackground(ops.dgsam.training_images, this.#trainingArguments(source, generator));
-    } finally {
-      if (source.isOwn) source.images.dispose();
-    }
-    return await making;
-  }
-
-  /** On the device: only bytes go there, which are gathered beside this thread. */
-  async #makeThere({ images, places, isOwn }: Found, generator: Generator): Promise<Tensor> {
-    const indices = tensor(BigInt64Array.from(places, BigInt));
-    const gathering = isOwn ? images : inBackground(ops.aten["index_select.default"], [images, 0, indices]);
-    indices.dispose();
-    const bytes = await gathering;
-    try {
-      this.#checkUsable();
-      return noGrad(() => scope(() => {
-        const there = { images: bytes.to(this.#settings.device), places: places.map((_, i) => i) };
-        return ops.dgsam.training_images(...this.#trainingArguments(there, generator));
-      }));
-    } finally {
-      bytes.dispose();
-    }
-  }
-
   #labelsOf(chosen: readonly number[]): Tensor<"int64"> {
-    const labels = tensor(BigInt64Array.from(chosen, (index) => BigInt(this.labels[index]!)), { shape: [chosen.length] });
-    return labels.to(this.#settings.device) as Tensor<"int64">;
-  }
-
-  /** Whether one operator makes a batch to train on. */
-  get #isFused(): boolean {
-    const { augmentsAsDomainbed, device } = this.#settings;
-    return augmentsAsDomainbed && (device === "cpu" || hasCudaKernels());
-  }
-
-  #trainingArguments({ images, places }: Pick<Found, "images" | "places">, generator: Generator) {
-    const { imageSize, cropsOriginals, normalize } = this.#settings;
-    return trainingImagesArguments(images, places, { imageSize, crop: !cropsOriginals, ...(normalize ?? { mean: [0, 0, 0], std: [1, 1, 1] }) }, generator);
-  }
-
-  #toInput(source: Found, generator: Generator | undefined): Tensor {
-    const { augment, normalize, device } = this.#settings;
-    if (generator !== undefined && this.#isFused && device === "cpu") return this.#laidOut(ops.dgsam.training_images(...this.#trainingArguments(source, generator)));
-    const images = source.isOwn ? source.images.to(device)
-      : ops.aten["index_select.default"](source.images, 0, tensor(BigInt64Array.from(source.places, BigInt))).to(device);
-    if (generator !== undefined && this.#isFused) {
-      return this.#laidOut(ops.dgsam.training_images(...this.#trainingArguments({ images, places: source.places.map((_, i) => i) }, generator)));
-    }
-    let x = generator === undefined || augment === undefined ? this.#toImageSize(images) : this.#augmented(augment, images, generator);
-    if (normalize !== null) {
-      const byChannel = (values: readonly number[]): Tensor => tensor(Float32Array.from(values), { shape: [1, 3, 1, 1] }).to(device);
-      // Two steps, as torchvision's; the first makes a new tensor, since a transform may have given what it keeps.
-      x = ops.aten["div_.Tensor"](ops.aten["sub.Tensor"](x, byChannel(normalize.mean)), byChannel(normalize.std));
-    }
-    return this.#laidOut(x);
-  }
-
-  #laidOut(x: Tensor): Tensor {
-    return this.#settings.channelsLast ? ops.aten["contiguous.default"](x, { memory_format: "channels_last" }) : ops.aten["contiguous.default"](x);
-  }
-
-  /** float32 in [0, 1], resized where the cache holds another size. */
-  #toImageSize(images: Tensor): Tensor {
-    const { imageSize, cacheSize } = this.#settings;
-    // byte / 255 in float32 is what torchvision's ToTensor gives.
-    const x = ops.aten["div.Scalar"](images, 255);
-    if (images.shape[0] === 0 || images.shape[2] === imageSize || cacheSize === imageSize) return x;
-    return ops.aten["_upsample_bilinear2d_aa.default"](x, [imageSize, imageSize], false);
-  }
-
-  #augmented(augment: Augment, images: Tensor, generator: Generator): Tensor {
-    const { imageSize } = this.#settings;
-    const x: unknown = augment(images, generator);
-    const { shape, dtype } = Object(x) as Tensor;
-    if (!Array.isArray(shape)) throw argumentError("imageDataset: augment: what it returns", "a Tensor of images", x);
-    if (dtype !== "float32") throw new DgsamError("ERR_DTYPE", `imageDataset: augment must return float32 images in [0, 1], got ${dtype}`);
-    if (shape.join() !== [images.shape[0], 3, imageSize, imageSize].join()) {
-      throw new DgsamError("ERR_SHAPE", `imageDataset: augment must return images of the image size, [${images.shape[0]}, 3, ${imageSize}, ${imageSize}], got [${shape.join(", ")}]`);
-    }
-    this.#checkRange(x as Tensor);
-    return x as Tensor;
-  }
-
-  /** Warns of images that are normalised already, or were not divided by 255. Noise may well leave [0, 1] a little. */
-  #checkRange(x: Tensor): void {
-    if (this.#rangeSeen || this.#settings.normalize === null || x.shape[0] === 0) return;
-    this.#rangeSeen = true;
-    const [least, most] = [ops.aten["min.default"](x), ops.aten["max.default"](x)].map((each) => Number(each.item())) as [number, number];
-    if (least >= -0.5 && most <= 1.5) return;
-    dataWarning(`domain ${JSON.stringify(this.name)}: augment gave images from ${least.toPrecision(3)} to ${most.toPrecision(3)} where [0, 1] is expected, since they are ` +
-      "normalised afterwards: leave that out of augment, or pass normalize: false");
+    return scope(() => {
+      const labels = tensor(BigInt64Array.from(chosen, (index) => BigInt(this.labels[index]!)), { shape: [chosen.length] });
+      return labels.to(this.#settings.device) as Tensor<"int64">;
+    });
   }
 }
-
-type Augment = NonNullable<ImageSettings["augment"]>;
-
-/** Images that a batch is made of, as `DecodedStore.find` gives them. */
-type Found = ReturnType<DecodedStore["find"]>;
