@@ -117,6 +117,7 @@ export interface Native {
   queryStream(stream: number): boolean;
   synchronizeStream(stream: number): void;
   synchronize(device: string): void;
+  kernelsServe(device: string): boolean;
   /** 0: nothing is said of waits for a device; 1: a warning; 2: an error. */
   setSyncDebugMode(mode: number): void;
   newEvent(timing: boolean): Handle;

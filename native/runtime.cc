@@ -51,6 +51,16 @@ Napi::Value countCudaDevices(Environment&, const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), cudaDeviceCount());
 }
 
+// kernelsServe(device): whether our own CUDA kernels run on it.
+Napi::Value kernelsServe(Environment&, const Napi::CallbackInfo& info) {
+  const std::string name = stringArgument(info, 0);
+  bool serves = false;
+#ifdef DGSAM_CUDA
+  serves = c10::Device(name).is_cuda() && ops::cuda::serves(cudaDeviceNamed(name).index());
+#endif
+  return Napi::Boolean::New(info.Env(), serves);
+}
+
 Napi::Value numThreads(Environment&, const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), at::get_num_threads());
 }
@@ -76,6 +86,7 @@ void checkLibTorchVersion() {
 void registerRuntime(Napi::Object exports, Environment& environment) {
   addEntry(exports, environment, "runtimeInfo", guardedEntry<runtimeInfo>);
   addEntry(exports, environment, "cudaDeviceCount", guardedEntry<countCudaDevices>);
+  addEntry(exports, environment, "kernelsServe", guardedEntry<kernelsServe>);
   addEntry(exports, environment, "numThreads", guardedEntry<numThreads>);
   addEntry(exports, environment, "setNumThreads", guardedEntry<setNumThreads>);
   addEntry(exports, environment, "setDeterministic", guardedEntry<setDeterministic>);

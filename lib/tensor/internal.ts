@@ -8,7 +8,7 @@ export type { OperatorFunction } from "./operators.js";
 export { addWatcher, isUnchanged, type Guard, type Watch } from "./capture/guards.js";
 export { startFetch } from "./transfer.js";
 export { inBackground } from "./background.js";
-export { hasCudaKernels } from "./runtime.js";
+export { kernelsServe } from "./runtime.js";
 export { copyInto } from "./data.js";
 export { forgetCasts } from "./autocast.js";
 export { Script, type ScriptMode } from "./script.js";

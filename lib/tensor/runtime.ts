@@ -2,6 +2,7 @@
 
 import { argumentError } from "../errors.js";
 import { native, type RuntimeInfo } from "../native.js";
+import type { Device } from "./dtype.js";
 
 /** How many threads one operator may use on the CPU. */
 export function getNumThreads(): number {
@@ -33,9 +34,12 @@ export function runtimeInfo(): RuntimeInfo {
   return native.runtimeInfo();
 }
 
-let kernels: boolean | undefined;
+const served = new Map<Device, boolean>();
 
-/** Whether the addon has CUDA kernels of its own: not where it was built without nvcc. */
-export function hasCudaKernels(): boolean {
-  return (kernels ??= native.runtimeInfo().cudaKernels !== "");
+/** Whether the addon's own CUDA kernels run on a device: not where it was built without nvcc, and not on a GPU that they were not compiled for. */
+export function kernelsServe(device: Device): boolean {
+  if (device === "cpu") return false;
+  let answer = served.get(device);
+  if (answer === undefined) served.set(device, (answer = native.kernelsServe(device)));
+  return answer;
 }

@@ -9,6 +9,7 @@
 #include <omp.h>
 #endif
 
+#include <algorithm>
 #include <vector>
 
 #include "batches.h"
@@ -50,10 +51,12 @@ class AloneIfSmall {
 // The fused SGD of the CPU (seen in LibTorch 2.13) computes new parameters of 16 bits in whole vectors and does not store them.
 bool losesSixteenBits(const at::Tensor& tensor) { return tensor.is_cpu() && at::isReducedFloatingType(tensor.scalar_type()); }
 
-// Of LibTorch's fused optimizers Adagrad's is the one that not every device has.
-bool hasFusedAdagrad(const at::Tensor& tensor) {
+// Of LibTorch's fused optimizers Adagrad's is the one that not every device has. It reads counts beside their parameters.
+bool isForFusedAdagrad(const Batch& batch) {
   static const c10::OperatorHandle adagrad = c10::Dispatcher::singleton().findSchemaOrThrow("aten::_fused_adagrad_", "");
-  return adagrad.hasKernelForDispatchKey(c10::legacyExtractDispatchKey(tensor.key_set()));
+  const at::Tensor& first = batch.params.front();
+  const auto isThere = [&](const at::Tensor& count) { return count.device() == first.device(); };
+  return adagrad.hasKernelForDispatchKey(c10::legacyExtractDispatchKey(first.key_set())) && std::all_of(batch.scalars[0].begin(), batch.scalars[0].end(), isThere);
 }
 
 // Where the kernels of a batch read it.
@@ -154,7 +157,7 @@ void adagrad(at::TensorList params, at::TensorList sums, at::TensorList steps, d
   const double lr = rateOf("adagrad_", hostRate, rate);
   for (Batch& batch : makeBatches("adagrad_", params, {{"sums", sums}}, {{"steps", steps}}, Scalars::Any)) {
     advance(batch.scalars[0]);
-    if (hasFusedAdagrad(batch.params.front())) {
+    if (isForFusedAdagrad(batch)) {
       const AloneIfSmall alone(batch.params);
       at::_fused_adagrad_(batch.params, batch.grads, batch.states[0], batch.scalars[0], lr, lrDecay, weightDecay, eps, maximize);
     } else {

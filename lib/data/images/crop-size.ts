@@ -4,6 +4,7 @@ import { DgsamError } from "../../errors.js";
 import { domainbedCropScale } from "./augment/domainbed.js";
 import { readHeader, type HeaderOptions, type ImageHeader } from "./decode.js";
 import type { EncodedImage, ImageCollection } from "./encoded-image.js";
+import { readers } from "./slots.js";
 
 // So large that the smallest box that augmentation cuts out still has as many pixels as the network takes: enlarged, it would have less detail
 // than the images that are evaluated.
@@ -14,6 +15,8 @@ const USUAL = 2;
 const MOST = 3;
 /** Of all images together, so that they stay in the memory of most machines. `LEAST` may come to more. */
 const MOST_BYTES = 2 ** 32;
+/** What sizes that follow from the number of images are multiples of: with every image that is added another size would be another cache. */
+const GRID = 32;
 /** Images of a domain whose headers are looked at. */
 const SAMPLES = 16;
 
@@ -21,10 +24,12 @@ const SAMPLES = 16;
  * The `cacheSize` for crops of `imageSize`: that of the originals where all that are looked at (16 of a domain) are squares of one size, at most
  * three times `imageSize`, so that they are resized once as with protocol "domainbed"; else twice `imageSize`. Less, but not below 1.2 times, where all images would take more
  * than 4 GiB.
+ *
+ * @throws DgsamError `ERR_ARGUMENT`; the signal's reason
  */
 export async function cropCacheSize({ domains }: ImageCollection, imageSize: number, reading: Pick<HeaderOptions, "orientation" | "maxPixels" | "signal">): Promise<number> {
   const images = domains.reduce((sum, { records }) => sum + records.length, 0);
-  const most = Math.max(LEAST * imageSize, Math.sqrt(MOST_BYTES / (3 * images)));
+  const most = Math.max(LEAST * imageSize, GRID * Math.floor(Math.sqrt(MOST_BYTES / (3 * images)) / GRID));
   const headers = await Promise.all(domains.flatMap(({ records }) => spread(records).map(({ image }) => headerOf(image, reading))));
   const sizes = new Set(headers.flatMap((header) => (header === null ? [] : [header.width, header.height])));
   const [side] = sizes;
@@ -41,7 +46,8 @@ function spread<T>(list: readonly T[]): T[] {
 /** null for a bad image, which is for others to tell of. */
 async function headerOf(image: EncodedImage, reading: HeaderOptions): Promise<ImageHeader | null> {
   try {
-    return await readHeader("cropCacheSize", await image.read(), { ...reading, path: image.path });
+    const bytes = await readers.run(() => image.read(), reading.signal);
+    return await readHeader("cropCacheSize", bytes, { ...reading, path: image.path });
   } catch (cause) {
     if (cause instanceof DgsamError && cause.code === "ERR_DATA") return null;
     throw cause;

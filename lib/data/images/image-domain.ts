@@ -13,7 +13,7 @@ import type { ImageRecord } from "./encoded-image.js";
 import { ImageInput, type Found } from "./image-input.js";
 import type { ImageSettings } from "./image-options.js";
 import { decodePlanes, decodeSquares, type Crop } from "./resized.js";
-import { Slots } from "./slots.js";
+import { readers } from "./slots.js";
 
 /** An image that cannot be used, and why. */
 export interface SkippedImage {
@@ -24,8 +24,6 @@ export interface SkippedImage {
   readonly reason: string;
 }
 
-/** Files may be as many as a batch is large, and the system lets a process have so many open and no more. */
-const readers = new Slots(32);
 /** Loops that prepare a domain: enough to keep libuv's threads at work. */
 const WORKERS = 12;
 
@@ -313,13 +311,18 @@ export class ImageDomain implements Domain {
 
   #assemble(source: Found, chosen: readonly number[], generator: Generator | undefined): Batch {
     const x = this.#input.make(source, generator);
-    return { x, y: this.#labelsOf(chosen) };
+    return this.#labelled(x, chosen);
   }
 
   /** The same, beside this thread where that goes. */
   async #assembleAside(source: Found, chosen: readonly number[], generator: Generator | undefined): Promise<Batch> {
     if (!this.#input.goesAside(generator)) return this.#assemble(source, chosen, generator);
     const x = await this.#input.makeAside(source, generator);
+    return this.#labelled(x, chosen);
+  }
+
+  /** Frees the images where there are no labels for them any more. */
+  #labelled(x: Tensor<"float32">, chosen: readonly number[]): Batch {
     try {
       this.#checkUsable();
       return { x, y: this.#labelsOf(chosen) };

@@ -2,7 +2,7 @@
 
 import { argumentError, DgsamError } from "../../errors.js";
 import { noGrad, ops, scope, tensor, type Generator, type Tensor } from "../../tensor/index.js";
-import { hasCudaKernels, inBackground } from "../../tensor/internal.js";
+import { inBackground, kernelsServe } from "../../tensor/internal.js";
 import { dataWarning } from "../../warnings.js";
 import { trainingImagesArguments } from "./augment/domainbed.js";
 import type { DecodedStore } from "./decoded-store.js";
@@ -42,9 +42,12 @@ export class ImageInput {
   /** The same, made beside this thread. */
   async makeAside(source: Found, generator: Generator): Promise<Tensor<"float32">> {
     const x = (await (this.#settings.device === "cpu" ? this.#makeInBackground(source, generator) : this.#makeThere(source, generator))) as Tensor<"float32">;
-    const laidOut = noGrad(() => scope(() => this.#laidOut(x) as Tensor<"float32">));
-    if (laidOut !== x) x.dispose();
-    return laidOut;
+    let laidOut: Tensor<"float32"> | undefined;
+    try {
+      return (laidOut = noGrad(() => scope(() => this.#laidOut(x) as Tensor<"float32">)));
+    } finally {
+      if (laidOut !== x) x.dispose();
+    }
   }
 
   async #makeInBackground(source: Found, generator: Generator): Promise<Tensor> {
@@ -76,7 +79,7 @@ export class ImageInput {
   /** Whether one operator makes a batch to train on. */
   get #isFused(): boolean {
     const { augmentsAsDomainbed, device } = this.#settings;
-    return augmentsAsDomainbed && (device === "cpu" || hasCudaKernels());
+    return augmentsAsDomainbed && (device === "cpu" || kernelsServe(device));
   }
 
   #trainingArguments({ images, places }: Pick<Found, "images" | "places">, generator: Generator) {

@@ -59,3 +59,6 @@ export class Slots {
     this.#letIn();
   }
 }
+
+/** Of images that are being read: files may be as many as a batch is large, and the system lets a process have so many open and no more. */
+export const readers = new Slots(32);

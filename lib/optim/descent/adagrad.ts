@@ -10,7 +10,7 @@
 
 import { checkBoolean, checkNumber } from "../../checks.js";
 import { DgsamError } from "../../errors.js";
-import { noGrad, ops, scope, type Tensor } from "../../tensor/index.js";
+import { noGrad, ops, scope, type Device, type Tensor } from "../../tensor/index.js";
 import { once } from "../once.js";
 import type { ParamGroup, ParamsInput } from "./optimizer.js";
 import { SweptOptimizer } from "./swept-optimizer.js";
@@ -75,6 +75,11 @@ export class Adagrad extends SweptOptimizer<AdagradOptions> {
     const parts = parameter.dtype.startsWith("complex") ? ops.aten["view_as_real.default"](sum) : sum;
     ops.aten["fill_.Scalar"](parts, this.defaults.initialAccumulatorValue);
     return sum;
+  }
+
+  // LibTorch has a fused kernel for GPUs, too, where ours do not serve.
+  protected override scalarDevice(parameter: Tensor): Device {
+    return parameter.device;
   }
 
   protected update(group: ParamGroup<AdagradOptions>): void {

@@ -1,18 +1,19 @@
 /** Optimizers whose step on a GPU is kernels of our own (native/ops/cuda/optimizers.cc). Elsewhere LibTorch's foreach functions take it. */
 
-import { hasCudaKernels } from "../../tensor/internal.js";
+import { kernelsServe } from "../../tensor/internal.js";
 import type { Device, Tensor } from "../../tensor/index.js";
 import { Optimizer, type ParamGroup } from "./optimizer.js";
 
 export abstract class SweptOptimizer<O extends { lr: number }> extends Optimizer<O> {
   // Foreach functions divide by numbers that the host forms of the step count: without kernels it lies there, where nothing waits for it.
   protected override scalarDevice(parameter: Tensor): Device {
-    return hasCudaKernels() ? parameter.device : "cpu";
+    const { device } = parameter;
+    return kernelsServe(device) ? device : "cpu";
   }
 
   // Who has no kernels would wait for the flag.
   protected override takesFoundInf(group: ParamGroup<O>): boolean {
-    return hasCudaKernels() || group.params.every(({ device }) => device === "cpu");
+    return group.params.every(({ device }) => device === "cpu" || kernelsServe(device));
   }
 
   protected override get readsRatesExactly(): boolean {

@@ -188,7 +188,7 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
       return this.attempt(closures, lossScale, policy);
     } catch (error) {
       // Operators run again by themselves when memory runs out. Nothing is left of a step, and what could be freed was.
-      if (!this.mayRepeat || !(error instanceof DgsamError) || error.code !== "ERR_OOM") throw error;
+      if (!this.mayRepeat || !mayFit(error)) throw error;
       return this.attempt(closures, lossScale, policy);
     }
   }
@@ -279,7 +279,11 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
           this.descendBase();
         }
       } catch (error) {
+        const { mayRepeat } = this;
+        this.mayRepeat = false;
         this.undo(before);
+        // All is as it was.
+        this.mayRepeat = mayRepeat;
         ledger?.drop();
         if (!(error instanceof NonFinite)) throw error;
         const { where, domain } = ledger?.stop ?? { where: passes.where(), domain: passes.domain };
@@ -489,4 +493,11 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
       if (isPlainObject(group) && this.radiusKey in group) checkRadius(`${name}: group ${i}`, group[this.radiusKey]);
     });
   }
+}
+
+/** Whether an error is one of memory that there may be another time. */
+function mayFit(error: unknown): boolean {
+  if (!(error instanceof DgsamError) || error.code !== "ERR_OOM") return false;
+  const { requested, total } = error.memory ?? {};
+  return requested === undefined || total === undefined || requested <= total;
 }

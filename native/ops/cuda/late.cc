@@ -1,4 +1,4 @@
-// The operators of late.h, and restore_, on CUDA devices: rows that are flat memory on the ledger's device are swept by our kernels, others go
+// The operators of late.h, and restore_, on CUDA devices: rows that are flat memory on the ledger's device (of restore_: on any) are swept by our kernels, others go
 // through LibTorch's operators. Where the kernels were not compiled for the device, all of them do.
 #include "../late.h"
 
@@ -9,7 +9,10 @@
 #include <c10/cuda/CUDAStream.h>
 #include <torch/library.h>
 
+#include <algorithm>
 #include <exception>
+#include <utility>
+#include <vector>
 
 #include "../casts.h"
 #include "../climb.h"
@@ -226,25 +229,33 @@ void restore(at::TensorList params, at::TensorList saved) {
   if (params.empty() || !params.front().defined() || !params.front().is_cuda() || !serves(params.front().device().index())) return ops::restore(params, saved);
   const at::NoGradGuard noGrad;
   const Rows rows = rowsToRestore(params, saved);
-  const c10::cuda::CUDAGuard guard(params.front().device());
-  std::vector<Span> spans;
+  std::vector<std::pair<at::Device, std::vector<Span>>> flat;
   std::vector<const Row*> others;
   for (const Row& row : rows) {
-    if (row.flat && row.param->device() == params.front().device())
-      spans.push_back({row.paramData, nullptr, row.savedData, nullptr, static_cast<int64_t>(row.param->nbytes()), nullptr, false});
-    else
+    const at::Device device = row.param->device();
+    if (!row.flat || !row.param->is_cuda() || !serves(device.index())) {
       others.push_back(&row);
+      continue;
+    }
+    auto there = std::find_if(flat.begin(), flat.end(), [device](const auto& each) { return each.first == device; });
+    if (there == flat.end()) there = flat.insert(flat.end(), {device, {}});
+    there->second.push_back({row.paramData, nullptr, row.savedData, nullptr, static_cast<int64_t>(row.param->nbytes()), nullptr, false});
   }
-  revert(c10::cuda::getCurrentCUDAStream(), spans, nullptr);
   // All that can be, whatever happens to one.
   std::exception_ptr failure;
-  for (const Row* row : others) {
+  const auto attempt = [&failure](const auto& copy) {
     try {
-      row->param->copy_(*row->saved);
+      copy();
     } catch (...) {
       failure = std::current_exception();
     }
-  }
+  };
+  for (const auto& each : flat)
+    attempt([&spans = each.second, device = each.first] {
+      const c10::cuda::CUDAGuard guard(device);
+      revert(c10::cuda::getCurrentCUDAStream(), spans, nullptr);
+    });
+  for (const Row* row : others) attempt([row] { row->param->copy_(*row->saved); });
   for (const Row& row : rows) bump(*row.param);
   if (failure) std::rethrow_exception(failure);
 }

@@ -1,5 +1,5 @@
-// The optimizers of foreach.h, and Adagrad, on CUDA devices: two launches for all parameters of one dtype. Where the kernels were not compiled for
-// the device, or counters lie elsewhere, LibTorch's functions serve.
+// The optimizers of foreach.h, and Adagrad, on CUDA devices: two launches for up to kCapacity parameters of one dtype. Where the kernels were not
+// compiled for the device, or counters lie elsewhere, LibTorch's functions serve.
 #include <ATen/Functions.h>
 #include <ATen/core/grad_mode.h>
 #include <c10/cuda/CUDAGuard.h>
@@ -23,7 +23,7 @@ bool kernelsServe(at::TensorList params, StateLists counters) {
     const at::Tensor& param = params[i];
     // What is wrong with it, makeBatches() says.
     if (!param.defined() || !param.grad().defined()) continue;
-    if (!param.is_cuda() || !serves(param.device().index())) return false;
+    if (!param.is_cuda() || !serves(param.device().index()) || !elementOf(c10::toRealValueType(param.scalar_type())).has_value()) return false;
     for (const StateList& list : counters)
       if (i < list.tensors.size() && list.tensors[i].defined() && list.tensors[i].device() != param.device()) return false;
   }

@@ -38,11 +38,14 @@ test("of others twice the network's size is kept", async () => {
 test("less where all images would take more than 4 GiB, but never less than boxes need", async () => {
   const square = await encoded(60, 60);
   const sizeOf = async (count: number, imageSize: number): Promise<number> => await cropCacheSize(collectionOf([count, square]), imageSize, {});
-  // The side of 4 GiB over a million images, each of three bytes a pixel, is 37.8 pixels.
-  expect(await sizeOf(1e6, 30)).toBe(38);
-  expect(await sizeOf(1e6, 50)).toBe(60);
+  // The side of 4 GiB over a million images, each of three bytes a pixel, is 37.8 pixels: in steps of 32, 32.
+  expect(await sizeOf(1e6, 18)).toBe(32);
+  expect(await sizeOf(1e6, 25)).toBe(32);
+  expect(await sizeOf(1e6, 30)).toBe(36);
   expect(await sizeOf(1e6, 100)).toBe(60);
   expect(await sizeOf(1e5, 30)).toBe(60);
+  // Some more images do not ask for another size.
+  expect(await sizeOf(1.05e6, 18)).toBe(32);
 });
 
 test("few images of a domain are read, spread over it, and bad ones are left to others", async () => {
@@ -60,4 +63,27 @@ test("what goes wrong otherwise is told", async () => {
   await expect(cropCacheSize(collection, 40, {})).rejects.toThrow("lost");
   const square = await encoded(60, 60);
   await expect(cropCacheSize(collectionOf([2, square]), 40, { maxPixels: 0 })).rejects.toThrow(/maxPixels/);
+});
+
+test("few files are open at once, and an abort is heard", async () => {
+  const square = await encoded(60, 60);
+  let [open, most] = [0, 0];
+  const collection = collectionOf(...Array.from({ length: 40 }, () => [16, square] as [number, Uint8Array]));
+  const controller = new AbortController();
+  for (const { records } of collection.domains) {
+    for (const { image } of records) {
+      image.read = async () => {
+        most = Math.max(most, ++open);
+        await new Promise((resolve) => setImmediate(resolve));
+        open--;
+        return square;
+      };
+    }
+  }
+  expect(await cropCacheSize(collection, 40, { signal: controller.signal })).toBe(60);
+  expect(most).toBeLessThanOrEqual(32);
+  const aborted = cropCacheSize(collection, 40, { signal: controller.signal });
+  controller.abort("enough");
+  await expect(aborted).rejects.toBe("enough");
+  await expect(cropCacheSize(collection, 40, { signal: controller.signal })).rejects.toBe("enough");
 });
