@@ -10,18 +10,17 @@
 import { checkInteger, checkNumber, isPlainObject } from "../../checks.js";
 import { argumentError, DgsamError } from "../../errors.js";
 import { scope, type GraphStats, type Tensor } from "../../tensor/index.js";
-import { Commands, hasGraphs, NotPlannable, StepGraphs, zeroGradients } from "../../tensor/internal.js";
+import { StepGraphs, zeroGradients } from "../../tensor/internal.js";
 import { NonFinite } from "../closures.js";
 import type { OptimizerLike } from "../descent/optimizer.js";
 import { calledInStep, disposedError } from "../disposed.js";
 import { Climb, type RadiusKey } from "./climb.js";
 import { ClippedDescent } from "./clipped-descent.js";
 import { UnreadStep, UnreadSteps } from "./late-step.js";
-import { LateCall } from "./late-call.js";
-import { LateMemory } from "./late-memory.js";
 import { Ledger, type Stop } from "./ledger.js";
 import { Passes, type StepClosures } from "./passes.js";
 import { NO_COPIES, Statistics, type BufferCopies } from "./statistics.js";
+import { StepCourse, type Algorithm } from "./step-course.js";
 import {
   checkRadius, readArguments, splitGroup, type AlgorithmTraits, type AnyOptions, type OptimizerClass, type OptionsFor, type StepResult, type WrapperGroup, type WrapperOptions, type WrapperParams,
   type WrapperStateDict,
@@ -53,13 +52,11 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
   /** The radius of groups that name none. */
   private readonly rho: number;
   private readonly descent: ClippedDescent;
-  private readonly late = new LateMemory();
-  /** Why the last step was left to no commands, where that is not for this step alone. */
-  private unplanned: string | null = null;
-  /** Whether a step that was left to commands failed before its descent. */
-  private mayRepeat = false;
   /** null where the option says so. */
   private readonly stepGraphs: StepGraphs | null;
+  private readonly course: StepCourse;
+  /** What the present step failed with, if that left nothing of it and it may be taken again. */
+  private leftNothing: unknown = null;
   private readonly unreadSteps = new UnreadSteps<R>();
   private disposed = false;
 
@@ -73,7 +70,7 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
     const name = this.constructor.name;
     const { own, groups, radii, forBase } = readArguments(name, params, Base, options, traits);
     const { rho = traits.rho ?? 0.05, adaptive = false, policy = "throw", check, graphs = "auto", model, runningStats, clipGradNorm: norm, clipGradValue: value } = own;
-    if (check === "late" && !this.canBeLate) throw new DgsamError("ERR_ARGUMENT", `new ${name}(): check: "late" is for algorithms whose course depends on no number that the step finds; use "sync"`);
+    if (check === "late" && !this.canPlan) throw new DgsamError("ERR_ARGUMENT", `new ${name}(): check: "late" is for algorithms whose course depends on no number that the step finds; use "sync"`);
     this.statistics = new Statistics(name, model, runningStats);
     this.base = new Base(groups as never, forBase as Partial<O>);
     if (!Array.isArray(this.base.paramGroups) || typeof this.base.step !== "function") throw argumentError(`new ${name}(params, Base)`, "an optimizer class such as Adam, with paramGroups and step()", Base);
@@ -88,6 +85,19 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
     this.stepGraphs = graphs === "auto" ? new StepGraphs() : null;
     this.climb = new Climb(() => this.paramGroups, this.radiusKey, { adaptive, eta: traits.eta });
     this.descent = new ClippedDescent(this.base, this.climb.parameters, { norm, value });
+    this.course = new StepCourse(this.algorithm(), this.climb, this.statistics, this.descent, this.stepGraphs);
+  }
+
+  private algorithm(): Algorithm {
+    return {
+      name: this.constructor.name,
+      isPlannable: this.canPlan,
+      descendsPlainly: () => this.descendBase === SharpnessAware.prototype.descendBase,
+      run: (passes) => this.run(passes),
+      descend: () => this.descendBase(),
+      noteDescent: () => this.noteDescent(),
+      undone: () => this.undone(),
+    };
   }
 
   /** How steps over parameters on a GPU were taken: as CUDA graphs, or why not. */
@@ -183,12 +193,12 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
   }
 
   private take(closures: StepClosures, lossScale: number, policy: "throw" | "skip"): R {
-    this.mayRepeat = false;
+    this.leftNothing = null;
     try {
       return this.attempt(closures, lossScale, policy);
     } catch (error) {
-      // Operators run again by themselves when memory runs out. Nothing is left of a step, and what could be freed was.
-      if (!this.mayRepeat || !mayFit(error)) throw error;
+      // Operators run again by themselves when memory runs out. What could be freed was.
+      if (error !== this.leftNothing || !mayFit(error)) throw error;
       return this.attempt(closures, lossScale, policy);
     }
   }
@@ -233,14 +243,14 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
   }
 
   /** Whether the algorithm looks at nothing that it finds. */
-  private get canBeLate(): boolean {
+  private get canPlan(): boolean {
     return Object.hasOwn(this.constructor, "isPlannable");
   }
 
   /** Whether steps wait for nothing: see {@link WrapperOptions.check}. */
   get isLate(): boolean {
     if (this.check !== undefined) return this.check === "late";
-    return this.climb.isAhead && this.canBeLate;
+    return this.climb.isAhead && this.canPlan;
   }
 
   private makeLedger(passes: Passes): Ledger {
@@ -270,20 +280,10 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
     scope(() => {
       let before = NO_COPIES;
       try {
-        if (ledger !== null && this.runLatePlanned(passes, ledger, (copies) => (before = copies))) return;
-        before = this.statistics.copyBuffers();
-        if (ledger !== null) {
-          this.runLate(passes, ledger, before);
-        } else if (!this.runPlanned(passes)) {
-          this.run(passes);
-          this.descendBase();
-        }
+        this.course.take(passes, ledger, (copies) => (before = copies));
       } catch (error) {
-        const { mayRepeat } = this;
-        this.mayRepeat = false;
         this.undo(before);
-        // All is as it was.
-        this.mayRepeat = mayRepeat;
+        if (this.course.isRepeatable) this.leftNothing = error;
         ledger?.drop();
         if (!(error instanceof NonFinite)) throw error;
         const { where, domain } = ledger?.stop ?? { where: passes.where(), domain: passes.domain };
@@ -293,110 +293,6 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
         this.statistics.endPasses();
       }
     });
-  }
-
-  /**
-   * The same without waiting for the device, unless clipping or the base optimizer needs a number. On the device, a step that
-   * stopped gives buffers their old values back and does not descend.
-   */
-  private runLate(passes: Passes, ledger: Ledger, { buffers, values }: BufferCopies): void {
-    this.run(passes);
-    ledger.revert(buffers, values);
-    this.descendLate(ledger);
-  }
-
-  private descendLate(ledger: Ledger): void {
-    if (this.climb.settled && this.descendsPlainly && this.descent.stepUnlessStopped(ledger)) return this.noteDescent();
-    const stop = ledger.read();
-    if (stop !== null) throw stop.cause;
-    this.descendBase();
-  }
-
-  /**
-   * The same as one native call, where all losses are captured functions' and the algorithm's course depends on no number that
-   * only the step itself finds: the algorithm runs once to say what is to be done, and then that is done.
-   *
-   * @returns false where that cannot be, or nothing of it fits; nothing is done then
-   */
-  private runPlanned(passes: Passes): boolean {
-    const commands = new Commands(this.climb.parameters);
-    const descends = this.plan(passes, commands, () => this.descendsPlainly && this.descent.plan(commands));
-    if (descends === null || !this.runCommands(() => commands.run())) return false;
-    if (descends) this.noteDescent();
-    else this.descendBase();
-    return true;
-  }
-
-  /**
-   * {@link runPlanned} and {@link runLate} at once.
-   *
-   * @param copied takes the buffers as they were, when they were copied
-   */
-  private runLatePlanned(passes: Passes, ledger: Ledger, copied: (copies: BufferCopies) => void): boolean {
-    const commands = new Commands(this.climb.parameters);
-    const call = new LateCall(ledger, this.late, commands, this.statistics);
-    const planDescent = (): boolean => {
-      call.end();
-      return this.descendsPlainly && this.descent.plan(commands, call);
-    };
-    const descends = this.plan(passes, commands, planDescent, () => call.begin(copied));
-    const graphs = hasGraphs(ledger.device) ? this.stepGraphs : null;
-    const run = descends === true && graphs !== null ? () => graphs.run(commands) : () => commands.run();
-    if (descends === null || !this.runCommands(run)) {
-      ledger.dropPlan();
-      graphs?.noteUngraphed(this.unplanned ?? (commands.isUnreached ? "a parameter that requires a gradient gets none from a captured function" : null));
-      return false;
-    }
-    if (!descends) graphs?.noteUngraphed(this.descendsPlainly ? this.descent.reasonToWait : `${this.constructor.name} has a descendBase() of its own`);
-    if (descends) this.noteDescent();
-    else this.descendLate(ledger);
-    return true;
-  }
-
-  /** Returns false where nothing was done, since a program does not fit. */
-  private runCommands(run: () => boolean): boolean {
-    try {
-      const done = run();
-      if (!done) this.undone();
-      return done;
-    } catch (error) {
-      // Half a descent stays.
-      this.mayRepeat = !this.climb.settled;
-      throw error;
-    }
-  }
-
-  /**
-   * Leaves a step to commands.
-   *
-   * @param planDescent adds the descent, and says whether it could
-   * @returns whether they descend; null where the step cannot be left to them
-   */
-  private plan(passes: Passes, commands: Commands, planDescent: () => boolean, begin: () => void = () => {}): boolean | null {
-    this.unplanned = passes.areCaptured ? null : "a closure is no captured function's";
-    if (!Object.hasOwn(this.constructor, "isPlannable") || !passes.areCaptured) return null;
-    try {
-      passes.beginPlan(commands);
-      this.climb.beginPlan(commands);
-      begin();
-      this.run(passes);
-      // What is wrong with it, descendBase() says.
-      if (!this.climb.settled) throw new NotPlannable();
-      return planDescent();
-    } catch (error) {
-      if (!(error instanceof NotPlannable)) throw error;
-      if (error.message !== "") this.unplanned = error.message;
-      this.undone();
-      return null;
-    } finally {
-      this.climb.endPlan();
-      passes.endPlan();
-    }
-  }
-
-  /** Whether no subclass does more than descend. */
-  private get descendsPlainly(): boolean {
-    return this.descendBase === SharpnessAware.prototype.descendBase;
   }
 
   private noteDescent(): void {
@@ -472,7 +368,7 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
       this.disposed = true;
       this.releaseGraphs();
       this.climb.dispose();
-      this.late.dispose();
+      this.course.dispose();
       this.statistics.dispose();
       try {
         this.released();
