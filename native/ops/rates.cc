@@ -6,8 +6,9 @@ namespace dgsam::ops {
 namespace {
 
 void checkScalar(const char* name, const char* argument, const at::Tensor& tensor, at::ScalarType type) {
-  TORCH_CHECK(tensor.defined() && tensor.scalar_type() == type && tensor.numel() == 1 && isPlain(tensor), "dgsam::", name, ": expected a ",
-              type == at::kDouble ? "float64" : "float32", " scalar in '", argument, "', got ", tensor.defined() ? tensor.scalar_type() : at::ScalarType::Undefined, " of shape ", tensor.defined() ? tensor.sizes() : at::IntArrayRef());
+  TORCH_CHECK(tensor.defined() && tensor.scalar_type() == type && tensor.dim() == 0 && isPlain(tensor), "dgsam::", name, ": expected a ",
+              type == at::kDouble ? "float64" : "float32", " scalar in '", argument, "', got ",
+              tensor.defined() ? tensor.scalar_type() : at::ScalarType::Undefined, " of shape ", tensor.defined() ? tensor.sizes() : at::IntArrayRef());
 }
 
 }  // namespace
