@@ -22,6 +22,9 @@ export interface RecordedCall {
 /** record.py seeds with this before each call. */
 const SEED = 1234;
 
+/** Results that operators leave for the most part as the memory came: oneDNN's workspace, of which a pass in inference writes a part. */
+const UNWRITTEN: Readonly<Record<string, number>> = { "aten::mkldnn_rnn_layer.default": 3 };
+
 export interface Recording {
   readonly calls: readonly RecordedCall[];
   readonly tensors: Buffer;
@@ -107,9 +110,16 @@ export function replay(call: RecordedCall, tensors: Buffer): Outcome {
       return message === call.error.message ? { kind: "same error" } : different(`expected the error "${call.error.message}", got "${message}"`);
     }
     if (call.error !== undefined) return different(`expected the error "${call.error.message}", got a result`);
-    const found = difference(result, call.result ?? null, tensors, call.deterministic ?? true) ?? writtenDifference(call, args, keywords, tensors);
+    const found = resultDifference(call, result, tensors) ?? writtenDifference(call, args, keywords, tensors);
     return found === null ? { kind: "same result" } : different(found);
   });
+}
+
+function resultDifference({ operator: name, result: expected = null, deterministic = true }: RecordedCall, result: unknown, tensors: Buffer): string | null {
+  const unwritten = UNWRITTEN[name];
+  if (unwritten === undefined) return difference(result, expected, tensors, deterministic);
+  const without = (list: readonly unknown[]): readonly unknown[] => list.filter((_, i) => i !== unwritten);
+  return difference(without(result as unknown[]), without(expected as Encoded[]) as Encoded, tensors, deterministic);
 }
 
 function writtenDifference(call: RecordedCall, args: unknown[], keywords: Record<string, unknown>, tensors: Buffer): string | null {
