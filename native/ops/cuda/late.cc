@@ -238,7 +238,7 @@ void restore(at::TensorList params, at::TensorList saved) {
       continue;
     }
     auto there = std::find_if(flat.begin(), flat.end(), [device](const auto& each) { return each.first == device; });
-    if (there == flat.end()) there = flat.insert(flat.end(), {device, {}});
+    if (there == flat.end()) there = flat.emplace(flat.end(), device, std::vector<Span>());
     there->second.push_back({row.paramData, nullptr, row.savedData, nullptr, static_cast<int64_t>(row.param->nbytes()), nullptr, false});
   }
   // All that can be, whatever happens to one.

@@ -2,17 +2,7 @@
 // that need no kernels (native/ops/late.cc): which rows go where, what becomes of the others, what is told of it.
 //
 // Usage: late [spoil]. With `spoil` a check must fail. Prints the number of comparisons.
-#include <ATen/ATen.h>
-#include <torch/library.h>
-
-#include <iostream>
-
-#include "emulator.h"
-
-// Who asks for a CUDA tensor gets one of the CPU, and nothing is registered.
-#define is_cuda is_cpu
-#undef TORCH_LIBRARY_IMPL
-#define TORCH_LIBRARY_IMPL(library, key, m) [[maybe_unused]] void registerAll(torch::Library& m)
+#include "operators.h"
 
 #include "../../../native/ops/composite.cc"
 #include "../../../native/ops/late.cc"
@@ -33,19 +23,11 @@ void restore(at::TensorList params, at::TensorList saved) {
   }
 }
 
-// Of rows of the CPU, which there are none of here.
-const Kernels& kernels(Element) {
-  static const Kernels none{};
-  return none;
-}
-
 namespace cuda {
 namespace {
-bool served = true;
 Sweeps<emulator::Launch> sweeps{emulator::Launch{}};
 }  // namespace
 
-bool serves(c10::DeviceIndex) { return served; }
 void climb(Stream, const Spans& spans, const Sums& sums, const Ascent& how) { sweeps.climb(spans, sums, how); }
 void accumulate(Stream, const Spans& spans, const Sums& sums, bool first) { sweeps.accumulate(spans, sums, first); }
 void orthogonalScale(Stream, const Spans& spans, const Sums& sums, double alpha, double lossScale) { sweeps.orthogonalScale(spans, sums, alpha, lossScale); }
@@ -60,16 +42,6 @@ void note(Stream, const std::vector<Number>& values, double* ledger, int64_t at)
 namespace {
 
 using namespace dgsam::ops;
-
-long comparisons = 0;
-bool spoil = false;
-
-void check(bool right, const std::string& what) {
-  ++comparisons;
-  if (right) return;
-  std::cerr << "wrong: " << what << "\n";
-  std::exit(1);
-}
 
 // --- Rows ---------------------------------------------------------------------------------------------------------------
 

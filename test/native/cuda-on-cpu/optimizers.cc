@@ -2,17 +2,7 @@
 // functions (native/ops/foreach.cc): several steps of all kinds of parameters, with all options, taken and left out.
 //
 // Usage: optimizers [spoil]. With `spoil` a check must fail. Prints the number of comparisons and of launches.
-#include <ATen/ATen.h>
-#include <torch/library.h>
-
-#include <iostream>
-
-#include "emulator.h"
-
-// Who asks for a CUDA tensor gets one of the CPU, and nothing is registered.
-#define is_cuda is_cpu
-#undef TORCH_LIBRARY_IMPL
-#define TORCH_LIBRARY_IMPL(library, key, m) [[maybe_unused]] void registerAll(torch::Library& m)
+#include "operators.h"
 
 #include "../../../native/ops/batches.cc"
 #include "../../../native/ops/foreach.cc"
@@ -23,41 +13,20 @@
 #include "../../../native/ops/cuda/descents.cuh"
 #include "../../../native/ops/cuda/optimizers.cc"
 
-namespace dgsam::ops {
-
-// Of rows of the CPU, which there are none of here.
-const Kernels& kernels(Element) {
-  static const Kernels none{};
-  return none;
-}
-
-namespace cuda {
+namespace dgsam::ops::cuda {
 namespace {
-bool served = true;
 // So few that the parameters below take several launches.
 Descents<emulator::Launch, 3> descents{emulator::Launch{}};
 }  // namespace
 
-bool serves(c10::DeviceIndex) { return served; }
 void advance(Stream, const std::vector<Counters>& counters, const Descent& how, double* factors) { descents.advance(counters, how, factors); }
 void descend(Stream, int element, const std::vector<Span>& spans, const Descent& how) { descents.descend(element, spans, how); }
 
-}  // namespace cuda
-}  // namespace dgsam::ops
+}  // namespace dgsam::ops::cuda
 
 namespace {
 
 using namespace dgsam::ops;
-
-long comparisons = 0;
-bool spoil = false;
-
-void check(bool right, const std::string& what) {
-  ++comparisons;
-  if (right) return;
-  std::cerr << "wrong: " << what << "\n";
-  std::exit(1);
-}
 
 // --- Parameters and what is remembered of them --------------------------------------------------------------------------------
 
