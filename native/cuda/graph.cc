@@ -12,6 +12,8 @@
 #include <cuda_runtime_api.h>
 
 #include <algorithm>
+#include <array>
+#include <limits>
 #include <mutex>
 #include <vector>
 
@@ -20,6 +22,12 @@ namespace {
 
 // What other threads do, such as transfers of batches, does not disturb it.
 constexpr cudaStreamCaptureMode kMode = cudaStreamCaptureModeThreadLocal;
+
+// Held while a graph of the device is launched, and while one is captured there. Unlike captureTurn() nobody has it who waits for the device.
+std::mutex& launchTurn(c10::DeviceIndex device) {
+  static std::array<std::mutex, std::numeric_limits<c10::DeviceIndex>::max() + 1> all;
+  return all.at(static_cast<size_t>(device));
+}
 
 // A stream for one graph at a time. LibTorch keeps BLAS's memory by stream: 2.13 frees it when a graph that was captured there goes, whoever
 // else was, and earlier versions never do. So it is none of LibTorch's own streams, which all take turns with, and is used again.
@@ -87,7 +95,7 @@ class CudaCaptured : public Captured {
   // On the current stream.
   void replay() override {
     // All graphs read the generator's state from one place: on this stream nobody writes there between this one's state and its launch.
-    const std::lock_guard<std::mutex> turn(captureTurn());
+    const std::lock_guard<std::mutex> turn(launchTurn(device.index()));
     const c10::cuda::CUDAGuard onDevice(device);
     // LibTorch counts the numbers that the graph will draw before it launches it.
     const at::Generator& generator = at::cuda::detail::getDefaultCUDAGenerator(device.index());
@@ -164,6 +172,7 @@ void abandon(CudaCaptured& captured, bool begun) noexcept {
 std::unique_ptr<Captured> captureOnCuda(c10::Device device, Captured* earlier, const std::function<void()>& body) {
   // What is done here before the capture would break another thread's.
   const std::lock_guard<std::mutex> turn(captureTurn());
+  const std::lock_guard<std::mutex> noLaunch(launchTurn(device.index()));
   const c10::cuda::CUDAGuard onDevice(device);
   const auto* const before = dynamic_cast<const CudaCaptured*>(earlier);
   const bool shares = before != nullptr && !before->pool->isSpoilt && before->device == device;

@@ -69,6 +69,7 @@ const SETS: [string, Spec[]][] = [
 ];
 
 const lists = (rows: Row[], side: "here" | "there") => [0, 1, 2].map((i) => rows.map((row) => row[side][i]!)) as [Tensor[], Tensor[], Tensor[]];
+const bits = (each: Tensor): string => Buffer.from(each.detach().cpu().contiguous().toBytes()).toString("hex");
 const wide = (each: Tensor): number[] => [...each.detach().cpu().to("float64").contiguous().data()] as number[];
 
 function checkClose(got: number[], wanted: number[], tolerance: number, what: string): void {
@@ -149,6 +150,20 @@ describe.each(["cpu", "cuda"])("on %s", (device) => {
         expect(gradients).toBe(wanted);
         checkClose(wide(noted).slice(0, 3), [0, norm, made], Math.max(precision, specs.some(({ dtype }) => dtype === "bfloat16") ? 1e-3 : 0), "ledger");
         checkRows(all);
+      }));
+
+    test("restore_: the saved ones' bits, and nothing beside them", () =>
+      scope(() => {
+        const all = rows();
+        const [params, saved] = lists(all, "there");
+        const gradients = params.map(({ grad }) => grad === null ? null : wide(grad));
+        dgsam["restore_.default"](params, saved);
+        params.forEach((param, i) => {
+          expect(bits(param)).toBe(bits(saved[i]!));
+          expect(param.grad === null ? null : wide(param.grad)).toEqual(gradients[i]);
+        });
+        // What lies before an unaligned one in its memory.
+        all.forEach(({ spec }, i) => spec.kind === "unaligned" && expect(params[i]!.detach().asStrided([1], [1], 0).item()).toBe(0));
       }));
 
     test.each([NaN, Infinity])("a gradient of %d stops the step: its place is noted, the first one stays, all is saved and brought back", (bad) =>

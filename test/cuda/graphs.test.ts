@@ -8,7 +8,7 @@ import {
 import { expect, test } from "vitest";
 import type { AnyWrapper } from "../optim/sharpness/family.js";
 import { stateBits } from "../optim/support.js";
-import { describeOnCuda } from "./support.js";
+import { describeOnCuda, hasKernels } from "./support.js";
 
 const STEPS = 40;
 
@@ -25,30 +25,36 @@ function problem(Wrapper: unknown, Base: unknown, options: object, also: (loss: 
 function take(graphs: "auto" | false, Wrapper: unknown, Base: unknown, options: object, steps = STEPS) {
   return scope(() => {
     const { optimizer, step, state } = problem(Wrapper, Base, { ...options, graphs });
-    const [group] = optimizer.paramGroups as unknown as [{ lr: number; rho: number }];
-    const { lr, rho } = group;
+    const [group] = optimizer.paramGroups as unknown as [Record<string, number>];
+    const { radiusKey } = optimizer;
+    const { lr, [radiusKey]: radius } = group as { lr: number } & Record<typeof radiusKey, number>;
     const told = Array.from({ length: steps }, (_, i) => scope(() => {
-      Object.assign(group, { lr: lr * (1 + Math.cos(i)), rho: rho / (1 + i) });
+      Object.assign(group, { lr: lr * (1 + Math.cos(i)), [radiusKey]: radius / (1 + i) });
       return { result: { ...step() }, state: state() };
     }));
     return { told, graphs: optimizer.graphs };
   });
 }
 
+const CASES: readonly (readonly [string, unknown, unknown, object])[] = [
+  ["ERM over SGD", ERM, SGD, { lr: 0.05, momentum: 0.9, nesterov: true }],
+  ["SAM over Adam", SAM, Adam, { lr: 0.01, amsgrad: true }],
+  ["DGSAM over SGD", DGSAM, SGD, { lr: 0.05, momentum: 0.9 }],
+  ["DGSAM over Adam", DGSAM, Adam, { lr: 0.01 }],
+  ["DGSAM over AdamW", DGSAM, AdamW, { lr: 0.01, weightDecay: 0.05 }],
+];
+// By kernels of our own; those of LibTorch wait.
+const SWEPT: typeof CASES = [
+  ["DGSAM over RMSprop", DGSAM, RMSprop, { lr: 0.01, momentum: 0.5, centered: true }],
+  ["DGSAM over Adagrad", DGSAM, Adagrad, { lr: 0.01, lrDecay: 0.1 }],
+  ["DGSAM over Adadelta", DGSAM, Adadelta, {}],
+  ["DGSAM over NAdam", DGSAM, NAdam, { lr: 0.01, weightDecay: 0.05, decoupledWeightDecay: true }],
+  ["DGSAM over RAdam", DGSAM, RAdam, { lr: 0.01 }],
+  ["DGSAM over Adamax", DGSAM, Adamax, { lr: 0.01 }],
+];
+
 describeOnCuda("graphs", () => {
-  test.each([
-    ["ERM over SGD", ERM, SGD, { lr: 0.05, momentum: 0.9, nesterov: true }],
-    ["SAM over Adam", SAM, Adam, { lr: 0.01, amsgrad: true }],
-    ["DGSAM over SGD", DGSAM, SGD, { lr: 0.05, momentum: 0.9 }],
-    ["DGSAM over Adam", DGSAM, Adam, { lr: 0.01 }],
-    ["DGSAM over AdamW", DGSAM, AdamW, { lr: 0.01, weightDecay: 0.05 }],
-    ["DGSAM over RMSprop", DGSAM, RMSprop, { lr: 0.01, momentum: 0.5, centered: true }],
-    ["DGSAM over Adagrad", DGSAM, Adagrad, { lr: 0.01, lrDecay: 0.1 }],
-    ["DGSAM over Adadelta", DGSAM, Adadelta, {}],
-    ["DGSAM over NAdam", DGSAM, NAdam, { lr: 0.01, weightDecay: 0.05, decoupledWeightDecay: true }],
-    ["DGSAM over RAdam", DGSAM, RAdam, { lr: 0.01 }],
-    ["DGSAM over Adamax", DGSAM, Adamax, { lr: 0.01 }],
-  ] as const)("%s: the steps that are taken without, one capture", (_, Wrapper, Base, options) => {
+  test.each([...CASES, ...(hasKernels ? SWEPT : [])])("%s: the steps that are taken without, one capture", (_, Wrapper, Base, options) => {
     const [without, by] = [take(false, Wrapper, Base, options), take("auto", Wrapper, Base, options)];
     without.told.forEach((expected, step) => expect(by.told[step], `step ${step}`).toEqual(expected));
     expect(by.graphs).toMatchObject({ captured: 1, recaptured: 0, graphs: 1, refused: [] });

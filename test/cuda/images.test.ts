@@ -4,7 +4,7 @@ import os from "node:os";
 import path from "node:path";
 import {
   colorJitter, compose, domainbedAugmentation, domainFolder, gaussianBlur, Generator, ImageClassifier, imagenetNormalization, leaveOneDomainOut, makeModel, ops, randAugment, randint, randomGrayscale,
-  randomHorizontalFlip, randomResizedCrop, resize, scope, toFloat, train, type TrainEvent, type Transform,
+  randomHorizontalFlip, randomResizedCrop, resize, scope, setSyncDebugMode, toFloat, train, type TrainEvent, type Transform,
 } from "dgsam";
 import sharp from "sharp";
 import { afterAll, expect, test } from "vitest";
@@ -74,6 +74,19 @@ describeOnCuda("images", () => {
       expect(there!.y.toArray()).toEqual(here!.y.toArray());
     }
     onCpu.dispose();
+    // The step before may still run: this thread does not wait for it to hand over a batch. The first ones warm up.
+    for (const mode of ["default", "error"] as const) {
+      setSyncDebugMode(mode);
+      try {
+        for (const generator of [new Generator().manualSeed(5), undefined]) {
+          const { x, y } = await dataset.domains[1]!.load([3, 1, 17, 1], generator === undefined ? {} : { generator });
+          x.dispose();
+          y.dispose();
+        }
+      } finally {
+        setSyncDebugMode("default");
+      }
+    }
     const { sources, target } = leaveOneDomainOut(dataset, 2);
     const makeNetwork = () => new ImageClassifier(makeModel("resnet18"), { numClasses: 2 }).to({ device: "cuda", memoryFormat: "channels_last" });
     const events: TrainEvent[] = [];

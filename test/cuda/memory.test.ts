@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises";
-import { emptyCache, memoryStats, ones, resetPeakMemoryStats, SAM, scope, SGD, synchronize, zeros, type AllocatorStats, type DgsamError, type Tensor } from "dgsam";
+import { capture, emptyCache, memoryStats, ones, resetPeakMemoryStats, SAM, scope, SGD, synchronize, zeros, type AllocatorStats, type DgsamError, type Tensor } from "dgsam";
 import { expect, test } from "vitest";
 import { describeOnCuda } from "./support.js";
 
@@ -90,6 +90,36 @@ describeOnCuda("device memory", () => {
     step(8);
     expect(weight.sum().item()).not.toBe(4096);
     weight.dispose();
+  });
+
+  test("a captured step that runs out of memory is taken once more when there is some, and else leaves all as it was", () => {
+    const loss = capture((x: Tensor, w: Tensor) => x.matmul(w).pow(2).mean());
+    const weight = onCuda(64 * 64 * 4).reshape([64, 64]).add(1).requiresGrad_();
+    const optimizer = new SAM([weight], SGD, { lr: 0.1, rho: 0.05, graphs: false });
+    emptyCache();
+    const { free } = shortage(() => onCuda(2 ** 45)).memory!;
+    // A step takes some five times as much as its input.
+    const x = onCuda(Math.floor(free! / 16 / MB) * MB).reshape([-1, 64]).add_(1);
+    const step = () => scope(() => void optimizer.step(loss.on(x, weight)).losses);
+    for (let i = 0; i < 3; i++) step();
+    expect(loss.stats).toMatchObject({ programs: 1, refused: [] });
+    emptyCache();
+    const held: Tensor[] = [];
+    const fill = (keep: (tensor: Tensor) => unknown): void => {
+      for (let i = 0; i < 12; i++) keep(onCuda(Math.floor(free! / 16 / MB) * MB));
+    };
+    fill((each) => held.push(each));
+    const before = weight.sum().item();
+    expect(shortage(step).code).toBe("ERR_OOM");
+    expect(weight.sum().item()).toBe(before);
+    for (const each of held.splice(0)) each.dispose();
+    emptyCache();
+    // Which nobody refers to, but the collector has not heard of.
+    fill(() => {});
+    step();
+    expect(weight.sum().item()).not.toBe(before);
+    for (const each of [x, weight, loss, optimizer]) each.dispose();
+    emptyCache();
   });
 
   test("the garbage collector is told of device memory", async () => {

@@ -1,15 +1,22 @@
 /** A pass that is not finite stops a step on a GPU, wherever it is found out: at once, when the result is read, or within a graph. */
-import { Adam, BatchNorm1d, capture, crossEntropy, DGSAM, Linear, manualSeed, NAdam, randint, randn, ReLU, scope, Sequential, SGD, type Tensor } from "dgsam";
+import {
+  Adadelta, Adagrad, Adam, Adamax, BatchNorm1d, capture, crossEntropy, DGSAM, Linear, manualSeed, NAdam, RAdam, randint, randn, ReLU, RMSprop, scope, Sequential, SGD, type Tensor,
+} from "dgsam";
 import { expect, test } from "vitest";
 import { expectError, stateBits } from "../optim/support.js";
-import { describeOnCuda } from "./support.js";
+import { describeOnCuda, hasKernels } from "./support.js";
 
 const device = "cuda";
-const BASES = [["SGD", SGD, { lr: 0.05, momentum: 0.9 }], ["Adam", Adam, { lr: 0.01 }], ["NAdam", NAdam, { lr: 0.01 }]] as const;
+const BASES: readonly (readonly [string, unknown, object])[] = [
+  ["SGD", SGD, { lr: 0.05, momentum: 0.9 }], ["Adam", Adam, { lr: 0.01 }], ["RMSprop", RMSprop, { lr: 0.01 }], ["Adagrad", Adagrad, { lr: 0.01 }], ["Adadelta", Adadelta, {}],
+  ["NAdam", NAdam, { lr: 0.01 }], ["RAdam", RAdam, { lr: 0.01 }], ["Adamax", Adamax, { lr: 0.01 }],
+];
+// Of the others LibTorch's operators would wait.
+const WITH_GRAPHS = ["SGD", "Adam", ...(hasKernels ? ["RMSprop", "Adagrad", "Adadelta", "NAdam", "RAdam", "Adamax"] : [])];
 const CASES = (["sync", "late"] as const).flatMap((check) => (["eager", "captured"] as const).flatMap((mode) => BASES.map(([name, Base, options]) => [check, mode, name, Base, options] as const)));
 
 describeOnCuda("passes that are not finite", () => {
-  test.each(CASES)("check %s, %s, over %s: the domain is named, and nothing is left of the step", (check, mode, _name, Base, options) => scope(() => {
+  test.each(CASES)("check %s, %s, over %s: the domain is named, and nothing is left of the step", (check, mode, name, Base, options) => scope(() => {
     manualSeed(1);
     const model = new Sequential(new Linear(16, 32), new BatchNorm1d(32), new ReLU(), new Linear(32, 4)).to(device);
     const optimizer = new DGSAM(model.parameters(), Base as typeof SGD, { ...options, rho: 0.05, model, check });
@@ -34,7 +41,7 @@ describeOnCuda("passes that are not finite", () => {
       expect(step().losses.every(Number.isFinite)).toBe(true);
       expect(state()).not.toEqual(before);
     }
-    if (check === "late" && mode === "captured") expect(optimizer.graphs).toMatchObject({ captured: 1, refused: [], failures: [] });
+    if (check === "late" && mode === "captured" && WITH_GRAPHS.includes(name)) expect(optimizer.graphs).toMatchObject({ captured: 1, refused: [], failures: [] });
     captured.dispose();
     model.dispose();
   }));

@@ -2,6 +2,7 @@
 
 import { cudaDeviceCount, ones, type Tensor } from "dgsam";
 import { describe } from "vitest";
+import { kernelsServe } from "../../lib/tensor/internal.js";
 
 const count = cudaDeviceCount();
 
@@ -10,6 +11,9 @@ export function describeOnCuda(title: string, body: () => void, devices = 1): vo
   const reason = count === 0 ? "no CUDA device" : `${count} of ${devices} CUDA devices`;
   describe.skipIf(count < devices)(count < devices ? `${title} (skipped: ${reason})` : title, body);
 }
+
+/** Whether the device is served by kernels of our own: an addon that was built without nvcc has none. */
+export const hasKernels = count > 0 && kernelsServe("cuda:0");
 
 /** Work that takes the device some milliseconds at least, and the host next to none. */
 export function longWork(device = "cuda:0"): Tensor {

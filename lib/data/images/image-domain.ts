@@ -1,7 +1,7 @@
 /** A domain of images that are decoded when they are first needed. */
 
 import { DgsamError } from "../../errors.js";
-import { empty, ops, scope, tensor, type Generator, type Tensor } from "../../tensor/index.js";
+import { empty, ops, scope, tensor, toDevice, type Generator, type Tensor } from "../../tensor/index.js";
 import { dataWarning } from "../../warnings.js";
 import { checkItem, checkList } from "../checks.js";
 import type { Batch, BatchOptions, Domain, Item, LoadOptions } from "../dataset.js";
@@ -335,7 +335,7 @@ export class ImageDomain implements Domain {
   #labelsOf(chosen: readonly number[]): Tensor<"int64"> {
     return scope(() => {
       const labels = tensor(BigInt64Array.from(chosen, (index) => BigInt(this.labels[index]!)), { shape: [chosen.length] });
-      return labels.to(this.#settings.device) as Tensor<"int64">;
+      return toDevice(labels, this.#settings.device) as Tensor<"int64">;
     });
   }
 }

@@ -1,7 +1,7 @@
 /** From decoded images to a network's input: chosen, augmented where it is to train on, normalised, laid out. */
 
 import { argumentError, DgsamError } from "../../errors.js";
-import { noGrad, ops, scope, tensor, type Generator, type Tensor } from "../../tensor/index.js";
+import { noGrad, ops, scope, tensor, toDevice, type Generator, type Tensor } from "../../tensor/index.js";
 import { inBackground, kernelsServe } from "../../tensor/internal.js";
 import { dataWarning } from "../../warnings.js";
 import { trainingImagesArguments } from "./augment/domainbed.js";
@@ -68,7 +68,7 @@ export class ImageInput {
     const bytes = await gathering;
     try {
       return noGrad(() => scope(() => {
-        const there = { images: bytes.to(this.#settings.device), places: places.map((_, i) => i) };
+        const there = { images: toDevice(bytes, this.#settings.device), places: places.map((_, i) => i) };
         return ops.dgsam.training_images(...this.#trainingArguments(there, generator));
       }));
     } finally {
@@ -90,14 +90,14 @@ export class ImageInput {
   #toInput(source: Found, generator: Generator | undefined): Tensor {
     const { augment, normalize, device } = this.#settings;
     if (generator !== undefined && this.#isFused && device === "cpu") return this.#laidOut(ops.dgsam.training_images(...this.#trainingArguments(source, generator)));
-    const images = source.isOwn ? source.images.to(device)
-      : ops.aten["index_select.default"](source.images, 0, tensor(BigInt64Array.from(source.places, BigInt))).to(device);
+    const gathered = source.isOwn ? source.images : ops.aten["index_select.default"](source.images, 0, tensor(BigInt64Array.from(source.places, BigInt)));
+    const images = toDevice(gathered, device);
     if (generator !== undefined && this.#isFused) {
       return this.#laidOut(ops.dgsam.training_images(...this.#trainingArguments({ images, places: source.places.map((_, i) => i) }, generator)));
     }
     let x = generator === undefined || augment === undefined ? this.#toImageSize(images) : this.#augmented(augment, images, generator);
     if (normalize !== null) {
-      const byChannel = (values: readonly number[]): Tensor => tensor(Float32Array.from(values), { shape: [1, 3, 1, 1] }).to(device);
+      const byChannel = (values: readonly number[]): Tensor => toDevice(tensor(Float32Array.from(values), { shape: [1, 3, 1, 1] }), device);
       // Two steps, as torchvision's; the first makes a new tensor, since a transform may have given what it keeps.
       x = ops.aten["div_.Tensor"](ops.aten["sub.Tensor"](x, byChannel(normalize.mean)), byChannel(normalize.std));
     }

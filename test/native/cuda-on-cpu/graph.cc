@@ -24,7 +24,7 @@ void check(bool holds, const std::string& what) {
   std::exit(1);
 }
 
-const c10::Device kDevice(c10::kCPU);
+const c10::Device kDevice(c10::kCPU, 0);
 
 std::string messageOf(const std::function<void()>& body) {
   try {
@@ -97,6 +97,10 @@ void launches() {
   check(emulated::generator().get_offset() == offset, "a launch that fails draws nothing");
   graph->replay();
   check(emulated::generator().get_offset() == offset + emulated::kDraws, "the next one draws");
+  // As a thread has it that waits for a device, maybe long; here a launch that needed it would never end.
+  const std::lock_guard<std::mutex> turn(captureTurn());
+  graph->replay();
+  check(emulated::generator().get_offset() == offset + 2 * emulated::kDraws, "graphs are launched while somebody waits for the device");
 }
 
 // Steps are captured by some threads while another one waits for the device and empties the cache.

@@ -2,7 +2,7 @@
 
 import { checkChoice, withDefaults } from "../../../checks.js";
 import { argumentError, DgsamError } from "../../../errors.js";
-import { empty, linspace, ops, scope, tensor, type Tensor } from "../../../tensor/index.js";
+import { empty, linspace, ops, scope, tensor, toDevice, type Tensor } from "../../../tensor/index.js";
 import { checkImages } from "./transform.js";
 
 /** What happens to one image, about its centre or a given one: sheared, scaled, turned, shifted. */
@@ -84,7 +84,7 @@ function gridOf(matrices: readonly number[][], width: number, height: number, im
   base.select(3, 0).copy_(linspace((1 - width) * 0.5, (width - 1) * 0.5, width, { device }));
   base.select(3, 1).copy_(linspace((1 - height) * 0.5, (height - 1) * 0.5, height, { device }).unsqueeze(-1));
   base.select(3, 2).fill_(1);
-  const theta = tensor(Float32Array.from(matrices.flat())).reshape(matrices.length, 2, 3).transpose(1, 2).to(device);
-  theta.div_(tensor(Float32Array.of(0.5 * width, 0.5 * height)).to(device));
+  const theta = toDevice(tensor(Float32Array.from(matrices.flat())).reshape(matrices.length, 2, 3).transpose(1, 2), device);
+  theta.div_(toDevice(tensor(Float32Array.of(0.5 * width, 0.5 * height)), device));
   return base.reshape(1, height * width, 3).expand(matrices.length, -1, -1).bmm(theta).reshape(matrices.length, height, width, 2);
 }

@@ -8,7 +8,7 @@
 
 import { checkInteger } from "../../../checks.js";
 import { argumentError, DgsamError } from "../../../errors.js";
-import { arange, ops, scope, tensor, type Tensor } from "../../../tensor/index.js";
+import { arange, ops, scope, tensor, toDevice, type Tensor } from "../../../tensor/index.js";
 import { checkImages } from "./transform.js";
 
 /** A part of an image, in pixels. */
@@ -97,7 +97,7 @@ export function cropByMatrices(images: Tensor, boxes: readonly CropBox[], flips:
 function triangles(intervals: readonly (readonly [number, number, boolean])[], inputs: number, outputs: number, device: string): Tensor {
   // On the host in float64, then as float32: [B, 1, 1] each.
   const each = (value: (interval: readonly [number, number, boolean]) => number) =>
-    tensor(Float32Array.from(intervals, value)).reshape(intervals.length, 1, 1).to(device);
+    toDevice(tensor(Float32Array.from(intervals, value)).reshape(intervals.length, 1, 1), device);
   const scale = ([, length]: readonly [number, number, boolean]) => length / outputs;
   const places = arange(outputs, { device }).reshape(1, outputs, 1);
   const mirror = each(([, , mirrored]) => (mirrored ? 1 : 0));

@@ -2,7 +2,7 @@
 
 import { checkNumber, withDefaults } from "../../../checks.js";
 import { argumentError, DgsamError } from "../../../errors.js";
-import { ops, scope, tensor, type Tensor } from "../../../tensor/index.js";
+import { ops, scope, tensor, toDevice, type Tensor } from "../../../tensor/index.js";
 import { between, checkImages, checkRange, draw, makeTransform, type PerImage, perImage, type Range, type Transform } from "./transform.js";
 
 export interface GaussianBlurOptions {
@@ -51,7 +51,7 @@ export function gaussianBlurImages(images: Tensor, kernelSize: number | KernelSi
   return scope(() => {
     // The images side by side as channels of one, each channel with its kernel; one direction after the other.
     const kernel = (size: number, shape: readonly number[]) =>
-      tensor(Float32Array.from(sigmas.flatMap((each) => [0, 1, 2].flatMap(() => gaussian(size, each))))).reshape([3 * count, 1, ...shape]).to(images.device);
+      toDevice(tensor(Float32Array.from(sigmas.flatMap((each) => [0, 1, 2].flatMap(() => gaussian(size, each))))).reshape([3 * count, 1, ...shape]), images.device);
     const planes = images.to("float32").reshape(1, 3 * count, height, width);
     const padded = ops.aten.reflection_pad2d(planes, [halves[0], halves[0], halves[1], halves[1]]);
     const along = (x: Tensor, weight: Tensor) => ops.aten["conv2d.default"](x, weight, null, [1, 1], [0, 0], [1, 1], 3 * count);

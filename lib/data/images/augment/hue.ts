@@ -1,6 +1,6 @@
 /** Turning the hue. Source: torchvision 0.28, `adjust_hue_image`, by a formula that takes fewer sweeps than RGB to HSV and back. */
 
-import { scope, tensor, type Tensor } from "../../../tensor/index.js";
+import { scope, tensor, toDevice, type Tensor } from "../../../tensor/index.js";
 import { fromUnit, toUnit } from "./scale.js";
 import { checkImages, column, type PerImage, perImage } from "./transform.js";
 
@@ -28,7 +28,7 @@ function turn(images: Tensor, factors: readonly number[]): Tensor {
   const ofBlue = red.sub(green).div_(divisor).add_(4);
   const ofRed = green.sub(blue).div_(divisor);
   const hue = ofRed.where(most.eq(red), ofGreen.where(most.eq(green), ofBlue));
-  const places = hue.add_(column(factors.map((each) => 6 * each), images)).add(tensor([5, 3, 1]).reshape(1, 3, 1, 1).to(images.device)).remainder_(6);
+  const places = hue.add_(column(factors.map((each) => 6 * each), images)).add(toDevice(tensor([5, 3, 1]).reshape(1, 3, 1, 1), images.device)).remainder_(6);
   const share = places.minimum(places.neg().add_(4)).clamp_(0, 1);
   return share.mul_(range).neg_().add_(most);
 }

@@ -2,7 +2,7 @@
 
 import { withDefaults } from "../../../checks.js";
 import { argumentError } from "../../../errors.js";
-import { ops, tensor } from "../../../tensor/index.js";
+import { ops, tensor, toDevice } from "../../../tensor/index.js";
 import { toUnit } from "./scale.js";
 import { makeTransform, type Transform } from "./transform.js";
 
@@ -25,7 +25,7 @@ export function normalize(options: NormalizeOptions): Transform {
   checkChannels("normalize: std", std, (value) => value > 0, "three finite numbers above 0");
   return makeTransform("normalize", (images) => {
     if (images.device === "cpu") return ops.dgsam.normalize_images(images, mean, std, images.dtype === "uint8" ? 1 / 255 : 1);
-    const byChannel = (values: readonly number[]) => tensor([...values]).reshape(1, 3, 1, 1).to(images.device);
+    const byChannel = (values: readonly number[]) => toDevice(tensor([...values]).reshape(1, 3, 1, 1), images.device);
     return toUnit(images).sub(byChannel(mean)).div_(byChannel(std));
   });
 }

@@ -1,6 +1,6 @@
 /** Source: torchvision 0.28, `adjust_sharpness_image`. */
 
-import { ops, scope, tensor, type Tensor } from "../../../tensor/index.js";
+import { ops, scope, tensor, toDevice, type Tensor } from "../../../tensor/index.js";
 import { boundOf, checkImages, column, type PerImage, perImage } from "./transform.js";
 
 /**
@@ -16,7 +16,7 @@ export function adjustSharpness(images: Tensor, factor: PerImage): Tensor {
   if (count === 0 || height <= 2 || width <= 2) return images.clone();
   return scope(() => {
     const output = images.to("float32", { copy: true });
-    const kernel = tensor(Float32Array.of(1, 1, 1, 1, 5, 1, 1, 1, 1)).div_(13).reshape(1, 1, 3, 3).expand(3, 1, 3, 3).to(images.device);
+    const kernel = toDevice(tensor(Float32Array.of(1, 1, 1, 1, 5, 1, 1, 1, 1)).div_(13).reshape(1, 1, 3, 3).expand(3, 1, 3, 3), images.device);
     const smooth = ops.aten["conv2d.default"](output, kernel, null, [1, 1], [0, 0], [1, 1], 3);
     if (images.dtype === "uint8") smooth.round_();
     const inner = output.narrow(2, 1, height - 2).narrow(3, 1, width - 2);

@@ -2,7 +2,7 @@
 
 import { argumentError, DgsamError } from "../../../errors.js";
 import { checkNumber } from "../../../checks.js";
-import { Generator, rand, scope, tensor, Tensor } from "../../../tensor/index.js";
+import { Generator, rand, scope, tensor, toDevice, Tensor } from "../../../tensor/index.js";
 
 /** A step of augmentation, or of preparation, over a whole batch. */
 export interface Transform {
@@ -76,12 +76,12 @@ export function perImage(name: string, values: PerImage, count: number, low: num
 
 /** One float32 number an image, to compute with: [B, 1, 1, 1] beside the images. */
 export function column(values: readonly number[], images: Tensor): Tensor {
-  return tensor(Float32Array.from(values)).reshape(values.length, 1, 1, 1).to(images.device);
+  return toDevice(tensor(Float32Array.from(values)).reshape(values.length, 1, 1, 1), images.device);
 }
 
 /** Positions as an index tensor beside the images. */
 export function indices(positions: readonly number[], images: Tensor): Tensor {
-  return tensor(BigInt64Array.from(positions, BigInt)).to(images.device);
+  return toDevice(tensor(BigInt64Array.from(positions, BigInt)), images.device);
 }
 
 /** The largest value of images of this dtype. */
