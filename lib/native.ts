@@ -90,6 +90,7 @@ export interface Native {
   callInBackground(): Promise<Handle>;
 
   fromBytes(bytes: ArrayBufferView, dtype: number, shape: BigInt64Array): Handle;
+  mapFile(path: string, bytes: number, shared: boolean): Handle;
   copyBytes(tensor: Handle, owner: object): ArrayBuffer;
   copyInto(tensor: Handle, bytes: Uint8Array): void;
   describe: FrameFunction;

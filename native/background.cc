@@ -11,6 +11,7 @@
 #include <omp.h>
 #endif
 
+#include "mapped_file.h"
 #include "operator_call.h"
 
 namespace dgsam {
@@ -42,6 +43,7 @@ class BackgroundCall : public Napi::AsyncWorker {
       stayOnThisThread();
       const at::NoGradGuard noGrad;
       bound_.handle.callBoxed(stack_);
+      checkMappedFiles();
     } catch (...) {
       failure_ = std::current_exception();
     }

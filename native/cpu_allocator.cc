@@ -29,6 +29,7 @@ struct FreeLists {
   std::array<FreeBlock*, kClasses> heads;
   std::array<size_t, kClasses> bytes;
   bool closed;
+  AllocationLog* log;
 };
 
 // Without constructor or destructor, so that tensors freed late in a thread's life still find it.
@@ -84,6 +85,7 @@ class RecyclingAllocator final : public c10::Allocator {
  public:
   c10::DataPtr allocate(size_t size) override {
     void* data = take(size);
+    if (lists.log != nullptr) lists.log->note(data, size);
     return {data, data, &deallocate, c10::Device(c10::DeviceType::CPU)};
   }
 
@@ -107,6 +109,16 @@ class RecyclingAllocator final : public c10::Allocator {
 };
 
 }  // namespace
+
+AllocationLog::AllocationLog() : outer_(lists.log) { lists.log = this; }
+
+AllocationLog::~AllocationLog() { lists.log = outer_; }
+
+bool AllocationLog::isShorter(const void* data, size_t bytes) const {
+  if (data == nullptr) return bytes > 0;
+  const auto found = sizes_.find(data);
+  return found != sizes_.end() && found->second < bytes;
+}
 
 void installCpuAllocator() {
   const char* choice = std::getenv("DGSAM_MALLOC");

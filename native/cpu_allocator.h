@@ -9,8 +9,29 @@
 // Process-wide and set once, when the first environment loads the addon. DGSAM_MALLOC=system leaves everything alone.
 #pragma once
 
+#include <cstddef>
+#include <unordered_map>
+
 namespace dgsam {
 
 void installCpuAllocator();
+
+// While it lives, notes how much memory this thread asks for and where it gets that: for what trusts a file's word about it.
+class AllocationLog {
+ public:
+  AllocationLog();
+  ~AllocationLog();
+  AllocationLog(const AllocationLog&) = delete;
+  AllocationLog& operator=(const AllocationLog&) = delete;
+
+  // Whether memory at `data` has less than so many bytes. Of what did not come from here nothing is known: false.
+  bool isShorter(const void* data, size_t bytes) const;
+
+  void note(const void* data, size_t bytes) { sizes_[data] = bytes; }
+
+ private:
+  std::unordered_map<const void*, size_t> sizes_;
+  AllocationLog* const outer_;
+};
 
 }  // namespace dgsam

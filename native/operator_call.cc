@@ -2,6 +2,7 @@
 
 #include "capture/recorder.h"
 #include "guards.h"
+#include "mapped_file.h"
 
 namespace dgsam {
 namespace {
@@ -69,6 +70,7 @@ void OperatorCall::run(std::vector<c10::IValue>& stack) const {
     repairWritten();
     throw;
   }
+  checkMappedFiles();
 }
 
 // When memory runs out while an operator resizes a tensor, LibTorch leaves it with its new sizes over its old memory

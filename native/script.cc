@@ -18,7 +18,9 @@
 #include <unordered_set>
 
 #include "capture/recorder.h"
+#include "cpu_allocator.h"
 #include "errors.h"
+#include "mapped_file.h"
 #include "operator_call.h"
 
 namespace dgsam {
@@ -84,7 +86,10 @@ class HeldStatistics {
 }  // namespace
 
 Script::Script(const at::Tensor& archive, c10::Device device) {
+  // A device gets its copies while LibTorch loads, before anything can be looked at.
+  if (!device.is_cpu()) Script(archive, c10::kCPU);
   const torch::jit::GraphOptimizerEnabledGuard callByCall(false);
+  const AllocationLog memory;
   addNode(torch::jit::load(std::make_shared<TensorReader>(archive), device, /*load_debug_files=*/false));
   std::unordered_map<const void*, size_t> places{{nodes_[0].module._ivalue().get(), 0}};
   // Not by recursion, and each once: an archive may nest modules as deep as it likes, and in themselves.
@@ -110,7 +115,7 @@ Script::Script(const at::Tensor& archive, c10::Device device) {
     }
   }
   findConstants();
-  checkTensors();
+  checkTensors(memory);
 }
 
 void Script::addNode(const torch::jit::Module& module) {
@@ -123,21 +128,37 @@ void Script::findConstants() {
     if (function->isGraphFunction()) collectConstants(torch::jit::toGraphFunction(*function).graph()->block(), constants_);
 }
 
-// LibTorch takes the sizes, strides and offsets of tensors from the archive as they are.
-void Script::checkTensors() const {
-  const auto check = [](const at::Tensor& tensor) {
+// LibTorch takes the sizes, strides and offsets of tensors from the archive as they are, and what it says of the length of their memory.
+void Script::checkTensors(const AllocationLog& memory) const {
+  const auto check = [&memory](const at::Tensor& tensor) {
     if (!tensor.defined() || !tensor.has_storage() || tensor.layout() != at::kStrided) return;
     const auto isNegative = [](int64_t value) { return value < 0; };
     const bool isSound = tensor.storage_offset() >= 0 && std::none_of(tensor.sizes().begin(), tensor.sizes().end(), isNegative) &&
                          std::none_of(tensor.strides().begin(), tensor.strides().end(), isNegative) && fitsItsStorage(tensor);
     if (!isSound) throw UsageError("ERR_DATA", c10::str("a tensor of shape ", tensor.sizes(), " reaches beyond its memory"));
+    const c10::Storage& storage = tensor.storage();
+    if (storage.device().is_cpu() && memory.isShorter(storage.data(), storage.nbytes()))
+      throw UsageError("ERR_DATA", c10::str("the archive has less than the ", storage.nbytes(), " bytes of a tensor of shape ", tensor.sizes()));
+  };
+  const auto checkParts = [&check](const at::Tensor& tensor) {
+    if (!tensor.defined()) return;
+    check(tensor);
+    if (tensor.layout() == at::kSparse) {
+      check(tensor._indices());
+      check(tensor._values());
+    } else if (tensor.layout() == at::kSparseCsr || tensor.layout() == at::kSparseBsr || tensor.layout() == at::kSparseCsc || tensor.layout() == at::kSparseBsc) {
+      const bool rows = tensor.layout() == at::kSparseCsr || tensor.layout() == at::kSparseBsr;
+      check(rows ? tensor.crow_indices() : tensor.ccol_indices());
+      check(rows ? tensor.col_indices() : tensor.row_indices());
+      check(tensor.values());
+    }
   };
   std::unordered_set<const void*> seen;
   c10::IValue(nodes_[0].module._ivalue()).visit([&](const c10::IValue& value) {
-    if (value.isTensor()) check(value.toTensor());
+    if (value.isTensor()) checkParts(value.toTensor());
     return value.isObject() && !seen.insert(&value.toObjectRef()).second;
   });
-  for (const at::Tensor& constant : constants_) check(constant);
+  for (const at::Tensor& constant : constants_) checkParts(constant);
 }
 
 // To whoever records, a constant of the code is as one that JavaScript made.
@@ -172,7 +193,9 @@ c10::IValue Script::run(const torch::jit::Method& method, std::vector<c10::IValu
   const at::AutoGradMode gradMode(at::GradMode::is_enabled());
   const HeldStatistics held(nodes_);
   noteConstants();
-  return method(std::move(inputs));
+  c10::IValue result = method(std::move(inputs));
+  checkMappedFiles();
+  return result;
 }
 
 }  // namespace dgsam

@@ -14,6 +14,8 @@
 
 namespace dgsam {
 
+class AllocationLog;
+
 // A module in a script; the first is the script itself.
 struct ScriptNode {
   torch::jit::Module module;
@@ -46,7 +48,7 @@ class Script {
  private:
   void addNode(const torch::jit::Module& module);
   void findConstants();
-  void checkTensors() const;
+  void checkTensors(const AllocationLog& memory) const;
   void noteConstants() const;
 
   std::vector<ScriptNode> nodes_;

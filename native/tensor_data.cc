@@ -2,7 +2,10 @@
 
 #include <ATen/Functions.h>
 
+#include <cmath>
 #include <cstring>
+
+#include "mapped_file.h"
 
 namespace dgsam {
 namespace {
@@ -78,6 +81,16 @@ Napi::ArrayBuffer newArrayBuffer(Napi::Env env, size_t bytes) {
   }
 }
 
+// mapFile(path, bytes, shared): the first bytes of a file as a uint8 tensor over it (mapped_file.h).
+Napi::Value mapFile(Environment& environment, const Napi::CallbackInfo& info) {
+  const std::string path = stringArgument(info, 0);
+  const double bytes = info[1].IsNumber() ? info[1].As<Napi::Number>().DoubleValue() : -1;
+  if (!(bytes >= 0 && bytes <= 9007199254740991.0) || bytes != std::trunc(bytes)) throw UsageError("ERR_ARGUMENT", "expected a number of bytes");
+  if (!info[2].IsBoolean()) throw UsageError("ERR_ARGUMENT", "expected whether the file is written to");
+  const capture::MakingConstant making;
+  return Napi::Number::New(info.Env(), environment.hold(making.made(dgsam::mapFile(path, static_cast<size_t>(bytes), info[2].As<Napi::Boolean>()))));
+}
+
 // copyBytes(handle, owner): the tensor's elements in row-major order as a new ArrayBuffer.
 Napi::Value copyBytes(Environment& environment, const Napi::CallbackInfo& info) {
   capture::refuseRecording("it reads the values of a tensor");
@@ -85,6 +98,7 @@ Napi::Value copyBytes(Environment& environment, const Napi::CallbackInfo& info) 
   const at::Tensor tensor = plain(environment.tensor(handleArgument(info, 0)));
   Napi::ArrayBuffer buffer = newArrayBuffer(info.Env(), tensor.nbytes());
   if (tensor.nbytes() != 0) std::memcpy(buffer.Data(), tensor.const_data_ptr(), tensor.nbytes());
+  checkMappedFiles();
   return buffer;
 }
 
@@ -96,6 +110,7 @@ Napi::Value copyInto(Environment& environment, const Napi::CallbackInfo& info) {
   const Bytes bytes = bytesArgument(info[1]);
   if (bytes.size != tensor.nbytes()) throw UsageError("ERR_SHAPE", c10::str("expected room for ", tensor.nbytes(), " bytes, got ", bytes.size));
   if (bytes.size != 0) std::memcpy(bytes.data, tensor.const_data_ptr(), bytes.size);
+  checkMappedFiles();
   return info.Env().Undefined();
 }
 
@@ -143,6 +158,7 @@ Napi::Value releaseGenerator(Environment& environment, const Napi::CallbackInfo&
 
 void registerTensorData(Napi::Object exports, Environment& environment) {
   addEntry(exports, environment, "fromBytes", guardedEntry<fromBytes>);
+  addEntry(exports, environment, "mapFile", guardedEntry<mapFile>);
   addEntry(exports, environment, "copyBytes", guardedEntry<copyBytes>);
   addEntry(exports, environment, "copyInto", guardedEntry<copyInto>);
   addEntry(exports, environment, "describe", guardedFrameEntry<describe>);

@@ -52,6 +52,16 @@ function place<D extends DType>(name: string, made: Tensor, options: TensorOptio
 }
 
 /**
+ * The first bytes of a regular file as a uint8 tensor over it, read when they are used. What is written to the tensor goes to the
+ * file where it is shared, else nowhere. Where the file has lost what is read, a call throws `ERR_DATA` (native/mapped_file.h).
+ *
+ * @throws DgsamError `ERR_DATA` when it cannot be mapped, or has fewer bytes
+ */
+export function mapFile(path: string, bytes: number, shared: boolean): Tensor<"uint8"> {
+  return new Tensor(native.mapFile(path, bytes, shared)) as unknown as Tensor<"uint8">;
+}
+
+/**
  * A tensor from raw bytes: row-major, native endian, any dtype. The bytes are copied.
  *
  * @throws DgsamError `ERR_SHAPE` when the byte count does not fit dtype and shape; `ERR_ARGUMENT`; `ERR_DTYPE`

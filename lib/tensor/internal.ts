@@ -9,7 +9,7 @@ export { addWatcher, isUnchanged, type Guard, type Watch } from "./capture/guard
 export { startFetch } from "./transfer.js";
 export { inBackground } from "./background.js";
 export { kernelsServe } from "./runtime.js";
-export { copyInto } from "./data.js";
+export { copyInto, mapFile } from "./data.js";
 export { forgetCasts } from "./autocast.js";
 export { Script, type ScriptMode } from "./script.js";
 export { isPromiseLike, withoutTensors } from "./scope.js";

@@ -7,6 +7,7 @@ import { resolve } from "node:path";
 import { checkString } from "../checks.js";
 import { DgsamError } from "../errors.js";
 import { empty, fromBytes, ops, type Tensor } from "../tensor/index.js";
+import { mapFile } from "../tensor/internal.js";
 import { malformed } from "./malformed.js";
 
 /** Bytes that can be read by range: a file, a part of it, or what was decompressed. */
@@ -74,10 +75,10 @@ export class InputFile implements ByteSource {
    */
   map(): Tensor {
     this.checkUnchanged();
-    return ops.aten["from_file.default"](this.#absolute, false, this.length, { dtype: "uint8" });
+    return mapFile(this.#absolute, this.length, false);
   }
 
-  /** Throws `ERR_DATA` unless the file is as it was when it was opened: a page of a mapping that the file lost ends the process. */
+  /** Throws `ERR_DATA` unless the file is as it was when it was opened: pages of a mapping that the file lost read as zeros. */
   checkUnchanged(): void {
     const { dev, ino, size, mtimeMs } = this.#status;
     let now: Stats;

@@ -24,8 +24,8 @@ export interface SafetensorsEntry {
  * never the file.
  *
  * The file must not be written to or cut while it is in use: replace it by renaming another over it, as {@link saveWeights} does. Changes are
- * looked for at every `tensor()`, but memory that the file lost after that ends the process when it is read (SIGBUS), as with
- * every mapped file. Clone what must outlive the file.
+ * looked for at every `tensor()`. Memory that the file lost after that reads as zeros, and the call that read it throws `ERR_DATA`.
+ * Clone what must outlive the file.
  */
 export class SafetensorsFile {
   readonly path: string;

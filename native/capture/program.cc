@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "../mapped_file.h"
 #include "graph.h"
 #include "operators.h"
 
@@ -196,6 +197,7 @@ void Program::run(const Segment& segment, Frame& frame) {
     }
     stack.clear();
   }
+  checkMappedFiles();
 }
 
 void Program::runForward(Frame& frame) {

@@ -235,6 +235,11 @@ function fixture(name: string, ...args: string[]): Promise<{ code: number | null
 
 const MUTATIONS = process.env["DGSAM_FUZZ_WEIGHTS"] ?? "1000";
 
+test.skipIf(!hasTorch).each(["linear-0", "linear-1000", "constant-0", "constant-1000"])("%s: tensors with less memory than they say are refused", (name) => {
+  expect(loadTorchScript(path("linear.pt")).parameters().length).toBe(2);
+  expectError(() => loadTorchScript(path(`${name}.pt`)), "ERR_DATA", /the archive has less than the 2400 bytes of a tensor of shape \[(3, 200|200, 3)\]/);
+});
+
 test.skipIf(!hasTorch)("mutated archives end no process", { timeout: 3_600_000 }, async () => {
   expect(await fixture("mutated-scripts", path("holding.pt"), MUTATIONS)).toMatchObject({ code: 0, signal: null, text: expect.stringMatching(/passed\n$/) as string });
 });

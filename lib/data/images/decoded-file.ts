@@ -12,6 +12,7 @@ import { closeSync, fstatSync, ftruncateSync, futimesSync, linkSync, mkdirSync, 
 import { dirname } from "node:path";
 import { DgsamError } from "../../errors.js";
 import { keep, ops, scope, type Tensor } from "../../tensor/index.js";
+import { mapFile } from "../../tensor/internal.js";
 import { DecodedRows, headerOf, layoutOf, openWithHeader, writeAll, type FileKey, type Layout, type Opened } from "./decoded-rows.js";
 
 export interface DecodedFileOptions {
@@ -48,7 +49,7 @@ export class DecodedFile {
     try {
       // Shared where it can be: the system counts a private mapping as memory that might be written to, and refuses one that is larger
       // than the machine's. Nothing is written through it in either case.
-      this.#mapped = keep(ops.aten["from_file.default"](path, this.writable, layout.length, { dtype: "uint8" }));
+      this.#mapped = keep(mapFile(path, layout.length, this.writable));
       this.#checkSame(opened.descriptor);
     } catch (cause) {
       closeSync(opened.descriptor);
@@ -60,10 +61,14 @@ export class DecodedFile {
     this.#noteUse();
   }
 
-  /** Throws unless the file has all its bytes: reading a page of the mapping that it lost ends the process. */
+  /** Throws unless the file has all its bytes. To be asked after they were read, too: somebody may cut it short meanwhile. */
   checkWhole(): void {
     if (fstatSync(this.rows.descriptor).size === this.rows.layout.length) return;
-    throw new DgsamError("ERR_DATA", `${this.path}: the cache of decoded images was cut short by somebody else; open the data set again`);
+    throw this.wasCut();
+  }
+
+  wasCut(): DgsamError {
+    return new DgsamError("ERR_DATA", `${this.path}: the cache of decoded images was cut short by somebody else; open the data set again`);
   }
 
   dispose(): void {

@@ -120,12 +120,21 @@ export class DecodedStore {
    */
   find(indices: readonly number[], others?: ReadonlyMap<number, Uint8Array>): { images: Tensor; places: readonly number[]; isOwn: boolean } {
     const file = this.#open();
-    file?.checkWhole();
+    this.checkWhole();
     if (file !== null && indices.every((index) => this.#checked.has(index))) return { images: file.images, places: indices, isOwn: false };
     const bytes = new Uint8Array(indices.length * this.#itemBytes);
-    indices.forEach((index, i) => bytes.set(others?.get(index) ?? this.#memory.get(index) ?? file!.rows.read(index)!, i * this.#itemBytes));
+    indices.forEach((index, i) => {
+      const found = others?.get(index) ?? this.#memory.get(index) ?? file!.rows.read(index);
+      if (found === undefined) throw file!.wasCut();
+      bytes.set(found, i * this.#itemBytes);
+    });
     const { size } = this.#options;
     return { images: fromBytes(bytes, { shape: [indices.length, 3, size, size] }), places: indices.map((_, i) => i), isOwn: true };
+  }
+
+  /** To be asked when batches were made of what `find` gave. @throws DgsamError `ERR_DATA` when somebody has cut the file short */
+  checkWhole(): void {
+    this.#file?.checkWhole();
   }
 
   dispose(): void {

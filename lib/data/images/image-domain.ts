@@ -325,6 +325,7 @@ export class ImageDomain implements Domain {
   #labelled(x: Tensor<"float32">, chosen: readonly number[]): Batch {
     try {
       this.#checkUsable();
+      for (const store of [this.#exact, this.#larger]) store.checkWhole();
       return { x, y: this.#labelsOf(chosen) };
     } catch (cause) {
       x.dispose();

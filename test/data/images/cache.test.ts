@@ -11,7 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { DgsamError, imageDataset } from "dgsam";
+import { DgsamError, DomainLoader, imageDataset } from "dgsam";
 import { afterAll, beforeAll, beforeEach, afterEach, describe, expect, test, vi } from "vitest";
 import { png, small } from "./images.js";
 
@@ -205,6 +205,19 @@ describe("the cache", () => {
     chmodSync(file(), 0o444);
     chmodSync(cache, 0o555);
     expect(await fillElsewhere(shell)).toMatchObject({ code: 0, reads: 0, sum: expected, warnings: [expect.stringMatching(/may be read, not written to/)] });
+  });
+
+  test("that is cut short while a loader reads ahead is an error, whenever that is", async () => {
+    for (let round = 0; round < 12; round++) {
+      using dataset = imageDataset(await small(), { imageSize: 16, cacheFolder: join(cache, String(round)), normalize: false });
+      await dataset.prepare();
+      const timer = setTimeout(() => readdirSync(join(cache, String(round))).forEach((each) => truncateSync(join(cache, String(round), each), 100)), 3 * round);
+      const endless = async (): Promise<void> => {
+        for await (const minibatches of new DomainLoader(dataset.domains, { batchSize: 8, prefetch: 4 })) for (const { x, y } of minibatches) [x, y].forEach((each) => each.dispose());
+      };
+      await expect(endless()).rejects.toMatchObject({ name: DgsamError.name, code: "ERR_DATA", message: expect.stringMatching(/was cut short/) as string });
+      clearTimeout(timer);
+    }
   });
 
   test("that somebody cuts short while it is in use is an error, and does not end the process", async () => {
