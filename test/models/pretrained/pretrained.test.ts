@@ -106,7 +106,7 @@ describe("files", () => {
     await expectRejection(loadPretrained(NAME, join(folder, "absent.pth")), "ERR_DATA", /absent.pth: cannot be read/);
     await expectRejection(loadPretrained(NAME, join(folder, "own.safetensors"), { sha256: "00000000" }), "ERR_DATA", /another than expected: its SHA-256 is/);
     await expectRejection(loadPretrained(NAME, "https://"), "ERR_ARGUMENT", /a path, or an http, https or file address/);
-    for (const [option, value] of Object.entries({ numClasses: 0, source: "hub", sha256: "xyz", progress: 1, signal: 1, timeout: 0, retries: -1, what: 1 }))
+    for (const [option, value] of Object.entries({ numClasses: 0, inChannels: 1.5, source: "hub", sha256: "xyz", progress: 1, signal: 1, timeout: 0, retries: -1, what: 1 }))
       await expectRejection(loadPretrained(NAME, "x.pth", { [option]: value }), "ERR_ARGUMENT", new RegExp(option));
   });
 });
