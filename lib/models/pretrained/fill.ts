@@ -4,6 +4,7 @@ import { basename } from "node:path";
 import { DgsamError } from "../../errors.js";
 import { BatchNorm2d, type StateDict } from "../../nn/index.js";
 import { tensor, type Tensor } from "../../tensor/index.js";
+import { dataWarning } from "../../warnings.js";
 import { loadWeights, loadWeightsInto, type KeyMap } from "../../weights/index.js";
 import { renamed } from "../../weights/rename.js";
 import type { Backbone } from "../backbone.js";
@@ -18,7 +19,9 @@ const TIMM_EPS = 1e-5;
 const POSITIONS = "encoder.pos_embedding";
 const FIRST_CONV = "conv1.weight";
 
+/** Of `loadPretrained`. */
 export interface FillOptions {
+  numClasses?: number;
   entry?: string;
   rename?: KeyMap;
   source?: PretrainedSource;
@@ -29,7 +32,7 @@ export interface FillOptions {
  *
  * @throws DgsamError as `loadPretrained`
  */
-export function fill(name: string, path: string, model: Backbone, { entry, rename, source }: FillOptions): void {
+export function fill(name: string, path: string, model: Backbone, { numClasses, entry, rename, source }: FillOptions): void {
   const file = loadWeights(path, entry === undefined ? {} : { entry });
   const keys = Object.keys(file);
   const own = model.stateDict();
@@ -37,7 +40,8 @@ export function fill(name: string, path: string, model: Backbone, { entry, renam
   const named = renamed("loadPretrained", file, rename ?? keyMap(name, from, keys));
   const dict: StateDict = {};
   const head = headOf(model);
-  const isOtherHead = Object.keys(named).some((key) => key.startsWith(head) && own[key] !== undefined && named[key]!.shape[0] !== own[key]!.shape[0]);
+  const otherClasses = Object.keys(named).find((key) => key.startsWith(head) && own[key] !== undefined && named[key]!.shape[0] !== own[key]!.shape[0]);
+  const isOtherHead = otherClasses !== undefined;
   for (const [key, each] of Object.entries(named)) if (!(isOtherHead && key.startsWith(head))) dict[key] = fitted(each, own[key]);
   if (isOtherHead) for (const [key, each] of Object.entries(own)) if (key.startsWith(head)) dict[key] = each;
   if (model instanceof VisionTransformer && dict[POSITIONS] !== undefined) dict[POSITIONS] = resizedPositions(dict[POSITIONS], model.imageSize / model.patchSize);
@@ -48,6 +52,11 @@ export function fill(name: string, path: string, model: Backbone, { entry, renam
   } catch (cause) {
     if (!(cause instanceof DgsamError)) throw cause;
     throw new DgsamError(cause.code, `loadPretrained("${name}"): ${basename(path)}: ${cause.message}`, { cause });
+  }
+  if (otherClasses !== undefined && numClasses === undefined) {
+    const [theirs, ours] = [named, own].map((state) => state[otherClasses]!.shape[0]);
+    dataWarning(`loadPretrained("${name}"): ${basename(path)}: its last layer, for ${theirs} classes, was left out, and the network's, for ${ours}, is untrained: ` +
+      `numClasses: ${theirs} loads it, numClasses: ${ours} says that a new one is wanted`);
   }
 }
 

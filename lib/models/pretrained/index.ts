@@ -17,8 +17,8 @@ import { SOURCES, TORCHVISION_ADDRESS, type PretrainedVariant, type Source } fro
 
 export interface LoadPretrainedOptions extends Placement, Pick<LoadWeightsOptions, "entry"> {
   /**
-   * How many logits come out. Default 1000, ImageNet's classes. Where the file's last layer has another number of them, the network's own is
-   * left as it was initialised, to be trained.
+   * How many logits come out. Default: as many as `makeModel` gives, mostly 1000, ImageNet's classes. Where the file's last layer has another number of them,
+   * the network's own is left as it was initialised, to be trained; by default that is warned of (`WARN_DATA`).
    */
   numClasses?: number;
   /**

@@ -90,6 +90,29 @@ describe("files", () => {
     expect(bits((await loadPretrained(NAME, join(folder, "seven.npz"), { numClasses: 7 })).stateDict())).toEqual(found);
   });
 
+  test("other classes than the default number are warned of, unless the number was given", async () => {
+    const path = join(folder, "three.safetensors");
+    saveWeights(path, makeModel(NAME, { numClasses: 3 }).stateDict());
+    const warned = vi.spyOn(process, "emitWarning").mockImplementation(() => undefined);
+    try {
+      for (const options of [{ numClasses: 3 }, { numClasses: 1000 }]) await loadPretrained(NAME, path, options);
+      await loadPretrained(NAME, join(folder, "own.safetensors"));
+      expect(warned).not.toHaveBeenCalled();
+      expect((await loadPretrained(NAME, path)).stateDict()["classifier.3.bias"]!.shape).toEqual([1000]);
+      expect(warned.mock.calls).toEqual([[expect.objectContaining({ code: "WARN_DATA", message:
+        'loadPretrained("mobilenet_v3_small"): three.safetensors: its last layer, for 3 classes, was left out, and the network\'s, for 1000, is untrained: ' +
+        "numClasses: 3 loads it, numClasses: 1000 says that a new one is wanted" })]]);
+    } finally {
+      warned.mockRestore();
+    }
+  });
+
+  test.each(["wide_resnet16_2", "mnist_cnn"] as const)("other classes leave the head of %s as it was made", async (name) => {
+    const path = join(folder, `${name}.safetensors`);
+    saveWeights(path, makeModel(name).stateDict());
+    expect((await loadPretrained(name, path, { numClasses: 3 })).stateDict()["classifier.bias"]!.shape).toEqual([3]);
+  });
+
   test("keys that do not fit are listed, and nothing of the network stays", async () => {
     const held = memoryStats().handles;
     await expectRejection(loadPretrained("resnet18", join(folder, "own.safetensors")), "ERR_ARGUMENT", /own.safetensors: .*nothing was loaded\n.*missing keys: conv1.weight[^]*unexpected keys: [^]*features.0.0.weight/);
