@@ -1,12 +1,13 @@
 /** Convolution, normalisation, nonlinearity: what most of torchvision's networks are built of. */
 
 import { Conv2d, Sequential, type Layer, type Placement } from "../nn/index.js";
+import { paddedConv2d, type ConvPadding } from "./padding.js";
 
 export interface ConvNormActivationOptions {
   kernelSize?: number;
   stride?: number;
-  /** Default: so many that stride 1 keeps the size. */
-  padding?: number;
+  /** Default `"symmetric"`, so much that stride 1 keeps the size. */
+  padding?: number | ConvPadding;
   groups?: number;
   bias?: boolean;
   norm: (channels: number) => Layer;
@@ -17,9 +18,10 @@ export interface ConvNormActivationOptions {
 /** As torchvision.ops.Conv2dNormActivation: keys `0.weight`, `1.weight`, `1.bias`, ... */
 export class Conv2dNormActivation extends Sequential {
   constructor(inChannels: number, outChannels: number, options: ConvNormActivationOptions) {
-    const { kernelSize = 3, stride = 1, padding = Math.floor((kernelSize - 1) / 2), groups = 1, bias = false, norm, activation, placement } = options;
+    const { kernelSize = 3, stride = 1, padding = "symmetric", groups = 1, bias = false, norm, activation, placement } = options;
+    const rest = { stride, groups, bias, ...placement };
     super(
-      new Conv2d(inChannels, outChannels, kernelSize, { stride, padding, groups, bias, ...placement }),
+      typeof padding === "number" ? new Conv2d(inChannels, outChannels, kernelSize, { padding, ...rest }) : paddedConv2d(inChannels, outChannels, kernelSize, padding, rest),
       norm(outChannels),
       ...(activation === null ? [] : [activation()]),
     );

@@ -5,11 +5,12 @@
  * Its ImageNet weights expect (x - 127) / 128 of pixels from 0 to 255.
  */
 
-import { checkNumber, withDefaults } from "../checks.js";
-import { AdaptiveAvgPool2d, BatchNorm2d, Dropout, Linear, Module, ReLU6, SamePaddedConv2d, type Layer, type Placement } from "../nn/index.js";
+import { checkChoice, checkNumber, withDefaults } from "../checks.js";
+import { AdaptiveAvgPool2d, BatchNorm2d, Dropout, Linear, Module, ReLU6, type Conv2d, type Layer, type Placement } from "../nn/index.js";
 import { noGrad, ops, rand, type Tensor } from "../tensor/index.js";
 import { Backbone, BACKBONE_DEFAULTS, checkNumClasses, type BackboneOptions } from "./backbone.js";
 import { B0_STAGES, blocksOf, type MBConvStage } from "./efficientnet.js";
+import { CONV_PADDINGS, paddedConv2d, type ConvPadding } from "./padding.js";
 
 const { aten } = ops;
 const addInPlace = aten["add_.Tensor"];
@@ -20,6 +21,10 @@ export interface EfficientNetLiteOptions extends BackboneOptions {
   dropout?: number;
   /** Probability that the residual branch after the last is left out in training; for the others it falls to 0 at the first. Default 0.2. */
   dropConnect?: number;
+  /** How convolutions extend their input. Default `"same"`, as the weights of TensorFlow and of the package want it; timm's `efficientnet_lite0` wants `"symmetric"`. */
+  padding?: ConvPadding;
+  /** What normalisation adds to variances. Default 1e-3, likewise; timm's `efficientnet_lite0` wants 1e-5. */
+  eps?: number;
 }
 
 type MakeNorm = (channels: number) => BatchNorm2d;
@@ -32,27 +37,27 @@ function dropConnected(x: Tensor, probability: number): Tensor {
 }
 
 class MBConvBlock extends Module {
-  _expand_conv: SamePaddedConv2d | null;
+  _expand_conv: Conv2d | null;
   _bn0: BatchNorm2d | null;
-  _depthwise_conv: SamePaddedConv2d;
+  _depthwise_conv: Conv2d;
   _bn1: BatchNorm2d;
-  _project_conv: SamePaddedConv2d;
+  _project_conv: Conv2d;
   _bn2: BatchNorm2d;
   _swish = new ReLU6({ inplace: true });
   readonly dropConnect: number;
   readonly #skips: boolean;
 
-  constructor(settings: Omit<MBConvStage, "count">, dropConnect: number, norm: MakeNorm, placement: Required<Placement>) {
+  constructor(settings: Omit<MBConvStage, "count">, dropConnect: number, norm: MakeNorm, padding: ConvPadding, placement: Required<Placement>) {
     super();
     const { expandRatio, kernelSize, stride, inChannels, outChannels } = settings;
     const expanded = inChannels * expandRatio;
     this.dropConnect = dropConnect;
     this.#skips = stride === 1 && inChannels === outChannels;
-    this._expand_conv = expandRatio === 1 ? null : new SamePaddedConv2d(inChannels, expanded, 1, { bias: false, ...placement });
+    this._expand_conv = expandRatio === 1 ? null : paddedConv2d(inChannels, expanded, 1, padding, { bias: false, ...placement });
     this._bn0 = expandRatio === 1 ? null : norm(expanded);
-    this._depthwise_conv = new SamePaddedConv2d(expanded, expanded, kernelSize, { stride, groups: expanded, bias: false, ...placement });
+    this._depthwise_conv = paddedConv2d(expanded, expanded, kernelSize, padding, { stride, groups: expanded, bias: false, ...placement });
     this._bn1 = norm(expanded);
-    this._project_conv = new SamePaddedConv2d(expanded, outChannels, 1, { bias: false, ...placement });
+    this._project_conv = paddedConv2d(expanded, outChannels, 1, padding, { bias: false, ...placement });
     this._bn2 = norm(outChannels);
   }
 
@@ -67,15 +72,16 @@ class MBConvBlock extends Module {
   }
 }
 
-const DEFAULTS: Required<EfficientNetLiteOptions> = { dropout: 0.2, dropConnect: 0.2, ...BACKBONE_DEFAULTS };
+const DEFAULTS: Required<EfficientNetLiteOptions> = { dropout: 0.2, dropConnect: 0.2, padding: "same", eps: 1e-3, ...BACKBONE_DEFAULTS };
 
 /** Keys and, made from one seed, numbers are those of the package's EfficientNet. Images may have any size. */
 export class EfficientNetLite extends Backbone {
   readonly numFeatures = 1280;
-  _conv_stem: SamePaddedConv2d;
+  readonly padding: ConvPadding;
+  _conv_stem: Conv2d;
   _bn0: BatchNorm2d;
   _blocks: MBConvBlock[];
-  _conv_head: SamePaddedConv2d;
+  _conv_head: Conv2d;
   _bn1: BatchNorm2d;
   _avg_pooling = new AdaptiveAvgPool2d(1);
   _dropout: Dropout;
@@ -85,16 +91,19 @@ export class EfficientNetLite extends Backbone {
   /** @throws DgsamError `ERR_ARGUMENT` */
   constructor(options: EfficientNetLiteOptions = {}) {
     super();
-    const { numClasses, dropout, dropConnect, ...placement } = withDefaults("EfficientNetLite", options, DEFAULTS);
+    const { numClasses, dropout, dropConnect, padding, eps, ...placement } = withDefaults("EfficientNetLite", options, DEFAULTS);
     checkNumClasses("EfficientNetLite", numClasses);
     checkNumber("EfficientNetLite: dropout", dropout, 0, 1);
     checkNumber("EfficientNetLite: dropConnect", dropConnect, 0, 1, false);
-    const norm: MakeNorm = (channels) => new BatchNorm2d(channels, { eps: 1e-3, momentum: 0.01, ...placement });
+    checkChoice("EfficientNetLite: padding", padding, CONV_PADDINGS);
+    checkNumber("EfficientNetLite: eps", eps, 0);
+    this.padding = padding;
+    const norm: MakeNorm = (channels) => new BatchNorm2d(channels, { eps, momentum: 0.01, ...placement });
     const blocks = B0_STAGES.flatMap(blocksOf);
-    this._conv_stem = new SamePaddedConv2d(3, 32, 3, { stride: 2, bias: false, ...placement });
+    this._conv_stem = paddedConv2d(3, 32, 3, padding, { stride: 2, bias: false, ...placement });
     this._bn0 = norm(32);
-    this._blocks = blocks.map((block, i) => new MBConvBlock(block, (dropConnect * i) / blocks.length, norm, placement));
-    this._conv_head = new SamePaddedConv2d(320, this.numFeatures, 1, { bias: false, ...placement });
+    this._blocks = blocks.map((block, i) => new MBConvBlock(block, (dropConnect * i) / blocks.length, norm, padding, placement));
+    this._conv_head = paddedConv2d(320, this.numFeatures, 1, padding, { bias: false, ...placement });
     this._bn1 = norm(this.numFeatures);
     this._dropout = new Dropout(dropout);
     this._fc = new Linear(this.numFeatures, numClasses, placement);

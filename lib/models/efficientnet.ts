@@ -1,12 +1,13 @@
 /** EfficientNet-B0 (Tan and Le, arXiv 1905.11946) as torchvision has it. */
 
-import { checkNumber, withDefaults } from "../checks.js";
+import { checkChoice, checkNumber, withDefaults } from "../checks.js";
 import {
   AdaptiveAvgPool2d, BatchNorm2d, Conv2d, Dropout, init, Linear, Module, Sequential, Sigmoid, SiLU, StochasticDepth, type Layer, type Placement,
 } from "../nn/index.js";
 import { ops, type Tensor } from "../tensor/index.js";
 import { Backbone, BACKBONE_DEFAULTS, checkNumClasses, type BackboneOptions } from "./backbone.js";
 import { Conv2dNormActivation } from "./conv-norm-activation.js";
+import { CONV_PADDINGS, type ConvPadding } from "./padding.js";
 import { SqueezeExcitation } from "./squeeze-excitation.js";
 
 const addInPlace = ops.aten["add_.Tensor"];
@@ -17,6 +18,10 @@ export interface EfficientNetOptions extends BackboneOptions {
   dropout?: number;
   /** Probability that the deepest residual branch is left out in training; for the others it falls to 0 at the first. Default 0.2. */
   stochasticDepthProb?: number;
+  /** How convolutions extend their input. Default `"symmetric"`; weights that were trained in TensorFlow want `"same"`. */
+  padding?: ConvPadding;
+  /** What normalisation adds to variances. Default 1e-5; weights that were trained in TensorFlow want 1e-3. */
+  eps?: number;
 }
 
 /** One stage of mobile inverted bottlenecks; the first has the stride and the change of channels. */
@@ -53,7 +58,7 @@ class MBConv extends Module {
   stochasticDepth: StochasticDepth;
   readonly #skips: boolean;
 
-  constructor(settings: Omit<MBConvStage, "count">, dropProbability: number, norm: MakeNorm, placement: Required<Placement>) {
+  constructor(settings: Omit<MBConvStage, "count">, dropProbability: number, norm: MakeNorm, padding: ConvPadding, placement: Required<Placement>) {
     super();
     const { expandRatio, kernelSize, stride, inChannels, outChannels } = settings;
     this.#skips = stride === 1 && inChannels === outChannels;
@@ -63,7 +68,7 @@ class MBConv extends Module {
     const layers: Layer[] = [];
     if (expandRatio !== 1) layers.push(new Conv2dNormActivation(inChannels, expanded, { kernelSize: 1, norm, activation, placement }));
     layers.push(
-      new Conv2dNormActivation(expanded, expanded, { kernelSize, stride, groups: expanded, norm, activation, placement }),
+      new Conv2dNormActivation(expanded, expanded, { kernelSize, stride, padding, groups: expanded, norm, activation, placement }),
       new SqueezeExcitation(expanded, Math.floor(inChannels / 4), new SiLU(), new Sigmoid(), placement),
       new Conv2dNormActivation(expanded, outChannels, { kernelSize: 1, norm, activation: null, placement }),
     );
@@ -77,11 +82,12 @@ class MBConv extends Module {
   }
 }
 
-const DEFAULTS: Required<EfficientNetOptions> = { dropout: 0.2, stochasticDepthProb: 0.2, ...BACKBONE_DEFAULTS };
+const DEFAULTS: Required<EfficientNetOptions> = { dropout: 0.2, stochasticDepthProb: 0.2, padding: "symmetric", eps: 1e-5, ...BACKBONE_DEFAULTS };
 
 /** Keys and, made from one seed, numbers are those of torchvision.models.EfficientNet. */
 export class EfficientNet extends Backbone {
   readonly numFeatures: number;
+  readonly padding: ConvPadding;
   features: Sequential;
   avgpool = new AdaptiveAvgPool2d(1);
   classifier: Sequential;
@@ -89,19 +95,22 @@ export class EfficientNet extends Backbone {
   /** @throws DgsamError `ERR_ARGUMENT` */
   constructor(stages: readonly MBConvStage[], options: EfficientNetOptions = {}) {
     super();
-    const { numClasses, dropout, stochasticDepthProb, ...placement } = withDefaults("EfficientNet", options, DEFAULTS);
+    const { numClasses, dropout, stochasticDepthProb, padding, eps, ...placement } = withDefaults("EfficientNet", options, DEFAULTS);
     checkNumClasses("EfficientNet", numClasses);
     checkNumber("EfficientNet: dropout", dropout, 0, 1);
     checkNumber("EfficientNet: stochasticDepthProb", stochasticDepthProb, 0, 1);
-    const norm: MakeNorm = (channels) => new BatchNorm2d(channels, placement);
+    checkChoice("EfficientNet: padding", padding, CONV_PADDINGS);
+    checkNumber("EfficientNet: eps", eps, 0);
+    const norm: MakeNorm = (channels) => new BatchNorm2d(channels, { eps, ...placement });
     const activation = (): Layer => new SiLU();
     const total = stages.reduce((sum, { count }) => sum + count, 0);
     let depth = 0;
     const last = stages.at(-1)!.outChannels;
     this.numFeatures = 4 * last;
+    this.padding = padding;
     this.features = new Sequential(
-      new Conv2dNormActivation(3, stages[0]!.inChannels, { stride: 2, norm, activation, placement }),
-      ...stages.map((stage) => new Sequential(...blocksOf(stage).map((block) => new MBConv(block, (stochasticDepthProb * depth++) / total, norm, placement)))),
+      new Conv2dNormActivation(3, stages[0]!.inChannels, { stride: 2, padding, norm, activation, placement }),
+      ...stages.map((stage) => new Sequential(...blocksOf(stage).map((block) => new MBConv(block, (stochasticDepthProb * depth++) / total, norm, padding, placement)))),
       new Conv2dNormActivation(last, this.numFeatures, { kernelSize: 1, norm, activation, placement }),
     );
     this.classifier = new Sequential(new Dropout(dropout, { inplace: true }), new Linear(this.numFeatures, numClasses, placement));

@@ -9,6 +9,7 @@ export {
 export { MobileNetV3, mobilenetV3Large, mobilenetV3Small, type MobileNetV3Options } from "./mobilenet-v3.js";
 export { EfficientNet, efficientnetB0, type EfficientNetOptions, type MBConvStage } from "./efficientnet.js";
 export { EfficientNetLite, efficientnetLite0, type EfficientNetLiteOptions } from "./efficientnet-lite.js";
+export type { ConvPadding } from "./padding.js";
 export { ConvNeXt, convnextTiny, type ConvNeXtOptions, type ConvNeXtStage } from "./convnext.js";
 export { VisionTransformer, vitB16, type VisionTransformerOptions, type VisionTransformerSettings } from "./vision-transformer.js";
 export { WideResNet, wideResnet, type WideResNetOptions } from "./wide-resnet.js";

@@ -1,11 +1,12 @@
 /** MobileNetV3 (Howard et al., arXiv 1905.02244) as torchvision has it. */
 
-import { checkNumber, withDefaults } from "../checks.js";
+import { checkChoice, checkNumber, withDefaults } from "../checks.js";
 import { argumentError } from "../errors.js";
 import { AdaptiveAvgPool2d, BatchNorm2d, Conv2d, Dropout, Hardsigmoid, Hardswish, init, Linear, Module, ReLU, Sequential, type Layer, type Placement } from "../nn/index.js";
 import { ops, type Tensor } from "../tensor/index.js";
 import { Backbone, BACKBONE_DEFAULTS, checkNumClasses, type BackboneOptions } from "./backbone.js";
 import { Conv2dNormActivation, makeDivisible } from "./conv-norm-activation.js";
+import { CONV_PADDINGS, type ConvPadding } from "./padding.js";
 import { SqueezeExcitation } from "./squeeze-excitation.js";
 
 const addInPlace = ops.aten["add_.Tensor"];
@@ -14,6 +15,10 @@ const flatten = ops.aten["flatten.using_ints"];
 export interface MobileNetV3Options extends BackboneOptions {
   /** Probability of dropout before the last layer. Default 0.2. */
   dropout?: number;
+  /** How convolutions extend their input. Default `"symmetric"`; weights that were trained in TensorFlow want `"same"`. */
+  padding?: ConvPadding;
+  /** What normalisation adds to variances. Default 1e-3; timm's weights that were not trained in TensorFlow want 1e-5. */
+  eps?: number;
 }
 
 type BlockRow = readonly [inChannels: number, kernelSize: number, expandedChannels: number, outChannels: number, squeezes: boolean, activation: "RE" | "HS", stride: number];
@@ -65,14 +70,14 @@ class InvertedResidual extends Module {
   block: Sequential;
   readonly #skips: boolean;
 
-  constructor([inChannels, kernelSize, expanded, outChannels, squeezes, kind, stride]: BlockRow, norm: MakeNorm, placement: Required<Placement>) {
+  constructor([inChannels, kernelSize, expanded, outChannels, squeezes, kind, stride]: BlockRow, norm: MakeNorm, padding: ConvPadding, placement: Required<Placement>) {
     super();
     this.#skips = stride === 1 && inChannels === outChannels;
     // Hardswish in place would first copy its input, which its gradient needs.
     const activation = (): Layer => (kind === "HS" ? new Hardswish() : new ReLU({ inplace: true }));
     const layers: Layer[] = [];
     if (expanded !== inChannels) layers.push(new Conv2dNormActivation(inChannels, expanded, { kernelSize: 1, norm, activation, placement }));
-    layers.push(new Conv2dNormActivation(expanded, expanded, { kernelSize, stride, groups: expanded, norm, activation, placement }));
+    layers.push(new Conv2dNormActivation(expanded, expanded, { kernelSize, stride, padding, groups: expanded, norm, activation, placement }));
     if (squeezes) layers.push(new SqueezeExcitation(expanded, makeDivisible(Math.floor(expanded / 4)), new ReLU({ inplace: true }), new Hardsigmoid(), placement));
     layers.push(new Conv2dNormActivation(expanded, outChannels, { kernelSize: 1, norm, activation: null, placement }));
     this.block = new Sequential(...layers);
@@ -84,11 +89,12 @@ class InvertedResidual extends Module {
   }
 }
 
-const DEFAULTS: Required<MobileNetV3Options> = { dropout: 0.2, ...BACKBONE_DEFAULTS };
+const DEFAULTS: Required<MobileNetV3Options> = { dropout: 0.2, padding: "symmetric", eps: 1e-3, ...BACKBONE_DEFAULTS };
 
 /** Keys and, made from one seed, numbers are those of torchvision.models.MobileNetV3. */
 export class MobileNetV3 extends Backbone {
   readonly numFeatures: number;
+  readonly padding: ConvPadding;
   features: Sequential;
   avgpool = new AdaptiveAvgPool2d(1);
   classifier: Sequential;
@@ -96,18 +102,21 @@ export class MobileNetV3 extends Backbone {
   /** @throws DgsamError `ERR_ARGUMENT` */
   constructor(size: "large" | "small", options: MobileNetV3Options = {}) {
     super();
-    const { numClasses, dropout, ...placement } = withDefaults("MobileNetV3", options, DEFAULTS);
+    const { numClasses, dropout, padding, eps, ...placement } = withDefaults("MobileNetV3", options, DEFAULTS);
     if (size !== "large" && size !== "small") throw argumentError("MobileNetV3: size", "\"large\" or \"small\"", size);
     checkNumClasses("MobileNetV3", numClasses);
     checkNumber("MobileNetV3: dropout", dropout, 0, 1);
+    checkChoice("MobileNetV3: padding", padding, CONV_PADDINGS);
+    checkNumber("MobileNetV3: eps", eps, 0);
     const { blocks, hidden } = SETTINGS[size];
-    const norm: MakeNorm = (channels) => new BatchNorm2d(channels, { eps: 1e-3, momentum: 0.01, ...placement });
+    const norm: MakeNorm = (channels) => new BatchNorm2d(channels, { eps, momentum: 0.01, ...placement });
     const activation = (): Layer => new Hardswish();
     const last = blocks.at(-1)![3];
     this.numFeatures = hidden;
+    this.padding = padding;
     this.features = new Sequential(
-      new Conv2dNormActivation(3, blocks[0]![0], { stride: 2, norm, activation, placement }),
-      ...blocks.map((row) => new InvertedResidual(row, norm, placement)),
+      new Conv2dNormActivation(3, blocks[0]![0], { stride: 2, padding, norm, activation, placement }),
+      ...blocks.map((row) => new InvertedResidual(row, norm, padding, placement)),
       new Conv2dNormActivation(last, 6 * last, { kernelSize: 1, norm, activation, placement }),
     );
     this.classifier = new Sequential(new Linear(6 * last, hidden, placement), new Hardswish(), new Dropout(dropout, { inplace: true }), new Linear(hidden, numClasses, placement));

@@ -67,6 +67,14 @@ export const MODEL_NAMES = Object.freeze(Object.keys(MODELS)) as readonly ModelN
 /** Networks that are made for images of one size, which their option `imageSize` is; the others take any. */
 export const SIZED_MODELS: readonly ModelName[] = ["vit_b_16"];
 
+/** Networks whose option `inChannels` says how many channels an image has. */
+export const CHANNELLED_MODELS: readonly ModelName[] = [
+  "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "wide_resnet50_2", "wide_resnet16_2", "wide_resnet28_10", "mnist_cnn",
+];
+
+/** Networks whose option `padding` says how convolutions extend their input. */
+export const PADDED_MODELS: readonly ModelName[] = ["mobilenet_v3_small", "mobilenet_v3_large", "efficientnet_b0", "efficientnet_lite0"];
+
 /** The options of the network of a name. */
 export type ModelOptions<Name extends ModelName> = NonNullable<Parameters<(typeof MODELS)[Name]["make"]>[0]>;
 

@@ -13,6 +13,8 @@ const addInPlace = ops.aten["add_.Tensor"];
 const flatten = ops.aten["flatten.using_ints"];
 
 export interface ResNetOptions extends BackboneOptions {
+  /** Channels of an image. Default 3. `loadPretrained` makes the first convolution of files for 3 fit others, as DomainBed does. */
+  inChannels?: number;
   /** Whether each residual branch gives zeros at the start (arXiv 1706.02677). Default false. */
   zeroInitResidual?: boolean;
   /** Groups of a bottleneck's 3x3 convolution. Default 1. */
@@ -110,7 +112,7 @@ export class Bottleneck extends Module {
 /** The classes of blocks. */
 export type ResidualBlock = typeof BasicBlock | typeof Bottleneck;
 
-const DEFAULTS: Required<ResNetOptions> = { zeroInitResidual: false, groups: 1, widthPerGroup: 64, ...BACKBONE_DEFAULTS };
+const DEFAULTS: Required<ResNetOptions> = { inChannels: 3, zeroInitResidual: false, groups: 1, widthPerGroup: 64, ...BACKBONE_DEFAULTS };
 
 /** A residual network; keys and, made from one seed, numbers are those of torchvision.models.ResNet. */
 export class ResNet extends Backbone {
@@ -132,16 +134,17 @@ export class ResNet extends Backbone {
    */
   constructor(block: ResidualBlock, layers: readonly [number, number, number, number], options: ResNetOptions = {}) {
     super();
-    const { numClasses, zeroInitResidual, groups, widthPerGroup, ...placement } = withDefaults("ResNet", options, DEFAULTS);
+    const { inChannels, numClasses, zeroInitResidual, groups, widthPerGroup, ...placement } = withDefaults("ResNet", options, DEFAULTS);
     if (block !== BasicBlock && block !== Bottleneck) throw argumentError("ResNet: block", "BasicBlock or Bottleneck", block);
     if (!Array.isArray(layers) || layers.length !== 4) throw argumentError("ResNet: layers", "an array of four integers", layers);
     layers.forEach((count, i) => checkInteger(`ResNet: layers[${i}]`, count, 1));
+    checkInteger("ResNet: inChannels", inChannels, 1);
     checkNumClasses("ResNet", numClasses);
     checkBoolean("ResNet: zeroInitResidual", zeroInitResidual);
     checkInteger("ResNet: groups", groups, 1);
     checkInteger("ResNet: widthPerGroup", widthPerGroup, 1);
     this.numFeatures = 512 * block.expansion;
-    this.conv1 = new Conv2d(3, 64, 7, { stride: 2, padding: 3, bias: false, ...placement });
+    this.conv1 = new Conv2d(inChannels, 64, 7, { stride: 2, padding: 3, bias: false, ...placement });
     this.bn1 = new BatchNorm2d(64, placement);
     const stage = (inPlanes: number, planes: number, count: number, stride: number): Sequential =>
       makeStage(block, inPlanes, planes, count, stride, { groups, widthPerGroup, placement });
@@ -164,7 +167,7 @@ export class ResNet extends Backbone {
   }
 
   /**
-   * x [N, 3, H, W] -> logits [N, numClasses]
+   * x [N, inChannels, H, W] -> logits [N, numClasses]
    *
    * @throws DgsamError `ERR_SHAPE`, `ERR_DTYPE`
    */

@@ -57,6 +57,10 @@ const CASES: Case[] = [
   named("vit_b_16", [2, 3, 32, 32], { options: { num_classes: 10, image_size: 32, attention_dropout: 0.1 } }, { imageSize: 32, attentionDropout: 0.1 }),
   named("wide_resnet16_2", [2, 3, 32, 32], { exchange: true, options: { num_classes: 10, dropout: 0.3 } }, { dropout: 0.3 }),
   named("wide_resnet28_10", [1, 3, 32, 32], { large: true }),
+  ...([
+    ["TensorFlow's efficientnet_b0", "efficientnet_b0", { padding: "same", eps: 1e-3 }], ["TensorFlow's mobilenet_v3_small", "mobilenet_v3_small", { padding: "same", eps: 1e-3 }],
+    ["timm's efficientnet_lite0", "efficientnet_lite0", { padding: "symmetric", eps: 1e-5 }],
+  ] as const).map(([name, model, options]): Case => ({ name, make: () => makeModel(model, { numClasses: 10, ...options }), options: { num_classes: 10 }, input: [2, 3, 61, 66] })),
   {
     name: "small bottlenecks", make: () => new ResNet(Bottleneck, [1, 2, 1, 1], { numClasses: 3, groups: 2, widthPerGroup: 32 }), options: { num_classes: 3 }, input: [3, 3, 64, 48],
     exchange: true,

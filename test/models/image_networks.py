@@ -24,9 +24,24 @@ from torchvision import models  # noqa: E402
 from torchvision.models.convnext import CNBlockConfig  # noqa: E402
 from torchvision.models.resnet import Bottleneck  # noqa: E402
 
-from plain_networks import EfficientNetLite0, WideResNet  # noqa: E402
+from plain_networks import EfficientNetLite0, SameConv, WideResNet  # noqa: E402
+
+
+def padded(model, kind, eps):
+    """The network with another padding and another epsilon, as timm has those that were trained elsewhere."""
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.eps = eps
+        elif isinstance(module, torch.nn.Conv2d) and module.kernel_size != (1, 1):
+            module.__class__ = kind
+            module.padding = tuple(size // 2 for size in module.kernel_size)
+    return model
+
 
 OTHERS = {
+    "TensorFlow's efficientnet_b0": lambda **options: padded(models.efficientnet_b0(**options), SameConv, 1e-3),
+    "TensorFlow's mobilenet_v3_small": lambda **options: padded(models.mobilenet_v3_small(**options), SameConv, 1e-3),
+    "timm's efficientnet_lite0": lambda **options: padded(EfficientNetLite0(**options), torch.nn.Conv2d, 1e-5),
     "efficientnet_lite0": EfficientNetLite0,
     "wide_resnet16_2": lambda **options: WideResNet(16, 2, **options),
     "wide_resnet28_10": lambda **options: WideResNet(28, 10, **options),

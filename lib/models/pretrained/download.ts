@@ -58,18 +58,19 @@ export async function checkDigest(path: string, digest: Digest, from = path): Pr
 }
 
 /**
- * The file of this name in the cache, which `fill` makes where there is none, or a damaged one. Two processes, or two calls, do it once.
+ * The file of this name in the cache, which `fill` makes where there is none, or a bad one. Two processes, or two calls, do it once.
  *
+ * @param check throws a DgsamError when a file is another than expected: a file that lies there is made anew then, a new one is not kept
  * @param fill writes a file, which is checked and comes into its place when it is whole
  * @param signal ends waiting for the other process
  * @throws DgsamError `ERR_DATA`; what `signal` was aborted with
  */
-export async function cached(name: string, digest: Digest, fill: (path: string) => Promise<void>, signal: AbortSignal | undefined): Promise<string> {
+export async function cached(name: string, check: (path: string) => void | Promise<void>, fill: (path: string) => Promise<void>, signal: AbortSignal | undefined): Promise<string> {
   const place = join(weightsFolder(), name);
   return withLock(place, async () => {
     if (existsSync(place)) {
       try {
-        await checkDigest(place, digest);
+        await check(place);
         return place;
       } catch (error) {
         if (!(error instanceof DgsamError)) throw error;
@@ -83,7 +84,7 @@ export async function cached(name: string, digest: Digest, fill: (path: string) 
     }
     try {
       await fill(staging);
-      await checkDigest(staging, digest, name);
+      await check(staging);
       renameSync(staging, place);
     } catch (cause) {
       if (typeof (cause as NodeJS.ErrnoException | null)?.syscall !== "string") throw cause;

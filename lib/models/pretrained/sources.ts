@@ -52,9 +52,3 @@ export const SOURCES: Readonly<Record<string, Partial<Readonly<Record<Pretrained
 };
 
 export const TORCHVISION_ADDRESS = "https://download.pytorch.org/models/";
-
-/** The last layer of each network, which belongs to the classes that it was trained for. */
-export const HEADS: Readonly<Record<string, string>> = {
-  mobilenet_v3_large: "classifier.3.", mobilenet_v3_small: "classifier.3.", efficientnet_b0: "classifier.1.", efficientnet_lite0: "_fc.",
-  convnext_tiny: "classifier.2.", vit_b_16: "heads.head.",
-};

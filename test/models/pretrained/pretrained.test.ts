@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { DgsamError, loadPretrained, makeModel, manualSeed, memoryStats, saveWeights, zeros, type DgsamErrorCode, type Module, type StateDict } from "dgsam";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { pickled, zipFile, type Pickled } from "../../weights/pickles.js";
 
 async function expectRejection(promise: Promise<unknown>, code: DgsamErrorCode, message: RegExp): Promise<void> {
   const error: unknown = await promise.then(() => undefined, (reason: unknown) => reason);
@@ -18,6 +19,15 @@ async function expectRejection(promise: Promise<unknown>, code: DgsamErrorCode, 
 const NAME = "mobilenet_v3_small";
 const bits = (dict: Readonly<StateDict>): Record<string, string> =>
   Object.fromEntries(Object.entries(dict).map(([key, each]) => [key, createHash("sha256").update(each.toBytes()).digest("hex")]));
+
+/** A file of torch.save of two state dicts, each of one tensor. */
+function twoDicts(): Buffer {
+  const dict = (...value: Pickled[]): Pickled[] => [["}"], ["("], ...value, ["u"]];
+  const ones: Pickled[] = [
+    ["global", "torch._utils _rebuild_tensor_v2"], ["("], ["("], "storage", ["global", "torch FloatStorage"], "0", "cpu", 1, ["t"], ["Q"], 0, ["("], 1, ["t"], ["("], 1, ["t"], false, null, ["t"], ["R"],
+  ];
+  return zipFile(pickled(...dict("model", ...dict("w", ...ones), "ema", ...dict("w", ...ones))), { "archive/data/0": Buffer.alloc(4) });
+}
 
 let folder: string;
 let weights: Buffer;
@@ -80,6 +90,29 @@ describe("files", () => {
     expect(bits((await loadPretrained(NAME, join(folder, "seven.npz"), { numClasses: 7 })).stateDict())).toEqual(found);
   });
 
+  test("other classes than the default number are warned of, unless the number was given", async () => {
+    const path = join(folder, "three.safetensors");
+    saveWeights(path, makeModel(NAME, { numClasses: 3 }).stateDict());
+    const warned = vi.spyOn(process, "emitWarning").mockImplementation(() => undefined);
+    try {
+      for (const options of [{ numClasses: 3 }, { numClasses: 1000 }]) await loadPretrained(NAME, path, options);
+      await loadPretrained(NAME, join(folder, "own.safetensors"));
+      expect(warned).not.toHaveBeenCalled();
+      expect((await loadPretrained(NAME, path)).stateDict()["classifier.3.bias"]!.shape).toEqual([1000]);
+      expect(warned.mock.calls).toEqual([[expect.objectContaining({ code: "WARN_DATA", message:
+        'loadPretrained("mobilenet_v3_small"): three.safetensors: its last layer, for 3 classes, was left out, and the network\'s, for 1000, is untrained: ' +
+        "numClasses: 3 loads it, numClasses: 1000 says that a new one is wanted" })]]);
+    } finally {
+      warned.mockRestore();
+    }
+  });
+
+  test.each(["wide_resnet16_2", "mnist_cnn"] as const)("other classes leave the head of %s as it was made", async (name) => {
+    const path = join(folder, `${name}.safetensors`);
+    saveWeights(path, makeModel(name).stateDict());
+    expect((await loadPretrained(name, path, { numClasses: 3 })).stateDict()["classifier.bias"]!.shape).toEqual([3]);
+  });
+
   test("keys that do not fit are listed, and nothing of the network stays", async () => {
     const held = memoryStats().handles;
     await expectRejection(loadPretrained("resnet18", join(folder, "own.safetensors")), "ERR_ARGUMENT", /own.safetensors: .*nothing was loaded\n.*missing keys: conv1.weight[^]*unexpected keys: [^]*features.0.0.weight/);
@@ -96,7 +129,7 @@ describe("files", () => {
     await expectRejection(loadPretrained(NAME, join(folder, "absent.pth")), "ERR_DATA", /absent.pth: cannot be read/);
     await expectRejection(loadPretrained(NAME, join(folder, "own.safetensors"), { sha256: "00000000" }), "ERR_DATA", /another than expected: its SHA-256 is/);
     await expectRejection(loadPretrained(NAME, "https://"), "ERR_ARGUMENT", /a path, or an http, https or file address/);
-    for (const [option, value] of Object.entries({ numClasses: 0, source: "hub", sha256: "xyz", progress: 1, signal: 1, timeout: 0, retries: -1, what: 1 }))
+    for (const [option, value] of Object.entries({ numClasses: 0, inChannels: 1.5, source: "hub", sha256: "xyz", progress: 1, signal: 1, timeout: 0, retries: -1, what: 1 }))
       await expectRejection(loadPretrained(NAME, "x.pth", { [option]: value }), "ERR_ARGUMENT", new RegExp(option));
   });
 });
@@ -130,6 +163,36 @@ describe("downloads", () => {
     await expectRejection(load(), "ERR_DATA", /another than expected/);
     await expectRejection(load({ sha256: digest }, `${address}/w.bin`), "ERR_DATA", /another than expected/);
     expect(left()).toEqual([]);
+  });
+
+  test("without a digest, what is no weights is refused and not kept: a page, a cut file", async () => {
+    const from = `${address}/w.bin`;
+    answer = (_, response) => void response.end("<!DOCTYPE html>\n<html><body>Log in to the network</body></html>");
+    await expectRejection(load({}, from), "ERR_DATA", /^http:.*\/w.bin: what the server sent cannot be read as weights, and was not kept: of no format that is known.*; it is a web page: a log-in/);
+    answer = (_, response) => void response.end(weights.subarray(0, weights.length - 1000));
+    await expectRejection(load({}, from), "ERR_DATA", /\/w.bin: what the server sent cannot be read as weights, and was not kept: (?!.*\.part)(?!.*web page)/);
+    expect(left()).toEqual([]);
+    answer = (_, response) => void response.end(weights);
+    expect(bits((await load({}, from)).stateDict())).toEqual(expected);
+    // Whatever has become of it: a bad file in the cache is fetched anew, a good one is not.
+    writeFileSync(join(cache(), left()[0]!), weights.subarray(0, 1000));
+    for (let i = 0; i < 2; i++) expect(bits((await load({}, from)).stateDict())).toEqual(expected);
+    expect(requests.length).toBe(4);
+  });
+
+  test("a checkpoint of several state dicts is kept, and its entry asked for", async () => {
+    const from = `${address}/w.bin`;
+    answer = (_, response) => void response.end(twoDicts());
+    await expectRejection(load({}, from), "ERR_DATA", /several state dicts, "model", "ema": choose one by the option entry/);
+    await expectRejection(load({ entry: "ema" }, from), "ERR_ARGUMENT", /nothing was loaded/);
+    expect([requests.length, left().length]).toEqual([1, 1]);
+  });
+
+  test("a file of the caller's own that cannot be read stays", async () => {
+    const own = join(folder, "page.pth");
+    writeFileSync(own, "<html>");
+    await expectRejection(loadPretrained(NAME, own), "ERR_DATA", /page.pth: of no format that is known/);
+    expect(existsSync(own)).toBe(true);
   });
 
   test("404 is told at once", async () => {
