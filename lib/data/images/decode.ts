@@ -9,7 +9,8 @@
 
 import { checkChoice, checkInteger } from "../../checks.js";
 import { argumentError, DgsamError } from "../../errors.js";
-import { imageFormat } from "./image-format.js";
+import { imageFormat, type ImageFormat } from "./image-format.js";
+import { strayMarker } from "./jpeg-damage.js";
 import { plainJpegHeader } from "./jpeg-header.js";
 import { Slots } from "./slots.js";
 
@@ -42,6 +43,7 @@ export interface DecodedImage {
 
 /** What the header of an image says; the size is that after its orientation was applied, where it is to be. */
 export interface ImageHeader {
+  readonly format: ImageFormat;
   readonly width: number;
   readonly height: number;
   readonly hasAlpha: boolean;
@@ -98,8 +100,8 @@ export async function readHeader(name: string, bytes: Uint8Array, options: Heade
     throw new DgsamError("ERR_DATA", `${path}: ${bytes.length === 0 ? "is empty" : "is no JPEG, PNG, WebP, TIFF or GIF"}`);
   }
   const plain = format === "jpeg" ? plainJpegHeader(bytes) : undefined;
-  const found = plain === undefined || (plain.hasExif && orientation === "exif") ? await libvipsHeader(bytes, orientation, path)
-    : { width: plain.width, height: plain.height, hasAlpha: false, isCmyk: false, isRgb: true, isTurned: false };
+  const found = plain === undefined || (plain.hasExif && orientation === "exif") ? await libvipsHeader(bytes, format, orientation, path)
+    : { format, width: plain.width, height: plain.height, hasAlpha: false, isCmyk: false, isRgb: true, isTurned: false };
   // The limit is checked here, with the numbers in the message; libvips checks it by its own header, too, before it decodes.
   if (found.width * found.height > maxPixels) {
     throw new TooManyPixels("ERR_DATA", `${path}: claims ${found.width} x ${found.height} pixels, more than maxPixels, ${maxPixels}; it was not decoded`);
@@ -107,12 +109,12 @@ export async function readHeader(name: string, bytes: Uint8Array, options: Heade
   return found;
 }
 
-async function libvipsHeader(bytes: Uint8Array, orientation: Orientation, path: string): Promise<ImageHeader> {
+async function libvipsHeader(bytes: Uint8Array, format: ImageFormat, orientation: Orientation, path: string): Promise<ImageHeader> {
   const sharp = await loadSharp();
   const found = await decoding(path, () => sharp(bytes, { failOn: FAIL_ON, limitInputPixels: false }).metadata());
   const isTurned = orientation === "exif" && (found.orientation ?? 1) > 1;
   const { width, height } = orientation === "exif" ? found.autoOrient : found;
-  return { width, height, hasAlpha: found.hasAlpha, isCmyk: found.space === "cmyk", isRgb: found.space === "srgb", isTurned };
+  return { format, width, height, hasAlpha: found.hasAlpha, isCmyk: found.space === "cmyk", isRgb: found.space === "srgb", isTurned };
 }
 
 /**
@@ -149,6 +151,7 @@ export async function checkDecoding(bytes: Uint8Array, options: Pick<HeaderOptio
 async function decode(
   bytes: Uint8Array, found: ImageHeader, { maxPixels = MAX_PIXELS, path = "image" }: HeaderOptions, inPassing = false,
 ): Promise<DecodedImage> {
+  if (found.format === "jpeg") refuseStrayMarker(bytes, path);
   const sharp = await loadSharp();
   return await decoding(path, async () => {
     const opened = sharp(bytes, { failOn: FAIL_ON, ignoreIcc: true, autoOrient: found.isTurned, limitInputPixels: maxPixels });
@@ -163,6 +166,13 @@ async function decode(
 async function pixels(image: import("sharp").Sharp): Promise<DecodedImage> {
   const { data, info: { width, height } } = await image.raw({ depth: "uchar" }).toBuffer({ resolveWithObject: true });
   return { width, height, data };
+}
+
+function refuseStrayMarker(bytes: Uint8Array, path: string): void {
+  const stray = strayMarker(bytes);
+  if (stray === undefined) return;
+  const code = stray.code.toString(16).toUpperCase().padStart(2, "0");
+  throw new DgsamError("ERR_DATA", `${path}: cannot be decoded: it is damaged at byte ${stray.at}, where a marker FF ${code} breaks off the pixels`);
 }
 
 /** PIL's rule, with its rounded division by 255. */
