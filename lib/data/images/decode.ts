@@ -12,6 +12,7 @@ import { argumentError, DgsamError } from "../../errors.js";
 import { imageFormat, type ImageFormat } from "./image-format.js";
 import { strayMarker } from "./jpeg-damage.js";
 import { plainJpegHeader } from "./jpeg-header.js";
+import { libvipsText } from "./libvips-text.js";
 import { Slots } from "./slots.js";
 
 /**
@@ -111,7 +112,7 @@ export async function readHeader(name: string, bytes: Uint8Array, options: Heade
 
 async function libvipsHeader(bytes: Uint8Array, format: ImageFormat, orientation: Orientation, path: string): Promise<ImageHeader> {
   const sharp = await loadSharp();
-  const found = await decoding(path, () => sharp(bytes, { failOn: FAIL_ON, limitInputPixels: false }).metadata());
+  const found = await decoding(path, format, () => sharp(bytes, { failOn: FAIL_ON, limitInputPixels: false }).metadata());
   const isTurned = orientation === "exif" && (found.orientation ?? 1) > 1;
   const { width, height } = orientation === "exif" ? found.autoOrient : found;
   return { format, width, height, hasAlpha: found.hasAlpha, isCmyk: found.space === "cmyk", isRgb: found.space === "srgb", isTurned };
@@ -153,7 +154,7 @@ async function decode(
 ): Promise<DecodedImage> {
   if (found.format === "jpeg") refuseStrayMarker(bytes, path);
   const sharp = await loadSharp();
-  return await decoding(path, async () => {
+  return await decoding(path, found.format, async () => {
     const opened = sharp(bytes, { failOn: FAIL_ON, ignoreIcc: true, autoOrient: found.isTurned, limitInputPixels: maxPixels });
     if (found.isCmyk) return rgbOfCmyk(await pixels(opened.pipelineColourspace("cmyk").toColourspace("cmyk")));
     const visible = found.hasAlpha ? opened.removeAlpha() : opened;
@@ -188,19 +189,13 @@ function rgbOfCmyk({ width, height, data }: DecodedImage): DecodedImage {
   return { width, height, data: rgb };
 }
 
-async function decoding<T>(path: string, run: () => Promise<T>): Promise<T> {
+async function decoding<T>(path: string, format: ImageFormat, run: () => Promise<T>): Promise<T> {
   try {
     return await run();
   } catch (cause) {
     if (cause instanceof DgsamError) throw cause;
-    throw new DgsamError("ERR_DATA", `${path}: cannot be decoded: ${reasonOf(cause)}`, { cause });
+    throw new DgsamError("ERR_DATA", `${path}: cannot be decoded: ${libvipsText(format, cause)}`, { cause });
   }
-}
-
-/** libvips keeps its messages in one place for all threads: when several images fail at once, one gets them all and the others get none. */
-function reasonOf(cause: unknown): string {
-  const reason = firstLine(cause).trim();
-  return reason === "" || reason === "Unknown error" ? "the file is damaged or cut short, or of a kind that libvips does not read" : reason;
 }
 
 function firstLine(error: unknown): string {
