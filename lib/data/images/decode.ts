@@ -14,6 +14,7 @@ import { strayMarker } from "./jpeg-damage.js";
 import { plainJpegHeader } from "./jpeg-header.js";
 import { libvipsText } from "./libvips-text.js";
 import { Slots } from "./slots.js";
+import { COMPRESSION, PHOTOMETRIC, tiffTag } from "./tiff-tags.js";
 
 /**
  * PIL's limit (`Image.MAX_IMAGE_PIXELS`, from which on it warns of decompression bombs): 256 MiB of RGB. Images of data sets have a
@@ -100,6 +101,7 @@ export async function readHeader(name: string, bytes: Uint8Array, options: Heade
   if (format === undefined) {
     throw new DgsamError("ERR_DATA", `${path}: ${bytes.length === 0 ? "is empty" : "is no JPEG, PNG, WebP, TIFF or GIF"}`);
   }
+  if (format === "tiff") refuseYcbcr(bytes, path);
   const plain = format === "jpeg" ? plainJpegHeader(bytes) : undefined;
   const found = plain === undefined || (plain.hasExif && orientation === "exif") ? await libvipsHeader(bytes, format, orientation, path)
     : { format, width: plain.width, height: plain.height, hasAlpha: false, isCmyk: false, isRgb: true, isTurned: false };
@@ -108,6 +110,14 @@ export async function readHeader(name: string, bytes: Uint8Array, options: Heade
     throw new TooManyPixels("ERR_DATA", `${path}: claims ${found.width} x ${found.height} pixels, more than maxPixels, ${maxPixels}; it was not decoded`);
   }
   return found;
+}
+
+const [YCBCR, JPEG] = [6, 7] as const;
+
+/** libvips takes the three channels for RGB, unless they are in JPEGs, which are converted where they are decoded. */
+function refuseYcbcr(bytes: Uint8Array, path: string): void {
+  if (tiffTag(bytes, PHOTOMETRIC) !== YCBCR || tiffTag(bytes, COMPRESSION) === JPEG) return;
+  throw new DgsamError("ERR_DATA", `${path}: cannot be decoded: it is a TIFF of YCbCr without JPEG compression, whose colours libvips does not convert; store it as RGB`);
 }
 
 async function libvipsHeader(bytes: Uint8Array, format: ImageFormat, orientation: Orientation, path: string): Promise<ImageHeader> {
