@@ -130,8 +130,8 @@ export async function domainParquet(files: string | readonly string[], options: 
 
 /**
  * Images in tar archives, read from their places in the file. Either as WebDataset names them: files that share a name up to its first
- * dot are one sample, with `.jpg` (or another image), its label in `.cls` or in `.json` (`label`), its domain in `.json` (`domain`), `.domain` or `.txt`, or else the
- * folder in the name, its part in `.json` (`split`). Or, where there are no `.cls` and `.json` files, in DomainBed's layout `DOMAIN/CLASS/image`.
+ * dot are one sample, with `.jpg` (or another image), its label in `.cls` or in `.json` (`label`), its domain in `.json` (`domain`) or `.domain`, or else the
+ * folder in the name; where names have no folder, `.txt`, unless these are captions, which is an error; its part in `.json` (`split`). Or, where there are no `.cls` and `.json` files, in DomainBed's layout `DOMAIN/CLASS/image`.
  *
  * Nothing is ever unpacked, and yet entries that point outside (`../`, absolute names, links) are refused: other tools unpack. Compressed archives are
  * refused, too, since one image could not be read without all before it.
