@@ -6,7 +6,7 @@
 import path from "node:path";
 import { collect, type LabelledImage, type Reading } from "./collection.js";
 import type { EncodedImage } from "./encoded-image.js";
-import { ContainerFile, isImageName } from "./file-image.js";
+import { ContainerFile, isHiddenName, isImageName } from "./file-image.js";
 import { tarEntries, type TarEntry } from "./tar-entries.js";
 import type { DataProblem } from "./problems.js";
 
@@ -68,7 +68,7 @@ function isAnnotation(name: string): boolean {
 }
 
 function isHidden(name: string): boolean {
-  return name.split("/").some((part) => part.startsWith(".") || part === "__MACOSX");
+  return name.split("/").some(isHiddenName);
 }
 
 /** 1 when all images lie in one folder of folders of folders, as tar makes it of a data set's folder; else 0. */

@@ -21,7 +21,7 @@ describe("DomainBed's layout", () => {
   test("at any depth, with folders, hidden files, long names and empty files", async () => {
     const long = `photo/dog/${"x".repeat(150)}/${"y".repeat(140)}.png`;
     expect(await read([[
-      [{ name: "photo/", type: "directory" }], ["./photo/dog/1.jpg", "one"], ["photo/dog/.DS_Store", "no"], ["__MACOSX/photo/dog/._1.jpg", "no"],
+      [{ name: "photo/", type: "directory" }], ["./photo/dog/1.jpg", "one"], ["photo/dog/.DS_Store", "no"], ["photo/dog/Thumbs.db", "no"], ["__MACOSX/photo/dog/._1.jpg", "no"],
       ["cartoon/cat/2.jpg", "z".repeat(2000)], [long, "deep"], ["cartoon/cat/3.GIF", ""], ["README", "text"],
     ]])).toEqual({
       classes: ["cat", "dog"], problems: [],
