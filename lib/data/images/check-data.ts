@@ -147,7 +147,8 @@ function duplicates(same: readonly Seen[], classes: readonly string[]): DataProb
   const { path: first } = sorted[0]!.image;
   // The path alone does not tell apart what a source names twice.
   const isRepeated = new Set(sorted.map(({ image }) => image.path)).size < sorted.length;
-  const others = sorted.slice(isRepeated ? 0 : 1).map(({ image, where }) => (isRepeated && where !== undefined ? `${image.path} (${where})` : image.path)).join(", ");
+  const nameOf = ({ image: { path }, where }: Seen): string => (!isRepeated || where === undefined ? path : path === first ? where : `${path} (${where})`);
+  const others = sorted.slice(isRepeated ? 0 : 1).map(nameOf).join(", ");
   const problems: DataProblem[] = [];
   if (domains.length > 1) problems.push({ kind: "duplicate-across-domains", path: first, message: `has the same bytes in domains ${domains.join(", ")}: ${others}` });
   if (labels.length > 1) problems.push({ kind: "duplicate-across-classes", path: first, message: `has the same bytes under classes ${labels.join(", ")}: ${others}` });

@@ -122,10 +122,10 @@ describe("looks into", () => {
     }));
 
   test("manifests that name an image twice: the lines are told", () =>
-    withTree({ ...GOOD, "m.csv": "path,label,domain\na/cat/1.jpg,cat,a\nb/cat/3.jpg,cat,b\na/cat/1.jpg,cat,a\nb/cat/3.jpg,cat,a\n" }, async (folder) => {
+    withTree({ ...GOOD, "m.csv": "path,label,domain\na/cat/1.jpg,cat,a\nb/cat/3.jpg,cat,b\na/cat/1.jpg,cat,a\nb/cat/3.jpg,cat,a\ncopy.jpg,cat,b\n", "copy.jpg": three }, async (folder) => {
       expect(lines(await checkData(path.join(folder, "m.csv")), folder)).toEqual([
-        "duplicate a/cat/1.jpg: is there 2 times: a/cat/1.jpg (m.csv#line 2), a/cat/1.jpg (m.csv#line 4)",
-        "duplicate-across-domains b/cat/3.jpg: has the same bytes in domains a, b: b/cat/3.jpg (m.csv#line 5), b/cat/3.jpg (m.csv#line 3)",
+        "duplicate a/cat/1.jpg: is there 2 times: m.csv#line 2, m.csv#line 4",
+        "duplicate-across-domains b/cat/3.jpg: has the same bytes in domains a, b: m.csv#line 5, m.csv#line 3, copy.jpg (m.csv#line 6)",
       ]);
     }));
 
