@@ -5,12 +5,13 @@ import path from "node:path";
 import { domainFolder, domainManifest, domainParquet, domainTar, imageDataset, rotatedMnist, type DomainDataset, type ImageOptions, type SkippedImage, type SourceDataset } from "../data/index.js";
 // Not through the room's list: of use to no program.
 import { cropCacheSize } from "../data/images/crop-size.js";
-import { locateData } from "../data/images/locate.js";
+import { checkDevice } from "../data/images/device.js";
+import { locateData, type Located } from "../data/images/locate.js";
 import { sourceOptions } from "../data/images/source-options.js";
 import { argumentError, DgsamError } from "../errors.js";
 import { ImageClassifier, loadPretrained, MnistCnn, MODELS, type ModelName } from "../models/index.js";
 import { SIZED_MODELS } from "../models/registry.js";
-import { noGrad, scope, synchronize, zeros } from "../tensor/index.js";
+import { noGrad, scope, zeros } from "../tensor/index.js";
 import type { Classifier, CompareConfig } from "../training/index.js";
 import { interruption } from "./interruption.js";
 import { showDownload, showImages } from "./progress.js";
@@ -89,7 +90,9 @@ async function images(data: readonly string[], options: DataOptions): Promise<Co
   const { mean, std, imageSize: usual } = MODELS[model];
   if (mean.length !== 3) throw new DgsamError("ERR_ARGUMENT", `compare: model: ${model} takes no colour images; choose another one`);
   const { imageSize = usual } = options;
-  checkDevice(device);
+  // Tells of a device that is not there before data are read and weights fetched.
+  if (!/^(cpu|cuda(:\d+)?)$/.test(device)) throw argumentError("compare: device", "cpu, cuda, or cuda:1 and so on", device);
+  checkDevice("compare", device);
   const imageOptions: ImageOptions = { imageSize, normalize: { mean, std }, badImages, protocol, device, memoryFormat: "channels_last" };
   const { collection } = await open(data, options, imageOptions);
   const cropping = protocol === "cached" ? { cacheSize: await cropCacheSize(collection, imageSize, { signal: interruption }) } : {};
@@ -119,7 +122,15 @@ async function images(data: readonly string[], options: DataOptions): Promise<Co
 }
 
 async function open(data: readonly string[], texts: SourceTexts, options: ImageOptions): Promise<SourceDataset> {
-  const { kind, files } = locateData(data);
+  const located = locateData(data);
+  const dataset = await openLocated(located, texts, options);
+  const [domain, second] = dataset.domains;
+  if (second !== undefined) return dataset;
+  const layout = located.kind === "folder" ? "a folder for each domain, in it one for each class" : "images of each of them";
+  throw new DgsamError("ERR_DATA", `${data.join(", ")}: has one domain, ${JSON.stringify(domain!.name)}; to hold each out once, two or more are needed: expected ${layout}`);
+}
+
+async function openLocated({ kind, files }: Located, texts: SourceTexts, options: ImageOptions): Promise<SourceDataset> {
   const about = sourceOptions("compare", kind, sourceOptionsOf(texts));
   switch (kind) {
     case "folder":
@@ -130,18 +141,6 @@ async function open(data: readonly string[], texts: SourceTexts, options: ImageO
       return await domainParquet(files, { ...options, ...about });
     case "tar":
       return await domainTar(files, { ...options, ...about });
-  }
-}
-
-/** Tells of a device that is not there before data are read and weights fetched. */
-function checkDevice(device: string): void {
-  if (!/^(cpu|cuda(:\d+)?)$/.test(device)) throw argumentError("compare: device", "cpu, cuda, or cuda:1 and so on", device);
-  try {
-    scope(() => zeros([1], { device }));
-    if (device !== "cpu") synchronize(device);
-  } catch (cause) {
-    if (!(cause instanceof DgsamError)) throw cause;
-    throw new DgsamError("ERR_DEVICE", `compare: device: ${device} cannot be used (${cause.message}); dgsam doctor tells what there is`, { cause });
   }
 }
 

@@ -3,6 +3,7 @@
 import os from "node:os";
 import { setImmediate } from "node:timers/promises";
 import { Command, Option } from "commander";
+import { DgsamError } from "../errors.js";
 import { MODEL_NAMES, type ModelName } from "../models/index.js";
 import { compareTable, ResultsFile, type CompareResults } from "../report/index.js";
 import { checkResultsFolder } from "../report/results-file.js";
@@ -54,7 +55,7 @@ export function compareCommand(): Command {
         .argParser(namesOutOf(ALGORITHM_NAMES))
         .default(DEFAULT_ALGORITHMS, DEFAULT_ALGORITHMS.join(",")),
     )
-    .option("--targets <names>", "which domains to hold out, separated by commas, or repeated (default: each)", repeated)
+    .option("--targets <names>", "which domains to hold out, separated by commas, or repeated for names with commas (default: each)", repeated)
     .option("--steps <count>", "training steps per run (default: 500 on digits, 300 on images; DomainBed takes 5,000)", integer(1))
     .option("--seed <number>", "seed of weights, minibatches and orders, and of the digits' order", integer(0), 0)
     .option("--seeds <count or list>", "repeat everything: 3 takes the seeds --seed, --seed + 1, --seed + 2; 1,5,7 takes these", seeds)
@@ -81,7 +82,7 @@ async function run(options: CompareOptions): Promise<void> {
   const { dataset, makeModel, defaults, evaluationBatchSize, about } = comparison;
   const { seed, algorithms, eager = false, steps = defaults.steps, batchSize = defaults.batchSize, lr = defaults.lr, rho = defaults.rho } = options;
   const names = dataset.domains.map((domain) => domain.name);
-  const targets = options.targets === undefined ? names : chosenOf(options.targets, names);
+  const targets = options.targets === undefined ? names : targetsOutOf(options.targets, names);
   const repeats = typeof options.seeds === "number" ? Array.from({ length: options.seeds }, (_, i) => seed + i) : options.seeds;
   const settings = { algorithms, targets, seed, ...(repeats === undefined ? {} : { seeds: repeats }), steps, batchSize, lr, rho, eager };
   // Says what is wrong with all these before what takes long.
@@ -110,6 +111,16 @@ async function run(options: CompareOptions): Promise<void> {
   if (isDone === undefined) return;
   progress.stop();
   process.stdout.write(options.json ? `${JSON.stringify(file.results, null, 2)}\n` : text(file, targets, comparison));
+}
+
+function targetsOutOf(texts: readonly string[], names: readonly string[]): string[] {
+  const targets = chosenOf(texts, names);
+  const [withComma] = names.filter((name) => name.includes(","));
+  if (withComma !== undefined && !targets.every((target) => names.includes(target))) {
+    const known = names.map((name) => JSON.stringify(name)).join(", ");
+    throw new DgsamError("ERR_ARGUMENT", `compare: --targets: expected domains out of ${known}, got ${JSON.stringify(texts.join(","))}; names with commas need an option each: --targets ${JSON.stringify(withComma)} --targets ...`);
+  }
+  return targets;
 }
 
 const noRun = (): string => "no run had begun";

@@ -5,6 +5,7 @@ import { DgsamError } from "../errors.js";
 import { packageVersion } from "../version.js";
 import { exitWhenInterrupted } from "./interruption.js";
 import { guardOutput } from "./output.js";
+import { showWarnings } from "./warnings.js";
 
 interface Entry {
   summary: string;
@@ -51,6 +52,7 @@ async function makeProgram(asked: string | undefined): Promise<Command> {
 
 export async function runProgram(args: readonly string[]): Promise<void> {
   guardOutput();
+  showWarnings();
   const asked = args[0] === "help" ? args[1] : args[0];
   const entry = asked !== undefined && Object.hasOwn(COMMANDS, asked) ? COMMANDS[asked] : undefined;
   if (entry?.hearsSignals !== true) exitWhenInterrupted();

@@ -15,6 +15,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const run = (...args: string[]) => spawnSync(process.execPath, [MAIN, "compare", ...args, "--threads", "1"], {
   encoding: "utf8", timeout: 120_000, cwd: folder, env: { ...process.env, DGSAM_DEBUG: "", XDG_CACHE_HOME: path.join(folder, "cache") },
 });
+const runNode = (options: string, ...args: string[]) => spawnSync(process.execPath, [MAIN, ...args], { encoding: "utf8", timeout: 120_000, cwd: folder, env: { ...process.env, NODE_OPTIONS: options } });
 const read = (out: string) => JSON.parse(readFileSync(path.join(folder, out, "results.json"), "utf8")) as CompareResults;
 const SMALL = ["--model", "wide_resnet16_2", "--image-size", "16", "--steps", "2", "--batch-size", "2"];
 
@@ -23,6 +24,7 @@ beforeAll(async () => {
   const images = Object.fromEntries(await Promise.all(names.map(async (name, i) => [`sites/${name}`, await makeImage(i)] as const)));
   const cut = images["sites/west/ok/1.jpg"]!.subarray(0, 400);
   writeTree(folder, { ...images, ...Object.fromEntries(Object.entries(images).map(([name, bytes]) => [name.replace("sites", "cut"), bytes])), "cut/west/ok/1.jpg": cut, "alone/north/ok/1.jpg": images["sites/north/ok/1.jpg"]! });
+  for (const [at, from] of [["commas/Boston, MA/ok", "north/ok"], ["commas/west/ok", "west/ok"], ["gap/north/ok", "north/ok"], ["gap/west/scratch", "west/scratch"]]) writeTree(folder, { [`${at}/1.jpg`]: images[`sites/${from}/1.jpg`]! });
   const shard = async (domain: string, site: string) => makeTar(["ok", "scratch"].map((label) => [`${domain}/${label}/1.jpg`, images[`sites/${site}/${label}/1.jpg`]!]));
   writeTree(folder, { "shards/0.tar": await shard("north, old", "north"), "shards/1.tar": await shard("south", "south"), "shards/2.tar": await shard("west", "west"), "taken/results.json/": "" });
   const lines = names.map((name) => JSON.stringify({ path: `sites/${name}`, domain: name.split("/")[0], label: name.split("/")[1] }));
@@ -68,6 +70,18 @@ describe("dgsam compare --data", () => {
     expect(read("shards-out").runs.map(({ target }) => target)).toEqual(["north, old", "west"]);
   });
 
+  test("warnings of the package are lines of the command; Node's options for warnings hold", () => {
+    const args = ["compare", "--data", "gap", "--targets", "east", "--out", "never"];
+    const [error, said] = [/^dgsam: .*got the string "east"\n$/, `domainFolder: ${folder}/gap/north: domain "north" has no folder of class "scratch"; ${folder}/gap/west: domain "west" has no folder of class "ok"\n`];
+    const { stderr } = runNode("", ...args);
+    expect(stderr.startsWith(`Warning: ${said}dgsam: `)).toBe(true);
+    expect(stderr.slice(`Warning: ${said}`.length)).toMatch(error);
+    expect(runNode("--no-warnings", ...args).stderr).toMatch(error);
+    expect(runNode("--trace-warnings", ...args).stderr).toMatch(/^\(node:\d+\) \[WARN_DATA\] DgsamWarning: domainFolder: .*\n +at /);
+    const other = `data:text/javascript,${encodeURIComponent('process.nextTick(() => process.emitWarning("of another package"))')}`;
+    expect(runNode(`--import=${other}`, "data", "check", "sites").stderr).toMatch(/^\(node:\d+\) Warning: of another package\n/);
+  });
+
   test.each([["list.ndjson/out", /ENOTDIR|EEXIST/], ["/proc/x/out", /ENOENT|EACCES|EPERM/], ["taken", /it is a folder/]])("--out %s, which cannot be written, is told of before any image is decoded", (out, reason) => {
     const { status, stderr } = run("--data", "cut", ...SMALL, "--out", out);
     expect(stderr).toMatch(new RegExp(`^dgsam: cannot write ${out}/results\\.json: .*(${reason.source}).*; choose another folder\n$`));
@@ -76,7 +90,8 @@ describe("dgsam compare --data", () => {
 
   test.each([
     [["--data", "sites", "--targets", "east"], /target: expected one of sites's domains "north", "south", "west", got the string "east"/],
-    [["--data", "alone"], /alone has 1 domain\(s\); at least 2 are needed/],
+    [["--data", "alone"], /alone: has one domain, "north"; to hold each out once, two or more are needed: expected a folder for each domain, in it one for each class/],
+    [["--data", "commas", "--targets", "west,Boston, MA"], /compare: --targets: expected domains out of "Boston, MA", "west", got "west,Boston, MA"; names with commas need an option each: --targets "Boston, MA" --targets \.\.\./],
     [["--data", "sites", "--model", "convnext_tiny"], /compare: imageSize: convnext_tiny takes no images of 16 x 16 pixels; its usual size is 224 \(/],
     [["--data", "sites", "--device", "tpu"], /compare: device: expected cpu, cuda, or cuda:1 and so on, got the string "tpu"/],
     [["--data", "sites", "--device", "cuda:99"], /compare: device: cuda:99 cannot be used \(/],

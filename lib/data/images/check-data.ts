@@ -59,8 +59,9 @@ export async function checkData(data: string | readonly string[] | ImageCollecti
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw argumentError("checkData: signal", "an AbortSignal", signal);
   signal?.throwIfAborted();
   const { collection, problems } = isPaths(data) ? await read(data, about, signal) : fromCollection(data, about);
-  const images = collection.domains.flatMap(({ name, records }) => records.map(({ image, label }): Seen => ({ image, domain: name, label })));
+  const images = collection.domains.flatMap(({ name, records }) => records.map(({ image, label, where }): Seen => ({ image, domain: name, label, where })));
   const found = [...problems];
+  const numbers = new Map(images.map((seen, number) => [seen, number]));
   const copies = new Map<string, Seen[]>();
   let done = 0;
   await eachOf(images, availableParallelism(), async (seen) => {
@@ -84,7 +85,7 @@ export async function checkData(data: string | readonly string[] | ImageCollecti
     if (problem !== undefined) found.push(problem);
     onProgress?.(++done, images.length);
   });
-  for (const same of copies.values()) if (same.length > 1) found.push(...duplicates(same, collection.classes));
+  for (const same of copies.values()) if (same.length > 1) found.push(...duplicates(same.sort((a, b) => numbers.get(a)! - numbers.get(b)!), collection.classes));
   return report(collection, found);
 }
 
@@ -92,6 +93,7 @@ interface Seen {
   readonly image: EncodedImage;
   readonly domain: string;
   readonly label: number;
+  readonly where: string | undefined;
 }
 
 function isPaths(data: unknown): data is string | readonly string[] {
@@ -139,15 +141,18 @@ async function eachOf<T>(items: readonly T[], workers: number, work: (item: T) =
 
 /** What it means that these have the same bytes. The first of them is where it is reported. */
 function duplicates(same: readonly Seen[], classes: readonly string[]): DataProblem[] {
-  const sorted = [...same].sort((a, b) => (a.image.path < b.image.path ? -1 : 1));
+  const sorted = [...same].sort((a, b) => (a.image.path < b.image.path ? -1 : a.image.path > b.image.path ? 1 : 0));
   const domains = sortNames(new Set(sorted.map(({ domain }) => domain)));
   const labels = sortNames(new Set(sorted.map(({ label }) => classes[label]!)));
   const { path: first } = sorted[0]!.image;
-  const others = sorted.slice(1).map(({ image }) => image.path).join(", ");
+  // The path alone does not tell apart what a source names twice.
+  const isRepeated = new Set(sorted.map(({ image }) => image.path)).size < sorted.length;
+  const nameOf = ({ image: { path }, where }: Seen): string => (!isRepeated || where === undefined ? path : path === first ? where : `${path} (${where})`);
+  const others = sorted.slice(isRepeated ? 0 : 1).map(nameOf).join(", ");
   const problems: DataProblem[] = [];
   if (domains.length > 1) problems.push({ kind: "duplicate-across-domains", path: first, message: `has the same bytes in domains ${domains.join(", ")}: ${others}` });
   if (labels.length > 1) problems.push({ kind: "duplicate-across-classes", path: first, message: `has the same bytes under classes ${labels.join(", ")}: ${others}` });
-  if (problems.length === 0) problems.push({ kind: "duplicate", path: first, message: `has the same bytes as ${others}` });
+  if (problems.length === 0) problems.push({ kind: "duplicate", path: first, message: isRepeated ? `is there ${sorted.length} times: ${others}` : `has the same bytes as ${others}` });
   return problems;
 }
 

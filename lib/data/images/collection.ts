@@ -2,7 +2,7 @@
 
 import { checkString } from "../../checks.js";
 import { DgsamError, describeValue } from "../../errors.js";
-import type { EncodedImage, ImageCollection } from "./encoded-image.js";
+import type { EncodedImage, ImageCollection, ImageRecord } from "./encoded-image.js";
 import { describeProblem, problemsError, type DataProblem } from "./problems.js";
 
 /** What a source was found to hold, and what is wrong with it. */
@@ -44,16 +44,16 @@ export function collect(name: string, images: readonly LabelledImage[], classes:
   const index = new Map(names.map((each, i) => [each, i]));
   // Where integers are given, names that look like them are looked for first.
   const integers = images.every(({ label }) => indexOf(label) !== undefined) && !images.every(({ label }) => index.has(String(label)));
-  const domains = new Map<string, { image: EncodedImage; label: number; split?: string }[]>();
-  for (const { image, domain, label, split, where = image.path } of images) {
+  const domains = new Map<string, ImageRecord[]>();
+  for (const { image, domain, label, split, where } of images) {
     const number = integers ? indexOf(label)! : index.get(String(label));
     if (number === undefined || number >= names.length) {
-      problems.push({ kind: "malformed", path: where, message: `the label ${JSON.stringify(label)} is none of the ${names.length} classes` });
+      problems.push({ kind: "malformed", path: where ?? image.path, message: `the label ${JSON.stringify(label)} is none of the ${names.length} classes` });
       continue;
     }
     let records = domains.get(domain);
     if (records === undefined) domains.set(domain, (records = []));
-    records.push({ image, label: number, ...(split === undefined ? {} : { split }) });
+    records.push({ image, label: number, ...(split === undefined ? {} : { split }), ...(where === undefined ? {} : { where }) });
   }
   const collection = { name, classes: names, domains: sortNames(domains.keys()).map((each) => ({ name: each, records: domains.get(each)! })) };
   return { collection, problems };

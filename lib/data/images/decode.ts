@@ -9,9 +9,12 @@
 
 import { checkChoice, checkInteger } from "../../checks.js";
 import { argumentError, DgsamError } from "../../errors.js";
-import { imageFormat } from "./image-format.js";
+import { imageFormat, type ImageFormat } from "./image-format.js";
+import { strayMarker } from "./jpeg-damage.js";
 import { plainJpegHeader } from "./jpeg-header.js";
+import { libvipsText } from "./libvips-text.js";
 import { Slots } from "./slots.js";
+import { COMPRESSION, PHOTOMETRIC, tiffTag } from "./tiff-tags.js";
 
 /**
  * PIL's limit (`Image.MAX_IMAGE_PIXELS`, from which on it warns of decompression bombs): 256 MiB of RGB. Images of data sets have a
@@ -42,6 +45,7 @@ export interface DecodedImage {
 
 /** What the header of an image says; the size is that after its orientation was applied, where it is to be. */
 export interface ImageHeader {
+  readonly format: ImageFormat;
   readonly width: number;
   readonly height: number;
   readonly hasAlpha: boolean;
@@ -97,9 +101,10 @@ export async function readHeader(name: string, bytes: Uint8Array, options: Heade
   if (format === undefined) {
     throw new DgsamError("ERR_DATA", `${path}: ${bytes.length === 0 ? "is empty" : "is no JPEG, PNG, WebP, TIFF or GIF"}`);
   }
+  if (format === "tiff") refuseYcbcr(bytes, path);
   const plain = format === "jpeg" ? plainJpegHeader(bytes) : undefined;
-  const found = plain === undefined || (plain.hasExif && orientation === "exif") ? await libvipsHeader(bytes, orientation, path)
-    : { width: plain.width, height: plain.height, hasAlpha: false, isCmyk: false, isRgb: true, isTurned: false };
+  const found = plain === undefined || (plain.hasExif && orientation === "exif") ? await libvipsHeader(bytes, format, orientation, path)
+    : { format, width: plain.width, height: plain.height, hasAlpha: false, isCmyk: false, isRgb: true, isTurned: false };
   // The limit is checked here, with the numbers in the message; libvips checks it by its own header, too, before it decodes.
   if (found.width * found.height > maxPixels) {
     throw new TooManyPixels("ERR_DATA", `${path}: claims ${found.width} x ${found.height} pixels, more than maxPixels, ${maxPixels}; it was not decoded`);
@@ -107,12 +112,20 @@ export async function readHeader(name: string, bytes: Uint8Array, options: Heade
   return found;
 }
 
-async function libvipsHeader(bytes: Uint8Array, orientation: Orientation, path: string): Promise<ImageHeader> {
+const [YCBCR, JPEG] = [6, 7] as const;
+
+/** libvips takes the three channels for RGB, unless they are in JPEGs, which are converted where they are decoded. */
+function refuseYcbcr(bytes: Uint8Array, path: string): void {
+  if (tiffTag(bytes, PHOTOMETRIC) !== YCBCR || tiffTag(bytes, COMPRESSION) === JPEG) return;
+  throw new DgsamError("ERR_DATA", `${path}: cannot be decoded: it is a TIFF of YCbCr without JPEG compression, whose colours libvips does not convert; store it as RGB`);
+}
+
+async function libvipsHeader(bytes: Uint8Array, format: ImageFormat, orientation: Orientation, path: string): Promise<ImageHeader> {
   const sharp = await loadSharp();
-  const found = await decoding(path, () => sharp(bytes, { failOn: FAIL_ON, limitInputPixels: false }).metadata());
+  const found = await decoding(path, format, () => sharp(bytes, { failOn: FAIL_ON, limitInputPixels: false }).metadata());
   const isTurned = orientation === "exif" && (found.orientation ?? 1) > 1;
   const { width, height } = orientation === "exif" ? found.autoOrient : found;
-  return { width, height, hasAlpha: found.hasAlpha, isCmyk: found.space === "cmyk", isRgb: found.space === "srgb", isTurned };
+  return { format, width, height, hasAlpha: found.hasAlpha, isCmyk: found.space === "cmyk", isRgb: found.space === "srgb", isTurned };
 }
 
 /**
@@ -149,8 +162,9 @@ export async function checkDecoding(bytes: Uint8Array, options: Pick<HeaderOptio
 async function decode(
   bytes: Uint8Array, found: ImageHeader, { maxPixels = MAX_PIXELS, path = "image" }: HeaderOptions, inPassing = false,
 ): Promise<DecodedImage> {
+  if (found.format === "jpeg") refuseStrayMarker(bytes, path);
   const sharp = await loadSharp();
-  return await decoding(path, async () => {
+  return await decoding(path, found.format, async () => {
     const opened = sharp(bytes, { failOn: FAIL_ON, ignoreIcc: true, autoOrient: found.isTurned, limitInputPixels: maxPixels });
     if (found.isCmyk) return rgbOfCmyk(await pixels(opened.pipelineColourspace("cmyk").toColourspace("cmyk")));
     const visible = found.hasAlpha ? opened.removeAlpha() : opened;
@@ -163,6 +177,13 @@ async function decode(
 async function pixels(image: import("sharp").Sharp): Promise<DecodedImage> {
   const { data, info: { width, height } } = await image.raw({ depth: "uchar" }).toBuffer({ resolveWithObject: true });
   return { width, height, data };
+}
+
+function refuseStrayMarker(bytes: Uint8Array, path: string): void {
+  const stray = strayMarker(bytes);
+  if (stray === undefined) return;
+  const code = stray.code.toString(16).toUpperCase().padStart(2, "0");
+  throw new DgsamError("ERR_DATA", `${path}: cannot be decoded: it is damaged at byte ${stray.at}, where a marker FF ${code} breaks off the pixels`);
 }
 
 /** PIL's rule, with its rounded division by 255. */
@@ -178,19 +199,13 @@ function rgbOfCmyk({ width, height, data }: DecodedImage): DecodedImage {
   return { width, height, data: rgb };
 }
 
-async function decoding<T>(path: string, run: () => Promise<T>): Promise<T> {
+async function decoding<T>(path: string, format: ImageFormat, run: () => Promise<T>): Promise<T> {
   try {
     return await run();
   } catch (cause) {
     if (cause instanceof DgsamError) throw cause;
-    throw new DgsamError("ERR_DATA", `${path}: cannot be decoded: ${reasonOf(cause)}`, { cause });
+    throw new DgsamError("ERR_DATA", `${path}: cannot be decoded: ${libvipsText(format, cause)}`, { cause });
   }
-}
-
-/** libvips keeps its messages in one place for all threads: when several images fail at once, one gets them all and the others get none. */
-function reasonOf(cause: unknown): string {
-  const reason = firstLine(cause).trim();
-  return reason === "" || reason === "Unknown error" ? "the file is damaged or cut short, or of a kind that libvips does not read" : reason;
 }
 
 function firstLine(error: unknown): string {

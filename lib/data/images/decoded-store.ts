@@ -201,6 +201,6 @@ export class DecodedStore {
     if (warned.has(folder)) return;
     warned.add(folder);
     dataWarning(`the cache of decoded images in ${folder} ${problem}; images that it lacks are decoded each time, or kept in memory by prepare(). ` +
-      "Name a folder with room that you may write to, by the option cacheFolder");
+      "Name a folder with room that you may write to: another cache by the environment variable XDG_CACHE_HOME, or in a program the folder itself by the option cacheFolder");
   }
 }

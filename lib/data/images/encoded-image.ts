@@ -20,6 +20,8 @@ export interface ImageRecord {
   readonly label: number;
   /** The part of the data that a manifest puts it in, say "train" or "test". */
   readonly split?: string;
+  /** Where its source says so, where that is not at the image itself: a line of a manifest, say. */
+  readonly where?: string;
 }
 
 /** A data set of images before any is decoded: named domains over one class list. */

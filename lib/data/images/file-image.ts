@@ -13,6 +13,13 @@ export function isImageName(name: string): boolean {
   return EXTENSION.test(name);
 }
 
+const SYSTEMS_OWN = /^(__MACOSX|thumbs\.db|desktop\.ini)$/i;
+
+/** Whether a file or folder is hidden, or one that macOS or Windows puts beside others: nobody means those to be data. */
+export function isHiddenName(name: string): boolean {
+  return name.startsWith(".") || SYSTEMS_OWN.test(name);
+}
+
 /** `ERR_DATA`: "`path`: cannot be read: ..." */
 export function unreadable(path: string, cause: unknown): DgsamError {
   if (cause instanceof DgsamError) return cause;

@@ -3,12 +3,12 @@
  * (ImageFolder: class folders sorted, in each the folders sorted by path, in each the files sorted), so that a split by index is DomainBed's.
  */
 
-import { readdirSync, realpathSync, statSync, type Dirent } from "node:fs";
+import { readdirSync, realpathSync, statSync, type Dirent, type Stats } from "node:fs";
 import path from "node:path";
 import { DgsamError } from "../../errors.js";
 import { sortNames, type Reading } from "./collection.js";
 import type { ImageCollection, ImageRecord } from "./encoded-image.js";
-import { FileImage, isImageName, unreadable } from "./file-image.js";
+import { FileImage, isHiddenName, isImageName, unreadable } from "./file-image.js";
 import { describeProblem, problemsError, type DataProblem } from "./problems.js";
 
 /** A folder as it was reached, and where it really lies. */
@@ -20,6 +20,8 @@ interface Folder {
 interface Content {
   /** Names, sorted. */
   readonly files: readonly string[];
+  /** What is neither file nor folder, nor a link to one, and in words what it is instead. */
+  readonly others: readonly (readonly [name: string, what: string])[];
   readonly folders: readonly (Folder & { readonly name: string })[];
 }
 
@@ -97,7 +99,8 @@ class Scan {
         return;
       }
       seen.set(each.real, each.path);
-      const { files, folders } = this.#list(each, within);
+      const { files, folders, others } = this.#list(each, within);
+      for (const [name, what] of others) this.#report("not-an-image", path.join(each.path, name), `is ${what} and no file; it is left out`);
       found.push({ folder: each.path, names: files.filter((name) => this.#isImage(each.path, name)) });
       for (const child of folders) visit(child, [...within, each.real]);
     };
@@ -112,7 +115,7 @@ class Scan {
     return isImage;
   }
 
-  /** What is in a folder, links followed, without hidden files and what macOS adds to archives. @param above the real paths of the folders that it is in */
+  /** What is in a folder, links followed, without hidden files and what systems add of their own. @param above the real paths of the folders that it is in */
   #list(folder: Folder, above: readonly string[]): Content {
     let entries: Dirent[];
     try {
@@ -121,27 +124,29 @@ class Scan {
       throw unreadable(folder.path, cause);
     }
     const files: string[] = [];
+    const others: (readonly [string, string])[] = [];
     const folders = new Map<string, Folder>();
     for (const entry of entries) {
       const { name } = entry;
-      if (name.startsWith(".") || name === "__MACOSX") continue;
+      if (isHiddenName(name)) continue;
       if (entry.isFile()) files.push(name);
       else if (entry.isDirectory()) folders.set(name, { path: path.join(folder.path, name), real: path.join(folder.real, name) });
       else if (entry.isSymbolicLink()) {
         const target = this.#follow(path.join(folder.path, name), [...above, folder.real]);
         if (target === "file") files.push(name);
+        else if (typeof target === "string") others.push([name, target]);
         else if (target !== undefined) folders.set(name, target);
-      }
+      } else others.push([name, strangeKind(entry)]);
     }
-    return { files: sortNames(files), folders: sortNames(folders.keys()).map((name) => ({ name, ...folders.get(name)! })) };
+    return { files: sortNames(files), others, folders: sortNames(folders.keys()).map((name) => ({ name, ...folders.get(name)! })) };
   }
 
-  /** What a link leads to, unless that is nothing, or a folder that it lies in. */
-  #follow(link: string, within: readonly string[]): "file" | Folder | undefined {
+  /** What a link leads to, "file" or a folder or in words something else, unless that is nothing, or a folder that it lies in. */
+  #follow(link: string, within: readonly string[]): Folder | string | undefined {
     try {
       const status = statSync(link);
       if (status.isFile()) return "file";
-      if (!status.isDirectory()) return undefined;
+      if (!status.isDirectory()) return `a link to ${strangeKind(status)}`;
       const real = realpathSync(link);
       if (!within.some((each) => each === real || each.startsWith(real.endsWith(path.sep) ? real : real + path.sep))) return { path: link, real };
       this.#report("symlink-loop", link, `leads back to ${real}, in which it lies; it is left out`);
@@ -156,6 +161,10 @@ class Scan {
   #report(kind: DataProblem["kind"], where: string, message: string): void {
     this.#problems.push({ kind, path: where, message });
   }
+}
+
+function strangeKind(entry: Dirent | Stats): string {
+  return entry.isFIFO() ? "a pipe" : entry.isSocket() ? "a socket" : "a device";
 }
 
 function realFolder(root: string): string {

@@ -8,7 +8,7 @@ import { argumentError } from "../../errors.js";
 import type { DomainDataset } from "../dataset.js";
 import type { ImageCollection } from "./encoded-image.js";
 import { ImageDomain, type SkippedImage } from "./image-domain.js";
-import { imageSettings, type ImageOptions } from "./image-options.js";
+import { imageSettings, type ImageOptions, type ImageSettings } from "./image-options.js";
 
 /** How far `prepare()` is. */
 export interface PrepareProgress {
@@ -43,11 +43,15 @@ export interface ImageDataset extends DomainDataset {
 
 /**
  * Makes a data set of a collection. Nothing is read yet: images are decoded by `prepare()`, or when a batch first needs them.
- * @throws DgsamError `ERR_ARGUMENT`
+ * @throws DgsamError `ERR_ARGUMENT`; `ERR_DEVICE` for a device that cannot be used
  */
 export function imageDataset(collection: ImageCollection, options: ImageOptions = {}): ImageDataset {
   checkCollection(collection);
-  const settings = imageSettings("imageDataset", options);
+  return datasetWith(collection, imageSettings("imageDataset", options));
+}
+
+/** The same with options that were checked. */
+export function datasetWith(collection: ImageCollection, settings: ImageSettings): ImageDataset {
   const decoder = decoderVersion();
   const domains = collection.domains.map(({ name, records }) => new ImageDomain(collection.name, name, records, settings, decoder));
   const total = domains.reduce((sum, { length }) => sum + length, 0);

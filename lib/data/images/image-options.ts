@@ -7,6 +7,7 @@ import type { Generator, Tensor } from "../../tensor/index.js";
 import { domainbedAugmentation } from "./augment/index.js";
 import { MAX_PIXELS, type Orientation } from "./decode.js";
 import { defaultCacheFolder } from "./decoded-store.js";
+import { checkDevice } from "./device.js";
 
 /** uint8 images [B, 3, H, W] to float32 ones in [0, 1], all chance out of the generator. What it makes on the way is freed. */
 export type Augment = (images: Tensor, generator: Generator) => Tensor;
@@ -70,12 +71,16 @@ const OPTIONS = [
 
 const IMAGENET = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 
-/** @throws DgsamError `ERR_ARGUMENT` */
-export function imageSettings(name: string, options: ImageOptions): ImageSettings {
+/**
+ * @param name what was called
+ * @param own the options that it takes beside these
+ * @throws DgsamError `ERR_ARGUMENT`; `ERR_DEVICE` for a device that cannot be used
+ */
+export function imageSettings(name: string, options: ImageOptions, own: readonly string[] = []): ImageSettings {
   const {
     imageSize = 224, cacheFolder, cache = true, maxPixels = MAX_PIXELS, badImages = "throw", protocol = "cached", normalize = IMAGENET, device = "cpu",
     memoryFormat = "contiguous", augment = true, cacheSize, orientation = protocol === "domainbed" ? "stored" : "exif",
-  } = optionsOf(name, options, OPTIONS);
+  } = optionsOf(name, options, [...own, ...OPTIONS]);
   checkInteger(`${name}: imageSize`, imageSize, 1, 65_535);
   if (cacheSize !== undefined) checkInteger(`${name}: cacheSize`, cacheSize, 1, 65_535);
   checkInteger(`${name}: maxPixels`, maxPixels, 1);
@@ -91,6 +96,7 @@ export function imageSettings(name: string, options: ImageOptions): ImageSetting
   if (cropsOriginals && cacheSize !== undefined && cacheSize !== imageSize) {
     throw new DgsamError("ERR_ARGUMENT", `${name}: cacheSize: protocol "domainbed" crops from the originals, and evaluates images of imageSize; leave it out`);
   }
+  checkDevice(name, device);
   return {
     imageSize, cacheSize: cacheSize ?? imageSize, maxPixels, cropsOriginals, orientation, device,
     cacheFolder: cache ? folderOf(name, cacheFolder) : null,

@@ -99,6 +99,11 @@ function csvLines(file: string, text: string): Entry[] {
   const [header, ...lines] = rows;
   const names = header?.record.map((name) => name.toLowerCase()) ?? [];
   const missing = REQUIRED.filter((name) => !names.includes(name));
+  const [only = ""] = names;
+  const separator = names.length > 1 ? undefined : [";", "\t"].find((each) => only.includes(each));
+  if (separator !== undefined) {
+    throw new DgsamError("ERR_DATA", `${file}: line 1: its columns seem to be separated by ${separator === ";" ? '";"' : "tabs"}; commas are expected: path,label,domain`);
+  }
   if (missing.length > 0) {
     const columns = missing.map((each) => JSON.stringify(each)).join(", ");
     throw new DgsamError("ERR_DATA", `${file}: line 1: missing ${missing.length === 1 ? "column" : "columns"} ${columns}; the first line must name the columns path, label, domain and, where there are parts, split`);

@@ -1,15 +1,15 @@
 /** Data sets of images, from wherever they lie: folders, the field's benchmarks, a manifest, Parquet files, tar archives. */
 
 import path from "node:path";
-import { checkBoolean, checkString, isPlainObject } from "../../checks.js";
+import { checkBoolean, checkString } from "../../checks.js";
 import { argumentError } from "../../errors.js";
 import { DgsamWarning } from "../../warnings.js";
 import { BENCHMARKS, readBenchmark, type Benchmark } from "./benchmarks.js";
 import { checkClasses, chooseSplit, missingClasses, sound, type Reading } from "./collection.js";
 import type { ImageCollection } from "./encoded-image.js";
 import { readDomainFolder } from "./folder.js";
-import { imageDataset, type ImageDataset } from "./image-dataset.js";
-import type { ImageOptions } from "./image-options.js";
+import { datasetWith, type ImageDataset } from "./image-dataset.js";
+import { imageSettings, type ImageOptions, type ImageSettings } from "./image-options.js";
 import { readManifest, type ManifestOptions } from "./manifest.js";
 import { readParquet, type ParquetOptions } from "./parquet.js";
 import { describeProblem, type DataProblem } from "./problems.js";
@@ -47,8 +47,9 @@ export interface PartialChoice {
  */
 export function domainFolder(root: string, options: ImageOptions = {}): SourceDataset {
   checkString("domainFolder: root", root);
+  const settings = imageSettings("domainFolder", options);
   const { collection, problems } = readDomainFolder(path.resolve(root));
-  return datasetOf("domainFolder", collection, problems, options);
+  return datasetOf("domainFolder", collection, problems, settings);
 }
 
 /**
@@ -89,10 +90,11 @@ export function domainNet(root: string, options: ImageOptions & PartialChoice = 
 
 function benchmark(name: string, known: Benchmark, root: string, options: ImageOptions & PartialChoice): SourceDataset {
   checkString(`${name}: root`, root);
-  const { partial = false, ...rest } = plainOptions(name, options);
+  const settings = imageSettings(name, options, ["partial"]);
+  const { partial = false } = options;
   checkBoolean(`${name}: partial`, partial);
   const { collection, problems } = readBenchmark(known, path.resolve(root), partial);
-  return datasetOf(name, collection, problems, rest);
+  return datasetOf(name, collection, problems, settings);
 }
 
 /**
@@ -104,11 +106,12 @@ function benchmark(name: string, known: Benchmark, root: string, options: ImageO
  */
 export function domainManifest(file: string, options: ImageOptions & ManifestOptions & SplitChoice = {}): SourceDataset {
   checkString("domainManifest: file", file);
-  const { root, classes, split, ...rest } = plainOptions("domainManifest", options);
+  const settings = imageSettings("domainManifest", options, ["root", "classes", "split"]);
+  const { root, classes, split } = options;
   if (root !== undefined) checkString("domainManifest: root", root);
   checkClasses("domainManifest", classes);
   const reading = readManifest(path.resolve(file), { ...(root === undefined ? {} : { root: path.resolve(root) }), ...(classes === undefined ? {} : { classes }) });
-  return listed("domainManifest", file, reading, split, rest);
+  return listed("domainManifest", file, reading, split, settings);
 }
 
 /**
@@ -121,17 +124,18 @@ export function domainManifest(file: string, options: ImageOptions & ManifestOpt
  */
 export async function domainParquet(files: string | readonly string[], options: ImageOptions & ParquetOptions & SplitChoice = {}): Promise<SourceDataset> {
   const names = fileNames("domainParquet", files);
-  const { columns, classes, split, ...rest } = plainOptions("domainParquet", options);
+  const settings = imageSettings("domainParquet", options, ["columns", "classes", "split"]);
+  const { columns, classes, split } = options;
   checkColumns("domainParquet", columns);
   checkClasses("domainParquet", classes);
   const reading = await readParquet(names, { ...(columns === undefined ? {} : { columns }), ...(classes === undefined ? {} : { classes }) });
-  return listed("domainParquet", names[0]!, reading, split, rest);
+  return listed("domainParquet", names[0]!, reading, split, settings);
 }
 
 /**
  * Images in tar archives, read from their places in the file. Either as WebDataset names them: files that share a name up to its first
- * dot are one sample, with `.jpg` (or another image), its label in `.cls` or in `.json` (`label`), its domain in `.json` (`domain`), `.domain` or `.txt`, or else the
- * folder in the name, its part in `.json` (`split`). Or, where there are no `.cls` and `.json` files, in DomainBed's layout `DOMAIN/CLASS/image`.
+ * dot are one sample, with `.jpg` (or another image), its label in `.cls` or in `.json` (`label`), its domain in `.json` (`domain`) or `.domain`, or else the
+ * folder in the name; where names have no folder, `.txt`, unless these are captions, which is an error; its part in `.json` (`split`). Or, where there are no `.cls` and `.json` files, in DomainBed's layout `DOMAIN/CLASS/image`.
  *
  * Nothing is ever unpacked, and yet entries that point outside (`../`, absolute names, links) are refused: other tools unpack. Compressed archives are
  * refused, too, since one image could not be read without all before it.
@@ -141,34 +145,29 @@ export async function domainParquet(files: string | readonly string[], options: 
  */
 export async function domainTar(files: string | readonly string[], options: ImageOptions & TarOptions & SplitChoice = {}): Promise<SourceDataset> {
   const names = fileNames("domainTar", files);
-  const { classes, split, ...rest } = plainOptions("domainTar", options);
+  const settings = imageSettings("domainTar", options, ["classes", "split"]);
+  const { classes, split } = options;
   checkClasses("domainTar", classes);
   const { collection, problems } = await readTar(names, classes === undefined ? {} : { classes });
   // Files that are no images are in many archives, and do no harm.
   const fatal = problems.filter(({ kind }) => kind !== "not-an-image");
   const reading = { collection: sound(names[0]!, { collection, problems: fatal }), problems: [] };
-  return listed("domainTar", names[0]!, reading, split, rest, problems);
+  return listed("domainTar", names[0]!, reading, split, settings, problems);
 }
 
-function listed(name: string, file: string, reading: Reading, split: string | undefined, options: ImageOptions, notes: readonly DataProblem[] = []): SourceDataset {
+function listed(name: string, file: string, reading: Reading, split: string | undefined, settings: ImageSettings, notes: readonly DataProblem[] = []): SourceDataset {
   const collection = chooseSplit(`${name}: ${file}`, sound(file, reading), split);
-  return datasetOf(name, collection, [...notes, ...missingClasses(collection, () => file)], options);
+  return datasetOf(name, collection, [...notes, ...missingClasses(collection, () => file)], settings);
 }
 
-function datasetOf(name: string, collection: ImageCollection, problems: readonly DataProblem[], options: ImageOptions): SourceDataset {
-  const dataset = imageDataset(collection, options);
+function datasetOf(name: string, collection: ImageCollection, problems: readonly DataProblem[], settings: ImageSettings): SourceDataset {
+  const dataset = datasetWith(collection, settings);
   const notes = problems.map(describeProblem);
   if (notes.length > 0) {
     const more = notes.length > 3 ? `; and ${notes.length - 3} more, in the data set's notes` : "";
     process.emitWarning(new DgsamWarning("WARN_DATA", `${name}: ${notes.slice(0, 3).join("; ")}${more}`));
   }
   return Object.assign(dataset, { collection, notes });
-}
-
-/** The options with our own among them; those for images are looked at where they are used. */
-function plainOptions<O extends object>(name: string, options: O): O {
-  if (!isPlainObject(options)) throw argumentError(`${name}: options`, "an object", options);
-  return options;
 }
 
 function fileNames(name: string, files: string | readonly string[]): string[] {

@@ -6,7 +6,7 @@
 import path from "node:path";
 import { collect, type LabelledImage, type Reading } from "./collection.js";
 import type { EncodedImage } from "./encoded-image.js";
-import { ContainerFile, isImageName } from "./file-image.js";
+import { ContainerFile, isHiddenName, isImageName } from "./file-image.js";
 import { tarEntries, type TarEntry } from "./tar-entries.js";
 import type { DataProblem } from "./problems.js";
 
@@ -47,7 +47,9 @@ export async function readTar(files: readonly string[], { classes }: TarOptions 
   }
   const isWebDataset = archives.some(({ entries }) => entries.some(({ name }) => LABELS.test(extensionOf(name))));
   const prefix = isWebDataset ? 0 : sharedFolder(archives.flatMap(({ entries }) => entries.filter(({ name }) => isImageName(name)).map(({ name }) => name)));
-  const images = archives.flatMap(({ file, entries }) => (isWebDataset ? samples(file, entries, problems) : laidOut(file, entries, prefix, problems)));
+  const images = isWebDataset
+    ? withDomains(files[0]!, archives.flatMap(({ file, entries }) => samples(file, entries, problems)), problems)
+    : archives.flatMap(({ file, entries }) => laidOut(file, entries, prefix, problems));
   const { collection, problems: more } = collect(path.basename(files[0]!, path.extname(files[0]!)), images, classes);
   return { collection, problems: [...problems, ...more] };
 }
@@ -66,7 +68,7 @@ function isAnnotation(name: string): boolean {
 }
 
 function isHidden(name: string): boolean {
-  return name.split("/").some((part) => part.startsWith(".") || part === "__MACOSX");
+  return name.split("/").some(isHiddenName);
 }
 
 /** 1 when all images lie in one folder of folders of folders, as tar makes it of a data set's folder; else 0. */
@@ -94,8 +96,32 @@ interface Sample {
   readonly texts: Map<string, string>;
 }
 
+/** An image of a sample, whose domain is told, or else the text beside it. */
+type SampleImage = Omit<LabelledImage, "domain"> & ({ readonly domain: string } | { readonly text: string });
+
+const HOW_TO_NAME = 'expected "domain" in a .json file, a .domain file, or a folder in its name (photo/0001.jpg)';
+
+/**
+ * Texts are domains where each comes twice or more often, on an average; else they are captions, as most sets have them, and one that names its domain nowhere is
+ * told of once for all.
+ */
+function withDomains(file: string, images: readonly SampleImage[], problems: DataProblem[]): LabelledImage[] {
+  const texts = images.flatMap((each) => ("text" in each ? [each.text] : []));
+  const different = new Set(texts).size;
+  const areDomains = 2 * different <= texts.length && texts.every((text) => plain(text) !== undefined);
+  if (!areDomains) {
+    const message = `${texts.length} images have no domain but a .txt, with ${different} different texts, which are captions by their number or length; ${HOW_TO_NAME}`;
+    problems.push({ kind: "malformed", path: file, message });
+  }
+  return images.flatMap((each): LabelledImage[] => {
+    if ("domain" in each) return [each];
+    const { text, ...image } = each;
+    return areDomains ? [{ ...image, domain: text }] : [];
+  });
+}
+
 /** Samples of one archive: files that share the name up to its first dot. */
-function samples(file: ContainerFile, entries: readonly TarEntry[], problems: DataProblem[]): LabelledImage[] {
+function samples(file: ContainerFile, entries: readonly TarEntry[], problems: DataProblem[]): SampleImage[] {
   const { identity } = file;
   const found = new Map<string, Sample>();
   for (const entry of entries) {
@@ -120,11 +146,11 @@ function samples(file: ContainerFile, entries: readonly TarEntry[], problems: Da
     if (json === undefined) return report("its .json is no JSON object");
     const label = plain(json["label"] ?? json["class"] ?? texts.get("cls"));
     if (label === undefined) return report("has no label; expected a .cls file, or \"label\" in a .json file");
-    // The folder is the last resort: many sets number folders of shards.
-    const domain = plain(json["domain"] ?? texts.get("domain") ?? texts.get("domain.txt") ?? texts.get("txt") ?? folderOf(key));
-    if (domain === undefined) return report("has no domain; expected \"domain\" in a .json file, a .domain file, or a folder in its name");
+    const domain = plain(json["domain"] ?? texts.get("domain") ?? texts.get("domain.txt") ?? folderOf(key));
+    const text = texts.get("txt")?.trim() ?? "";
+    if (domain === undefined && text === "") return report(`has no domain; ${HOW_TO_NAME}`);
     const split = plain(json["split"]);
-    return [{ image: new TarImage(file, identity, image), label, domain: String(domain), where, ...(split === undefined ? {} : { split: String(split) }) }];
+    return [{ image: new TarImage(file, identity, image), label, where, ...(domain === undefined ? { text } : { domain: String(domain) }), ...(split === undefined ? {} : { split: String(split) }) }];
   });
 }
 

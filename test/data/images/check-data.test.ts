@@ -121,6 +121,14 @@ describe("looks into", () => {
       expect(report.images).toBe(3);
     }));
 
+  test("manifests that name an image twice: the lines are told", () =>
+    withTree({ ...GOOD, "m.csv": "path,label,domain\na/cat/1.jpg,cat,a\nb/cat/3.jpg,cat,b\na/cat/1.jpg,cat,a\nb/cat/3.jpg,cat,a\ncopy.jpg,cat,b\n", "copy.jpg": three }, async (folder) => {
+      expect(lines(await checkData(path.join(folder, "m.csv")), folder)).toEqual([
+        "duplicate a/cat/1.jpg: is there 2 times: m.csv#line 2, m.csv#line 4",
+        "duplicate-across-domains b/cat/3.jpg: has the same bytes in domains a, b: m.csv#line 5, m.csv#line 3, copy.jpg (m.csv#line 6)",
+      ]);
+    }));
+
   test("Parquet files", () =>
     withTree({ "x.parquet": parquet([{ image: one, label: "cat", domain: "a" }, { image: two.subarray(0, 100), label: "cat", domain: "a" }, { image: null, label: "cat", domain: "a" }, { image: one, label: "cat", domain: "b" }], { codec: "snappy" }) }, async (folder) => {
       expect(lines(await checkData(path.join(folder, "x.parquet")), folder)).toEqual([

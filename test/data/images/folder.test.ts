@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdirSync, realpathSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { domainFolder, imageDataset } from "dgsam";
@@ -61,8 +62,21 @@ test("a class that one domain lacks or has empty is reported, and labels stay", 
   }));
 
 test("what is no image, and images in no class, are reported and left out", () =>
-  withTree({ "a/cat/1.jpg": "", "a/cat/Thumbs.db": "", "a/cat/notes.txt": "", "a/stray.jpg": "", "a/list.txt": "", "b/cat/1.jpg": "" }, (folder) => {
-    expect(scan(folder)).toMatchObject({ domains: { a: ["0 cat/1.jpg"] }, problems: ["not-an-image a/cat/Thumbs.db", "not-an-image a/cat/notes.txt", "not-an-image a/stray.jpg"] });
+  withTree({ "a/cat/1.jpg": "", "a/cat/Thumbs.db": "", "a/cat/desktop.ini": "", "a/cat/notes.txt": "", "a/stray.jpg": "", "a/list.txt": "", "b/cat/1.jpg": "" }, (folder) => {
+    expect(scan(folder)).toMatchObject({ domains: { a: ["0 cat/1.jpg"] }, problems: ["not-an-image a/cat/notes.txt", "not-an-image a/stray.jpg"] });
+  }));
+
+test("pipes and links to devices are reported and left out", () =>
+  withTree({ "a/cat/1.jpg": "" }, (folder) => {
+    execFileSync("mkfifo", [path.join(folder, "a/cat/pipe.jpg")]);
+    symlinkSync("/dev/null", path.join(folder, "a/cat/null.jpg"));
+    symlinkSync("pipe.jpg", path.join(folder, "a/cat/to-pipe.jpg"));
+    const { collection, problems } = scanDomainFolder(folder);
+    expect(collection.domains[0]!.records).toHaveLength(1);
+    expect(problems.map(({ kind, path: where, message }) => `${kind} ${path.basename(where)}: ${message}`).sort()).toEqual([
+      "not-an-image null.jpg: is a link to a device and no file; it is left out", "not-an-image pipe.jpg: is a pipe and no file; it is left out",
+      "not-an-image to-pipe.jpg: is a link to a pipe and no file; it is left out",
+    ]);
   }));
 
 describe("links", () => {

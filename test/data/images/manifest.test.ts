@@ -87,6 +87,8 @@ describe("names every mistake with its line:", () => {
 describe("refuses", () => {
   test.each([
     ["l.csv", "file,label\n1.jpg,dog\n", /l\.csv: line 1: missing columns "path", "domain"; the first line must name the columns path, label, domain/],
+    ["l.csv", "path;label;domain\n1.jpg;dog;b\n", /l\.csv: line 1: its columns seem to be separated by ";"; commas are expected: path,label,domain$/],
+    ["l.txt", "path\tlabel\tdomain\n1.jpg\tdog\tb\n", /l\.txt: line 1: its columns seem to be separated by tabs; commas are expected: path,label,domain$/],
     ["l.csv", "", /l\.csv: line 1: missing columns "path", "label", "domain"/],
     ["l.csv", "path,label,domain\n\"1.jpg,dog,a\n", /l\.csv: line 2: is no sound CSV: Quote Not Closed/],
     ["l.csv", "path,label,domain\n", /l\.csv: it holds no image/],

@@ -21,7 +21,7 @@ describe("DomainBed's layout", () => {
   test("at any depth, with folders, hidden files, long names and empty files", async () => {
     const long = `photo/dog/${"x".repeat(150)}/${"y".repeat(140)}.png`;
     expect(await read([[
-      [{ name: "photo/", type: "directory" }], ["./photo/dog/1.jpg", "one"], ["photo/dog/.DS_Store", "no"], ["__MACOSX/photo/dog/._1.jpg", "no"],
+      [{ name: "photo/", type: "directory" }], ["./photo/dog/1.jpg", "one"], ["photo/dog/.DS_Store", "no"], ["photo/dog/Thumbs.db", "no"], ["__MACOSX/photo/dog/._1.jpg", "no"],
       ["cartoon/cat/2.jpg", "z".repeat(2000)], [long, "deep"], ["cartoon/cat/3.GIF", ""], ["README", "text"],
     ]])).toEqual({
       classes: ["cat", "dog"], problems: [],
@@ -63,9 +63,25 @@ describe("WebDataset's names", () => {
   });
 
   test("domains in .domain or .txt beside .cls; the option classes names integers; every shard has its own keys", async () => {
-    expect(await read([[["1.jpg", "a"], ["1.cls", "1"], ["1.domain", "art"]], [["1.cls", "0"], ["1.txt", "photo\n"], ["1.jpg", "b"]]], { classes: ["cat", "dog"] })).toEqual({
-      classes: ["cat", "dog"], problems: [], domains: { art: [["0.tar#1.jpg", 1, "a"]], photo: [["1.tar#1.jpg", 0, "b"]] },
+    expect(await read([[["1.jpg", "a"], ["1.cls", "1"], ["1.domain", "art"]], [["1.cls", "0"], ["1.txt", "photo\n"], ["1.jpg", "b"], ["2.cls", "0"], ["2.txt", "photo"], ["2.jpg", "c"]]], { classes: ["cat", "dog"] })).toEqual({
+      classes: ["cat", "dog"], problems: [], domains: { art: [["0.tar#1.jpg", 1, "a"]], photo: [["1.tar#1.jpg", 0, "b"], ["1.tar#2.jpg", 0, "c"]] },
     });
+  });
+
+  test("the folder in a name is the domain, not the caption beside it", async () => {
+    const items = ["photo", "art"].flatMap((domain) => [1, 2, 3].flatMap((i): TarItem[] => [[`${domain}/${i}.jpg`, "a"], [`${domain}/${i}.cls`, "0"], [`${domain}/${i}.txt`, `a dog, the ${i}th`]]));
+    const { domains, problems } = await read([items]);
+    expect([Object.keys(domains), problems]).toEqual([["art", "photo"], []]);
+  });
+
+  test("captions are no domains: one problem says how to name these", async () => {
+    const sample = (key: string, text: string): TarItem[] => [[`${key}.jpg`, "a"], [`${key}.cls`, "0"], [`${key}.txt`, text]];
+    const said = (images: number, texts: number) => `malformed 0.tar: ${images} images have no domain but a .txt, with ${texts} different texts, which are captions by their number or length; expected "domain" in a .json file, a .domain file, or a folder in its name (photo/0001.jpg)`;
+    const captions = ["1", "2", "3"].flatMap((key) => sample(key, `a dog, the ${key}th`));
+    expect(await read([captions, sample("art/4", "?")])).toEqual({ classes: ["0"], domains: { art: [["1.tar#art/4.jpg", 0, "a"]] }, problems: [said(3, 3)] });
+    expect((await read([[...sample("1", "a\nb"), ...sample("2", "a\nb")]])).problems).toEqual([said(2, 1)]);
+    expect((await read([[...sample("1", "x"), ...sample("2", "y"), ...sample("3", "x"), ...sample("4", "y")]])).problems).toEqual([]);
+    await withTree({ "a.tar": await makeTar(captions) }, (folder) => expectRejection(() => domainTar(path.join(folder, "a.tar")), "ERR_DATA", /a\.tar: 3 images have no domain but a \.txt/));
   });
 
   test("what is wrong with a sample is told with its key", async () => {
@@ -78,7 +94,7 @@ describe("WebDataset's names", () => {
       "malformed 0.tar#a/3.png: is a second image of the sample a/3",
       'malformed 0.tar#a/1: has no label; expected a .cls file, or "label" in a .json file',
       "malformed 0.tar#a/2: has .cls, but no image",
-      'malformed 0.tar#4: has no domain; expected "domain" in a .json file, a .domain file, or a folder in its name',
+      'malformed 0.tar#4: has no domain; expected "domain" in a .json file, a .domain file, or a folder in its name (photo/0001.jpg)',
       "malformed 0.tar#5: its .json is no JSON object", "malformed 0.tar#6: its .json is no JSON object",
       'malformed 0.tar#a/7: has no label; expected a .cls file, or "label" in a .json file',
       'malformed 0.tar#a/8: has no label; expected a .cls file, or "label" in a .json file',
