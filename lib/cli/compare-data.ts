@@ -9,8 +9,9 @@ import { checkDevice } from "../data/images/device.js";
 import { locateData, type Located } from "../data/images/locate.js";
 import { sourceOptions } from "../data/images/source-options.js";
 import { argumentError, DgsamError } from "../errors.js";
-import { ImageClassifier, loadPretrained, MnistCnn, MODELS, type ModelName } from "../models/index.js";
+import { ImageClassifier, loadPretrained, MnistCnn, MODELS, type Backbone, type ModelName } from "../models/index.js";
 import { SIZED_MODELS } from "../models/registry.js";
+import { BatchNorm2d, type Linear } from "../nn/index.js";
 import { noGrad, scope, zeros } from "../tensor/index.js";
 import type { Classifier, CompareConfig } from "../training/index.js";
 import { interruption } from "./interruption.js";
@@ -161,11 +162,22 @@ function checkImageSize(network: Classifier, name: ModelName, imageSize: number,
 /** Networks that all start from the same weights of the backbone. Without any, batch normalisation has statistics to find and is not frozen. */
 async function classifiers(name: ModelName, pretrained: boolean | string, imageSize: number, device: string): Promise<Comparison["makeModel"]> {
   const sized = SIZED_MODELS.includes(name) ? { imageSize } : {};
-  const fetching = { ...sized, signal: interruption, progress: showDownload(process.stderr, `the weights of ${name}`) };
-  const weights = pretrained === false ? undefined : (await loadPretrained(name, pretrained === true ? undefined : pretrained, fetching)).stateDict();
+  // The last layer is left behind, for however many classes it is.
+  const { outFeatures: numClasses } = MODELS[name].make(sized).head as Linear;
+  const fetching = { ...sized, numClasses, signal: interruption, progress: showDownload(process.stderr, `the weights of ${name}`) };
+  const source = pretrained === false ? undefined : await loadPretrained(name, pretrained === true ? undefined : pretrained, fetching);
+  const weights = source?.stateDict();
   return ({ classes }) => {
     const backbone = MODELS[name].make(sized);
-    if (weights !== undefined) backbone.loadStateDict(weights);
+    if (weights !== undefined) {
+      backbone.loadStateDict(weights);
+      for (const [i, norm] of norms(backbone).entries()) norm.eps = norms(source!)[i]!.eps;
+    }
     return new ImageClassifier(backbone, { numClasses: classes.length, frozen: weights !== undefined }).to({ device, memoryFormat: "channels_last" });
   };
+}
+
+/** Weights of other origins go with another epsilon. */
+function norms(network: Backbone): { eps: number }[] {
+  return network.modules().filter((each) => each instanceof BatchNorm2d) as { eps: number }[];
 }

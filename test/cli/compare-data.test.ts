@@ -2,11 +2,13 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { domainFolder, Generator, RandomState, scope, type ImageDataset, type Tensor } from "dgsam";
+import { BatchNorm2d, domainFolder, Generator, makeModel, RandomState, saveWeights, scope, type ImageClassifier, type ImageDataset, type Tensor } from "dgsam";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { comparisonOf } from "../../lib/cli/compare-data.js";
+import { keyMap } from "../../lib/models/pretrained/key-maps.js";
 import { writeTree } from "../data/images/files.js";
+import { TIMM } from "../models/pretrained/timm-keys.js";
 
 const folder = mkdtempSync(path.join(os.tmpdir(), "dgsam-compare-data-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -52,4 +54,25 @@ describe("images to train on are as sharp as those to evaluate", () => {
     expect(Math.min(sharp, asSharp)).toBeGreaterThan(0.85);
     expect(sharp / asSharp).toBeCloseTo(1, 1);
   });
+});
+
+test("networks compute as the one that the weights were loaded into, and their last layer is not missed", async () => {
+  vi.stubEnv("XDG_CACHE_HOME", path.join(folder, "cache"));
+  const warned = vi.spyOn(process, "emitWarning").mockImplementation(() => undefined);
+  try {
+    const name = "mobilenet_v3_small";
+    const keys = TIMM.find(([each]) => each === name)![1];
+    const [map, state] = [keyMap(name, "timm", keys), makeModel(name, { numClasses: 3 }).stateDict()];
+    const weights = path.join(folder, "timm.safetensors");
+    saveWeights(weights, Object.fromEntries(keys.map((key) => [key, state[map(key)]!])));
+    const { makeModel: make, dataset } = await comparisonOf({ data: [path.join(folder, "sites")], model: name, imageSize: 40, seed: 0, pretrained: weights });
+    const norms = (make(dataset) as unknown as ImageClassifier).modules().filter((each) => each instanceof BatchNorm2d);
+    expect(norms.length).toBeGreaterThan(10);
+    // timm's; torchvision's network has 0.001.
+    expect(new Set(norms.map(({ eps }) => eps))).toEqual(new Set([1e-5]));
+    expect(warned.mock.calls).toEqual([[expect.objectContaining({ message: expect.stringMatching(/cannot be told apart/) as string })]]);
+  } finally {
+    warned.mockRestore();
+    vi.unstubAllEnvs();
+  }
 });
