@@ -60,6 +60,7 @@ export async function checkData(data: string | readonly string[] | ImageCollecti
   signal?.throwIfAborted();
   const { collection, problems } = isPaths(data) ? await read(data, about, signal) : fromCollection(data, about);
   const images = collection.domains.flatMap(({ name, records }) => records.map(({ image, label, where }): Seen => ({ image, domain: name, label, where })));
+  if (images.length === 0 && problems.length === 0) throw new DgsamError("ERR_DATA", `${isPaths(data) ? [data].flat().join(", ") : `"${collection.name}"`}: it holds no image`);
   const found = [...problems];
   const numbers = new Map(images.map((seen, number) => [seen, number]));
   const copies = new Map<string, Seen[]>();

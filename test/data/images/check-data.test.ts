@@ -1,4 +1,4 @@
-import { symlinkSync } from "node:fs";
+import { symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { checkData, decodeImage, DgsamError, type DataReport, type ImageCollection } from "dgsam";
 import sharp from "sharp";
@@ -178,6 +178,8 @@ test("what cannot be looked at is refused", () =>
     await expectRejection(() => checkData(at("none")), "ERR_DATA", /none: cannot be read: ENOENT/);
     await expectRejection(() => checkData(at("x.txt")), "ERR_DATA", /x\.txt: expected a folder, or a file whose name ends with \.csv, \.json, \.jsonl, \.ndjson, \.parquet, \.tar/);
     await expectRejection(() => checkData(at("empty")), "ERR_DATA", /empty: it holds no folders/);
+    writeFileSync(at("header.csv"), "path,label,domain\n");
+    await expectRejection(() => checkData(at("header.csv")), "ERR_DATA", /header\.csv: it holds no image$/);
     await expectRejection(() => checkData(at("x.tar")), "ERR_DATA", /x\.tar: is no sound tar archive/);
     await expectRejection(() => checkData(7 as never), "ERR_ARGUMENT", /checkData\(data\): expected a path, or an ImageCollection/);
     await expectRejection(() => checkData(folder, { maxPixels: 0 }), "ERR_ARGUMENT", /checkData: maxPixels: expected an integer of at least 1/);
