@@ -2,8 +2,8 @@
 
 import { argumentError } from "../errors.js";
 import type { StateDict } from "../nn/index.js";
-import { empty, noGrad, ops, scope, Tensor } from "../tensor/index.js";
-import { byteChunks, checkStorable, nativeBytes, onStorage } from "./elements.js";
+import { empty, noGrad, scope, Tensor } from "../tensor/index.js";
+import { arrayOn, byteChunks, checkStorable } from "./elements.js";
 import { tensorOf, withInputFile, type ByteSource } from "./input-file.js";
 import { malformed, quoted } from "./malformed.js";
 import { npyHeader, NUMPY_CODES, readNpyHeader } from "./npy-header.js";
@@ -39,11 +39,7 @@ export function readArrays(path: string, archive: ZipReader): StateDict {
 export function readArray(path: string, name: string, source: ByteSource): Tensor {
   const { dtype, bigEndian, fortranOrder, shape, start, length } = readNpyHeader(path, name, source);
   if (length === 0) return empty(shape, { dtype });
-  return scope(() => {
-    const storage = nativeBytes(tensorOf(source, start, length), dtype, bigEndian);
-    if (!fortranOrder) return onStorage(storage, dtype, 0, shape);
-    return ops.aten["permute.default"](onStorage(storage, dtype, 0, [...shape].reverse()), shape.map((_, i) => shape.length - 1 - i));
-  });
+  return scope(() => arrayOn(tensorOf(source, start, length), dtype, shape, bigEndian, fortranOrder));
 }
 
 /**

@@ -5,7 +5,9 @@ import { checkBoolean, checkString, isPlainObject, optionsOf } from "../checks.j
 import { argumentError, describeValue, DgsamError } from "../errors.js";
 import type { LoadResult, StateDict } from "../nn/index.js";
 import { scope, Tensor } from "../tensor/index.js";
-import { InputFile, withInputFile } from "./input-file.js";
+import { entryOf, listed } from "./entry.js";
+import { bareFormat } from "./formats.js";
+import { type InputFile, withInputFile } from "./input-file.js";
 import { malformed, quoted } from "./malformed.js";
 import { NPY_MAGIC } from "./npy-header.js";
 import { readArrays, writeNpz } from "./numpy.js";
@@ -51,51 +53,45 @@ function load(name: string, path: string, options: LoadWeightsOptions): StateDic
   const { entry, rename, maxInflatedBytes } = options;
   if (entry !== undefined) checkString(`${name}: entry`, entry);
   return scope(() => {
-    const value = withInputFile(path, (file) => read(name, path, file, maxInflatedBytes === undefined ? {} : { maxInflatedBytes }));
+    const value = withInputFile(path, (file) => read(name, path, file, entry, maxInflatedBytes === undefined ? {} : { maxInflatedBytes }));
     return renamed(name, stateDictIn(path, value, entry), rename);
   });
 }
 
-function read(name: string, path: string, file: InputFile, limits: ArchiveOptions): PyTorchValue {
-  const head = file.read(0, Math.min(file.length, 64));
+/** The file's value, or the entry of it that was asked for. */
+function read(name: string, path: string, file: InputFile, entry: string | undefined, limits: ArchiveOptions): PyTorchValue {
   if (isZip(file)) {
     const archive = openArchive(name, path, file, limits);
-    return archiveFolder(archive) === undefined ? readArrays(path, archive) : readZip(path, archive);
+    return archiveFolder(archive) === undefined ? entryOfDict(path, readArrays(path, archive), entry) : readZip(path, archive, entry);
   }
-  if (isLegacy(file)) return readLegacy(path, file);
+  if (isLegacy(file)) return readLegacy(path, file, entry);
+  const head = file.read(0, Math.min(file.length, 9));
   if (head[8] === 0x7b) {
     const opened = openSafetensors(path);
     try {
-      return opened.tensors();
+      return entryOfDict(path, opened.tensors(), entry);
     } finally {
       opened.dispose();
     }
   }
   if (head.subarray(0, 6).equals(NPY_MAGIC)) throw malformed(path, "a .npy file holds one array without a name; use readNpy(path)");
-  if (head.toString("latin1").startsWith("version https://git-lfs")) throw malformed(path, "a pointer of Git LFS, not the weights; run git lfs pull");
-  throw malformed(path, "of no format that is known: expected safetensors, a file of torch.save, or .npz");
+  throw malformed(path, bareFormat(file) ?? "of no format that is known: expected safetensors, a file of torch.save, or .npz");
 }
 
-/** The state dict of a file's value: the value itself, the entry that was asked for, or the only one there is. */
+function entryOfDict(path: string, dict: StateDict, entry: string | undefined): PyTorchValue {
+  return entry === undefined ? dict : (entryOf(path, dict, entry) as PyTorchValue);
+}
+
+/** The state dict of a file's value: the value itself, which is the entry that was asked for, or the only one there is. */
 function stateDictIn(path: string, value: PyTorchValue, entry: string | undefined): StateDict {
-  if (entry !== undefined) {
-    const found = entryOf(value, entry);
-    if (isStateDict(found)) return found;
-    throw malformed(path, `its entry ${quoted(entry)} is ${found === undefined ? "missing" : `no state dict: ${problemOf(found)}`}`);
-  }
   if (isStateDict(value)) return value;
+  if (entry !== undefined) throw malformed(path, `its entry ${quoted(entry)} is no state dict: ${problemOf(value)}`);
   const fields = isPlainObject(value) ? Object.entries(value) : [];
   const dicts = fields.filter(([, each]) => isStateDict(each)) as [string, StateDict][];
   if (dicts.length === 1) return dicts[0]![1];
   if (isPlainObject(value) && fields.length === 0) return {};
-  const names = dicts.map(([key]) => quoted(key)).join(", ");
-  if (dicts.length > 1) throw malformed(path, `a checkpoint with several state dicts, ${names}: choose one by the option entry`);
+  if (dicts.length > 1) throw malformed(path, `a checkpoint with several state dicts, ${listed(dicts.map(([key]) => quoted(key)))}: choose one by the option entry`);
   throw malformed(path, `it holds no state dict, but ${problemOf(value)}; readPyTorch(path) gives whatever is in it`);
-}
-
-function entryOf(value: unknown, entry: string): unknown {
-  const own = (object: unknown, key: string): unknown => (isPlainObject(object) && Object.hasOwn(object, key) ? object[key] : undefined);
-  return own(value, entry) ?? entry.split(".").reduce(own, value);
 }
 
 function problemOf(value: unknown): string {

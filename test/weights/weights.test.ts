@@ -142,9 +142,22 @@ describe("checkpoints", () => {
     const file = checkpoint({ model: dictOf({ w: floats(2) }), ema: dictOf({ w: floats(3) }), nested: dictOf({ "a.b": dictOf({ w: floats(4) }) }) });
     expectError(() => loadWeights(file), "ERR_DATA", /a checkpoint with several state dicts, "model", "ema": choose one by the option entry/);
     expectTensors(loadWeights(file, { entry: "ema" }), { w: tensor([1, 2, 3]) });
-    expectError(() => loadWeights(file, { entry: "nested.a" }), "ERR_DATA", /its entry "nested\.a" is missing/);
+    expectError(() => loadWeights(file, { entry: "nested.a" }), "ERR_DATA", /its entry "nested\.a" is missing: "nested" has "a\.b"$/);
     expectError(() => loadWeights(file, { entry: "nested" }), "ERR_DATA", /its entry "nested" is no state dict: an object whose "a\.b" is an object with keys \{w\}/);
-    expectError(() => loadWeights(file, { entry: "toString" }), "ERR_DATA", /its entry "toString" is missing/);
+    expectError(() => loadWeights(file, { entry: "toString" }), "ERR_DATA", /its entry "toString" is missing: it has "model", "ema", "nested"$/);
+    expectError(() => loadWeights(file, { entry: "model.w.x" }), "ERR_DATA", /its entry "model\.w\.x" is missing: "model\.w" has no entries by name$/);
+  });
+
+  test("of very many list a few", () => {
+    const file = checkpoint(Object.fromEntries(Array.from({ length: 25 }, (_, i) => [`m${i}`, dictOf({ w: floats(2) })])));
+    expectError(() => loadWeights(file, { entry: "model" }), "ERR_DATA", /its entry "model" is missing: it has ("m\d", ){9}"m9" and 15 more$/);
+    expectError(() => loadWeights(file), "ERR_DATA", /a checkpoint with several state dicts, ("m\d", ){9}"m9" and 15 more: choose one/);
+  });
+
+  test("of other formats have no entries", () => {
+    saveWeights(path("a.npz"), { a: ones([1]) });
+    expectError(() => loadWeights(path("a.npz"), { entry: "model" }), "ERR_DATA", /its entry "model" is missing: it has "a"$/);
+    expectError(() => loadWeights(path("a.npz"), { entry: "a" }), "ERR_DATA", /its entry "a" is no state dict: a Tensor$/);
   });
 
   test.each<[title: string, items: Pickled[], message: RegExp]>([
@@ -163,10 +176,12 @@ describe("refused are", () => {
     ["text", "hello, world", /of no format that is known: expected safetensors, a file of torch\.save, or \.npz/],
     ["nothing", "", /of no format that is known/],
     ["a pointer of Git LFS", "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 5\n", /a pointer of Git LFS, not the weights; run git lfs pull/],
-    ["a plain pickle", pickled(5), /of no format that is known/],
+    ["a plain pickle", pickled(5), /a bare pickle, as pickle\.dump writes it; only those in a file of torch\.save are read/],
+    ["a plain pickle of protocol 5", Buffer.from("8005950500000000000000", "hex"), /a bare pickle/],
   ])("files of %s", (_, bytes, message) => {
     writeFileSync(path("w"), bytes);
     expectError(() => loadWeights(path("w")), "ERR_DATA", message);
+    expectError(() => readPyTorch(path("w")), "ERR_DATA", /known/.test(message.source) ? /no file of torch\.save/ : message);
   });
 
   test("a .npy file, which has no key", () => {
