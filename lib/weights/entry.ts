@@ -1,10 +1,8 @@
 /** An entry of a checkpoint by its name, before or after its values are made plain: of Maps and of objects. */
 
 import { isPlainObject } from "../checks.js";
+import { listed } from "../errors.js";
 import { malformed, quoted } from "./malformed.js";
-
-// More say no more in a message.
-const MAX_LISTED = 10;
 
 function own(value: unknown, key: string): unknown {
   if (value instanceof Map) return (value as Map<unknown, unknown>).get(key);
@@ -29,9 +27,4 @@ export function entryOf(path: string, value: unknown, entry: string): unknown {
 function whatHas(name: string, value: unknown): string {
   const keys = value instanceof Map ? [...(value as Map<unknown, unknown>).keys()].filter((key) => typeof key === "string") : isPlainObject(value) ? Object.keys(value) : [];
   return `${name === "" ? "it" : quoted(name)} has ${keys.length === 0 ? "no entries by name" : listed(keys.map(quoted))}`;
-}
-
-/** The first few, and how many more there are. */
-export function listed(items: readonly string[]): string {
-  return items.length <= MAX_LISTED ? items.join(", ") : `${items.slice(0, MAX_LISTED).join(", ")} and ${items.length - MAX_LISTED} more`;
 }

@@ -2,10 +2,10 @@
 
 import { extname } from "node:path";
 import { checkBoolean, checkString, isPlainObject, optionsOf } from "../checks.js";
-import { argumentError, describeValue, DgsamError } from "../errors.js";
+import { argumentError, describeValue, DgsamError, listed } from "../errors.js";
 import type { LoadResult, StateDict } from "../nn/index.js";
 import { scope, Tensor } from "../tensor/index.js";
-import { entryOf, listed } from "./entry.js";
+import { entryOf } from "./entry.js";
 import { bareFormat } from "./formats.js";
 import { type InputFile, withInputFile } from "./input-file.js";
 import { malformed, quoted } from "./malformed.js";
@@ -13,6 +13,7 @@ import { NPY_MAGIC } from "./npy-header.js";
 import { readArrays, writeNpz } from "./numpy.js";
 import { archiveFolder, isLegacy, readLegacy, readZip } from "./pytorch.js";
 import type { PyTorchValue } from "./pytorch-plain.js";
+import { prefixBetween } from "./prefix.js";
 import { renamed, type KeyMap } from "./rename.js";
 import { openSafetensors } from "./safetensors.js";
 import { writeSafetensors, type WriteSafetensorsOptions } from "./safetensors-writer.js";
@@ -29,6 +30,8 @@ export interface LoadWeightsOptions extends ArchiveOptions {
 /** What {@link loadWeightsInto} needs of a module. */
 export interface Loadable {
   loadStateDict(dict: Readonly<StateDict>, options?: { strict?: boolean }): LoadResult;
+  /** Where it is there, errors can say by which prefix the keys differ. */
+  stateDict?(): StateDict;
 }
 
 export interface LoadIntoOptions extends LoadWeightsOptions {
@@ -123,24 +126,34 @@ export function saveWeights(path: string, dict: Readonly<StateDict>, options: Wr
 /**
  * Loads weights from a file, or a state dict, into a module, converting dtypes and devices.
  *
- * @throws DgsamError as {@link loadWeights}; `ERR_ARGUMENT` listing all keys that are missing, unexpected or of another shape, with both
- *   shapes; then nothing was changed
+ * @throws DgsamError as {@link loadWeights}; `ERR_ARGUMENT` listing keys that are missing, unexpected or of another shape, with both
+ *   shapes, ten of each kind, and the `rename` by which they would fit if a prefix is all that differs; then nothing was changed
  */
 export function loadWeightsInto(module: Loadable, source: string | Readonly<StateDict>, options: LoadIntoOptions = {}): LoadResult {
   if (typeof (Object(module) as Loadable).loadStateDict !== "function") throw argumentError("loadWeightsInto(module, ...): module", "a Module", module);
   const { strict = true, ...loading } = optionsOf<LoadIntoOptions>("loadWeightsInto", options, ["strict", ...LOAD_OPTIONS]);
   checkBoolean("loadWeightsInto: strict", strict);
   return scope(() => {
-    if (typeof source !== "string") {
-      tensorsOf("loadWeightsInto", source);
-      return module.loadStateDict(renamed("loadWeightsInto", source, loading.rename), { strict });
-    }
-    const dict = load("loadWeightsInto", source, loading);
+    if (typeof source !== "string") tensorsOf("loadWeightsInto", source);
+    const dict = typeof source === "string" ? load("loadWeightsInto", source, loading) : renamed("loadWeightsInto", source, loading.rename);
     try {
       return module.loadStateDict(dict, { strict });
     } catch (cause) {
       if (!(cause instanceof DgsamError)) throw cause;
-      throw new DgsamError(cause.code, `${source}: ${cause.message}`, { cause });
+      const path = typeof source === "string" ? `${source}: ` : "";
+      const hint = loading.rename === undefined && cause.code === "ERR_ARGUMENT" ? prefixHint(module, dict) : "";
+      if (path === "" && hint === "") throw cause;
+      throw new DgsamError(cause.code, `${path}${cause.message}${hint}`, { cause });
     }
   });
+}
+
+/** What to say where a prefix is all that keeps keys from fitting: "" where it is not, or the module does not tell its keys. */
+function prefixHint(module: Loadable, dict: Readonly<StateDict>): string {
+  if (typeof module.stateDict !== "function") return "";
+  const wanted = Object.keys(module.stateDict());
+  const found = prefixBetween(Object.keys(dict), wanted);
+  if (found === undefined) return "";
+  const table = `{ ${JSON.stringify(found.prefix)}: ${JSON.stringify(found.replacement)} }`;
+  return `\n  ${found.fitting} of the module's ${wanted.length} keys are there with the option rename: ${table}`;
 }

@@ -2,7 +2,7 @@ import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
-  BatchNorm1d, Linear, loadWeights, loadWeightsInto, manualSeed, memoryStats, Module, ones, readPyTorch, saveWeights, scope, tensor, writeNpy, zeros,
+  BatchNorm1d, Linear, loadWeights, loadWeightsInto, manualSeed, memoryStats, Module, ones, Parameter, readPyTorch, saveWeights, scope, tensor, writeNpy, zeros,
   type KeyMap, type Tensor,
 } from "dgsam";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -98,6 +98,47 @@ describe("a module's weights", () => {
     saveWeights(path("part.safetensors"), { "head.bias": tensor([5, 6]), extra: ones([1]) });
     const result = loadWeightsInto(net, path("part.safetensors"), { strict: false });
     expect([result.unexpectedKeys, result.missingKeys.length, net.head.bias!.toArray()]).toEqual([["extra"], 6, [5, 6]]);
+  });
+});
+
+describe("keys that differ by a prefix", () => {
+  const under = (prefix: string): Record<string, Tensor> => Object.fromEntries(Object.entries(make(2).stateDict()).map(([key, each]) => [prefix + key, each]));
+
+  test.each(["module.", "_orig_mod.", "network.0.", "model.", "norm."])("have an error that says so, and how to load them: %s", (prefix) => {
+    const net = make(1);
+    saveWeights(path("w.npz"), under(prefix));
+    const hint = `\n  7 of the module's 7 keys are there with the option rename: { "${prefix}": "" }`;
+    expect(expectError(() => loadWeightsInto(net, path("w.npz")), "ERR_ARGUMENT", /nothing was loaded\n  missing keys: /).message.endsWith(hint)).toBe(true);
+    expect(expectError(() => loadWeightsInto(net, under(prefix)), "ERR_ARGUMENT", /^Net\.loadStateDict: /).message.endsWith(hint)).toBe(true);
+    expect(loadWeightsInto(net, path("w.npz"), { rename: { [prefix]: "" } })).toEqual({ missingKeys: [], unexpectedKeys: [] });
+  });
+
+  test("which the module has and they have not, are told of as well", () => {
+    class Wrapped extends Module {
+      module = make(1);
+
+      forward(x: Tensor): Tensor {
+        return this.module.forward(x);
+      }
+    }
+    const net = new Wrapped();
+    const error = expectError(() => loadWeightsInto(net, make(2).stateDict()), "ERR_ARGUMENT", /7 of the module's 7 keys are there with the option rename: \{ "": "module\." \}$/);
+    expect(error.cause).toBeInstanceOf(Error);
+    loadWeightsInto(net, make(2).stateDict(), { rename: { "": "module." } });
+  });
+
+  test("are listed up to ten, and no prefix is told where none helps, or where keys were renamed already", () => {
+    const net = make(1);
+    const many = Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`block.${i}.kernel`, ones([1])]));
+    const { message } = expectError(() => loadWeightsInto(net, many), "ERR_ARGUMENT", /unexpected keys: (block\.\d\.kernel, ){9}block\.9\.kernel and 290 more$/);
+    expect(message).not.toContain("rename");
+    expect(expectError(() => loadWeightsInto(net, under("module."), { rename: { "head.": "tail." } }), "ERR_ARGUMENT", /missing/).message).not.toContain("with the option");
+    const shapes = Object.fromEntries(Array.from({ length: 25 }, (_, i) => [`p${i}`, new Parameter(ones([1]))]));
+    const wide = Object.assign(new (class extends Module {
+      forward(): void {}
+    })(), shapes);
+    expectError(() => loadWeightsInto(wide, Object.fromEntries(Object.keys(shapes).map((key) => [key, ones([2])]))), "ERR_ARGUMENT",
+      /nothing was loaded\n(  p\d: expected shape \[1\], got \[2\]\n){10}  and 15 more$/);
   });
 });
 
