@@ -96,11 +96,23 @@ export function* byteChunks(tensor: Tensor): Generator<Uint8Array> {
   }
 }
 
-/** Throws unless the tensor is dense and of one of the dtypes. */
-export function checkStorable(name: string, key: string, tensor: Tensor, format: string, dtypes: { has(dtype: DType): boolean }): void {
+/** A format that tensors are written to. */
+export interface StoredFormat {
+  readonly name: string;
+  readonly dtypes: { has(dtype: DType): boolean };
+  /** Where else a tensor of a dtype that it lacks may go. */
+  readonly other: { readonly name: string; readonly dtypes: { has(dtype: DType): boolean } };
+}
+
+/** Throws unless the key can be written as UTF-8 and the tensor is dense and of one of the format's dtypes. */
+export function checkStorable(name: string, key: string, tensor: Tensor, { name: format, dtypes, other }: StoredFormat): void {
+  // Written, each would become U+FFFD, and two keys one.
+  if (/\p{Surrogate}/u.test(key))
+    throw new DgsamError("ERR_ARGUMENT", `${name}: the key ${JSON.stringify(key)} has half a surrogate pair, which UTF-8 cannot say; rename the tensor`);
   if (tensor.layout !== "strided")
     throw new DgsamError("ERR_ARGUMENT", `${name}: ${JSON.stringify(key)} has layout ${tensor.layout}, ${format} holds dense tensors; use toDense()`);
   if (tensor.device === "meta") throw new DgsamError("ERR_DEVICE", `${name}: ${JSON.stringify(key)} is on the meta device and has no data to write`);
   if (!dtypes.has(tensor.dtype))
-    throw new DgsamError("ERR_DTYPE", `${name}: ${JSON.stringify(key)} is ${tensor.dtype}, which ${format} does not have; convert it, or write safetensors`);
+    throw new DgsamError("ERR_DTYPE", `${name}: ${JSON.stringify(key)} is ${tensor.dtype}, which ${format} does not have; convert it` +
+      `${other.dtypes.has(tensor.dtype) ? `, or write ${other.name}` : ""}`);
 }

@@ -28,6 +28,11 @@ export const FORMAT_DTYPES: ReadonlyMap<string, FormatDType> = new Map<string, F
   ["I64", { bits: 64, dtype: "int64" }], ["U64", { bits: 64, dtype: "uint64" }],
 ]);
 
+/** A dtype's name in the format, and its place in the order of the bytes. */
+export const FORMAT_NAMES: ReadonlyMap<DType, { format: string; rank: number }> = new Map(
+  [...FORMAT_DTYPES].flatMap(([format, { dtype }], rank) => (dtype === undefined ? [] : [[dtype, { format, rank }] as const])),
+);
+
 /** The reference implementation's limit, in bytes. */
 export const MAX_HEADER = 100_000_000;
 

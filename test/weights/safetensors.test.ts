@@ -257,7 +257,10 @@ describe("writing", () => {
   }));
 
   test.each<[title: string, dict: () => unknown, options: unknown, code: "ERR_ARGUMENT" | "ERR_DTYPE" | "ERR_DEVICE", message: RegExp]>([
-    ["complex128", () => ({ a: ones([1], { dtype: "complex128" }) }), {}, "ERR_DTYPE", /"a" is complex128, which safetensors does not have/],
+    ["complex128", () => ({ a: ones([1], { dtype: "complex128" }) }), {}, "ERR_DTYPE", /"a" is complex128, which safetensors does not have; convert it, or write \.npz$/],
+    ["complex32", () => ({ a: ones([1]).to("complex64").to("complex32") }), {}, "ERR_DTYPE", /"a" is complex32, which safetensors does not have; convert it$/],
+    ["half a surrogate pair", () => ({ "a\udc00": ones([1]) }), {}, "ERR_ARGUMENT", /writeSafetensors: the key "a\\udc00" has half a surrogate pair, which UTF-8 cannot say; rename the tensor/],
+    ["half a surrogate pair in metadata", () => ({}), { metadata: { note: "\ud800" } }, "ERR_ARGUMENT", /writeSafetensors: metadata: "note" has half a surrogate pair/],
     ["a sparse tensor", () => ({ a: ops.aten["to_sparse.default"](ones([3])) }), {}, "ERR_ARGUMENT", /"a" has layout sparse_coo, safetensors holds dense tensors; use toDense\(\)/],
     ["the meta device", () => ({ a: ones([1], { device: "meta" }) }), {}, "ERR_DEVICE", /"a" is on the meta device/],
     ["the format's own key", () => ({ __metadata__: ones([1]) }), {}, "ERR_ARGUMENT", /the key __metadata__ is the format's own/],
