@@ -16,8 +16,12 @@ function isDType(value: unknown): value is DType {
   return (STORED_DTYPES as readonly unknown[]).includes(value);
 }
 
-/** The storage of a persistent id: ("storage", type, key, location, count[, (root's key, offset, count)]). Opaque where its type is. */
+/**
+ * The storage of a persistent id: ("storage", type, key, location, count[, (root's key, offset, count)]). Opaque where its type is; and for
+ * ("module", class, source file, source), as the older form has the classes of whole modules.
+ */
 export function storageOf(id: unknown): PendingStorage | Opaque {
+  if (Array.isArray(id) && id[0] === "module" && id[1] instanceof Opaque) return id[1];
   if (!Array.isArray(id) || id.length < 5 || id[0] !== "storage") throw new PickleFault("a persistent id that names no storage");
   const [, type, key, , total, view] = id as unknown[];
   if (type instanceof Opaque) return type;

@@ -93,6 +93,7 @@ cases = {
         "numbered": {0: {"step": 1}, 1: "b"}, "mixed": {"a": 1, 2: "b"}, "__proto__": 5, "ordered": OrderedDict([("b", 1), ("a", 2)]), "none": None, "yes": True,
         "many": list(range(2500)),
     },
+    "attributes": {"tensor": torch.arange(3.0), "parameter": torch.nn.Parameter(torch.ones(2))},
     "parameters": {"parameter": torch.nn.Parameter(torch.ones(2)), "buffer": torch.nn.Buffer(torch.zeros(2)), "grad": torch.ones(2, requires_grad=True)},
     "storages": {"typed": torch.arange(3, dtype=torch.int16).storage(), "untyped": torch.arange(3, dtype=torch.int16).untyped_storage()},
     "numpy": {
@@ -109,6 +110,8 @@ cases = {
     "tensor": torch.arange(3),
     "list": [torch.arange(3), {"a": torch.ones(1)}],
 }
+for each in cases["attributes"].values():
+    each.note = {"of": "mine"}
 answer = {}
 for name, value in cases.items():
     torch.save(value, folder / f"{name}.pth")
@@ -159,14 +162,12 @@ for name, value in refused.items():
     torch.save(value, folder / f"{name}.refused.pth")
 
 # A checkpoint as trainers write it: what its other entries hold is nobody's business who asks for one.
-torch.save(
-    {
-        "args": Namespace(lr=0.1), "when": datetime(2020, 1, 1), "system": Evil(os.system, f"touch {folder}/harmed"), "sparse": torch.eye(2).to_sparse(),
-        "quantized": torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8), "net": net, "loss": np.array([{}], dtype=object), "default": defaultdict(os.getpid),
-        "model_hparams": {"lr": np.float64(0.1), "seen": [datetime(2020, 1, 1)]}, "model_dict": net.state_dict(),
-    },
-    folder / "domainbed.pkl",
-)
+run = {
+    "args": Namespace(lr=0.1), "when": datetime(2020, 1, 1), "system": Evil(os.system, f"touch {folder}/harmed"), "sparse": torch.eye(2).to_sparse(), "net": net,
+    "loss": np.array([{}], dtype=object), "default": defaultdict(os.getpid), "model_hparams": {"lr": np.float64(0.1), "seen": [datetime(2020, 1, 1)]}, "model_dict": net.state_dict(),
+}
+torch.save(run, folder / "domainbed.legacy.pkl", _use_new_zipfile_serialization=False)
+torch.save(run | {"quantized": torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8)}, folder / "domainbed.pkl")
 
 # As NumPy 1 wrote its names.
 with zipfile.ZipFile(folder / "numpy.pth") as source, zipfile.ZipFile(folder / "numpy1.pth", "w") as target:

@@ -22,7 +22,7 @@ describe.skipIf(!hasTorch)("files of torch.save", () => {
   });
 
   test.each([
-    "net", "checkpoint", "dtypes", "views", "plain", "parameters", "storages", "tensor", "list", "big", "deflated", "numpy", "containers",
+    "net", "checkpoint", "dtypes", "views", "plain", "parameters", "storages", "tensor", "list", "big", "deflated", "numpy", "containers", "attributes",
     "net.legacy", "checkpoint.legacy", "older.legacy", "views.legacy", "plain.legacy", "parameters.legacy", "tensor.legacy", "list.legacy", "parts.legacy", "numpy.legacy",
   ])("%s.pth", (name) => {
     expect(plainTexts(readPyTorch(path(`${name}.pth`)))).toEqual(expected[name.replace(".legacy", "")]);
@@ -57,8 +57,8 @@ describe.skipIf(!hasTorch)("files of torch.save", () => {
   });
 
   describe("of a checkpoint with values of any kind", () => {
-    test("the entry that is asked for is read", () => {
-      const dict = loadWeights(path("domainbed.pkl"), { entry: "model_dict" });
+    test.each(["domainbed.pkl", "domainbed.legacy.pkl"])("the entry that is asked for is read: %s", (name) => {
+      const dict = loadWeights(path(name), { entry: "model_dict" });
       expect(plainTexts(dict)).toEqual(expected["net"]);
       expect(existsSync(path("harmed"))).toBe(false);
     });
