@@ -44,7 +44,7 @@ const MAX_LONG = 1024;
  * cannot have more made of it than memory, V8's tables of 2^24 entries and patience hold: a unit is at most some 100 bytes and 200 ns.
  * A tensor of a state dict costs about 90 units, a number in a list one.
  */
-export const BUDGET = 2 ** 24;
+const BUDGET = 2 ** 24;
 const MEMO_COST = 2;
 const SET_ITEM_COST = 2;
 const LIST_COST = 2;
