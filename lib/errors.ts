@@ -94,6 +94,15 @@ export function describeValue(value: unknown): string {
   }
 }
 
+// More say no more in a message.
+const MAX_LISTED = 10;
+
+/** The first few, and how many more there are. */
+export function listed(items: readonly string[], separator = ", "): string {
+  const more = items.length - MAX_LISTED;
+  return more <= 0 ? items.join(separator) : `${items.slice(0, MAX_LISTED).join(separator)}${separator === ", " ? " " : separator}and ${more} more`;
+}
+
 /** "`name`: expected `expected`, got ..." */
 export function argumentError(name: string, expected: string, got: unknown): DgsamError {
   return new DgsamError("ERR_ARGUMENT", `${name}: expected ${expected}, got ${describeValue(got)}`);

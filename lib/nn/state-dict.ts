@@ -1,7 +1,7 @@
 /** State dicts: a module's tensors by PyTorch's keys, checked as a whole before anything is copied. */
 
 import { checkBoolean, withDefaults } from "../checks.js";
-import { argumentError, describeValue, DgsamError } from "../errors.js";
+import { argumentError, describeValue, DgsamError, listed } from "../errors.js";
 import { forgetCasts } from "../tensor/internal.js";
 import { noGrad, ops, scope, Tensor } from "../tensor/index.js";
 
@@ -39,7 +39,7 @@ function misfit(target: Tensor, source: unknown): string | null {
  * Copies `dict` into `own`, converting dtypes and devices. Nothing is copied when anything does not fit.
  *
  * @param name what errors call the caller
- * @throws DgsamError `ERR_ARGUMENT` listing everything that does not fit
+ * @throws DgsamError `ERR_ARGUMENT` listing what does not fit, ten of each kind
  */
 export function loadInto(name: string, own: ReadonlyMap<string, Tensor>, dict: Readonly<StateDict>, options: LoadOptions): LoadResult {
   if (typeof dict !== "object" || dict === null || dict instanceof Tensor || Array.isArray(dict) || dict instanceof Map)
@@ -51,9 +51,9 @@ export function loadInto(name: string, own: ReadonlyMap<string, Tensor>, dict: R
   const pairs = [...own].filter(([key]) => Object.hasOwn(dict, key)).map(([key, target]) => ({ key, target, source: dict[key] }));
   const misfits = pairs.map(({ key, target, source }) => [key, misfit(target, source)] as const).filter(([, why]) => why !== null);
   const faults = [
-    ...(strict && missingKeys.length > 0 ? [`missing keys: ${missingKeys.join(", ")}`] : []),
-    ...(strict && unexpectedKeys.length > 0 ? [`unexpected keys: ${unexpectedKeys.join(", ")}`] : []),
-    ...misfits.map(([key, why]) => `${key}: ${why}`),
+    ...(strict && missingKeys.length > 0 ? [`missing keys: ${listed(missingKeys)}`] : []),
+    ...(strict && unexpectedKeys.length > 0 ? [`unexpected keys: ${listed(unexpectedKeys)}`] : []),
+    ...(misfits.length > 0 ? [listed(misfits.map(([key, why]) => `${key}: ${why}`), "\n  ")] : []),
   ];
   if (faults.length > 0) throw new DgsamError("ERR_ARGUMENT", `${name}: the state dict does not fit, nothing was loaded\n  ${faults.join("\n  ")}`);
   noGrad(() =>

@@ -17,6 +17,15 @@ export const STORED_DTYPES = [
 // LibTorch's iterators take no more.
 const MAX_DIMENSIONS = 64;
 
+/** Whether a value out of a file can be a size, an offset or a number of elements. */
+export function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+export function isCounts(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every(isCount);
+}
+
 /** Why LibTorch has no tensors of this shape, or null. */
 export function shapeProblem(shape: readonly number[]): string | null {
   if (shape.length > MAX_DIMENSIONS) return `${shape.length} dimensions, LibTorch takes ${MAX_DIMENSIONS}`;
@@ -27,11 +36,10 @@ export function shapeProblem(shape: readonly number[]): string | null {
 
 /** The number of elements of a shape out of a file. @throws DgsamError `ERR_DATA` for what is no shape */
 export function countOf(path: string, name: string, shape: unknown): number {
-  if (!Array.isArray(shape) || !shape.every((size) => Number.isSafeInteger(size) && (size as number) >= 0))
-    throw malformed(path, `${name}: its shape is no list of integers from 0 to 2^53 - 1`);
-  const problem = shapeProblem(shape as number[]);
+  if (!isCounts(shape)) throw malformed(path, `${name}: its shape is no list of integers from 0 to 2^53 - 1`);
+  const problem = shapeProblem(shape);
   if (problem !== null) throw malformed(path, `${name}: it has ${problem}`);
-  return (shape as number[]).reduce((count, size) => count * size, 1);
+  return shape.reduce((count, size) => count * size, 1);
 }
 
 /** The steps between elements that lie in row-major order without gaps. */
@@ -67,6 +75,13 @@ export function nativeBytes(bytes: Tensor, dtype: DType, bigEndian: boolean): Te
   return ops.aten["reshape.default"](ops.aten["flip.default"](ops.aten["reshape.default"](bytes, [-1, size]), [1]), [-1]);
 }
 
+/** An array of NumPy's on the uint8 tensor of its bytes; in Fortran order, the first index varies fastest, with strides that say so. */
+export function arrayOn(bytes: Tensor, dtype: DType, shape: readonly number[], bigEndian: boolean, fortranOrder: boolean): Tensor {
+  const storage = nativeBytes(bytes, dtype, bigEndian);
+  if (!fortranOrder) return onStorage(storage, dtype, 0, shape);
+  return ops.aten["permute.default"](onStorage(storage, dtype, 0, [...shape].reverse()), shape.map((_, i) => shape.length - 1 - i));
+}
+
 // In elements: at most 64 MiB of the widest dtype.
 const CHUNK = 1 << 22;
 
@@ -81,11 +96,23 @@ export function* byteChunks(tensor: Tensor): Generator<Uint8Array> {
   }
 }
 
-/** Throws unless the tensor is dense and of one of the dtypes. */
-export function checkStorable(name: string, key: string, tensor: Tensor, format: string, dtypes: { has(dtype: DType): boolean }): void {
+/** A format that tensors are written to. */
+export interface StoredFormat {
+  readonly name: string;
+  readonly dtypes: { has(dtype: DType): boolean };
+  /** Where else a tensor of a dtype that it lacks may go. */
+  readonly other: { readonly name: string; readonly dtypes: { has(dtype: DType): boolean } };
+}
+
+/** Throws unless the key can be written as UTF-8 and the tensor is dense and of one of the format's dtypes. */
+export function checkStorable(name: string, key: string, tensor: Tensor, { name: format, dtypes, other }: StoredFormat): void {
+  // Written, each would become U+FFFD, and two keys one.
+  if (/\p{Surrogate}/u.test(key))
+    throw new DgsamError("ERR_ARGUMENT", `${name}: the key ${JSON.stringify(key)} has half a surrogate pair, which UTF-8 cannot say; rename the tensor`);
   if (tensor.layout !== "strided")
     throw new DgsamError("ERR_ARGUMENT", `${name}: ${JSON.stringify(key)} has layout ${tensor.layout}, ${format} holds dense tensors; use toDense()`);
   if (tensor.device === "meta") throw new DgsamError("ERR_DEVICE", `${name}: ${JSON.stringify(key)} is on the meta device and has no data to write`);
   if (!dtypes.has(tensor.dtype))
-    throw new DgsamError("ERR_DTYPE", `${name}: ${JSON.stringify(key)} is ${tensor.dtype}, which ${format} does not have; convert it, or write safetensors`);
+    throw new DgsamError("ERR_DTYPE", `${name}: ${JSON.stringify(key)} is ${tensor.dtype}, which ${format} does not have; convert it` +
+      `${other.dtypes.has(tensor.dtype) ? `, or write ${other.name}` : ""}`);
 }

@@ -15,14 +15,14 @@ const MAX_HEADER = 10_000;
 // Records have lists in lists, arrays a tuple.
 const MAX_DEPTH = 16;
 
-/** NumPy's type codes of LibTorch's dtypes. */
-const CODES: ReadonlyMap<string, DType> = new Map<string, DType>([
+/** LibTorch's dtypes by NumPy's type codes. */
+export const NUMPY_DTYPES: ReadonlyMap<string, DType> = new Map<string, DType>([
   ["b1", "bool"], ["u1", "uint8"], ["i1", "int8"], ["u2", "uint16"], ["i2", "int16"], ["u4", "uint32"], ["i4", "int32"], ["u8", "uint64"],
   ["i8", "int64"], ["f2", "float16"], ["f4", "float32"], ["f8", "float64"], ["c8", "complex64"], ["c16", "complex128"],
 ]);
 
 /** The dtypes that NumPy has, and their codes. */
-export const NUMPY_CODES: ReadonlyMap<DType, string> = new Map([...CODES].map(([code, dtype]) => [dtype, code]));
+export const NUMPY_CODES: ReadonlyMap<DType, string> = new Map([...NUMPY_DTYPES].map(([code, dtype]) => [dtype, code]));
 
 export interface NpyHeader {
   readonly dtype: DType;
@@ -57,11 +57,22 @@ export function readNpyHeader(path: string, name: string, source: ByteSource): N
 
 function dtypeOf(path: string, name: string, code: unknown): { dtype: DType; bigEndian: boolean } {
   if (typeof code !== "string") throw malformed(path, `${name}: it holds records; only arrays of numbers are read`);
-  const dtype = /^[<>|=]/.test(code) ? CODES.get(code.slice(1)) : undefined;
-  if (dtype === undefined)
-    throw malformed(path, `${name}: LibTorch has nothing for its dtype ${quoted(code)}` +
-      `${code.endsWith("O") ? ": Python objects are pickled code" : ""}; in Python: array.astype("float32")`);
+  const dtype = /^[<>|=]/.test(code) ? NUMPY_DTYPES.get(code.slice(1)) : undefined;
+  if (dtype === undefined) throw malformed(path, `${name}: LibTorch has nothing for its dtype ${quoted(code)}${adviceFor(code.slice(1))}`);
   return { dtype, bigEndian: code.startsWith(">") };
+}
+
+/** What can be done about a dtype that LibTorch lacks, by its kind. */
+function adviceFor(code: string): string {
+  const astype = (dtype: string): string => `; in Python: array.astype("${dtype}")`;
+  switch (code[0]) {
+    case "f": return astype("float64");
+    case "c": return astype("complex128");
+    case "M": case "m": return `: dates and times${astype("int64")} gives their count in its unit`;
+    case "O": return `: Python objects are pickled code${astype("float64")}, if all are numbers`;
+    case "U": case "S": case "a": return ": text is no number; store numbers in its place, such as indices into a list of the texts";
+    default: return "; store its numbers as an array of one of NumPy's dtypes of numbers";
+  }
 }
 
 /** A dict of Python literals, as far as headers have them: text, True, False, integers and tuples of integers. */

@@ -1,16 +1,22 @@
 /** NumPy's files: `.npy` holds one array, `.npz` is a zip archive of such by name. */
 
-import { argumentError } from "../errors.js";
+import { argumentError, DgsamError } from "../errors.js";
 import type { StateDict } from "../nn/index.js";
-import { empty, noGrad, ops, scope, Tensor } from "../tensor/index.js";
-import { byteChunks, checkStorable, nativeBytes, onStorage } from "./elements.js";
+import { empty, noGrad, scope, Tensor } from "../tensor/index.js";
+import { arrayOn, byteChunks, checkStorable, type StoredFormat } from "./elements.js";
 import { tensorOf, withInputFile, type ByteSource } from "./input-file.js";
 import { malformed, quoted } from "./malformed.js";
 import { npyHeader, NUMPY_CODES, readNpyHeader } from "./npy-header.js";
 import { writeAtomically } from "./output-file.js";
+import { FORMAT_NAMES } from "./safetensors-header.js";
 import { tensorsOf } from "./state-dict.js";
 import { openArchive, type ArchiveOptions, type ZipReader } from "./zip-reader.js";
 import { ZipWriter } from "./zip-writer.js";
+
+const NUMPY = { dtypes: NUMPY_CODES, other: { name: "safetensors", dtypes: FORMAT_NAMES } } as const satisfies Omit<StoredFormat, "name">;
+
+// A zip archive's names have 16 bits of length.
+const MAX_NAME = 0xffff;
 
 /**
  * Reads a `.npy` file: any numeric dtype that LibTorch has, either byte order, versions 1 to 3. An array in Fortran order
@@ -39,11 +45,7 @@ export function readArrays(path: string, archive: ZipReader): StateDict {
 export function readArray(path: string, name: string, source: ByteSource): Tensor {
   const { dtype, bigEndian, fortranOrder, shape, start, length } = readNpyHeader(path, name, source);
   if (length === 0) return empty(shape, { dtype });
-  return scope(() => {
-    const storage = nativeBytes(tensorOf(source, start, length), dtype, bigEndian);
-    if (!fortranOrder) return onStorage(storage, dtype, 0, shape);
-    return ops.aten["permute.default"](onStorage(storage, dtype, 0, [...shape].reverse()), shape.map((_, i) => shape.length - 1 - i));
-  });
+  return scope(() => arrayOn(tensorOf(source, start, length), dtype, shape, bigEndian, fortranOrder));
 }
 
 /**
@@ -54,7 +56,7 @@ export function readArray(path: string, name: string, source: ByteSource): Tenso
  */
 export function writeNpy(path: string, tensor: Tensor): void {
   if (!(tensor instanceof Tensor)) throw argumentError("writeNpy(path, tensor): tensor", "a Tensor", tensor);
-  checkStorable("writeNpy", "the tensor", tensor, ".npy", NUMPY_CODES);
+  checkStorable("writeNpy", "the tensor", tensor, { name: ".npy", ...NUMPY });
   writeAtomically(path, (file) => noGrad(() => {
     for (const chunk of arrayBytes(tensor)) file.write(chunk);
   }));
@@ -68,12 +70,19 @@ export function writeNpy(path: string, tensor: Tensor): void {
  */
 export function writeNpz(path: string, dict: Readonly<StateDict>): void {
   const tensors = tensorsOf("writeNpz", dict);
-  for (const [key, tensor] of tensors) checkStorable("writeNpz", key, tensor, ".npz", NUMPY_CODES);
+  for (const [key, tensor] of tensors) checkStorable("writeNpz", key, tensor, { name: ".npz", ...NUMPY });
+  checkNames(tensors.map(([key]) => key));
   writeAtomically(path, (file) => noGrad(() => {
     const archive = new ZipWriter(file);
     for (const [key, tensor] of tensors) archive.add(`${key}.npy`, arrayBytes(tensor));
     archive.finish();
   }));
+}
+
+function checkNames(keys: readonly string[]): void {
+  const long = keys.find((key) => Buffer.byteLength(key) + ".npy".length > MAX_NAME);
+  if (long !== undefined)
+    throw new DgsamError("ERR_ARGUMENT", `writeNpz: the key ${quoted(long)} has ${Buffer.byteLength(long)} bytes, a .npz file takes ${MAX_NAME - ".npy".length}; write safetensors`);
 }
 
 function* arrayBytes(tensor: Tensor): Generator<Uint8Array> {

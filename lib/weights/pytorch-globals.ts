@@ -1,8 +1,10 @@
 /** The names that PyTorch's state dicts need, and what each stands for. All others are refused. */
 
-import { elementBytes, shapeProblem, STORED_DTYPES } from "./elements.js";
+import { elementBytes, isCount, isCounts, shapeProblem, STORED_DTYPES } from "./elements.js";
+import { NUMPY_GLOBALS } from "./numpy-pickles.js";
+import { Opaque } from "./opaque.js";
 import { PendingStorage, PendingTensor, StorageType } from "./pytorch-values.js";
-import { PickleFault, PickleFunction } from "./unpickler.js";
+import { PickleFault, PickleFunction, type Stateful } from "./unpickler.js";
 import type { DType } from "../tensor/index.js";
 
 const STORAGE_DTYPES: Readonly<Record<string, DType>> = {
@@ -10,22 +12,19 @@ const STORAGE_DTYPES: Readonly<Record<string, DType>> = {
   ShortStorage: "int16", CharStorage: "int8", ByteStorage: "uint8", BoolStorage: "bool", ComplexDoubleStorage: "complex128", ComplexFloatStorage: "complex64",
 };
 
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
-}
-
-function isCounts(value: unknown): value is number[] {
-  return Array.isArray(value) && value.every(isCount);
-}
-
 function isDType(value: unknown): value is DType {
   return (STORED_DTYPES as readonly unknown[]).includes(value);
 }
 
-/** The storage of a persistent id: ("storage", type, key, location, count[, (root's key, offset, count)]). */
-export function storageOf(id: unknown): PendingStorage {
+/**
+ * The storage of a persistent id: ("storage", type, key, location, count[, (root's key, offset, count)]). Opaque where its type is; and for
+ * ("module", class, source file, source), as the older form has the classes of whole modules.
+ */
+export function storageOf(id: unknown): PendingStorage | Opaque {
+  if (Array.isArray(id) && id[0] === "module" && id[1] instanceof Opaque) return id[1];
   if (!Array.isArray(id) || id.length < 5 || id[0] !== "storage") throw new PickleFault("a persistent id that names no storage");
   const [, type, key, , total, view] = id as unknown[];
+  if (type instanceof Opaque) return type;
   if (!(type instanceof StorageType) || typeof key !== "string" || !isCount(total)) throw new PickleFault("a storage without type, key and count");
   const { dtype } = type;
   if (view === undefined || view === null) return new PendingStorage({ key, dtype, total, offset: 0, count: total });
@@ -67,6 +66,7 @@ function encode([text, encoding]: readonly unknown[]): Uint8Array {
 
 function dictOf([items]: readonly unknown[]): Map<unknown, unknown> {
   if (items === undefined) return new Map();
+  if (items instanceof Map) return new Map(items as Map<unknown, unknown>);
   if (!Array.isArray(items) || !items.every((each): each is [unknown, unknown] => Array.isArray(each) && each.length === 2)) throw new PickleFault("no pairs");
   return new Map(items);
 }
@@ -82,9 +82,26 @@ function tensorItself([value]: readonly unknown[]): PendingTensor {
   return value;
 }
 
+/** A dict with a function for keys that it lacks, which is left out: ([function[, items]]). */
+function defaultDictOf([factory, items]: readonly unknown[]): Map<unknown, unknown> {
+  if (factory !== undefined && factory !== null && !(factory instanceof PickleFunction || factory instanceof ValueClass)) throw new PickleFault("no function");
+  return dictOf([items]);
+}
+
+/** `argparse.Namespace`, as the dict of its attributes. */
+class Namespace extends Map<unknown, unknown> implements Stateful {
+  readonly type = "argparse.Namespace";
+
+  setState(state: unknown): void {
+    if (!(state instanceof Map)) throw new PickleFault("no dict");
+    for (const [key, value] of state as Map<unknown, unknown>) this.set(key, value);
+  }
+}
+
 /** A tensor with attributes of its own, which are left out: (function, class, arguments, state). */
 function fromType([make, type, args]: readonly unknown[]): unknown {
-  if (!(make instanceof PickleFunction) || !(type instanceof TensorClass) || !Array.isArray(args)) throw new PickleFault("what makes no plain tensor");
+  // No other function: what is given to it here is not counted.
+  if (!(make instanceof PickleFunction) || !make.name.startsWith("torch._utils._rebuild_") || !(type instanceof TensorClass) || !Array.isArray(args)) throw new PickleFault("what makes no plain tensor");
   return make.call(args as unknown[]);
 }
 
@@ -103,6 +120,9 @@ function fromDevice([data, dtype]: readonly unknown[]): PendingTensor {
 /** `torch.Tensor` and its plain kin, as the class of a tensor with attributes. */
 class TensorClass {}
 
+/** Classes of plain values, which only name what a `defaultdict` makes of a key that it lacks. */
+class ValueClass {}
+
 const FUNCTIONS: Readonly<Record<string, (args: readonly unknown[]) => unknown>> = {
   "torch._utils._rebuild_tensor": ([storage, offset, shape, strides]) => pendingTensor(storage, offset, shape, strides, typed(storage), undefined),
   "torch._utils._rebuild_tensor_v2": ([storage, offset, shape, strides, , , metadata]) => pendingTensor(storage, offset, shape, strides, typed(storage), metadata),
@@ -114,6 +134,9 @@ const FUNCTIONS: Readonly<Record<string, (args: readonly unknown[]) => unknown>>
   "torch.Size": listOf,
   "torch.device": deviceOf,
   "collections.OrderedDict": dictOf,
+  "collections.defaultdict": defaultDictOf,
+  "collections.Counter": dictOf,
+  "argparse.Namespace": () => new Namespace(),
   "_codecs.encode": encode,
 };
 
@@ -140,12 +163,15 @@ const BUILTINS: Readonly<Record<string, (args: readonly unknown[]) => unknown>> 
 
 function* entries(): Generator<[string, unknown]> {
   for (const [name, call] of Object.entries(FUNCTIONS)) yield [name, new PickleFunction(name, call)];
-  for (const module of ["builtins", "__builtin__"])
+  for (const module of ["builtins", "__builtin__"]) {
     for (const [name, call] of Object.entries(BUILTINS)) yield [`${module}.${name}`, new PickleFunction(`${module}.${name}`, call)];
+    for (const name of ["int", "long", "float", "str", "unicode", "bool"]) yield [`${module}.${name}`, new ValueClass()];
+  }
   for (const [name, dtype] of Object.entries(STORAGE_DTYPES)) for (const module of ["torch", "torch.cuda"]) yield [`${module}.${name}`, new StorageType(name, dtype)];
   for (const name of ["torch.UntypedStorage", "torch.storage.UntypedStorage", "torch.storage._UntypedStorage"]) yield [name, new StorageType(name, undefined)];
   for (const name of ["torch.Tensor", "torch._tensor.Tensor", "torch.nn.parameter.Parameter", "torch.nn.parameter.Buffer"]) yield [name, new TensorClass()];
   for (const dtype of STORED_DTYPES) yield [`torch.${dtype}`, dtype];
+  yield* NUMPY_GLOBALS;
 }
 
 export const PYTORCH_GLOBALS: ReadonlyMap<string, unknown> = new Map(entries());

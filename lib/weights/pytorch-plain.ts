@@ -1,10 +1,12 @@
 /** Turns what a pickle of PyTorch gave into plain values, and the tensors in it into ours. */
 
-import { elementBytes, nativeBytes, onStorage } from "./elements.js";
+import { arrayOn, elementBytes, nativeBytes, onStorage } from "./elements.js";
 import { malformed, quoted } from "./malformed.js";
+import { NumpyArray, NumpyDType } from "./numpy-pickles.js";
+import { Opaque, refusal } from "./opaque.js";
 import { PendingStorage, PendingTensor, type StorageRef } from "./pytorch-values.js";
 import { setOwn } from "./state-dict.js";
-import { empty, ops, type DType, type Tensor } from "../tensor/index.js";
+import { empty, fromBytes, ops, type DType, type Tensor } from "../tensor/index.js";
 
 /** What a `.pth` file may hold: tensors, plain values, and lists, objects, Maps and Sets of these. */
 export type PyTorchValue =
@@ -25,34 +27,54 @@ export class Plain {
   readonly #raws = new Map<string, Tensor>();
   readonly #storages = new Map<string, Tensor>();
   readonly #done = new Map<unknown, PyTorchValue>();
+  /** The keys from the outermost value to the one at hand. */
+  readonly #trail: unknown[];
 
-  constructor(path: string, read: StorageReader, bigEndian: boolean) {
+  /** @param entry the key that the values come from, if it is one entry of a file */
+  constructor(path: string, read: StorageReader, bigEndian: boolean, entry?: string) {
     this.#path = path;
     this.#read = read;
     this.#bigEndian = bigEndian;
+    this.#trail = entry === undefined ? [] : [entry];
   }
 
   /** The plain form of a value; what was one object stays one. Dicts become objects where all keys are text, else Maps. */
-  of(value: unknown, depth = 0): PyTorchValue {
+  of(value: unknown): PyTorchValue {
     if (typeof value !== "object" || value === null) return value as PyTorchValue;
-    if (depth > MAX_DEPTH) throw malformed(this.#path, `its values are nested more than ${MAX_DEPTH} deep`);
+    if (this.#trail.length > MAX_DEPTH) throw malformed(this.#path, `its values are nested more than ${MAX_DEPTH} deep`);
     const done = this.#done.get(value);
     if (done !== undefined) return done;
     if (value instanceof PendingTensor) return this.#finish(value, this.#tensor(value));
     if (value instanceof PendingStorage) return this.#finish(value, this.#elements(value));
+    if (value instanceof NumpyArray) return this.#finish(value, this.#array(value));
+    if (value instanceof NumpyDType) return value.dtype ?? this.#refuse(value.opaque);
+    if (value instanceof Opaque) return this.#refuse(value);
     if (Array.isArray(value)) {
       const list: PyTorchValue[] = this.#finish(value, []);
-      for (const each of value as unknown[]) list.push(this.of(each, depth + 1));
+      for (let i = 0; i < value.length; i++) list.push(this.#under(i, (value as unknown[])[i]));
       return list;
     }
     if (value instanceof Set) {
       const set = this.#finish(value, new Set<PyTorchValue>());
-      for (const each of value) set.add(this.of(each, depth + 1));
+      for (const each of value) set.add(this.#under("(a set)", each));
       return set;
     }
-    if (value instanceof Map) return this.#dict(value, depth);
+    if (value instanceof Map) return this.#dict(value);
     if (value instanceof Uint8Array || Object.getPrototypeOf(value) === Object.prototype) return value as PyTorchValue;
     throw malformed(this.#path, "it holds a function or class of Python itself; store a state dict");
+  }
+
+  /** The plain form of what lies under a key of the value at hand. */
+  #under(key: unknown, value: unknown): PyTorchValue {
+    if (typeof value !== "object" || value === null) return value as PyTorchValue;
+    this.#trail.push(key);
+    const plain = this.of(value);
+    this.#trail.pop();
+    return plain;
+  }
+
+  #refuse({ name }: Opaque): never {
+    throw refusal(this.#path, name, this.#trail);
   }
 
   #finish<V extends PyTorchValue>(value: unknown, plain: V): V {
@@ -60,16 +82,23 @@ export class Plain {
     return plain;
   }
 
-  #dict(value: Map<unknown, unknown>, depth: number): PyTorchValue {
+  #dict(value: Map<unknown, unknown>): PyTorchValue {
     if ([...value.keys()].every((key) => typeof key === "string")) {
       // Made empty and filled, because it may hold itself.
       const object = this.#finish<Record<string, PyTorchValue>>(value, {});
-      for (const [key, each] of value) setOwn(object, key as string, this.of(each, depth + 1));
+      for (const [key, each] of value) setOwn(object, key as string, this.#under(key, each));
       return object;
     }
     const map = this.#finish(value, new Map<PyTorchValue, PyTorchValue>());
-    for (const [key, each] of value) map.set(this.of(key, depth + 1), this.of(each, depth + 1));
+    for (const [key, each] of value) map.set(this.#under("(a key)", key), this.#under(typeof key === "object" ? "(a value)" : key, each));
     return map;
+  }
+
+  #array({ content }: NumpyArray): Tensor {
+    if (content === undefined) throw malformed(this.#path, "it holds an array of NumPy without its content");
+    if (content instanceof Opaque) return this.#refuse(content);
+    const { dtype, bigEndian, fortranOrder, shape, bytes } = content;
+    return bytes.length === 0 ? empty([...shape], { dtype }) : arrayOn(fromBytes(bytes), dtype, shape, bigEndian, fortranOrder);
   }
 
   #tensor({ storage, dtype, offset, shape, strides, isConjugate, isNegative }: PendingTensor): Tensor {

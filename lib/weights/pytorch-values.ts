@@ -1,4 +1,4 @@
-/** What stands in PyTorch's pickles for tensors and storages, until their bytes are there. */
+/** What stands in PyTorch's pickles for tensors and storages, until their bytes are there. NumPy's arrays: numpy-pickles.ts. */
 
 import type { DType } from "../tensor/index.js";
 

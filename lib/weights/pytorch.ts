@@ -5,11 +5,13 @@
 
 import { scope } from "../tensor/index.js";
 import { Cursor } from "./cursor.js";
+import { entryOf } from "./entry.js";
+import { bareFormat } from "./formats.js";
 import { tensorOf, withInputFile, type ByteSource } from "./input-file.js";
 import { malformed, quoted } from "./malformed.js";
 import { PYTORCH_GLOBALS, storageOf } from "./pytorch-globals.js";
-import { bytesOf, Plain, type PyTorchValue } from "./pytorch-plain.js";
-import type { PendingStorage } from "./pytorch-values.js";
+import { bytesOf, Plain, type PyTorchValue, type StorageReader } from "./pytorch-plain.js";
+import { PendingStorage } from "./pytorch-values.js";
 import { PickleFault, unpickle, type PickleWorld } from "./unpickler.js";
 import { isZip, openArchive, type ArchiveOptions, type ZipReader } from "./zip-reader.js";
 
@@ -34,7 +36,7 @@ const MAX_VERSION = 10;
 export function readPyTorch(path: string, options: ArchiveOptions = {}): PyTorchValue {
   return withInputFile(path, (file) => scope(() => {
     if (isLegacy(file)) return readLegacy(path, file);
-    if (!isZip(file)) throw malformed(path, "no file of torch.save: neither a zip archive nor of the older form");
+    if (!isZip(file)) throw malformed(path, bareFormat(file) ?? "no file of torch.save: neither a zip archive nor of the older form");
     return readZip(path, openArchive("readPyTorch", path, file, options));
   }));
 }
@@ -51,13 +53,14 @@ export function archiveFolder(archive: ZipReader): string | undefined {
 }
 
 /** The world of one file: its storages are collected as they are named. */
-function worldOf(path: string, seen?: Map<string, PendingStorage>): PickleWorld {
+function worldOf(path: string, keepsUnknown: boolean, seen?: Map<string, PendingStorage>): PickleWorld {
   return {
     globals: PYTORCH_GLOBALS,
+    keepsUnknown,
     persistent: (id) => {
       try {
         const storage = storageOf(id);
-        seen?.set(storage.key, storage);
+        if (storage instanceof PendingStorage) seen?.set(storage.key, storage);
         return storage;
       } catch (cause) {
         if (cause instanceof PickleFault) throw malformed(path, `its pickle has ${cause.message}`);
@@ -67,7 +70,11 @@ function worldOf(path: string, seen?: Map<string, PendingStorage>): PickleWorld 
   };
 }
 
-export function readZip(path: string, archive: ZipReader): PyTorchValue {
+/**
+ * @param entry what is wanted of the file. The other values may then be of any kind, as nothing is made of them; without it all must be
+ *   tensors and plain values.
+ */
+export function readZip(path: string, archive: ZipReader, entry?: string): PyTorchValue {
   const folder = archiveFolder(archive);
   if (folder === undefined) throw malformed(path, "a zip archive, but none of torch.save: it has no data.pkl");
   if (archive.has(`${folder}/constants.pkl`))
@@ -82,14 +89,19 @@ export function readZip(path: string, archive: ZipReader): PyTorchValue {
     throw malformed(path, `it is of version ${quoted(version)} of PyTorch's zip form; 1 to ${MAX_VERSION} are read`);
   const order = text("byteorder") ?? "little";
   if (order !== "little" && order !== "big") throw malformed(path, `its byte order is ${quoted(order)}; expected little or big`);
-  const value = unpickle(new Cursor(path, archive.open(`${folder}/data.pkl`)), worldOf(path));
-  return new Plain(path, (key, bytes) => archive.tensor(`${folder}/data/${key}`, bytes), order === "big").of(value);
+  const value = unpickle(new Cursor(path, archive.open(`${folder}/data.pkl`)), worldOf(path, entry !== undefined));
+  return plainOf(path, value, entry, (key, bytes) => archive.tensor(`${folder}/data/${key}`, bytes), order === "big");
 }
 
-export function readLegacy(path: string, file: ByteSource): PyTorchValue {
+function plainOf(path: string, value: unknown, entry: string | undefined, read: StorageReader, bigEndian: boolean): PyTorchValue {
+  return new Plain(path, read, bigEndian, entry).of(entry === undefined ? value : entryOf(path, value, entry));
+}
+
+/** @param entry as of {@link readZip} */
+export function readLegacy(path: string, file: ByteSource, entry?: string): PyTorchValue {
   const cursor = new Cursor(path, file);
   const seen = new Map<string, PendingStorage>();
-  const next = (): unknown => unpickle(cursor, worldOf(path, seen));
+  const next = (): unknown => unpickle(cursor, worldOf(path, entry !== undefined, seen));
   if (next() !== MAGIC) throw malformed(path, "it begins as a file of torch.save, but with another magic number");
   const protocol = next();
   if (protocol !== PROTOCOL) throw malformed(path, `it is of version ${String(protocol)} of PyTorch's older form; ${PROTOCOL} is read`);
@@ -102,7 +114,7 @@ export function readLegacy(path: string, file: ByteSource): PyTorchValue {
     if (place.length !== bytes) throw malformed(path, `its storage ${quoted(key)} is of ${place.length} bytes, but a tensor takes it for one of ${bytes}`);
     return tensorOf(file, place.start, bytes);
   };
-  return new Plain(path, read, system instanceof Map && system.get("little_endian") === false).of(value);
+  return plainOf(path, value, entry, read, system instanceof Map && system.get("little_endian") === false);
 }
 
 interface Place {

@@ -6,6 +6,7 @@
 
 import type { DType } from "../tensor/index.js";
 import { countOf } from "./elements.js";
+import { JsonFault, parseJson } from "./header-json.js";
 import type { ByteSource } from "./input-file.js";
 import { malformed, quoted } from "./malformed.js";
 
@@ -27,6 +28,11 @@ export const FORMAT_DTYPES: ReadonlyMap<string, FormatDType> = new Map<string, F
   ["C64", { bits: 64, dtype: "complex64" }], ["F64", { bits: 64, dtype: "float64" }],
   ["I64", { bits: 64, dtype: "int64" }], ["U64", { bits: 64, dtype: "uint64" }],
 ]);
+
+/** A dtype's name in the format, and its place in the order of the bytes. */
+export const FORMAT_NAMES: ReadonlyMap<DType, { format: string; rank: number }> = new Map(
+  [...FORMAT_DTYPES].flatMap(([format, { dtype }], rank) => (dtype === undefined ? [] : [[dtype, { format, rank }] as const])),
+);
 
 /** The reference implementation's limit, in bytes. */
 export const MAX_HEADER = 100_000_000;
@@ -57,9 +63,10 @@ export function readHeader(path: string, file: ByteSource): Header {
   if (8 + size > file.length) throw malformed(path, `truncated: its safetensors header claims ${size} bytes, but only ${file.length - 8} bytes follow`);
   const text = headerText(path, file.read(8, size));
   const fields = parsed(path, text);
-  const { __metadata__: metadata = {}, ...entries } = fields;
+  const metadata = fields.get("__metadata__") ?? new Map();
+  fields.delete("__metadata__");
   const dataStart = 8 + size;
-  const tensors = Object.entries(entries).map(([name, entry]): [string, Placed] => [name, placed(path, quoted(name), entry, dataStart)]);
+  const tensors = Array.from(fields, ([name, entry]): [string, Placed] => [name, placed(path, quoted(name), entry, dataStart)]);
   tensors.sort(([, a], [, b]) => a.start - b.start || a.end - b.end);
   let at = dataStart;
   for (const [name, { start, end }] of tensors) {
@@ -80,55 +87,25 @@ function headerText(path: string, bytes: Buffer): string {
   }
 }
 
-function parsed(path: string, text: string): Record<string, unknown> {
-  let value: unknown;
+function parsed(path: string, text: string): Map<string, unknown> {
   try {
-    value = JSON.parse(text);
+    // An object, as it begins with {.
+    return parseJson(text) as Map<string, unknown>;
   } catch (cause) {
-    throw malformed(path, `its safetensors header is no JSON: ${(cause as Error).message.slice(0, 200)}`, cause);
+    if (cause instanceof JsonFault) throw malformed(path, `its safetensors header ${cause.message}`, cause);
+    throw cause;
   }
-  const twice = repeatedKey(text);
-  if (twice !== undefined) throw malformed(path, `its safetensors header has the key ${quoted(twice)} twice`);
-  return value as Record<string, unknown>;
-}
-
-/** The first key that an object of this valid JSON has twice: JSON.parse takes the last one in silence. */
-function repeatedKey(json: string): string | undefined {
-  const open: Set<string>[] = [];
-  let text = { start: 0, end: 0 };
-  for (let at = 0; at < json.length; at++) {
-    const character = json[at];
-    if (character === "{") open.push(new Set());
-    else if (character === "}") open.pop();
-    else if (character === '"') {
-      text = { start: at, end: endOfText(json, at) };
-      at = text.end - 1;
-    } else if (character === ":") {
-      const keys = open.at(-1)!;
-      const key = JSON.parse(json.slice(text.start, text.end)) as string;
-      if (keys.has(key)) return key;
-      keys.add(key);
-    }
-  }
-  return undefined;
-}
-
-/** Behind the text that begins here. A regular expression would fail at texts of many megabytes. */
-function endOfText(json: string, start: number): number {
-  let at = start + 1;
-  while (json[at] !== '"') at += json[at] === "\\" ? 2 : 1;
-  return at + 1;
 }
 
 function checkedMetadata(path: string, metadata: unknown): Record<string, string> {
-  if (typeof metadata !== "object" || metadata === null || Array.isArray(metadata)) throw malformed(path, "its __metadata__ is no object");
-  for (const [key, value] of Object.entries(metadata)) if (typeof value !== "string") throw malformed(path, `its __metadata__ ${quoted(key)} is no string`);
-  return metadata as Record<string, string>;
+  if (!(metadata instanceof Map)) throw malformed(path, "its __metadata__ is no object");
+  for (const [key, value] of metadata as Map<string, unknown>) if (typeof value !== "string") throw malformed(path, `its __metadata__ ${quoted(key)} is no string`);
+  return Object.fromEntries(metadata as Map<string, string>);
 }
 
 function placed(path: string, name: string, entry: unknown, dataStart: number): Placed {
-  if (typeof entry !== "object" || entry === null) throw malformed(path, `${name}: expected an object with dtype, shape and data_offsets`);
-  const { dtype: format, shape, data_offsets: offsets } = entry as { dtype?: unknown; shape?: unknown; data_offsets?: unknown };
+  if (!(entry instanceof Map)) throw malformed(path, `${name}: expected an object with dtype, shape and data_offsets`);
+  const [format, shape, offsets] = ["dtype", "shape", "data_offsets"].map((field) => (entry as Map<string, unknown>).get(field));
   const known = typeof format === "string" ? FORMAT_DTYPES.get(format) : undefined;
   if (known === undefined) throw malformed(path, `${name}: the safetensors format has no dtype ${typeof format === "string" ? quoted(format) : "of that kind"}`);
   const count = countOf(path, name, shape);

@@ -3,11 +3,12 @@
 import { checkOptions, isPlainObject } from "../checks.js";
 import { argumentError, DgsamError } from "../errors.js";
 import type { StateDict } from "../nn/index.js";
-import { noGrad, type DType, type Tensor } from "../tensor/index.js";
-import { byteChunks, checkStorable, elementBytes } from "./elements.js";
+import { noGrad, type Tensor } from "../tensor/index.js";
+import { byteChunks, checkStorable, elementBytes, type StoredFormat } from "./elements.js";
+import { NUMPY_CODES } from "./npy-header.js";
 import { writeAtomically } from "./output-file.js";
 import { overlappingPair } from "./overlaps.js";
-import { FORMAT_DTYPES, MAX_HEADER } from "./safetensors-header.js";
+import { FORMAT_NAMES, MAX_HEADER } from "./safetensors-header.js";
 import { tensorsOf } from "./state-dict.js";
 
 export interface WriteSafetensorsOptions {
@@ -15,10 +16,7 @@ export interface WriteSafetensorsOptions {
   metadata?: Readonly<Record<string, string>>;
 }
 
-// A dtype's name in the format, and its place in the order of the bytes.
-const NAMES: ReadonlyMap<DType, { format: string; rank: number }> = new Map(
-  [...FORMAT_DTYPES].flatMap(([format, { dtype }], rank) => (dtype === undefined ? [] : [[dtype, { format, rank }] as const])),
-);
+const SAFETENSORS: StoredFormat = { name: "safetensors", dtypes: FORMAT_NAMES, other: { name: ".npz", dtypes: NUMPY_CODES } };
 
 /**
  * Writes tensors to a safetensors file: each by itself in row-major order, sorted by dtype and then by key, so that the same
@@ -33,14 +31,14 @@ export function writeSafetensors(path: string, dict: Readonly<StateDict>, option
   const tensors = tensorsOf("writeSafetensors", dict);
   for (const [key, tensor] of tensors) {
     if (key === "__metadata__") throw new DgsamError("ERR_ARGUMENT", "writeSafetensors: the key __metadata__ is the format's own; rename the tensor");
-    checkStorable("writeSafetensors", key, tensor, "safetensors", NAMES);
+    checkStorable("writeSafetensors", key, tensor, SAFETENSORS);
   }
   const pair = overlappingPair(tensors);
   if (pair !== undefined) {
     const [one, other] = pair.map((key) => JSON.stringify(key)) as [string, string];
     throw new DgsamError("ERR_ARGUMENT", `writeSafetensors: ${one} and ${other} share memory, which safetensors cannot say; leave one out, or clone it to store it twice`);
   }
-  const sorted = tensors.map(([key, tensor]) => ({ key, tensor, ...NAMES.get(tensor.dtype)!, bytes: Buffer.from(key) }));
+  const sorted = tensors.map(([key, tensor]) => ({ key, tensor, ...FORMAT_NAMES.get(tensor.dtype)!, bytes: Buffer.from(key) }));
   sorted.sort((a, b) => b.rank - a.rank || Buffer.compare(a.bytes, b.bytes));
   const header = headerOf(metadata, sorted);
   writeAtomically(path, (file) => {
@@ -74,5 +72,7 @@ function checkedMetadata(metadata: unknown): Readonly<Record<string, string>> | 
   if (metadata === undefined) return undefined;
   if (!isPlainObject(metadata) || !Object.values(metadata).every((each) => typeof each === "string"))
     throw argumentError("writeSafetensors: metadata", "an object of strings", metadata);
+  const stray = Object.entries(metadata).find((each) => each.some((text) => /\p{Surrogate}/u.test(text as string)));
+  if (stray !== undefined) throw new DgsamError("ERR_ARGUMENT", `writeSafetensors: metadata: ${JSON.stringify(stray[0])} has half a surrogate pair, which UTF-8 cannot say`);
   return metadata as Readonly<Record<string, string>>;
 }

@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { withInputFile } from "../../lib/weights/input-file.js";
 import { ZipReader } from "../../lib/weights/zip-reader.js";
 import { fixture } from "./files.js";
-import { zip } from "./pickles.js";
+import { pickled, zip, zipFile, type Pickled } from "./pickles.js";
 
 const FILES = Number(process.env["DGSAM_FUZZ_WEIGHTS"] ?? 1000);
 const SEED = Number(process.env["DGSAM_FUZZ_SEED"] ?? 7);
@@ -59,6 +59,14 @@ const arrays = [
 ];
 const npz = (method: number): Buffer => zip(arrays.map((each, i) => [`layer.${i}.npy`, each, { method }] as const));
 
+const dtype = (code: string): Pickled[] => [["global", "numpy dtype"], code, false, true, ["\x87"], ["R"], ["("], 3, "<", null, null, null, -1, -1, 0, ["t"], ["b"]];
+const numpyPickle = pickled(["}"], ["("],
+  "scalar", ["global", "numpy._core.multiarray scalar"], ...dtype("f8"), ["raw", Buffer.from("C\x08abcdefgh")], ["\x86"], ["R"],
+  "array", ["global", "numpy.core.multiarray _reconstruct"], ["global", "numpy ndarray"], 0, ["\x85"], ["raw", Buffer.from("C\x01b")], ["\x87"], ["R"],
+  ["("], 1, 2, 3, ["\x86"], ...dtype("i2"), true, ["raw", Buffer.from("C\x0cabcdefghijkl")], ["t"], ["b"],
+  "args", ["global", "argparse Namespace"], [")"], ["\x81"], ["}"], "lr", 5, ["s"], ["b"], "counts", ["global", "collections defaultdict"], ["global", "__builtin__ int"], ["\x85"], ["R"], "a", 5, ["s"],
+  ["u"]);
+
 const SUBJECTS: Readonly<Record<string, Subject>> = {
   "safetensors": { originals: [safetensors, readFileSync(fixture("unaligned.safetensors"))], read: readSafetensors, atLeastRead: 1 },
   "a safetensors header": {
@@ -74,6 +82,11 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
   "a .pth file's pickle": {
     originals: [pickle], pack: (damaged) => zip(archive.map(([name, data]) => [name, data === pickle ? damaged : data] as const)), read: (path) => readPyTorch(path), atLeastRead: 1,
   },
+  "an entry of a .pth file's pickle": {
+    originals: [pickle], pack: (damaged) => zip(archive.map(([name, data]) => [name, data === pickle ? damaged : data] as const)),
+    read: (path) => loadWeights(path, { entry: "state_dict" }), atLeastRead: 1,
+  },
+  "a pickle of NumPy's": { originals: [numpyPickle], pack: (damaged) => zipFile(damaged), read: (path) => readPyTorch(path), atLeastRead: 1 },
   "an older .pth file": { originals: [readFileSync(fixture("checkpoint.legacy.pth"))], read: (path) => readPyTorch(path), atLeastRead: 1 },
   "a .npy file": { originals: arrays, read: readNpy, atLeastRead: 1 },
   "a .npz file": { originals: [npz(0), npz(8)], read: (path) => readNpz(path), atLeastRead: 1 },

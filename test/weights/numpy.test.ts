@@ -65,10 +65,17 @@ describe.skipIf(!hasTorch)("NumPy", () => {
   });
 
   test.each([
-    ["object", /the array: LibTorch has nothing for its dtype "\|O": Python objects are pickled code/], ["text", /nothing for its dtype "<U3"; in Python: array\.astype/],
-    ["records", /it holds records; only arrays of numbers are read/], ["longdouble", /nothing for its dtype "<f16"/], ["dates", /nothing for its dtype "<M8\[s\]"/],
+    ["object", /the array: LibTorch has nothing for its dtype "\|O": Python objects are pickled code; in Python: array\.astype\("float64"\), if all are numbers$/],
+    ["text", /nothing for its dtype "<U3": text is no number; store numbers in its place/], ["ascii", /nothing for its dtype "\|S3": text is no number/],
+    ["records", /it holds records; only arrays of numbers are read/], ["void", /nothing for its dtype "\|V4"; store its numbers as an array/],
+    ["longdouble", /nothing for its dtype "<f16"; in Python: array\.astype\("float64"\)$/], ["longcomplex", /nothing for its dtype "<c32"; in Python: array\.astype\("complex128"\)$/],
+    ["dates", /nothing for its dtype "<M8\[s\]": dates and times; in Python: array\.astype\("int64"\) gives their count/], ["times", /nothing for its dtype "<m8\[s\]": dates and times/],
   ])("%s.npy is refused", (name, message) => {
     expectError(() => readNpy(path(`${name}.npy`)), "ERR_DATA", message);
+  });
+
+  test.each(["longdouble", "longcomplex", "dates", "times", "object"])("%s.npy can be converted as its error says", (name) => {
+    expect(readNpy(path(`${name}-converted.npy`)).shape).toEqual([2]);
   });
 });
 
@@ -99,6 +106,12 @@ test("the same tensors give the same bytes, and no handles stay", () => {
   scope(() => readNpz(path("one.npz")) && undefined);
   expect(readFileSync(path("one.npz"))).toEqual(readFileSync(path("two.npz")));
   expect(memoryStats().handles).toBe(handles);
+});
+
+test("the longest keys, and pairs of surrogates, are written and read", () => {
+  const dict = { ["a".repeat(65_531)]: ones([1]), "\ud83d\ude00": zeros([1]) };
+  writeNpz(path("w.npz"), dict);
+  expectTensors(readNpz(path("w.npz")), dict);
 });
 
 describe(".npy files are refused with", () => {
@@ -192,6 +205,9 @@ describe(".npy files are refused with", () => {
 test.each<[title: string, call: () => unknown, code: "ERR_ARGUMENT" | "ERR_DTYPE", message: RegExp]>([
   ["bfloat16", () => writeNpy(path("w.npy"), ones([1], { dtype: "bfloat16" })), "ERR_DTYPE", /"the tensor" is bfloat16, which \.npy does not have; convert it, or write safetensors/],
   ["float8", () => writeNpz(path("w.npz"), { a: ones([1]).to("float8_e5m2") }), "ERR_DTYPE", /writeNpz: "a" is float8_e5m2/],
+  ["complex32", () => writeNpz(path("w.npz"), { a: ones([1]).to("complex64").to("complex32") }), "ERR_DTYPE", /writeNpz: "a" is complex32, which \.npz does not have; convert it$/],
+  ["half a surrogate pair", () => writeNpz(path("w.npz"), { "\ud800": ones([1]), "\ud801": ones([1]) }), "ERR_ARGUMENT", /writeNpz: the key "\\ud800" has half a surrogate pair, which UTF-8 cannot say/],
+  ["a key of 64 kB", () => writeNpz(path("w.npz"), { ["ä".repeat(32766)]: ones([1]) }), "ERR_ARGUMENT", /writeNpz: the key "ä+\.\.\." has 65532 bytes, a \.npz file takes 65531; write safetensors/],
   ["an array", () => writeNpy(path("w.npy"), [1] as never), "ERR_ARGUMENT", /tensor: expected a Tensor, got an array of length 1/],
   ["an array of tensors", () => writeNpz(path("w.npz"), [ones([1])] as never), "ERR_ARGUMENT", /writeNpz\(dict\): expected an object of Tensors/],
   ["unknown options", () => readNpz(path("w.npz"), { limit: 1 } as never), "ERR_ARGUMENT", /unknown option 'limit'/],

@@ -45,11 +45,15 @@ np.savez_compressed(folder / "deflated.npz", **parts)
 np.savez(folder / "nothing.npz")
 answer["archives"] = {name: {key: text(array) for key, array in parts.items()} for name in ("stored", "deflated")} | {"nothing": {}}
 
-np.save(folder / "object.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
-np.save(folder / "text.npy", np.array(["abc"]))
-np.save(folder / "records.npy", np.zeros(2, dtype=[("a", "f4"), ("b", "i8")]))
-np.save(folder / "longdouble.npy", np.zeros(2, dtype=np.longdouble))
-np.save(folder / "dates.npy", np.zeros(2, dtype="datetime64[s]"))
+refused = {
+    "object": np.array([1, 2.5], dtype=object), "text": np.array(["abc"]), "ascii": np.array([b"abc"]), "records": np.zeros(2, dtype=[("a", "f4"), ("b", "i8")]), "void": np.zeros(2, "V4"),
+    "longdouble": np.zeros(2, dtype=np.longdouble), "longcomplex": np.zeros(2, dtype=np.clongdouble), "dates": np.zeros(2, dtype="datetime64[s]"), "times": np.zeros(2, "timedelta64[s]"),
+}
+for name, array in refused.items():
+    np.save(folder / f"{name}.npy", array, allow_pickle=True)
+# As the errors advise.
+for name, dtype in {"object": "float64", "longdouble": "float64", "longcomplex": "complex128", "dates": "int64", "times": "int64"}.items():
+    np.save(folder / f"{name}-converted.npy", refused[name].astype(dtype))
 
 for name in request["written"]:
     loaded = np.load(folder / name)

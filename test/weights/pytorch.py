@@ -9,9 +9,11 @@ import sys
 import warnings
 import zipfile
 from argparse import Namespace
-from collections import OrderedDict
+from collections import Counter, defaultdict, OrderedDict
+from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import torch
 
 warnings.simplefilter("ignore")
@@ -29,6 +31,14 @@ def made(name, shape, seed):
 
 
 def text(value):
+    if isinstance(value, np.ndarray):
+        return text(torch.from_numpy(np.ascontiguousarray(value.astype(value.dtype.newbyteorder("="))).reshape(value.shape)))
+    if isinstance(value, np.generic):
+        return text(value.item())
+    if isinstance(value, np.dtype):
+        return value.name
+    if isinstance(value, Namespace):
+        return text(vars(value))
     if isinstance(value, (torch.Tensor, torch.UntypedStorage, torch.TypedStorage)):
         if isinstance(value, torch.TypedStorage):
             value = torch.tensor([], dtype=value.dtype).set_(value.untyped(), 0, (value.size(),))
@@ -83,11 +93,25 @@ cases = {
         "numbered": {0: {"step": 1}, 1: "b"}, "mixed": {"a": 1, 2: "b"}, "__proto__": 5, "ordered": OrderedDict([("b", 1), ("a", 2)]), "none": None, "yes": True,
         "many": list(range(2500)),
     },
+    "attributes": {"tensor": torch.arange(3.0), "parameter": torch.nn.Parameter(torch.ones(2))},
     "parameters": {"parameter": torch.nn.Parameter(torch.ones(2)), "buffer": torch.nn.Buffer(torch.zeros(2)), "grad": torch.ones(2, requires_grad=True)},
     "storages": {"typed": torch.arange(3, dtype=torch.int16).storage(), "untyped": torch.arange(3, dtype=torch.int16).untyped_storage()},
+    "numpy": {
+        "scalars": [np.dtype(code).type(value) for code in "f8 f4 f2 i8 i4 i2 i1 u8 u4 u2 u1 b1 c8 c16".split() for value in (1, 0)],
+        "edges": [np.float64(0.1), np.float16(-0.3), np.float16(6e-8), np.int64(2**62), np.int64(-(2**53)), np.uint64(2**64 - 1), np.int8(-7), np.complex64(1 - 2j), np.bool_(True)],
+        "arrays": [np.arange(6).reshape(2, 3).astype(code) for code in "f8 f4 f2 i8 i4 i2 i1 u8 u4 u2 u1 b1 c8 c16".split()],
+        "big": [np.arange(6).reshape(2, 3).astype(code) for code in (">f8", ">i2", ">c8")], "big_scalar": np.array([1.5], ">f8")[0],
+        "fortran": np.asfortranarray(np.arange(6.0).reshape(2, 3)), "no_dims": np.array(2.5), "empty": np.zeros((0, 3), np.float32), "dtype": np.dtype("f4"),
+    },
+    "containers": {
+        "default": defaultdict(list, {"a": [1]}), "counts": defaultdict(int, {1: 2}), "none": defaultdict(None, {"b": 1}), "counter": Counter("abca"),
+        "args": Namespace(lr=0.1, seeds=[1, 2], inner=Namespace(x=None)),
+    },
     "tensor": torch.arange(3),
     "list": [torch.arange(3), {"a": torch.ones(1)}],
 }
+for each in cases["attributes"].values():
+    each.note = {"of": "mine"}
 answer = {}
 for name, value in cases.items():
     torch.save(value, folder / f"{name}.pth")
@@ -101,7 +125,8 @@ for name, value in cases.items():
 torch.save(cases["net"], folder / "net4.pth", pickle_protocol=4)
 torch.save(cases["net"], folder / "net5.legacy.pth", pickle_protocol=5, _use_new_zipfile_serialization=False)
 for protocol in (3, 4, 5):
-    torch.save(cases["plain"], folder / f"plain{protocol}.pth", pickle_protocol=protocol)
+    for name in ("plain", "numpy", "containers"):
+        torch.save(cases[name], folder / f"{name}{protocol}.pth", pickle_protocol=protocol)
 torch.save(cases["plain"], folder / "plain5.legacy.pth", pickle_protocol=5, _use_new_zipfile_serialization=False)
 
 # The dtypes that the older form has.
@@ -124,13 +149,30 @@ refused = {
     "system": Evil(os.system, f"touch {folder}/harmed"),
     "eval": Evil(eval, "1"),
     "module": torch.nn.Linear(1, 1),
-    "namespace": {"args": Namespace(lr=0.1)},
+    "date": {"when": datetime(2020, 1, 1)},
     "sparse": {"a": torch.eye(2).to_sparse()},
     "quantized": {"a": torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8)},
-    "numpy": {"a": torch.ones(2).numpy()},
+    "objects": {"list": [1, {"a": np.array([{}], dtype=object)}]},
+    "np_text": {"a": np.str_("x")},
+    "np_dates": {"a": np.zeros(2, "M8[s]")},
+    "longdouble": {"a": np.longdouble(1)},
+    "random": {"a": np.random.RandomState(1)},
 }
 for name, value in refused.items():
     torch.save(value, folder / f"{name}.refused.pth")
+
+# A checkpoint as trainers write it: what its other entries hold is nobody's business who asks for one.
+run = {
+    "args": Namespace(lr=0.1), "when": datetime(2020, 1, 1), "system": Evil(os.system, f"touch {folder}/harmed"), "sparse": torch.eye(2).to_sparse(), "net": net,
+    "loss": np.array([{}], dtype=object), "default": defaultdict(os.getpid), "model_hparams": {"lr": np.float64(0.1), "seen": [datetime(2020, 1, 1)]}, "model_dict": net.state_dict(),
+}
+torch.save(run, folder / "domainbed.legacy.pkl", _use_new_zipfile_serialization=False)
+torch.save(run | {"quantized": torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8)}, folder / "domainbed.pkl")
+
+# As NumPy 1 wrote its names.
+with zipfile.ZipFile(folder / "numpy.pth") as source, zipfile.ZipFile(folder / "numpy1.pth", "w") as target:
+    for name in source.namelist():
+        target.writestr(name, source.read(name).replace(b"cnumpy._core.", b"cnumpy.core."))
 
 # As a big-endian machine would have written it.
 swapped = {"f": made("float32", (2, 2), 1), "h": made("bfloat16", (2, 2), 2), "c": made("complex64", (3,), 3), "b": made("uint8", (3,), 4), "l": torch.tensor([1, -2])}

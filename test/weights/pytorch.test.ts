@@ -22,14 +22,15 @@ describe.skipIf(!hasTorch)("files of torch.save", () => {
   });
 
   test.each([
-    "net", "checkpoint", "dtypes", "views", "plain", "parameters", "storages", "tensor", "list", "big", "deflated",
-    "net.legacy", "checkpoint.legacy", "older.legacy", "views.legacy", "plain.legacy", "parameters.legacy", "tensor.legacy", "list.legacy", "parts.legacy",
+    "net", "checkpoint", "dtypes", "views", "plain", "parameters", "storages", "tensor", "list", "big", "deflated", "numpy", "containers", "attributes",
+    "net.legacy", "checkpoint.legacy", "older.legacy", "views.legacy", "plain.legacy", "parameters.legacy", "tensor.legacy", "list.legacy", "parts.legacy", "numpy.legacy",
   ])("%s.pth", (name) => {
     expect(plainTexts(readPyTorch(path(`${name}.pth`)))).toEqual(expected[name.replace(".legacy", "")]);
   });
 
   test.each([
     ["net4.pth", "net"], ["net5.legacy.pth", "net"], ["plain3.pth", "plain"], ["plain4.pth", "plain"], ["plain5.pth", "plain"], ["plain5.legacy.pth", "plain"],
+    ["numpy1.pth", "numpy"], ["numpy3.pth", "numpy"], ["numpy4.pth", "numpy"], ["numpy5.pth", "numpy"], ["containers4.pth", "containers"],
   ])("%s, of another protocol", (name, value) => {
     expect(plainTexts(readPyTorch(path(name)))).toEqual(expected[value]);
   });
@@ -48,9 +49,39 @@ describe.skipIf(!hasTorch)("files of torch.save", () => {
     expect(memoryStats().handles).toBe(before + Object.keys(dict).length);
   });
 
+  test("an array of NumPy in Fortran order keeps its strides, and none shares memory with another", () => {
+    const { fortran, arrays } = readPyTorch(path("numpy.pth")) as { fortran: Tensor; arrays: Tensor[] };
+    expect(fortran.strides).toEqual([1, 2]);
+    ops.aten["fill_.Scalar"](arrays[0]!, 5);
+    expect(fortran.toArray()).toEqual([[0, 1, 2], [3, 4, 5]]);
+  });
+
+  describe("of a checkpoint with values of any kind", () => {
+    test.each(["domainbed.pkl", "domainbed.legacy.pkl"])("the entry that is asked for is read: %s", (name) => {
+      const dict = loadWeights(path(name), { entry: "model_dict" });
+      expect(plainTexts(dict)).toEqual(expected["net"]);
+      expect(existsSync(path("harmed"))).toBe(false);
+    });
+
+    test.each([
+      ["model_hparams", /asks for datetime\.datetime, at \\?"model_hparams\.seen\.0\\?"/], ["when", /asks for datetime\.datetime, at "when"/], ["system", /asks for posix\.system, at "system"/],
+      ["net", /asks for torch\.nn\.modules\.container\.Sequential, at "net"/], ["loss", /asks for numpy\.dtype\('O8'\), at "loss"/], ["default", /asks for posix\.getpid, at "default"/],
+      ["sparse", /asks for torch\._utils\._rebuild_sparse_tensor, at/], ["quantized", /asks for torch\._utils\._rebuild_qtensor, at/],
+    ])("the entry %s is refused, as what in it is not known has a name and nothing else", (entry, message) => {
+      expectError(() => loadWeights(path("domainbed.pkl"), { entry }), "ERR_DATA", message);
+      expect(existsSync(path("harmed"))).toBe(false);
+    });
+
+    test("all of it is refused", () => {
+      expectError(() => loadWeights(path("domainbed.pkl")), "ERR_DATA", /refused: its pickle asks for datetime\.datetime\. Only/);
+      expectError(() => readPyTorch(path("domainbed.pkl")), "ERR_DATA", /refused: its pickle asks for datetime\.datetime\. Only/);
+    });
+  });
+
   test.each([
-    ["system", "posix.system"], ["eval", "__builtin__.eval"], ["module", "torch.nn.modules.linear.Linear"], ["namespace", "argparse.Namespace"],
-    ["sparse", "torch._utils._rebuild_sparse_tensor"], ["quantized", "torch._utils._rebuild_qtensor"], ["numpy", "numpy._core.multiarray._reconstruct"],
+    ["system", "posix.system"], ["eval", "__builtin__.eval"], ["module", "torch.nn.modules.linear.Linear"], ["date", "datetime.datetime"],
+    ["sparse", "torch._utils._rebuild_sparse_tensor"], ["quantized", "torch._utils._rebuild_qtensor"], ["random", "numpy.random._pickle.__randomstate_ctor"],
+    ["objects", `numpy.dtype('O8'), at "list.1.a"`], ["np_text", `numpy.dtype('U1'), at "a"`], ["np_dates", `numpy.dtype('M8'), at "a"`], ["longdouble", `numpy.dtype('f16'), at "a"`],
   ])("%s is refused by name, and nothing is run", (name, global) => {
     const error = expectError(() => readPyTorch(path(`${name}.refused.pth`)), "ERR_DATA", /refused: its pickle asks for .*Only tensors and plain values are read/);
     expect(error.message).toContain(`asks for ${global}. `);
@@ -89,6 +120,9 @@ describe("pickles", () => {
   const tensorOn = (on: readonly Pickled[], offset: Pickled, shape: number[], strides: number[]): Pickled[] =>
     [["global", "torch._utils _rebuild_tensor_v2"], ["("], ...on, offset, ["("], ...shape, ["t"], ["("], ...strides, ["t"], false, null, ["t"], ["R"]];
 
+  const dtype = (code: string): Pickled[] => [["global", "numpy dtype"], code, ["\x85"], ["R"]];
+  const array: Pickled[] = [["global", "numpy.core.multiarray _reconstruct"], ["global", "numpy ndarray"], ["("], 0, ["t"], ["\x86"], ["R"]];
+
   test("of ours are read, so that the refusals below are not of the helper", () => {
     expect((read(tensorOn(storage(2), 0, [2], [1])) as Tensor).toArray()).toEqual([0, 0]);
     expect((read(tensorOn(storage(2), 1, [3], [0])) as Tensor).toArray()).toEqual([0, 0, 0]);
@@ -101,6 +135,20 @@ describe("pickles", () => {
     expect(list[0]).toBe(list);
     const dict = read([["}"], ["q", 0], "self", ["h", 0], ["s"]]) as Record<string, unknown>;
     expect(dict["self"]).toBe(dict);
+  });
+
+  test("may fill what is not known, and give it to functions: nothing comes of it beside the entry that is asked for", () => {
+    const unknown: Pickled[] = [["global", "foo Bar"], [")"], ["\x81"]];
+    const uses: Pickled[][] = [
+      [...unknown, 5, ["a"]], [...unknown, ["("], 5, ["e"]], [...unknown, 5, 6, ["s"]], [...unknown, ["("], 5, 6, ["u"]], [...unknown, ["("], 5, ["\x90"]], [...unknown, ["}"], ["b"]],
+      [["global", "collections OrderedDict"], ...unknown, ["\x85"], ["R"]], [["global", "torch.nn.parameter Parameter"], ["0"], ...storage(2, "torch QInt8Storage")],
+    ];
+    for (const use of uses) {
+      writeFileSync(path("pickle"), zipFile(pickled(["}"], "bad", ...use, ["s"], "good", ["}"], "w", ...tensorOn(storage(2), 0, [2], [1]), ["s"], ["s"]), { "archive/data/0": new Uint8Array(8) }));
+      expect(Object.keys(loadWeights(path("pickle"), { entry: "good" }))).toEqual(["w"]);
+      expectError(() => loadWeights(path("pickle"), { entry: "bad" }), "ERR_DATA", /refused: its pickle asks for (foo\.Bar|torch\.QInt8Storage), at "bad"/);
+      expectError(() => loadWeights(path("pickle")), "ERR_DATA", /refused: its pickle asks for (foo\.Bar|torch\.QInt8Storage)\. Only/);
+    }
   });
 
   test.each<[title: string, items: Pickled[], message: RegExp]>([
@@ -141,6 +189,16 @@ describe("pickles", () => {
     ["text that is no UTF-8", [["raw", Buffer.from("5801000000ff", "hex")]], /has text that is no UTF-8/],
     ["bytes that are no latin1", [["global", "_codecs encode"], "€", "latin1", ["\x86"], ["R"]], /calls _codecs\.encode with anything but latin1 text/],
     ["lists 2,000 deep", [...new Array<Pickled>(2000).fill(["]"]), ...new Array<Pickled>(1999).fill(["a"])], /nested more than 500 deep/],
+    ["a function where a tensor's is due", [["global", "torch._tensor _rebuild_from_type_v2"], ["("], ["global", "torch Size"], ["global", "torch Tensor"], ["("], ["]"], ["t"], null, ["t"], ["R"]],
+      /calls torch\._tensor\._rebuild_from_type_v2 with what makes no plain tensor/],
+    ["a number of another size", [["global", "numpy.core.multiarray scalar"], ...dtype("f8"), ["raw", Buffer.from("C\x02ab")], ["\x86"], ["R"]], /calls numpy\.core\.multiarray\.scalar with other bytes than the 8 of float64/],
+    ["a number of no dtype", [["global", "numpy.core.multiarray scalar"], 5, 5, ["\x86"], ["R"]], /multiarray\.scalar with no dtype/],
+    ["a dtype of another byte order", [...dtype("f8"), ["("], 3, "!", ["t"], ["b"]], /calls numpy\.dtype\.__setstate__ with no byte order/],
+    ["an array of another size", [...array, ["("], 1, ["("], 2, ["t"], ...dtype("f8"), false, ["raw", Buffer.from("C\x02ab")], ["t"], ["b"]], /calls numpy\.ndarray\.__setstate__ with other bytes than the 16 of its shape \[2\]/],
+    ["an array beyond all memory", [...array, ["("], 1, ["("], 2 ** 31 - 1, 2 ** 31 - 1, ["t"], ...dtype("f8"), false, ["raw", Buffer.from("C\x02ab")], ["t"], ["b"]], /more elements than any memory/],
+    ["an array of another class", [["global", "numpy.core.multiarray _reconstruct"], ["global", "torch Tensor"], ["\x85"], ["R"]], /with another class than numpy\.ndarray/],
+    ["an array without content", array, /holds an array of NumPy without its content/],
+    ["a namespace of numbers", [["global", "argparse Namespace"], [")"], ["\x81"], 5, ["b"]], /calls argparse\.Namespace\.__setstate__ with no dict/],
     // 2 MB of text as bytes, again and again: 2 GB out of 2 MB.
     ["a long text copied without end", ["x".repeat(2e6), ["q", 0], ["0"], ["global", "_codecs encode"], ["q", 1], ["0"],
       ...Array.from({ length: 1000 }, (): Pickled[] => [["h", 1], ["h", 0], "latin1", ["\x86"], ["R"]]).flat()], /gives the same long values to functions again and again/],

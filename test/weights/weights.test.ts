@@ -2,7 +2,7 @@ import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
-  BatchNorm1d, Linear, loadWeights, loadWeightsInto, manualSeed, memoryStats, Module, ones, readPyTorch, saveWeights, scope, tensor, writeNpy, zeros,
+  BatchNorm1d, Linear, loadWeights, loadWeightsInto, manualSeed, memoryStats, Module, ones, Parameter, readPyTorch, saveWeights, scope, tensor, writeNpy, zeros,
   type KeyMap, type Tensor,
 } from "dgsam";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -101,6 +101,47 @@ describe("a module's weights", () => {
   });
 });
 
+describe("keys that differ by a prefix", () => {
+  const under = (prefix: string): Record<string, Tensor> => Object.fromEntries(Object.entries(make(2).stateDict()).map(([key, each]) => [prefix + key, each]));
+
+  test.each(["module.", "_orig_mod.", "network.0.", "model.", "norm."])("have an error that says so, and how to load them: %s", (prefix) => {
+    const net = make(1);
+    saveWeights(path("w.npz"), under(prefix));
+    const hint = `\n  7 of the module's 7 keys are there with the option rename: { "${prefix}": "" }`;
+    expect(expectError(() => loadWeightsInto(net, path("w.npz")), "ERR_ARGUMENT", /nothing was loaded\n  missing keys: /).message.endsWith(hint)).toBe(true);
+    expect(expectError(() => loadWeightsInto(net, under(prefix)), "ERR_ARGUMENT", /^Net\.loadStateDict: /).message.endsWith(hint)).toBe(true);
+    expect(loadWeightsInto(net, path("w.npz"), { rename: { [prefix]: "" } })).toEqual({ missingKeys: [], unexpectedKeys: [] });
+  });
+
+  test("which the module has and they have not, are told of as well", () => {
+    class Wrapped extends Module {
+      module = make(1);
+
+      forward(x: Tensor): Tensor {
+        return this.module.forward(x);
+      }
+    }
+    const net = new Wrapped();
+    const error = expectError(() => loadWeightsInto(net, make(2).stateDict()), "ERR_ARGUMENT", /7 of the module's 7 keys are there with the option rename: \{ "": "module\." \}$/);
+    expect(error.cause).toBeInstanceOf(Error);
+    loadWeightsInto(net, make(2).stateDict(), { rename: { "": "module." } });
+  });
+
+  test("are listed up to ten, and no prefix is told where none helps, or where keys were renamed already", () => {
+    const net = make(1);
+    const many = Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`block.${i}.kernel`, ones([1])]));
+    const { message } = expectError(() => loadWeightsInto(net, many), "ERR_ARGUMENT", /unexpected keys: (block\.\d\.kernel, ){9}block\.9\.kernel and 290 more$/);
+    expect(message).not.toContain("rename");
+    expect(expectError(() => loadWeightsInto(net, under("module."), { rename: { "head.": "tail." } }), "ERR_ARGUMENT", /missing/).message).not.toContain("with the option");
+    const shapes = Object.fromEntries(Array.from({ length: 25 }, (_, i) => [`p${i}`, new Parameter(ones([1]))]));
+    const wide = Object.assign(new (class extends Module {
+      forward(): void {}
+    })(), shapes);
+    expectError(() => loadWeightsInto(wide, Object.fromEntries(Object.keys(shapes).map((key) => [key, ones([2])]))), "ERR_ARGUMENT",
+      /nothing was loaded\n(  p\d: expected shape \[1\], got \[2\]\n){10}  and 15 more$/);
+  });
+});
+
 describe("keys are renamed", () => {
   const dict = { "module.head.weight": ones([1]), "module.head.bias": ones([1]), "module.fc.weight": ones([1]), step: ones([1]) };
   const keys = (rename: KeyMap): string[] => {
@@ -142,9 +183,22 @@ describe("checkpoints", () => {
     const file = checkpoint({ model: dictOf({ w: floats(2) }), ema: dictOf({ w: floats(3) }), nested: dictOf({ "a.b": dictOf({ w: floats(4) }) }) });
     expectError(() => loadWeights(file), "ERR_DATA", /a checkpoint with several state dicts, "model", "ema": choose one by the option entry/);
     expectTensors(loadWeights(file, { entry: "ema" }), { w: tensor([1, 2, 3]) });
-    expectError(() => loadWeights(file, { entry: "nested.a" }), "ERR_DATA", /its entry "nested\.a" is missing/);
+    expectError(() => loadWeights(file, { entry: "nested.a" }), "ERR_DATA", /its entry "nested\.a" is missing: "nested" has "a\.b"$/);
     expectError(() => loadWeights(file, { entry: "nested" }), "ERR_DATA", /its entry "nested" is no state dict: an object whose "a\.b" is an object with keys \{w\}/);
-    expectError(() => loadWeights(file, { entry: "toString" }), "ERR_DATA", /its entry "toString" is missing/);
+    expectError(() => loadWeights(file, { entry: "toString" }), "ERR_DATA", /its entry "toString" is missing: it has "model", "ema", "nested"$/);
+    expectError(() => loadWeights(file, { entry: "model.w.x" }), "ERR_DATA", /its entry "model\.w\.x" is missing: "model\.w" has no entries by name$/);
+  });
+
+  test("of very many list a few", () => {
+    const file = checkpoint(Object.fromEntries(Array.from({ length: 25 }, (_, i) => [`m${i}`, dictOf({ w: floats(2) })])));
+    expectError(() => loadWeights(file, { entry: "model" }), "ERR_DATA", /its entry "model" is missing: it has ("m\d", ){9}"m9" and 15 more$/);
+    expectError(() => loadWeights(file), "ERR_DATA", /a checkpoint with several state dicts, ("m\d", ){9}"m9" and 15 more: choose one/);
+  });
+
+  test("of other formats have no entries", () => {
+    saveWeights(path("a.npz"), { a: ones([1]) });
+    expectError(() => loadWeights(path("a.npz"), { entry: "model" }), "ERR_DATA", /its entry "model" is missing: it has "a"$/);
+    expectError(() => loadWeights(path("a.npz"), { entry: "a" }), "ERR_DATA", /its entry "a" is no state dict: a Tensor$/);
   });
 
   test.each<[title: string, items: Pickled[], message: RegExp]>([
@@ -163,10 +217,12 @@ describe("refused are", () => {
     ["text", "hello, world", /of no format that is known: expected safetensors, a file of torch\.save, or \.npz/],
     ["nothing", "", /of no format that is known/],
     ["a pointer of Git LFS", "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 5\n", /a pointer of Git LFS, not the weights; run git lfs pull/],
-    ["a plain pickle", pickled(5), /of no format that is known/],
+    ["a plain pickle", pickled(5), /a bare pickle, as pickle\.dump writes it; only those in a file of torch\.save are read/],
+    ["a plain pickle of protocol 5", Buffer.from("8005950500000000000000", "hex"), /a bare pickle/],
   ])("files of %s", (_, bytes, message) => {
     writeFileSync(path("w"), bytes);
     expectError(() => loadWeights(path("w")), "ERR_DATA", message);
+    expectError(() => readPyTorch(path("w")), "ERR_DATA", /known/.test(message.source) ? /no file of torch\.save/ : message);
   });
 
   test("a .npy file, which has no key", () => {
