@@ -1,6 +1,6 @@
 /** LibTorch's warnings and our own, as Node's: `process.on("warning", ...)`, `--trace-warnings`, `--no-warnings`. */
 
-/** `code` of a warning: of something questionable, of something that LibTorch will drop, of a function that is not recorded, of data, of a script without parameters. */
+/** `code` of a warning: of something questionable, of something that LibTorch will drop, of a function that is not recorded, of data and weights, of a script without parameters. */
 export type DgsamWarningCode = "WARN_NATIVE" | "WARN_DEPRECATED" | "WARN_CAPTURE" | "WARN_DATA" | "WARN_FROZEN";
 
 /** What listeners of the process's `warning` event get. */
@@ -27,7 +27,7 @@ export function nativeWarning(deprecation: boolean, message: string, subject: st
   process.nextTick(() => process.emitWarning(warning));
 }
 
-/** Warns of data that were left out, or are slower to get than they could be. */
+/** Warns of data or weights that were left out, may be others than was meant, or are slower to get than they could be. */
 export function dataWarning(message: string): void {
   const warning = new DgsamWarning("WARN_DATA", message);
   Error.captureStackTrace(warning, dataWarning);

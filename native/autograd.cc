@@ -11,6 +11,7 @@
 
 #include "capture/recorder.h"
 #include "gradients.h"
+#include "mapped_file.h"
 
 namespace dgsam {
 namespace {
@@ -28,6 +29,7 @@ void backward(Environment& environment, FrameReader& reader, FrameWriter&) {
   const bool createGraph = reader.boolean();
   const std::vector<at::Tensor> inputs = reader.tensors();
   torch::autograd::backward(outputs, gradOutputs, retainGraph, createGraph, inputs);
+  checkMappedFiles();
 }
 
 // Frame: a loss, parameters, a weight, the stamp of the gradients before the loss was computed, whether to look at the
@@ -47,6 +49,7 @@ void differentiate(Environment&, FrameReader& reader, FrameWriter& writer) {
   const double value = differentiable && reads ? valueOf(loss) : 0;
   const bool done = differentiable && std::isfinite(value);
   if (done) torch::autograd::backward({loss}, {weight == 1 ? at::Tensor() : scalarLike(loss, weight)}, false, false, {});
+  checkMappedFiles();
   writer.number(done ? 1 : 0);
   writer.number(value);
   writer.number(done ? stampOf(parameters) : stamp);
@@ -63,7 +66,9 @@ void grad(Environment& environment, FrameReader& reader, FrameWriter& writer) {
   const bool retainGraph = reader.boolean();
   const bool createGraph = reader.boolean();
   const bool allowUnused = reader.boolean();
-  writer.tensors(torch::autograd::grad(outputs, inputs, gradOutputs, retainGraph, createGraph, allowUnused));
+  const std::vector<at::Tensor> gradients = torch::autograd::grad(outputs, inputs, gradOutputs, retainGraph, createGraph, allowUnused);
+  checkMappedFiles();
+  writer.tensors(gradients);
 }
 
 // Frame: tensors -> their gradients, None where there is none.

@@ -3,7 +3,7 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import path from "node:path";
 import { domainFolder, domainManifest, domainParquet, domainTar, imageDataset, rotatedMnist, type DomainDataset, type ImageOptions, type SkippedImage, type SourceDataset } from "../data/index.js";
-// Not through the room's list: of use to no program.
+// Not through the rooms' lists: of use to no program.
 import { cropCacheSize } from "../data/images/crop-size.js";
 import { checkDevice } from "../data/images/device.js";
 import { locateData, type Located } from "../data/images/locate.js";
@@ -162,19 +162,24 @@ function checkImageSize(network: Classifier, name: ModelName, imageSize: number,
 /** Networks that all start from the same weights of the backbone. Without any, batch normalisation has statistics to find and is not frozen. */
 async function classifiers(name: ModelName, pretrained: boolean | string, imageSize: number, device: string): Promise<Comparison["makeModel"]> {
   const sized = SIZED_MODELS.includes(name) ? { imageSize } : {};
+  const fetching = { ...sized, signal: interruption, progress: showDownload(process.stderr, `the weights of ${name}`) };
   // The last layer is left behind, for however many classes it is.
-  const { outFeatures: numClasses } = MODELS[name].make(sized).head as Linear;
-  const fetching = { ...sized, numClasses, signal: interruption, progress: showDownload(process.stderr, `the weights of ${name}`) };
-  const source = pretrained === false ? undefined : await loadPretrained(name, pretrained === true ? undefined : pretrained, fetching);
+  const source = pretrained === false ? undefined : await loadPretrained(name, pretrained === true ? undefined : pretrained, { ...fetching, numClasses: classesOf(name) });
   const weights = source?.stateDict();
+  const epsilons = source === undefined ? [] : norms(source).map(({ eps }) => eps);
   return ({ classes }) => {
     const backbone = MODELS[name].make(sized);
     if (weights !== undefined) {
       backbone.loadStateDict(weights);
-      for (const [i, norm] of norms(backbone).entries()) norm.eps = norms(source!)[i]!.eps;
+      norms(backbone).forEach((norm, i) => (norm.eps = epsilons[i]!));
     }
     return new ImageClassifier(backbone, { numClasses: classes.length, frozen: weights !== undefined }).to({ device, memoryFormat: "channels_last" });
   };
+}
+
+/** How many classes a network has that nobody told a number. */
+function classesOf(name: ModelName): number {
+  return scope(() => (MODELS[name].make({ device: "meta" }).head as Linear).outFeatures);
 }
 
 /** Weights of other origins go with another epsilon. */

@@ -12,6 +12,7 @@ import type { Device } from "./dtype.js";
 import "./methods/conversion.js";
 import "./methods/storage.js";
 import { ops } from "./operators.js";
+import { isRecording } from "./recording.js";
 import { keep } from "./scope.js";
 import { currentStream, Stream, stream } from "./stream.js";
 import { Tensor } from "./tensor.js";
@@ -41,7 +42,8 @@ function isStaged(tensor: Tensor): boolean {
 
 /** Starts the copies; what is returned makes the current stream wait for them, and gives them. */
 function startCopies<T>(tensors: T, device: Device): () => T {
-  if (!device.startsWith("cuda")) {
+  // A stream that is changed is nothing that a program can do; a copy is an operator as others are.
+  if (!device.startsWith("cuda") || isRecording()) {
     const moved = mapTensors(tensors, (each) => each.to(device)) as T;
     return () => moved;
   }

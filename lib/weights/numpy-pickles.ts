@@ -39,6 +39,8 @@ export class NumpyArray implements Stateful {
   readonly type = "numpy.ndarray";
   /** Undefined until its state is set. */
   content: { readonly dtype: DType; readonly bigEndian: boolean; readonly fortranOrder: boolean; readonly shape: readonly number[]; readonly bytes: Uint8Array } | Opaque | undefined;
+  /** Which dimension of `content` each of the array's is, where they are not in order. */
+  axes: readonly number[] | undefined;
 
   /** (version, shape, dtype, whether in Fortran order, bytes). */
   setState(state: unknown): void {
@@ -48,6 +50,11 @@ export class NumpyArray implements Stateful {
   }
 
   fill(shape: unknown, type: unknown, fortranOrder: boolean, bytes: unknown): void {
+    // Of what is not known: StringDType, say.
+    if (type instanceof Opaque) {
+      this.content = type;
+      return;
+    }
     if (!(type instanceof NumpyDType) || !isCounts(shape)) throw new PickleFault("a shape or dtype that is none");
     const problem = shapeProblem(shape);
     if (problem !== null) throw new PickleFault(problem);
@@ -72,10 +79,12 @@ function arrayOf([type]: readonly unknown[]): NumpyArray {
   return new NumpyArray();
 }
 
-/** As protocol 5 has arrays: (bytes, dtype, shape, order). */
-function arrayFrom([bytes, type, shape, order]: readonly unknown[]): NumpyArray {
+/** As protocol 5 has arrays: (bytes, dtype, shape, order), and where the order is "K" the axes: dimensions of the memory, of which the array's are a permutation. */
+function arrayFrom([bytes, type, shape, order, axes]: readonly unknown[]): NumpyArray {
   const array = new NumpyArray();
   array.fill(shape, type, order === "F", bytes);
+  if (order === "K" && isCounts(axes) && isCounts(shape) && [...axes].sort((a, b) => a - b).join() === [...shape.keys()].join()) array.axes = axes;
+  else if (order === "K" || (order !== "C" && order !== "F") || (axes !== undefined && axes !== null)) throw new PickleFault("an order of dimensions that is none");
   return array;
 }
 

@@ -94,11 +94,12 @@ export class Plain {
     return map;
   }
 
-  #array({ content }: NumpyArray): Tensor {
+  #array({ content, axes }: NumpyArray): Tensor {
     if (content === undefined) throw malformed(this.#path, "it holds an array of NumPy without its content");
     if (content instanceof Opaque) return this.#refuse(content);
     const { dtype, bigEndian, fortranOrder, shape, bytes } = content;
-    return bytes.length === 0 ? empty([...shape], { dtype }) : arrayOn(fromBytes(bytes), dtype, shape, bigEndian, fortranOrder);
+    const inMemory = bytes.length === 0 ? empty([...shape], { dtype }) : arrayOn(fromBytes(bytes), dtype, shape, bigEndian, fortranOrder);
+    return axes === undefined ? inMemory : ops.aten["permute.default"](inMemory, [...axes]);
   }
 
   #tensor({ storage, dtype, offset, shape, strides, isConjugate, isNegative }: PendingTensor): Tensor {

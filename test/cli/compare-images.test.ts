@@ -77,6 +77,7 @@ describe("dgsam compare --data", () => {
     expect(stderr.startsWith(`Warning: ${said}dgsam: `)).toBe(true);
     expect(stderr.slice(`Warning: ${said}`.length)).toMatch(error);
     expect(runNode("--no-warnings", ...args).stderr).toMatch(error);
+    expect(runNode("--disable-warning=WARN_DATA", ...args).stderr).toMatch(error);
     expect(runNode("--trace-warnings", ...args).stderr).toMatch(/^\(node:\d+\) \[WARN_DATA\] DgsamWarning: domainFolder: .*\n +at /);
     const other = `data:text/javascript,${encodeURIComponent('process.nextTick(() => process.emitWarning("of another package"))')}`;
     expect(runNode(`--import=${other}`, "data", "check", "sites").stderr).toMatch(/^\(node:\d+\) Warning: of another package\n/);

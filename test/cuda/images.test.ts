@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import {
-  colorJitter, compose, domainbedAugmentation, domainFolder, gaussianBlur, Generator, ImageClassifier, imagenetNormalization, leaveOneDomainOut, makeModel, ops, randAugment, randint, randomGrayscale,
-  randomHorizontalFlip, randomResizedCrop, resize, scope, setSyncDebugMode, toFloat, train, type TrainEvent, type Transform,
+  capture, colorJitter, compose, domainbedAugmentation, domainFolder, gaussianBlur, Generator, ImageClassifier, imagenetNormalization, leaveOneDomainOut, makeModel, ops, rand, randAugment, randint, randomGrayscale,
+  randomHorizontalFlip, randomResizedCrop, resize, scope, setSyncDebugMode, toFloat, train, type TrainEvent, type Tensor, type Transform,
 } from "dgsam";
 import sharp from "sharp";
 import { afterAll, expect, test } from "vitest";
@@ -36,6 +36,15 @@ describeOnCuda("images", () => {
         const others = a.filter((each, i) => !(Math.abs(each - b[i]!) <= allowed)).length;
         expect(others / a.length).toBeLessThan(0.005);
       }));
+
+  test("transforms are recorded with what they are called by", () => {
+    const loss = capture((x: Tensor) => imagenetNormalization.apply(x, new Generator()).mean());
+    const x = rand([2, 3, 8, 8], { device: "cuda" });
+    const results = [1, 2, 3, 4].map(() => loss(x).item());
+    expect(loss.stats).toMatchObject({ programs: 1, refused: [] });
+    expect(results).toEqual(Array(4).fill(results[0]));
+    loss.dispose();
+  });
 
   test.each([["uint8", 5], ["float32", 5], ["uint8", 0]] as const)("dgsam::training_images of %s images, %d steps: the CPU's", (dtype, steps) => {
     scope(() => {

@@ -101,7 +101,7 @@ cases = {
         "edges": [np.float64(0.1), np.float16(-0.3), np.float16(6e-8), np.int64(2**62), np.int64(-(2**53)), np.uint64(2**64 - 1), np.int8(-7), np.complex64(1 - 2j), np.bool_(True)],
         "arrays": [np.arange(6).reshape(2, 3).astype(code) for code in "f8 f4 f2 i8 i4 i2 i1 u8 u4 u2 u1 b1 c8 c16".split()],
         "big": [np.arange(6).reshape(2, 3).astype(code) for code in (">f8", ">i2", ">c8")], "big_scalar": np.array([1.5], ">f8")[0],
-        "fortran": np.asfortranarray(np.arange(6.0).reshape(2, 3)), "no_dims": np.array(2.5), "empty": np.zeros((0, 3), np.float32), "dtype": np.dtype("f4"),
+        "fortran": np.asfortranarray(np.arange(6.0).reshape(2, 3)), "no_dims": np.array(2.5), "turned": np.arange(24.0).reshape(2, 3, 4).transpose(1, 2, 0), "empty": np.zeros((0, 3), np.float32), "dtype": np.dtype("f4"),
     },
     "containers": {
         "default": defaultdict(list, {"a": [1]}), "counts": defaultdict(int, {1: 2}), "none": defaultdict(None, {"b": 1}), "counter": Counter("abca"),
@@ -164,7 +164,7 @@ for name, value in refused.items():
 # A checkpoint as trainers write it: what its other entries hold is nobody's business who asks for one.
 run = {
     "args": Namespace(lr=0.1), "when": datetime(2020, 1, 1), "system": Evil(os.system, f"touch {folder}/harmed"), "sparse": torch.eye(2).to_sparse(), "net": net,
-    "loss": np.array([{}], dtype=object), "default": defaultdict(os.getpid), "model_hparams": {"lr": np.float64(0.1), "seen": [datetime(2020, 1, 1)]}, "model_dict": net.state_dict(),
+    "loss": np.array([{}], dtype=object), "texts": np.array(["x"], dtype=np.dtypes.StringDType()), "default": defaultdict(os.getpid), "model_hparams": {"lr": np.float64(0.1), "seen": [datetime(2020, 1, 1)]}, "model_dict": net.state_dict(),
 }
 torch.save(run, folder / "domainbed.legacy.pkl", _use_new_zipfile_serialization=False)
 torch.save(run | {"quantized": torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8)}, folder / "domainbed.pkl")

@@ -118,14 +118,14 @@ function checkGiven({ numClasses, imageSize, inChannels, padding, variant, sourc
 }
 
 /** A local file with the weights: the caller's, or one in the cache. */
-async function pathOf(name: string, pathOrUrl: string | undefined, { variant = "V1", sha256, progress, signal, timeout = 30_000, retries = 3 }: LoadPretrainedOptions): Promise<string> {
+async function pathOf(name: string, pathOrUrl: string | undefined, { variant = "V1", sha256, progress, signal, timeout = 30_000, retries = 3, entry }: LoadPretrainedOptions): Promise<string> {
   const downloading: DownloadOptions = { progress, signal, timeout, retries };
   signal?.throwIfAborted();
   const expected = sha256?.toLowerCase() ?? null;
   const fromUrl = (url: string): Promise<string> => {
     const file = nameOf(url);
     const digest = expected ?? digestInName(file);
-    return cached(file, (path) => (digest === null ? checkReadable(path, url) : checkDigest(path, digest, url)), (staging) => download(url, staging, downloading), signal);
+    return cached(file, (path) => (digest === null ? checkReadable(path, entry, url) : checkDigest(path, digest, url)), (staging) => download(url, staging, downloading), signal);
   };
   if (pathOrUrl === undefined) {
     const source = published(name, variant);

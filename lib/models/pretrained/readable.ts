@@ -7,12 +7,13 @@ import { withInputFile } from "../../weights/input-file.js";
 import { malformed } from "../../weights/malformed.js";
 
 /**
+ * @param entry of a checkpoint, if one is asked for
  * @param from the address, for the message
  * @throws DgsamError `ERR_DATA` when the file cannot be read as weights
  */
-export function checkReadable(path: string, from: string): void {
+export function checkReadable(path: string, entry: string | undefined, from: string): void {
   try {
-    scope(() => void loadWeights(path));
+    scope(() => void loadWeights(path, entry === undefined ? {} : { entry }));
   } catch (cause) {
     if (!(cause instanceof DgsamError)) throw cause;
     // A dtype that LibTorch lacks, or a checkpoint of several state dicts: the file is whole, and who loads it tells how to go on.

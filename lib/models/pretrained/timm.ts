@@ -13,7 +13,7 @@ const TWINS: Readonly<Record<string, string>> = {
   mobilenet_v3_large: "mobilenetv3_large_100", mobilenet_v3_small: "mobilenetv3_small_100", efficientnet_b0: "efficientnet_b0", efficientnet_lite0: "efficientnet_lite0",
 };
 
-// TensorFlow's and PyTorch's defaults, which go with their padding; torchvision has a third combination for its MobileNetV3.
+// TensorFlow's default goes with its padding, PyTorch's with the other. (torchvision's MobileNetV3 pads as PyTorch, and has TensorFlow's epsilon.)
 const EPS: Readonly<Record<ConvPadding, number>> = { same: 1e-3, symmetric: 1e-5 };
 
 /**

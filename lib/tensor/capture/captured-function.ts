@@ -2,6 +2,7 @@
 
 import { DgsamWarning } from "../../warnings.js";
 import { native } from "../../native.js";
+import { isRecording, whileRecording } from "../recording.js";
 import { isPromiseLike } from "../scope.js";
 import type { Tensor } from "../tensor.js";
 import { NotPlannable, type Commands, type PlannedPass } from "./commands.js";
@@ -61,9 +62,6 @@ export interface CapturedPass {
 
 const SEEN: Seen = { kind: "seen" };
 
-// What a captured function calls while it is recorded is recorded with it.
-let recording = false;
-
 export class CapturedFunction {
   private readonly entries: Entry[] = [];
   private uses = 0;
@@ -89,7 +87,7 @@ export class CapturedFunction {
   }
 
   call(args: readonly unknown[]): unknown {
-    if (recording) return this.run(args);
+    if (isRecording()) return this.run(args);
     const { tensors, text } = takeTensors(args);
     if (text === null) {
       this.unnamed ??= this.refuse("an argument is something other than tensors, numbers, strings, arrays and plain objects").reason;
@@ -123,7 +121,7 @@ export class CapturedFunction {
    * @returns undefined when it has to be done by way of {@link call}
    */
   differentiate(args: readonly unknown[], parameters: readonly Tensor[], weight: number, stamp: number, looks: boolean): CapturedPass | undefined {
-    if (recording || this.isCheckDue()) return undefined;
+    if (isRecording() || this.isCheckDue()) return undefined;
     const { tensors, text } = takeTensors(args);
     for (const entry of this.entries) {
       if (entry.state.kind !== "recorded" || entry.text !== text || !guardsHold(entry.state.guards)) continue;
@@ -143,7 +141,7 @@ export class CapturedFunction {
    * @throws NotPlannable when it never can
    */
   plan(args: readonly unknown[], weight: number, looks: boolean, commands: Commands): PlannedPass | undefined {
-    if (recording) return undefined;
+    if (isRecording()) return undefined;
     const ahead = commands.ahead(this);
     if (this.check > 0 && (this.replays + ahead + 1) % this.check === 0) return undefined;
     const { tensors, text } = takeTensors(args);
@@ -221,16 +219,16 @@ export class CapturedFunction {
     const aliases = beginRecording(inputs);
     const aliasOf = new Map(inputs.map((input, i) => [input, aliases[i]!]));
     const inputOf = new Map(aliases.map((alias, i) => [alias, inputs[i]!]));
-    recording = true;
-    try {
-      const result = this.fn(...(replaceTensors(args, (input) => aliasOf.get(input)) as never[]));
-      entry.state = this.finish(result, surroundings, (tensor, input) => inputOf.set(tensor, inputs[input]!));
-      this.counts[entry.state.kind === "recorded" ? "recorded" : "eager"]++;
-      return replaceTensors(result, (tensor) => inputOf.get(tensor) ?? tensor);
-    } finally {
-      recording = false;
-      native.abandonRecording();
-    }
+    return whileRecording(() => {
+      try {
+        const result = this.fn(...(replaceTensors(args, (input) => aliasOf.get(input)) as never[]));
+        entry.state = this.finish(result, surroundings, (tensor, input) => inputOf.set(tensor, inputs[input]!));
+        this.counts[entry.state.kind === "recorded" ? "recorded" : "eager"]++;
+        return replaceTensors(result, (tensor) => inputOf.get(tensor) ?? tensor);
+      } finally {
+        native.abandonRecording();
+      }
+    });
   }
 
   /** @param isInput hears which of the results are inputs */

@@ -21,12 +21,12 @@ const bits = (dict: Readonly<StateDict>): Record<string, string> =>
   Object.fromEntries(Object.entries(dict).map(([key, each]) => [key, createHash("sha256").update(each.toBytes()).digest("hex")]));
 
 /** A file of torch.save of two state dicts, each of one tensor. */
-function twoDicts(): Buffer {
+function twoDicts(...beside: Pickled[]): Buffer {
   const dict = (...value: Pickled[]): Pickled[] => [["}"], ["("], ...value, ["u"]];
   const ones: Pickled[] = [
     ["global", "torch._utils _rebuild_tensor_v2"], ["("], ["("], "storage", ["global", "torch FloatStorage"], "0", "cpu", 1, ["t"], ["Q"], 0, ["("], 1, ["t"], ["("], 1, ["t"], false, null, ["t"], ["R"],
   ];
-  return zipFile(pickled(...dict("model", ...dict("w", ...ones), "ema", ...dict("w", ...ones))), { "archive/data/0": Buffer.alloc(4) });
+  return zipFile(pickled(...dict("model", ...dict("w", ...ones), "ema", ...dict("w", ...ones), ...beside)), { "archive/data/0": Buffer.alloc(4) });
 }
 
 let folder: string;
@@ -186,6 +186,10 @@ describe("downloads", () => {
     await expectRejection(load({}, from), "ERR_DATA", /several state dicts, "model", "ema": choose one by the option entry/);
     await expectRejection(load({ entry: "ema" }, from), "ERR_ARGUMENT", /nothing was loaded/);
     expect([requests.length, left().length]).toEqual([1, 1]);
+    // What lies beside the entry is not known.
+    answer = (_, response) => void response.end(twoDicts("when", ["global", "datetime datetime"], [")"], ["R"]));
+    for (let i = 0; i < 2; i++) await expectRejection(load({ entry: "ema" }, `${address}/when.bin`), "ERR_ARGUMENT", /nothing was loaded/);
+    expect([requests.length, left().length]).toEqual([2, 2]);
   });
 
   test("a file of the caller's own that cannot be read stays", async () => {
