@@ -1,10 +1,9 @@
 /** Files from addresses into the cache, whole and checked or not at all. */
 
 import { createHash, randomBytes } from "node:crypto";
-import { createReadStream, createWriteStream, existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { createReadStream, existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { cacheFolder } from "../../../install/cache.mjs";
 import { withLock } from "../../../install/lock.mjs";
@@ -106,7 +105,8 @@ class Passing extends Error {}
 /**
  * Downloads an http or https address into a file.
  *
- * @throws DgsamError `ERR_DATA` when the server refuses, falls silent or breaks off; what `signal` was aborted with
+ * @throws DgsamError `ERR_DATA` when the server refuses, falls silent or breaks off; what `signal` was aborted with, what `progress`
+ *   throws, and the system's error when the file cannot be written
  */
 export async function download(url: string, path: string, options: DownloadOptions): Promise<void> {
   for (let attempt = 0; ; attempt++) {
@@ -114,8 +114,8 @@ export async function download(url: string, path: string, options: DownloadOptio
       return await downloadOnce(url, path, options);
     } catch (cause) {
       options.signal?.throwIfAborted();
-      if (!(cause instanceof Passing) || attempt >= options.retries)
-        throw cause instanceof DgsamError ? cause : malformed(url, `cannot be downloaded: ${(cause as Error).message}`, cause);
+      if (!(cause instanceof Passing)) throw cause;
+      if (attempt >= options.retries) throw malformed(url, `cannot be downloaded: ${cause.message}`, cause);
       await pause(PAUSE_MS * 2 ** attempt, options.signal);
     }
   }
@@ -134,8 +134,21 @@ async function pause(milliseconds: number, signal: AbortSignal | undefined): Pro
 async function downloadOnce(url: string, path: string, { progress, signal, timeout }: DownloadOptions): Promise<void> {
   const silence = new AbortController();
   const timer = setTimeout(() => silence.abort(), timeout);
+  const heard = async <T>(answer: Promise<T>): Promise<T> => {
+    try {
+      return await answer;
+    } catch (cause) {
+      signal?.throwIfAborted();
+      if (silence.signal.aborted) throw new Passing(`nothing came for ${timeout / 1000} seconds`);
+      // fetch() says "fetch failed" or "terminated", and why in the cause.
+      const reason = (cause as Error).cause instanceof Error ? ((cause as Error).cause as Error).message : "";
+      throw new Passing([(cause as Error).message, reason].filter((text) => text !== "").join(": "));
+    } finally {
+      timer.refresh();
+    }
+  };
   try {
-    const response = await fetch(url, { signal: signal === undefined ? silence.signal : AbortSignal.any([signal, silence.signal]) });
+    const response = await heard(fetch(url, { signal: signal === undefined ? silence.signal : AbortSignal.any([signal, silence.signal]) }));
     if (!response.ok || response.body === null) {
       const text = `the server answered ${response.status} ${response.statusText}`.trim();
       throw response.status >= 500 || response.status === 429 ? new Passing(text) : malformed(url, `cannot be downloaded: ${text}`);
@@ -144,23 +157,25 @@ async function downloadOnce(url: string, path: string, { progress, signal, timeo
     // With an encoding it is the length of what is sent, not of what comes out.
     const total = length === null || response.headers.has("content-encoding") ? null : Number(length);
     let received = 0;
-    const body = Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]);
-    body.on("data", (chunk: Buffer) => {
-      timer.refresh();
-      received += chunk.length;
-      progress?.({ received, total });
-    });
-    await pipeline(body, createWriteStream(path, { flags: "w" }));
+    const body = response.body.getReader();
+    // Opened here and not by a stream, which may still be about to make the file when the caller removes it.
+    const file = await open(path, "w");
+    try {
+      for (;;) {
+        const { done, value } = await heard(body.read());
+        if (done) break;
+        await file.writeFile(value);
+        received += value.length;
+        progress?.({ received, total });
+      }
+    } finally {
+      await file.close();
+    }
     if (total !== null && received !== total) throw new Passing(`it broke off after ${received} of ${total} bytes`);
-  } catch (cause) {
-    if (silence.signal.aborted) throw new Passing(`nothing came for ${timeout / 1000} seconds`);
-    if (cause instanceof DgsamError || cause instanceof Passing || signal?.aborted === true) throw cause;
-    // fetch() says "fetch failed" or "terminated", and why in the cause.
-    const reason = (cause as Error).cause instanceof Error ? ((cause as Error).cause as Error).message : "";
-    if ((cause as NodeJS.ErrnoException).syscall === "write" || (cause as NodeJS.ErrnoException).syscall === "open") throw cause;
-    throw new Passing([(cause as Error).message, reason].filter((text) => text !== "").join(": "));
   } finally {
     clearTimeout(timer);
+    // Whatever else ended it: nobody reads what is still to come.
+    silence.abort();
   }
 }
 

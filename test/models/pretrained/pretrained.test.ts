@@ -218,6 +218,7 @@ describe("downloads", () => {
     expect(requests.length).toBe(3);
     answer = (_, response) => void response.writeHead(200, { "content-length": 10 ** 6 }).write("x", () => response.destroy());
     await expectRejection(load({ retries: 0 }, `${address}/w.bin`), "ERR_DATA", /cannot be downloaded: /);
+    expect(left().length).toBe(1);
   });
 
   test("a server that falls silent is given up, before and in the middle", async () => {
@@ -226,6 +227,12 @@ describe("downloads", () => {
     answer = (_, response) => void response.writeHead(200, { "content-length": weights.length }).write("x");
     await expectRejection(load({ timeout: 100, retries: 0 }), "ERR_DATA", /nothing came for 0.1 seconds/);
     expect(left()).toEqual([]);
+  });
+
+  test("what progress throws ends them, and nothing is tried again", async () => {
+    const reason = new Error("enough");
+    await expect(load({ progress: () => { throw reason; } })).rejects.toBe(reason);
+    expect([requests.length, left()]).toEqual([1, []]);
   });
 
   test("a signal ends them with its reason", async () => {
