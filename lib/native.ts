@@ -88,11 +88,14 @@ export interface Native {
   call: FrameFunction;
   /** Takes its arguments from the call frame, too. */
   callInBackground(): Promise<Handle>;
+  /** null for all but regular files that can simply be read. */
+  readFileInBackground(path: string): Promise<Uint8Array | null>;
 
   fromBytes(bytes: ArrayBufferView, dtype: number, shape: BigInt64Array): Handle;
   mapFile(path: string, bytes: number, shared: boolean): Handle;
   copyBytes(tensor: Handle, owner: object): ArrayBuffer;
   copyInto(tensor: Handle, bytes: Uint8Array): void;
+  discard(bytes: Uint8Array): void;
   describe: FrameFunction;
   deviceOf(tensor: Handle): string;
   layoutOf(tensor: Handle): number;

@@ -11,6 +11,7 @@
 #include "commands.h"
 #include "cpu_allocator.h"
 #include "dispatch.h"
+#include "file_reading.h"
 #include "graphs.h"
 #include "memory.h"
 #include "random.h"
@@ -41,6 +42,7 @@ Napi::Value open(const Napi::CallbackInfo& info) {
     Napi::Object rooms = Napi::Object::New(env);
     registerDispatch(rooms, *environment);
     registerBackground(rooms, *environment);
+    registerFileReading(rooms, *environment);
     registerTensorData(rooms, *environment);
     registerMemory(rooms, *environment);
     registerStreams(rooms, *environment);

@@ -3,6 +3,7 @@
 #include <array>
 #include <mutex>
 
+#include "mapped_file.h"
 #include "warnings.h"
 
 namespace dgsam {
@@ -45,7 +46,7 @@ constexpr int64_t kReportBytes = 4 * 1024 * 1024;
 const c10::StorageImpl* trackedStorage(const at::Tensor& tensor) {
   if (!tensor.defined() || !tensor.has_storage() || !(tensor.device().is_cpu() || tensor.device().is_cuda())) return nullptr;
   const c10::StorageImpl* storage = tensor.storage().unsafeGetStorageImpl();
-  return storage->nbytes() >= kTrackedStorageBytes ? storage : nullptr;
+  return storage->nbytes() >= kTrackedStorageBytes && !isMappedFile(storage->data()) ? storage : nullptr;
 }
 
 }  // namespace

@@ -136,6 +136,12 @@ at::Tensor mapFile(const std::string& path, size_t bytes, bool shared) {
   return at::from_blob(data, {static_cast<int64_t>(bytes)}, [mapping](void*) { leave(mapping); }, options);
 }
 
+bool isMappedFile(const void* data) {
+  for (const Mapping* each = mappings.load(std::memory_order_acquire); each != nullptr; each = each->next)
+    if (each->begin.load(std::memory_order_relaxed) == reinterpret_cast<uintptr_t>(data)) return data != nullptr;
+  return false;
+}
+
 void tellOfLosses() {
   std::string paths;
   {

@@ -16,6 +16,9 @@ namespace dgsam {
 // Throws UsageError `ERR_DATA`.
 at::Tensor mapFile(const std::string& path, size_t bytes, bool shared);
 
+// Whether a mapped file begins there: its bytes take no memory that the system could not have back at any time.
+bool isMappedFile(const void* data);
+
 // How many pages were lost that no call has told of.
 inline std::atomic<long> untoldLosses{0};
 

@@ -114,6 +114,16 @@ Napi::Value copyInto(Environment& environment, const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// discard(bytes): detaches the buffer that the bytes are all of, whose memory is freed now; the garbage collector would wait for more to come
+// together, and run the more often for all that it counts until then.
+Napi::Value discard(Environment&, const Napi::CallbackInfo& info) {
+  const Bytes bytes = bytesArgument(info[0]);
+  Napi::ArrayBuffer buffer = info[0].As<Napi::TypedArray>().ArrayBuffer();
+  if (buffer.ByteLength() != bytes.size) throw UsageError("ERR_ARGUMENT", "expected a typed array over the whole of its buffer");
+  buffer.Detach();
+  return info.Env().Undefined();
+}
+
 // Frame: tensor -> dtype, ndim, sizes...
 void describe(Environment&, FrameReader& reader, FrameWriter& writer) {
   const at::Tensor tensor = reader.tensor();
@@ -158,6 +168,7 @@ Napi::Value releaseGenerator(Environment& environment, const Napi::CallbackInfo&
 
 void registerTensorData(Napi::Object exports, Environment& environment) {
   addEntry(exports, environment, "fromBytes", guardedEntry<fromBytes>);
+  addEntry(exports, environment, "discard", guardedEntry<discard>);
   addEntry(exports, environment, "mapFile", guardedEntry<mapFile>);
   addEntry(exports, environment, "copyBytes", guardedEntry<copyBytes>);
   addEntry(exports, environment, "copyInto", guardedEntry<copyInto>);

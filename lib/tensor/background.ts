@@ -1,5 +1,6 @@
-/** Operators beside this thread, see native/background.h. */
+/** Work beside this thread, see native/background.h and native/file_reading.h. */
 
+import { readFile } from "node:fs/promises";
 import { native } from "../native.js";
 import { writeCall, type OperatorFunction } from "./operators.js";
 import { Tensor } from "./tensor.js";
@@ -14,4 +15,9 @@ import { Tensor } from "./tensor.js";
 export async function inBackground(operator: unknown, args: readonly unknown[]): Promise<Tensor> {
   writeCall(operator as OperatorFunction, args, 0);
   return new Tensor(await native.callInBackground());
+}
+
+/** The bytes of a file, sooner than Node's `readFile`, which takes what is no common file and says what is wrong. @throws what the system says */
+export async function readWhole(path: string): Promise<Uint8Array> {
+  return (await native.readFileInBackground(path)) ?? (await readFile(path));
 }

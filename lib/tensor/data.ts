@@ -165,6 +165,14 @@ export function copyInto(source: Tensor, bytes: Uint8Array): void {
   native.copyInto(source.handle, bytes);
 }
 
+/**
+ * Frees the bytes now, which must be all of their buffer, and nobody else's. The garbage collector frees them late, and runs for every few dozen
+ * MB that buffers hold.
+ */
+export function discard(bytes: Uint8Array): void {
+  native.discard(bytes);
+}
+
 declare module "./tensor.js" {
   interface Tensor<D extends DType> {
     /**

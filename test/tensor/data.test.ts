@@ -3,7 +3,7 @@ import {
 } from "dgsam";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { copyInto } from "../../lib/tensor/internal.js";
+import { copyInto, discard } from "../../lib/tensor/internal.js";
 import { expectError } from "../data/errors.js";
 import { hasTorch } from "../reference/oracle.js";
 import { encode, evaluatedByPytorch } from "./pytorch.js";
@@ -276,6 +276,14 @@ describe("arithmetic", () => {
       });
     }));
   });
+});
+
+test("discard frees a buffer, and refuses a part of one", () => {
+  const own = new Uint8Array(100);
+  const [all, part] = [new Uint8Array(own.buffer), own.subarray(1)];
+  expectError(() => discard(part), "ERR_ARGUMENT", /whole of its buffer/);
+  discard(all);
+  expect([own.length, all.length, part.length, own.buffer.byteLength]).toEqual([0, 0, 0, 0]);
 });
 
 test("copyInto fills memory of the caller's, of the right size, in row-major order", inScope(() => {

@@ -111,9 +111,10 @@ export class DecodedRows {
     return bytes !== undefined && checksum(bytes, found) === found.readUInt32LE(0) ? { mark, bytes } : undefined;
   }
 
-  /** The bytes at `index`, undefined where the file ends before them. */
+  /** The bytes at `index`, in a buffer of their own, undefined where the file ends before them. */
   read(index: number): Uint8Array | undefined {
-    return readAt(this.descriptor, this.layout.dataStart + index * this.layout.itemBytes, this.layout.itemBytes);
+    const { dataStart, itemBytes } = this.layout;
+    return readAt(this.descriptor, dataStart + index * itemBytes, itemBytes, Buffer.allocUnsafeSlow(itemBytes));
   }
 
   /** @throws what the system says: that the disk is full, say. Then nothing was marked. */
@@ -173,8 +174,7 @@ function checksum(bytes: Uint8Array, mark: Buffer): number {
 }
 
 /** undefined where the file ends before. */
-function readAt(descriptor: number, position: number, length: number): Buffer | undefined {
-  const bytes = Buffer.allocUnsafe(length);
+function readAt(descriptor: number, position: number, length: number, bytes = Buffer.allocUnsafe(length)): Buffer | undefined {
   for (let done = 0; done < length;) {
     const count = readSync(descriptor, bytes, done, length - done, position + done);
     if (count === 0) return undefined;

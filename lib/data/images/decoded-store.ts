@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { homedir } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
 import { fromBytes, type Tensor } from "../../tensor/index.js";
-import { copyInto } from "../../tensor/internal.js";
+import { copyInto, discard } from "../../tensor/internal.js";
 import { dataWarning } from "../../warnings.js";
 import { DecodedFile } from "./decoded-file.js";
 import { contentMark, identityMark, type FileKey, type ImageMark } from "./decoded-rows.js";
@@ -68,12 +68,17 @@ export class DecodedStore {
     const file = this.#open();
     if (file === null) return false;
     const identity = identityMark(this.#options.images[index]!.identity);
-    if (file.rows.find(index, { identity }) !== undefined) {
+    const own = file.rows.find(index, { identity });
+    if (own !== undefined) {
+      discard(own.bytes);
       this.#checked.add(index);
       return true;
     }
-    const found = this.#openEarlier(file).find({ identity });
-    return found !== undefined && this.#write(index, found.mark, found.bytes);
+    const earlier = this.#openEarlier(file).find({ identity });
+    if (earlier === undefined) return false;
+    const isWritten = this.#write(index, earlier.mark, earlier.bytes);
+    discard(earlier.bytes);
+    return isWritten;
   }
 
   /**

@@ -1,9 +1,10 @@
 /** Images that are parts of files: whole ones, and ranges of bytes. */
 
 import { realpathSync, statSync, type BigIntStats } from "node:fs";
-import { open, readFile } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { resolve } from "node:path";
 import { DgsamError } from "../../errors.js";
+import { readWhole } from "../../tensor/internal.js";
 import type { EncodedImage } from "./encoded-image.js";
 
 const EXTENSION = /\.(jpe?g|png|webp|tiff?|gif)$/i;
@@ -37,7 +38,7 @@ export class FileImage implements EncodedImage {
 
   async read(): Promise<Uint8Array> {
     try {
-      return await readFile(this.path);
+      return await readWhole(this.path);
     } catch (cause) {
       throw unreadable(this.path, cause);
     }
@@ -48,7 +49,7 @@ export class FileImage implements EncodedImage {
 function fileIdentity(path: string): string {
   try {
     const { size, mtimeNs } = statSync(path, { bigint: true });
-    return `${realpathSync(path)}|${size}|${mtimeNs}`;
+    return `${realpathSync.native(path)}|${size}|${mtimeNs}`;
   } catch (cause) {
     throw unreadable(path, cause);
   }
@@ -75,7 +76,7 @@ export class ContainerFile {
   }
 
   get identity(): string {
-    return `${realpathSync(this.#absolute)}|${this.#status.size}|${this.#status.mtimeNs}`;
+    return `${realpathSync.native(this.#absolute)}|${this.#status.size}|${this.#status.mtimeNs}`;
   }
 
   /** The bytes from `start` to before `end`. @throws DgsamError `ERR_DATA` when they are not there, or the file is another one now */

@@ -222,9 +222,14 @@ export class ImageDomain implements Domain {
     const chosen: number[] = [];
     for (const index of asked) {
       let taken: number | undefined = index;
-      while (taken !== undefined && isThere(taken) && this.#bad.has(taken)) taken = training ? this.#nextGood(index) : undefined;
+      let there: boolean;
+      // That one is bad may be found out by looking.
+      while ((there = isThere(taken)) && this.#bad.has(taken)) {
+        taken = training ? this.#nextGood(index) : undefined;
+        if (taken === undefined) break;
+      }
       if (taken === undefined) continue;
-      if (!isThere(taken)) missing.add(taken);
+      if (!there) missing.add(taken);
       chosen.push(taken);
     }
     return [chosen, [...missing]];

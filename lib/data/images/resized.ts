@@ -5,7 +5,7 @@
 
 import { checkInteger, optionsOf } from "../../checks.js";
 import { fromBytes, ops, scope, type Tensor } from "../../tensor/index.js";
-import { inBackground } from "../../tensor/internal.js";
+import { discard, inBackground } from "../../tensor/internal.js";
 import { readHeader, withDecoded, type DecodedImage, type HeaderOptions, type ImageHeader } from "./decode.js";
 
 /** A part of an image in pixels, from its upper left corner. */
@@ -59,7 +59,7 @@ export async function decodePlanes(
 ): Promise<Tensor> {
   const box = crop === undefined ? [0, 0, found.height, found.width] : [crop.top, crop.left, crop.height, crop.width];
   return await withDecoded(bytes, found, reading, async (image) => {
-    const pixels = fromBytes(image.data, { shape: [image.height, image.width, 3] });
+    const pixels = pixelsOf(image);
     try {
       return await inBackground(ops.dgsam.resize_pixels, [pixels, box, height, width]);
     } finally {
@@ -74,7 +74,7 @@ export async function decodePlanes(
  */
 export async function decodeSquares(bytes: Uint8Array, found: ImageHeader, reading: HeaderOptions, sizes: readonly number[]): Promise<Tensor[]> {
   return await withDecoded(bytes, found, reading, async (image) => {
-    const pixels = fromBytes(image.data, { shape: [image.height, image.width, 3] });
+    const pixels = pixelsOf(image);
     const squares: Tensor[] = [];
     try {
       for (const size of sizes) squares.push(await inBackground(ops.dgsam.resize_pixels, [pixels, [0, 0, found.height, found.width], size, size]));
@@ -86,6 +86,13 @@ export async function decodeSquares(bytes: Uint8Array, found: ImageHeader, readi
       pixels.dispose();
     }
   });
+}
+
+/** [height, width, 3] of uint8; takes the image's memory. */
+function pixelsOf({ width, height, data }: DecodedImage): Tensor {
+  const pixels = fromBytes(data, { shape: [height, width, 3] });
+  discard(data);
+  return pixels;
 }
 
 function checkCrop({ left, top, width, height }: Crop, image: ImageHeader): void {
