@@ -23,7 +23,12 @@ type Entry = [name: string, value: unknown];
 
 /** Fields by PyTorch's names; most are numbers or strings, which need none. */
 function fieldsOf(owner: object): Entry[] {
-  return Object.entries(owner).filter(([, value]) => typeof value === "object" && value !== null).map(([name, value]) => [toSnakeCase(name), value]);
+  const fields: Entry[] = [];
+  for (const name of Object.keys(owner)) {
+    const value = (owner as Record<string, unknown>)[name];
+    if (typeof value === "object" && value !== null) fields.push([toSnakeCase(name), value]);
+  }
+  return fields;
 }
 
 function entriesOf(container: object): Entry[] {

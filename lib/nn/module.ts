@@ -44,14 +44,7 @@ export abstract class Module {
   /** This module and all in it by path, each once, outer before inner; its own path is `""`. */
   namedModules(): Map<string, Module> {
     const found = new Map<string, Module>();
-    const seen = new Set<Module>();
-    const visit = (path: string, module: Module): void => {
-      if (seen.has(module)) return;
-      seen.add(module);
-      found.set(path, module);
-      for (const [name, child] of submodulesOf(module)) visit(join(path, name), child);
-    };
-    visit("", this);
+    walk(this, (path, module) => void found.set(path, module));
     return found;
   }
 
@@ -94,8 +87,13 @@ export abstract class Module {
   #named(role: Role): Map<string, Tensor> {
     const found = new Map<string, Tensor>();
     const seen = new Set<Tensor>();
-    for (const [path, module] of this.namedModules())
-      for (const [name, tensor] of tensorsOf(module, role)) if (!seen.has(tensor) && seen.add(tensor)) found.set(join(path, name), tensor);
+    walk(this, (path, _, members) => {
+      for (const [name, tensor] of members) {
+        if (!(tensor instanceof Tensor) || roleOf(tensor) !== role || seen.has(tensor)) continue;
+        seen.add(tensor);
+        found.set(join(path, name), tensor);
+      }
+    });
     return found;
   }
 
@@ -233,6 +231,21 @@ addWatcher(() => live.watch());
 
 function join(path: string, name: string): string {
   return path === "" ? name : `${path}.${name}`;
+}
+
+type Members = readonly (readonly [name: string, member: Tensor | Module])[];
+
+/** Visits a module and all in it by path, each once, outer before inner. Steps of training do it several times. */
+function walk(root: Module, visit: (path: string, module: Module, members: Members) => void): void {
+  const seen = new Set<Module>();
+  const enter = (path: string, module: Module): void => {
+    if (seen.has(module)) return;
+    seen.add(module);
+    const members = membersOf(module, Module);
+    visit(path, module, members);
+    for (const [name, member] of members) if (member instanceof Module) enter(join(path, name), member);
+  };
+  enter("", root);
 }
 
 function submodulesOf(module: Module): [name: string, child: Module][] {

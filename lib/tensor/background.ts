@@ -1,6 +1,5 @@
 /** Work beside this thread, see native/background.h and native/file_reading.h. */
 
-import { readFile } from "node:fs/promises";
 import { native } from "../native.js";
 import { writeCall, type OperatorFunction } from "./operators.js";
 import { Tensor } from "./tensor.js";
@@ -17,7 +16,7 @@ export async function inBackground(operator: unknown, args: readonly unknown[]):
   return new Tensor(await native.callInBackground());
 }
 
-/** The bytes of a file, sooner than Node's `readFile`, which takes what is no common file and says what is wrong. @throws what the system says */
-export async function readWhole(path: string): Promise<Uint8Array> {
-  return (await native.readFileInBackground(path)) ?? (await readFile(path));
+/** The bytes of a file, sooner than by Node's `readFile`; null for what is no common file with something in it, or cannot be read. */
+export async function readWhole(path: string): Promise<Uint8Array | null> {
+  return await native.readFileInBackground(path);
 }

@@ -40,6 +40,26 @@ function isStaged(tensor: Tensor): boolean {
   return tensor.device === "cpu" && tensor.layout === "strided" && !tensor.requiresGrad;
 }
 
+/** Whether each element has a place of its own and none lies between them, in whatever order. */
+function isDense({ shape, strides }: Tensor): boolean {
+  let expected = 1;
+  const dims = shape.map((size, dim) => ({ size, stride: strides[dim]! })).filter(({ size }) => size !== 1).sort((a, b) => a.stride - b.stride);
+  return dims.every(({ size, stride }) => {
+    const fits = stride === expected;
+    expected *= size;
+    return fits;
+  });
+}
+
+/** A copy in pinned memory, laid out as LibTorch's copies are: pinning as it is takes all that lies between, and cannot write to what was expanded. */
+function pinnedCopy(source: Tensor): Tensor {
+  if (isDense(source)) return source.pinMemory();
+  const dense = ops.aten["clone.default"](source);
+  const pinned = dense.pinMemory();
+  dense.dispose();
+  return pinned;
+}
+
 /** Starts the copies; what is returned makes the current stream wait for them, and gives them. */
 function startCopies<T>(tensors: T, device: Device): () => T {
   // A stream that is changed is nothing that a program can do; a copy is an operator as others are.
@@ -51,7 +71,7 @@ function startCopies<T>(tensors: T, device: Device): () => T {
   const copies: Tensor[] = [];
   const copy = (source: Tensor): Tensor => {
     if (!isStaged(source)) return source.to(side.device);
-    const pinned = source.isPinned() ? source : source.pinMemory();
+    const pinned = source.isPinned() ? source : pinnedCopy(source);
     const made = stream(side, () => pinned.to(side.device, { nonBlocking: true }));
     // LibTorch keeps the memory until the copy is done.
     if (pinned !== source) pinned.dispose();

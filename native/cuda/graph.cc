@@ -128,9 +128,10 @@ bool attempt(Body body) noexcept {
 
 // Versions differ in whether pinned memory takes part in captures.
 template <typename Allocator>
-void endPinned(Allocator* allocator, at::cuda::MempoolId_t pool) noexcept {
+void endPinned(Allocator* allocator, at::cuda::MempoolId_t pool, bool begun) noexcept {
   if constexpr (requires { allocator->end_allocate_to_pool(pool); }) {
-    if (attempt([&] { allocator->end_allocate_to_pool(pool); })) attempt([&] { allocator->release_pool(pool); });
+    const bool ended = attempt([&] { allocator->end_allocate_to_pool(pool); });
+    if (begun || ended) attempt([&] { allocator->release_pool(pool); });
   }
 }
 
@@ -155,7 +156,7 @@ void abandon(CudaCaptured& captured, bool begun) noexcept {
   captured.pool->isSpoilt = true;
   const bool ended = attempt([&] { allocator::endAllocateToPool(device, pool); });
   if (begun || ended) attempt([&] { allocator::releasePool(device, pool); });
-  attempt([&] { endPinned(at::getHostAllocator(at::kCUDA), pool); });
+  attempt([&] { endPinned(at::getHostAllocator(at::kCUDA), pool, begun); });
   // Up to LibTorch 2.12 the generator goes on believing that it is captured, until a capture ends well.
   attempt([&] {
     at::cuda::CUDAGraph small;
@@ -172,7 +173,6 @@ void abandon(CudaCaptured& captured, bool begun) noexcept {
 std::unique_ptr<Captured> captureOnCuda(c10::Device device, Captured* earlier, const std::function<void()>& body) {
   // What is done here before the capture would break another thread's.
   const std::lock_guard<std::mutex> turn(captureTurn());
-  const std::lock_guard<std::mutex> noLaunch(launchTurn(device.index()));
   const c10::cuda::CUDAGuard onDevice(device);
   const auto* const before = dynamic_cast<const CudaCaptured*>(earlier);
   const bool shares = before != nullptr && !before->pool->isSpoilt && before->device == device;
@@ -180,6 +180,7 @@ std::unique_ptr<Captured> captureOnCuda(c10::Device device, Captured* earlier, c
   // What fails of what went before is no failure of the capture; and the memory that earlier steps left is needed for the graph's own.
   c10::cuda::device_synchronize();
   c10::cuda::CUDACachingAllocator::emptyCache();
+  const std::lock_guard<std::mutex> noLaunch(launchTurn(device.index()));
   // The default stream cannot be captured.
   const c10::cuda::CUDAStreamGuard onStream(captured->stream.get());
   bool begun = false;

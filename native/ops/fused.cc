@@ -2,6 +2,7 @@
 
 #include <ATen/Functions.h>
 #include <ATen/Parallel.h>
+#include <ATen/core/LegacyTypeDispatch.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/grad_mode.h>
 
@@ -82,6 +83,13 @@ void takeBack(const std::vector<at::Tensor>& counts, const at::Tensor& foundInf)
   at::_foreach_sub_(counts, std::vector<at::Tensor>(counts.size(), foundInf));
 }
 
+// Calls LibTorch's kernels for a batch. For hundreds of tensors, looking for autograd takes a third of such a call: finish() tells it.
+template <typename Calls>
+void belowAutograd(Calls calls) {
+  const at::AutoDispatchBelowADInplaceOrView below;
+  calls();
+}
+
 template <typename Rate>
 void descendSgd(at::TensorList params, at::TensorList momentumBuffers, const Rate& lr, double momentum, double dampening, double weightDecay,
                 bool nesterov, bool maximize, bool first, const std::optional<at::Tensor>& foundInf) {
@@ -96,7 +104,9 @@ void descendSgd(at::TensorList params, at::TensorList momentumBuffers, const Rat
     }
     const std::optional<at::Tensor> flag = flagFor(batch, foundInf);
     const AloneIfSmall alone(batch.params);
-    at::_fused_sgd_(batch.params, batch.grads, batch.states[0], weightDecay, momentum, rateFor(batch, lr), dampening, nesterov, maximize, first, {}, flag);
+    belowAutograd([&] {
+      at::_fused_sgd_(batch.params, batch.grads, batch.states[0], weightDecay, momentum, rateFor(batch, lr), dampening, nesterov, maximize, first, {}, flag);
+    });
     finish(batch);
   }
 }
@@ -111,17 +121,17 @@ void descendAdam(at::TensorList params, at::TensorList expAvgs, at::TensorList e
     const std::optional<at::Tensor> flag = flagFor(batch, foundInf);
     const AloneIfSmall alone(batch.params);
     const std::vector<at::Tensor>& counts = batch.scalars[0];
-    if (flag.has_value())
-      advanceByCalls(counts);
-    else
-      advance(counts);
+    if (!flag.has_value()) advance(counts);
     const auto &averages = batch.states[0], &squares = batch.states[1], &largest = batch.states[2];
-    const auto rate = rateFor(batch, lr);
-    if (decoupled)
-      at::_fused_adamw_(batch.params, batch.grads, averages, squares, largest, counts, rate, beta1, beta2, weightDecay, eps, amsgrad, maximize, {}, flag);
-    else
-      at::_fused_adam_(batch.params, batch.grads, averages, squares, largest, counts, rate, beta1, beta2, weightDecay, eps, amsgrad, maximize, {}, flag);
-    if (flag.has_value()) takeBack(counts, *flag);
+    belowAutograd([&] {
+      if (flag.has_value()) advanceByCalls(counts);
+      const auto rate = rateFor(batch, lr);
+      if (decoupled)
+        at::_fused_adamw_(batch.params, batch.grads, averages, squares, largest, counts, rate, beta1, beta2, weightDecay, eps, amsgrad, maximize, {}, flag);
+      else
+        at::_fused_adam_(batch.params, batch.grads, averages, squares, largest, counts, rate, beta1, beta2, weightDecay, eps, amsgrad, maximize, {}, flag);
+      if (flag.has_value()) takeBack(counts, *flag);
+    });
     finish(batch);
   }
 }

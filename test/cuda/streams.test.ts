@@ -103,6 +103,19 @@ describeOnCuda("pinned memory and copies", () => {
     expect(toDevice(sparse, device).device).toBe(device);
   });
 
+  test("toDevice copies views of any layout as they are seen", () => {
+    const base = rand([6, 5, 4]);
+    const views = [
+      base, base.select(1, 2), base.narrow(2, 1, 2), base.permute([2, 0, 1]), base.narrow(0, 1, 3).transpose(0, 2), tensor([1, 2, 3]).expand(4, 3),
+      tensor(7).expand(2, 2), base.narrow(0, 0, 0), rand([2, 3, 4, 5]).contiguous({ memoryFormat: "channels_last" }),
+    ];
+    for (const view of views) {
+      const there = toDevice(view, device);
+      expect([there.device, there.shape, there.toArray()]).toEqual([device, view.shape, view.toArray()]);
+      expect(there.strides).toEqual(view.to(device).strides);
+    }
+  });
+
   test("prefetch gives each batch on the device, in order, whatever the stream is busy with", () => {
     const batches = Array.from({ length: 8 }, (_, i) => ({ x: ones([2 ** 20]).mul(i), i }));
     for (const { x, i } of prefetch(batches, device)) {

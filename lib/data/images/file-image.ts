@@ -1,10 +1,9 @@
 /** Images that are parts of files: whole ones, and ranges of bytes. */
 
 import { realpathSync, statSync, type BigIntStats } from "node:fs";
-import { open } from "node:fs/promises";
+import { open, readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { DgsamError } from "../../errors.js";
-import { readWhole } from "../../tensor/internal.js";
 import type { EncodedImage } from "./encoded-image.js";
 
 const EXTENSION = /\.(jpe?g|png|webp|tiff?|gif)$/i;
@@ -38,7 +37,7 @@ export class FileImage implements EncodedImage {
 
   async read(): Promise<Uint8Array> {
     try {
-      return await readWhole(this.path);
+      return await readFile(this.path);
     } catch (cause) {
       throw unreadable(this.path, cause);
     }

@@ -2,6 +2,7 @@
 
 import { DgsamError } from "../../errors.js";
 import { empty, ops, scope, tensor, toDevice, type Generator, type Tensor } from "../../tensor/index.js";
+import { readWhole } from "../../tensor/internal.js";
 import { dataWarning } from "../../warnings.js";
 import { checkItem, checkList } from "../checks.js";
 import type { Batch, BatchOptions, Domain, Item, LoadOptions } from "../dataset.js";
@@ -9,7 +10,8 @@ import { domainbedCropScale } from "./augment/domainbed.js";
 import { drawCropBoxes } from "./augment/random-resized-crop.js";
 import { readHeader, type ImageHeader } from "./decode.js";
 import { DecodedStore } from "./decoded-store.js";
-import type { ImageRecord } from "./encoded-image.js";
+import type { EncodedImage, ImageRecord } from "./encoded-image.js";
+import { FileImage } from "./file-image.js";
 import { ImageInput, type Found } from "./image-input.js";
 import type { ImageSettings } from "./image-options.js";
 import { decodePlanes, decodeSquares, type Crop } from "./resized.js";
@@ -22,6 +24,11 @@ export interface SkippedImage {
   readonly index: number;
   readonly path: string;
   readonly reason: string;
+}
+
+/** The bytes of an image. Sources know files only, so that data can be looked at without LibTorch. */
+async function readEncoded(image: EncodedImage): Promise<Uint8Array> {
+  return (image instanceof FileImage ? await readWhole(image.path) : null) ?? (await image.read());
 }
 
 /** Loops that prepare a domain: enough to keep libuv's threads at work. */
@@ -176,7 +183,7 @@ export class ImageDomain implements Domain {
     try {
       const { image } = this.#records[index]!;
       const { identity } = image;
-      const bytes = await readers.run(() => image.read(), signal);
+      const bytes = await readers.run(() => readEncoded(image), signal);
       this.#checkUsable();
       let left: Uint8Array | null = null;
       const lacking: { store: DecodedStore; mark: ReturnType<DecodedStore["markOf"]> }[] = [];
@@ -272,7 +279,7 @@ export class ImageDomain implements Domain {
     const opened = new Map<number, { bytes: Uint8Array; header: ImageHeader }>();
     const open = async (index: number): Promise<void> => {
       try {
-        const bytes = await readers.run(() => this.#records[index]!.image.read(), signal);
+        const bytes = await readers.run(() => readEncoded(this.#records[index]!.image), signal);
         opened.set(index, { bytes, header: await readHeader("imageDataset", bytes, this.#reading(index, signal)) });
       } catch (cause) {
         this.#refuse(index, cause);

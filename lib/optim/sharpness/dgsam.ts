@@ -20,7 +20,7 @@
 
 import { checkBoolean, checkChoice, checkNumber, checkOptions, isPlainObject } from "../../checks.js";
 import { argumentError, DgsamError } from "../../errors.js";
-import { keep, scope } from "../../tensor/index.js";
+import { scope } from "../../tensor/index.js";
 import { NonFinite } from "../closures.js";
 import type { OptimizerLike } from "../descent/optimizer.js";
 import { checkOrderState, DomainOrder, type DomainOrderState } from "./domain-order.js";
@@ -148,7 +148,6 @@ export class DGSAM<B extends OptimizerLike = OptimizerLike, O = Record<string, u
     this.abort();
     this.climb.begin("DGSAM.order()", lossScale);
     const buffers = this.statistics.copyBuffers();
-    buffers.values.forEach(keep);
     this.domains = domains;
     const generator = this.visits.state();
     const visits = this.visits.next(domains);
@@ -228,7 +227,6 @@ export class DGSAM<B extends OptimizerLike = OptimizerLike, O = Record<string, u
 
   private closeOpenStep(): void {
     if (this.open === null) return;
-    for (const each of this.open.buffers.values) each.dispose();
     this.open = null;
     this.statistics.endPasses();
   }

@@ -136,7 +136,7 @@ describe("files", () => {
 
 describe("downloads", () => {
   const url = (): string => `${address}/weights-${digest.slice(0, 8)}.safetensors`;
-  const load = (options = {}, from = url()): Promise<Module> => loadPretrained(NAME, from, { timeout: 2000, retries: 1, ...options });
+  const load = (options = {}, from = url()): Promise<Module> => loadPretrained(NAME, from, { timeout: 30_000, retries: 1, ...options });
   const left = (): string[] => (existsSync(cache()) ? readdirSync(cache()) : []);
 
   test("are kept, checked, and asked for once, also by calls at once", async () => {

@@ -1,6 +1,6 @@
 /** The traps of the family, in both modes; those that only closures of JavaScript's can spring are in closures.test.ts. */
 import {
-  Adadelta, Adam, autocast, BatchNorm1d, cat, crossEntropy, Dropout, Linear, manualSeed, memoryStats, noGrad, ones, ops, RAdam, randint, randn, Sequential, SGD, StepLR,
+  Adadelta, Adam, autocast, BatchNorm1d, Buffer, cat, crossEntropy, Dropout, Linear, manualSeed, memoryStats, noGrad, ones, ops, RAdam, rand, randint, randn, Sequential, SGD, StepLR,
   tensor, zeros, type Tensor,
 } from "dgsam";
 import { describe, expect, test } from "vitest";
@@ -196,6 +196,29 @@ describe.each(inBothModes(FAMILY))("$name, $mode: the traps", ({ Wrapper, option
     expectError(() => make(model.parameters(), { model }).step(spoilt), "ERR_NON_FINITE", /domain 1 .*nothing of the step/);
     expect(bits([...model.parameters(), ...model.buffers()])).toEqual(before);
     expect(model.runningStats).toBe("update");
+  });
+
+  test.skipIf(mode === "captured")("buffers come back exactly when they were converted between steps, or are others", () => {
+    manualSeed(4);
+    const model = new BatchNorm1d(3);
+    const closureOf = (x: Tensor) => () => model.forward(x).pow(3).sum();
+    const optimizer = make(model.parameters(), { model });
+    const inputs = randn([4, 3]);
+    optimizer.step([closureOf(inputs)]);
+    const changes = [
+      () => void model.to("float64"),
+      // Not to be told from the values before by any copy that rounds.
+      () => void noGrad(() => model.runningMean!.add_(1e-12)),
+      () => void (model.runningMean = new Buffer(rand([3], { dtype: "float64" }))),
+    ];
+    for (const change of changes) {
+      change();
+      const before = bits([...model.parameters(), ...model.buffers()]);
+      expectError(() => optimizer.step([closureOf(inputs.double()), closureOf(inputs.double().mul(NaN))]), "ERR_NON_FINITE", /domain 1 .*nothing of the step/);
+      expect(bits([...model.parameters(), ...model.buffers()])).toEqual(before);
+      optimizer.step([closureOf(inputs.double())]);
+      expect(bits([...model.parameters(), ...model.buffers()])).not.toEqual(before);
+    }
   });
 
   test("leaks no handle, and frees what closures make", () => {
