@@ -40,13 +40,20 @@ void returnId(unsigned id) {
 
 // Smaller storages are not worth a hash-map entry on the path of every operator: V8 sees their JavaScript objects.
 constexpr size_t kTrackedStorageBytes = 64 * 1024;
+// A file of whatever size whose bytes the system can have back: V8 could free a descriptor and addresses.
+constexpr int64_t kMappedFileBytes = 256 * 1024;
 // V8 takes each report as a hint to collect, so changes are gathered.
 constexpr int64_t kReportBytes = 4 * 1024 * 1024;
 
 const c10::StorageImpl* trackedStorage(const at::Tensor& tensor) {
   if (!tensor.defined() || !tensor.has_storage() || !(tensor.device().is_cpu() || tensor.device().is_cuda())) return nullptr;
   const c10::StorageImpl* storage = tensor.storage().unsafeGetStorageImpl();
-  return storage->nbytes() >= kTrackedStorageBytes && !isMappedFile(storage->data()) ? storage : nullptr;
+  return storage->nbytes() >= kTrackedStorageBytes ? storage : nullptr;
+}
+
+// What V8 is told of.
+int64_t burdenOf(const c10::StorageImpl& storage) {
+  return isSharedMapping(storage.data_ptr()) ? kMappedFileBytes : static_cast<int64_t>(storage.nbytes());
 }
 
 }  // namespace
@@ -95,8 +102,7 @@ void Environment::count(HeldTensor& held) {
   held.storage = storage;
   // set_() and resize_() may change a tensor's storage later: each tensor counts under the storage it had then, for as many bytes as
   // that had when it was first seen, so that what is added is what is taken away.
-  const int64_t bytes = static_cast<int64_t>(storage->nbytes());
-  StorageUse& use = storages_.try_emplace(storage, StorageUse{0, bytes}).first->second;
+  StorageUse& use = storages_.try_emplace(storage, StorageUse{0, burdenOf(*storage)}).first->second;
   if (use.tensors++ == 0) reportMemory(use.bytes);
 }
 

@@ -61,7 +61,7 @@ class Environment {
   Environment& operator=(const Environment&) = delete;
 
   // Puts a tensor into the table. Outside of synchronous scopes V8 hears of big storages in memory, the CPU's or a device's, each once however many
-  // tensors share it; of mapped files it does not.
+  // tensors share it; of a shared mapping of a file as of a small one.
   Handle hold(at::Tensor tensor);
   // A tensor that a scope was to free is left to the garbage collector.
   void leaveToCollector(Handle handle);

@@ -19,7 +19,7 @@ struct Free {
 };
 using Memory = std::unique_ptr<uint8_t, Free>;
 
-constexpr off_t kLargest = off_t{1} << 31;
+constexpr off_t kLimit = off_t{1} << 31;
 
 // How many bytes came; fewer than `size` where the file ends before, or cannot be read.
 size_t readSome(int descriptor, uint8_t* data, size_t size) {
@@ -42,9 +42,10 @@ class FileReading : public Napi::AsyncWorker {
 
  protected:
   void Execute() override {
-    // No file has such a name, but what comes before may be one.
-    if (path_.find('\0') != std::string::npos) return;
-    // Opening a named pipe would wait for somebody to write.
+    // No file has a name with a zero in it, but what comes before may be one. A pipe is not touched: its writer would see somebody come and go.
+    struct stat status = {};
+    if (path_.find('\0') != std::string::npos || stat(path_.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return;
+    // Should it be another one by now: opening a named pipe would wait for somebody to write.
     const int descriptor = open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor < 0) return;
     readWhole(descriptor);
@@ -53,14 +54,15 @@ class FileReading : public Napi::AsyncWorker {
 
   void OnOK() override {
     if (data_ == nullptr) return result_.Resolve(Env().Null());
-    uint8_t* const data = data_.release();
-    result_.Resolve(Napi::Buffer<uint8_t>::NewOrCopy(Env(), data, size_, [](Napi::BasicEnv, uint8_t* memory) { std::free(memory); }));
+    uint8_t* const data = data_.get();
+    // The memory is freed also where JavaScript can run no more, and nothing is made of it.
+    result_.Resolve(Napi::Buffer<uint8_t>::NewOrCopy(Env(), data, size_, [held = std::move(data_)](Napi::BasicEnv, uint8_t*) {}));
   }
 
  private:
   void readWhole(int descriptor) {
     struct stat status = {};
-    if (fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size <= 0 || status.st_size > kLargest) return;
+    if (fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size <= 0 || status.st_size >= kLimit) return;
     size_ = static_cast<size_t>(status.st_size);
     Memory data(static_cast<uint8_t*>(std::malloc(size_)));
     if (data == nullptr || readSome(descriptor, data.get(), size_) < size_) return;

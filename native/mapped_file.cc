@@ -28,6 +28,7 @@ struct Mapping {
   std::atomic<size_t> bytes{0};
   std::atomic<long> losses{0};
   std::string path;
+  bool isShared = false;
   Mapping* next = nullptr;
 };
 
@@ -81,13 +82,14 @@ void installHandler() {
   });
 }
 
-Mapping* enter(const std::string& path, void* data, size_t bytes) {
+Mapping* enter(const std::string& path, bool shared, void* data, size_t bytes) {
   const std::lock_guard<std::mutex> lock(mutex());
   Mapping* mapping = mappings.load(std::memory_order_relaxed);
   while (mapping != nullptr && mapping->begin.load(std::memory_order_relaxed) != 0) mapping = mapping->next;
   const bool isNew = mapping == nullptr;
   if (isNew) mapping = new Mapping();
   mapping->path = path;
+  mapping->isShared = shared;
   mapping->bytes.store((bytes + pageSize - 1) / pageSize * pageSize, std::memory_order_relaxed);
   mapping->begin.store(reinterpret_cast<uintptr_t>(data), std::memory_order_release);
   if (isNew) {
@@ -97,7 +99,9 @@ Mapping* enter(const std::string& path, void* data, size_t bytes) {
   return mapping;
 }
 
-void leave(Mapping* mapping) {
+// A deleter of tensors' memory.
+void leave(void* context) {
+  auto* const mapping = static_cast<Mapping*>(context);
   const std::lock_guard<std::mutex> lock(mutex());
   // Before its addresses may be others'.
   const auto data = reinterpret_cast<void*>(mapping->begin.exchange(0, std::memory_order_acq_rel));
@@ -132,14 +136,12 @@ at::Tensor mapFile(const std::string& path, size_t bytes, bool shared) {
   installHandler();
   void* const data = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, shared ? MAP_SHARED : MAP_PRIVATE | MAP_NORESERVE, file.number, 0);
   if (data == MAP_FAILED) refuse(path, std::strerror(errno));
-  Mapping* const mapping = enter(path, data, bytes);
-  return at::from_blob(data, {static_cast<int64_t>(bytes)}, [mapping](void*) { leave(mapping); }, options);
+  Mapping* const mapping = enter(path, shared, data, bytes);
+  return at::for_blob(data, {static_cast<int64_t>(bytes)}).context(mapping, &leave).options(options).make_tensor();
 }
 
-bool isMappedFile(const void* data) {
-  for (const Mapping* each = mappings.load(std::memory_order_acquire); each != nullptr; each = each->next)
-    if (each->begin.load(std::memory_order_relaxed) == reinterpret_cast<uintptr_t>(data)) return data != nullptr;
-  return false;
+bool isSharedMapping(const c10::DataPtr& data) {
+  return data.get_deleter() == &leave && static_cast<const Mapping*>(data.get_context())->isShared;
 }
 
 void tellOfLosses() {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <c10/core/Allocator.h>
 
 #include <atomic>
 #include <cstddef>
@@ -16,8 +17,8 @@ namespace dgsam {
 // Throws UsageError `ERR_DATA`.
 at::Tensor mapFile(const std::string& path, size_t bytes, bool shared);
 
-// Whether a mapped file begins there: its bytes take no memory that the system could not have back at any time.
-bool isMappedFile(const void* data);
+// Whether the memory is a file's that what is written to it goes to: the system can have its bytes back at any time.
+bool isSharedMapping(const c10::DataPtr& data);
 
 // How many pages were lost that no call has told of.
 inline std::atomic<long> untoldLosses{0};

@@ -114,8 +114,7 @@ Napi::Value copyInto(Environment& environment, const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// discard(bytes): detaches the buffer that the bytes are all of, whose memory is freed now; the garbage collector would wait for more to come
-// together, and run the more often for all that it counts until then.
+// discard(bytes): detaches the buffer that the bytes are all of, so that V8 counts them no more and collects less often; their memory is freed soon.
 Napi::Value discard(Environment&, const Napi::CallbackInfo& info) {
   const Bytes bytes = bytesArgument(info[0]);
   Napi::ArrayBuffer buffer = info[0].As<Napi::TypedArray>().ArrayBuffer();

@@ -166,11 +166,11 @@ export function copyInto(source: Tensor, bytes: Uint8Array): void {
 }
 
 /**
- * Frees the bytes now, which must be all of their buffer, and nobody else's. The garbage collector frees them late, and runs for every few dozen
- * MB that buffers hold.
+ * Gives up bytes that nobody else has: the garbage collector counts them no more, which runs for every few dozen MB. Bytes that are not all of their
+ * buffer stay, such as those of WebAssembly.
  */
 export function discard(bytes: Uint8Array): void {
-  native.discard(bytes);
+  if (bytes.buffer instanceof ArrayBuffer && bytes.byteLength === bytes.buffer.byteLength) native.discard(bytes);
 }
 
 declare module "./tensor.js" {

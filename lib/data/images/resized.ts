@@ -88,7 +88,7 @@ export async function decodeSquares(bytes: Uint8Array, found: ImageHeader, readi
   });
 }
 
-/** [height, width, 3] of uint8; takes the image's memory. */
+/** A copy, [height, width, 3] of uint8; the image's own memory is given up. */
 function pixelsOf({ width, height, data }: DecodedImage): Tensor {
   const pixels = fromBytes(data, { shape: [height, width, 3] });
   discard(data);

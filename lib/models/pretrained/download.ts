@@ -17,7 +17,7 @@ export interface DownloadProgress {
 }
 
 export interface DownloadOptions {
-  /** Is told of every piece that came. */
+  /** Is told of every piece that came. Throws nothing. */
   progress?: ((progress: DownloadProgress) => void) | undefined;
   /** Ends the download. */
   signal?: AbortSignal | undefined;
@@ -61,7 +61,7 @@ export async function checkDigest(path: string, digest: Digest, from = path): Pr
  *
  * @param check throws a DgsamError when a file is another than expected: a file that lies there is made anew then, a new one is not kept
  * @param fill writes a file, which is checked and comes into its place when it is whole
- * @param signal ends waiting for the other process
+ * @param signal ends it, waiting for the other process too
  * @throws DgsamError `ERR_DATA`; what `signal` was aborted with
  */
 export async function cached(name: string, check: (path: string) => void | Promise<void>, fill: (path: string) => Promise<void>, signal: AbortSignal | undefined): Promise<string> {
@@ -83,9 +83,11 @@ export async function cached(name: string, check: (path: string) => void | Promi
     }
     try {
       await fill(staging);
+      signal?.throwIfAborted();
       await check(staging);
       renameSync(staging, place);
     } catch (cause) {
+      signal?.throwIfAborted();
       if (typeof (cause as NodeJS.ErrnoException | null)?.syscall !== "string") throw cause;
       throw cannotBeMade(place, cause);
     } finally {
@@ -105,8 +107,8 @@ class Passing extends Error {}
 /**
  * Downloads an http or https address into a file.
  *
- * @throws DgsamError `ERR_DATA` when the server refuses, falls silent or breaks off; what `signal` was aborted with, what `progress`
- *   throws, and the system's error when the file cannot be written
+ * @throws DgsamError `ERR_DATA` when the server refuses, falls silent or breaks off; what `signal` was aborted with, and the system's error when the
+ *   file cannot be written
  */
 export async function download(url: string, path: string, options: DownloadOptions): Promise<void> {
   for (let attempt = 0; ; attempt++) {
@@ -133,10 +135,18 @@ async function pause(milliseconds: number, signal: AbortSignal | undefined): Pro
 
 async function downloadOnce(url: string, path: string, { progress, signal, timeout }: DownloadOptions): Promise<void> {
   const silence = new AbortController();
-  const timer = setTimeout(() => silence.abort(), timeout);
+  const stop = signal === undefined ? silence.signal : AbortSignal.any([signal, silence.signal]);
+  // Waits for the server, and for nothing else. Node's fetch() may leave a read pending for ever that its signal should have ended.
   const heard = async <T>(answer: Promise<T>): Promise<T> => {
+    const timer = setTimeout(() => silence.abort(), timeout);
+    let onStop = (): void => undefined;
     try {
-      return await answer;
+      return await new Promise<T>((resolve, reject) => {
+        onStop = () => reject(stop.reason as Error);
+        stop.addEventListener("abort", onStop);
+        answer.then(resolve, reject);
+        if (stop.aborted) onStop();
+      });
     } catch (cause) {
       signal?.throwIfAborted();
       if (silence.signal.aborted) throw new Passing(`nothing came for ${timeout / 1000} seconds`);
@@ -144,11 +154,12 @@ async function downloadOnce(url: string, path: string, { progress, signal, timeo
       const reason = (cause as Error).cause instanceof Error ? ((cause as Error).cause as Error).message : "";
       throw new Passing([(cause as Error).message, reason].filter((text) => text !== "").join(": "));
     } finally {
-      timer.refresh();
+      stop.removeEventListener("abort", onStop);
+      clearTimeout(timer);
     }
   };
   try {
-    const response = await heard(fetch(url, { signal: signal === undefined ? silence.signal : AbortSignal.any([signal, silence.signal]) }));
+    const response = await heard(fetch(url, { signal: stop }));
     if (!response.ok || response.body === null) {
       const text = `the server answered ${response.status} ${response.statusText}`.trim();
       throw response.status >= 500 || response.status === 429 ? new Passing(text) : malformed(url, `cannot be downloaded: ${text}`);
@@ -173,7 +184,6 @@ async function downloadOnce(url: string, path: string, { progress, signal, timeo
     }
     if (total !== null && received !== total) throw new Passing(`it broke off after ${received} of ${total} bytes`);
   } finally {
-    clearTimeout(timer);
     // Whatever else ended it: nobody reads what is still to come.
     silence.abort();
   }

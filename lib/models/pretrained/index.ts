@@ -117,10 +117,26 @@ function checkGiven({ numClasses, imageSize, inChannels, padding, variant, sourc
   if (retries !== undefined) checkInteger("loadPretrained: retries", retries, 0, 16);
 }
 
+/** A `progress` that throws ends it all, as a signal does: what it throws is no failure of a download, which another try could do better. */
+function endedByEither(told: LoadPretrainedOptions["progress"], ending: AbortSignal | undefined): { progress: DownloadOptions["progress"]; signal: AbortSignal } {
+  const thrown = new AbortController();
+  const signal = ending === undefined ? thrown.signal : AbortSignal.any([ending, thrown.signal]);
+  if (told === undefined) return { progress: undefined, signal };
+  const progress = (state: DownloadProgress): void => {
+    try {
+      told(state);
+    } catch (cause) {
+      thrown.abort(cause);
+    }
+  };
+  return { progress, signal };
+}
+
 /** A local file with the weights: the caller's, or one in the cache. */
-async function pathOf(name: string, pathOrUrl: string | undefined, { variant = "V1", sha256, progress, signal, timeout = 30_000, retries = 3, entry }: LoadPretrainedOptions): Promise<string> {
+async function pathOf(name: string, pathOrUrl: string | undefined, { variant = "V1", sha256, progress: told, signal: ending, timeout = 30_000, retries = 3, entry }: LoadPretrainedOptions): Promise<string> {
+  const { progress, signal } = endedByEither(told, ending);
   const downloading: DownloadOptions = { progress, signal, timeout, retries };
-  signal?.throwIfAborted();
+  signal.throwIfAborted();
   const expected = sha256?.toLowerCase() ?? null;
   const fromUrl = (url: string): Promise<string> => {
     const file = nameOf(url);

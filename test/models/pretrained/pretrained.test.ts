@@ -230,9 +230,23 @@ describe("downloads", () => {
   });
 
   test("what progress throws ends them, and nothing is tried again", async () => {
-    const reason = new Error("enough");
+    // One that looks like a failure to write.
+    const reason = Object.assign(new Error("enough"), { syscall: "write" });
     await expect(load({ progress: () => { throw reason; } })).rejects.toBe(reason);
-    expect([requests.length, left()]).toEqual([1, []]);
+    await expect(load({ progress: ({ received, total }: { received: number; total: number }) => { if (received === total) throw reason; } })).rejects.toBe(reason);
+    expect([requests.length, left()]).toEqual([2, []]);
+  });
+
+  test("a body that is not in the encoding that it claims is given up", async () => {
+    answer = (_, response) => void response.writeHead(200, { "content-encoding": "gzip" }).end(weights);
+    await expectRejection(load({ timeout: 300, retries: 0 }), "ERR_DATA", /cannot be downloaded: |nothing came/);
+    expect(left()).toEqual([]);
+  });
+
+  test("the time that progress takes is not the server's silence", async () => {
+    const slow = vi.fn(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300));
+    expect(bits((await load({ progress: slow, timeout: 200, retries: 0 })).stateDict())).toEqual(expected);
+    expect(slow).toHaveBeenCalled();
   });
 
   test("a signal ends them with its reason", async () => {
@@ -270,6 +284,7 @@ describe("downloads", () => {
     writeFileSync(join(bin, "python3"), `#!/bin/sh\nif [ "$3" = "--version" ]; then exit 0; fi\n(while :; do date +%N >> "${folder}/alive"; sleep 0.02; done) & wait\n`, { mode: 0o755 });
     vi.stubEnv("PATH", `${bin}:${process.env["PATH"]}`);
     const reason = new Error("enough");
+    await expect(loadPretrained("efficientnet_lite0", { progress: () => { throw reason; } })).rejects.toBe(reason);
     const controller = new AbortController();
     const seen: unknown[] = [];
     const loading = loadPretrained("efficientnet_lite0", { signal: controller.signal, progress: (progress) => seen.push(progress) });
