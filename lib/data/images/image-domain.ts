@@ -99,6 +99,7 @@ export class ImageDomain implements Domain {
       throw new DgsamError("ERR_STATE", `domain ${JSON.stringify(this.name)}: ${this.#records[missing[0]!]!.image.path} is not decoded yet; ` +
         "await dataset.prepare() first, or use load(), or `for await` over the loader");
     }
+    this.#checkGood();
     return this.#assemble(store.find(chosen), chosen, generator);
   }
 
@@ -114,6 +115,7 @@ export class ImageDomain implements Domain {
     }, signal);
     // Who waited for the last image may find the data set disposed.
     this.#checkUsable();
+    this.#checkGood();
     return await this.#assembleAside(store.find(chosen, decoded), chosen, generator);
   }
 
@@ -145,7 +147,7 @@ export class ImageDomain implements Domain {
     for (const end of ends) if (end.status === "rejected") throw end.reason;
     this.#checkUsable();
     for (const store of stores) store.settle();
-    if (this.#bad.size === this.length) throw this.#nothingLeft();
+    this.#checkGood();
   }
 
   /** @internal */
@@ -252,6 +254,10 @@ export class ImageDomain implements Domain {
       }
     }
     throw this.#nothingLeft();
+  }
+
+  #checkGood(): void {
+    if (this.length > 0 && this.#bad.size === this.length) throw this.#nothingLeft();
   }
 
   #nothingLeft(): DgsamError {

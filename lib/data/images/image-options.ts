@@ -86,6 +86,7 @@ export function imageSettings(name: string, options: ImageOptions, own: readonly
   checkInteger(`${name}: maxPixels`, maxPixels, 1);
   checkBoolean(`${name}: cache`, cache);
   if (cacheFolder !== undefined) checkString(`${name}: cacheFolder`, cacheFolder);
+  if (cacheFolder === "") throw argumentError(`${name}: cacheFolder`, "the path of a folder, \".\" for this one", cacheFolder);
   checkString(`${name}: device`, device);
   checkChoice(`${name}: badImages`, badImages, ["throw", "skip"]);
   checkChoice(`${name}: protocol`, protocol, ["cached", "domainbed"]);

@@ -243,6 +243,14 @@ describe("bad images", () => {
     using dataset = imageDataset(collection, { ...PLAIN, cache: false, badImages: "skip" });
     expect(await failure(dataset.prepare())).toMatchObject({ code: "ERR_DATA", message: expect.stringMatching(/^domain "a": none of its 2 images can be decoded; the first: 0\.png/) });
     expect((await failure(dataset.domains[0]!.load([0], { generator: new Generator() }))).code).toBe("ERR_DATA");
+    // Not an evaluation of nothing.
+    for (const batchSize of [1, 2]) {
+      using other = imageDataset(collection, { ...PLAIN, cache: false, badImages: "skip" });
+      const loader = new Loader(other.domains[0]!, { batchSize });
+      const inOrder = async () => { for await (const { y } of loader) y.dispose(); };
+      expect((await failure(inOrder())).message).toMatch(/none of its 2 images can be decoded/);
+      expect(() => [...loader]).toThrow(/none of its 2 images can be decoded/);
+    }
   });
 
   test("that claim too many pixels are such, and errors that are not about data are no reason to skip", async () => {
@@ -255,6 +263,11 @@ describe("bad images", () => {
     using other = imageDataset(collection, { ...PLAIN, cache: false, badImages: "skip" });
     await expect(other.prepare()).rejects.toThrow(TypeError);
   });
+});
+
+test("a cache folder without a name is refused", async () => {
+  const collection = await small(1);
+  expect(() => imageDataset(collection, { ...PLAIN, cacheFolder: "" })).toThrow(/^imageDataset: cacheFolder: expected the path of a folder/);
 });
 
 describe("protocol domainbed", () => {

@@ -3,7 +3,7 @@
 import { checkChoice, withDefaults } from "../../../checks.js";
 import { argumentError, DgsamError } from "../../../errors.js";
 import { empty, linspace, ops, scope, tensor, toDevice, type Tensor } from "../../../tensor/index.js";
-import { checkImages } from "./transform.js";
+import { checkImages, indices, positionsOf } from "./transform.js";
 
 /** What happens to one image, about its centre or a given one: sheared, scaled, turned, shifted. */
 export interface AffineParameters {
@@ -51,13 +51,26 @@ export function affine(images: Tensor, parameters: AffineParameters | readonly A
 }
 
 /**
- * Turns each image about its middle; what comes from outside is black.
+ * Turns each image about its middle; what comes from outside is black. Quarters of a turn that keep an image's size move its pixels and calculate
+ * nothing.
  * @param images [B, 3, H, W], uint8 (rounded to nearest) or float32.
  * @param degrees counter-clockwise, for all images or one for each.
  */
 export function rotate(images: Tensor, degrees: number | readonly number[], options: AffineOptions = {}): Tensor {
-  // Affine's angle runs the other way in torchvision.
-  return affine(images, Array.isArray(degrees) ? degrees.map((each: number) => ({ angle: -each })) : { angle: -(degrees as number) }, options);
+  checkImages("rotate", images);
+  const all: readonly number[] = Array.isArray(degrees) ? degrees : new Array(images.shape[0]!).fill(degrees);
+  return scope(() => {
+    // Affine's angle runs the other way in torchvision.
+    const turned = affine(images, all.map((each) => ({ angle: -each })), options);
+    const isSquare = images.shape[2] === images.shape[3];
+    for (const quarters of isSquare ? [0, 1, 2, 3] : [0, 2]) {
+      const positions = positionsOf(all, (each) => (((each % 360) + 360) % 360) === 90 * quarters);
+      if (positions.length === 0) continue;
+      const index = indices(positions, images);
+      turned.indexCopy_(0, index, ops.aten["rot90.default"](images.indexSelect(0, index), quarters, [2, 3]));
+    }
+    return turned;
+  });
 }
 
 /** Where a pixel of the result comes from, both counted from the middle of the image: rows (a, b, c) for x and y. */

@@ -1,7 +1,7 @@
 /** Transforms on batches of any size, dtype and memory order, and what is no batch of images. */
 import {
   adjustBrightness, adjustContrast, adjustHue, adjustSaturation, adjustSharpness, affine, autocontrast, centerCrop, colorJitter, compose, type CropBox,
-  domainbedAugmentation, drawCropBoxes, equalize, full, gaussianBlur, gaussianBlurImages, Generator, horizontalFlip, imagenetNormalization, memoryStats, normalize,
+  domainbedAugmentation, drawCropBoxes, equalize, full, gaussianBlur, gaussianBlurImages, Generator, horizontalFlip, imagenetNormalization, memoryStats, normalize, ops,
   posterize, rand, randAugment, randint, randomGrayscale, randomHorizontalFlip, randomResizedCrop, resize, resizedCrop, resizeImages, rgbToGrayscale, rotate, scope,
   solarize, tensor, type Tensor, toFloat, type Transform, zeros,
 } from "dgsam";
@@ -24,7 +24,15 @@ const transforms: Record<string, Transform> = {
 };
 
 describe.each(Object.entries(transforms))("%s", (name, transform) => {
-  test("gives images of any batch their shape, dtype and range, changes no input and leaves no tensor behind", () => {
+  test("quarters of a turn move the pixels of squares as they are", () => {
+  const x = rand([4, 3, 5, 5]);
+  for (const interpolation of ["nearest", "bilinear"] as const) {
+    const turned = rotate(x, [0, 90, -180, 630], { interpolation });
+    for (let i = 0; i < 4; i++) expect(turned.select(0, i).toArray()).toEqual(ops.aten["rot90.default"](x.select(0, i), i, [1, 2]).toArray());
+  }
+});
+
+test("gives images of any batch their shape, dtype and range, changes no input and leaves no tensor behind", () => {
     const shapes = fc.tuple(fc.integer({ min: 0, max: 5 }), fc.integer({ min: 3, max: 40 }), fc.integer({ min: 3, max: 40 }));
     fc.assert(fc.property(shapes, fc.constantFrom<ImageDType>("uint8", "float32"), fc.boolean(), ([count, height, width], dtype, channelsLast) => {
       scope(() => {

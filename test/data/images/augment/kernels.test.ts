@@ -31,6 +31,7 @@ const imagenet = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 const thresholds = [0, 0.1, 0.5, 0.7, 0.25, 0.4, 1, 1];
 const shearedAt = (shear: number) => ({ angle: 10, translate: [3, -2], scale: 0.8, shear: [0, shear] }) as const;
 const shears = [-16.7, -8, -1, 0, 2, 5, 10, 16.7];
+const turns = [-180, -90, 0, 33.3, 90, 180, 270, 360];
 const angles = [-30, -13.5, -1, 0, 9, 17, 90, 180];
 const jitters = [[0, 1, 2, 3], [3, 2, 1, 0], [1, 0, 3, 2], [2, 3, 0, 1], [3, 1, 0, 2], [0, 3, 1, 2], [1, 3, 2, 0], [2, 0, 1, 3]]
   .map((order, i) => order.map((kind) => ({ kind, factor: kind === 3 ? hues[i]! : 0.7 + 0.6 * ((i * 3 + kind * 5) % 8) / 7 })));
@@ -73,6 +74,10 @@ const cases: Case[] = [
     ours: (x) => affine(x, shears.map((shift) => ({ translate: [Math.trunc(shift), 0] }))), label: "shifting, nearest",
   },
   { kernel: "rotate", each: angles.map((angle) => ({ angle })), ours: (x) => rotate(x, angles) },
+  {
+    kernel: "rotate", each: turns.map((angle) => ({ angle, interpolation: "bilinear" })), ours: (x) => rotate(x, turns, { interpolation: "bilinear" }),
+    label: "bilinear, turns among them", uint8: 1, float32: 1e-5,
+  },
   { kernel: "resize", each: same({ size: [19, 50] }), ours: (x) => resizeImages(x, [19, 50]) },
   { kernel: "resize", each: same({ size: 20 }), ours: (x) => resize({ size: 20 }).apply(x, generator), label: "the shorter side" },
   { kernel: "center_crop", each: same({ output_size: [20, 18] }), ours: (x) => centerCrop({ size: [20, 18] }).apply(x, generator) },
