@@ -62,6 +62,15 @@ describe("WebDataset's names", () => {
     ]])).toEqual({ classes: ["cat", "dog"], problems: [], domains: { 7: [["0.tar#2.webp", 0, "b", "test"]], photo: [["0.tar#1.jpg", 1, "a", "train"]] } });
   });
 
+  test.each<[string, TarItem[]]>([
+    ["cls", [["p/1.cls", "-1"], ["p/2.cls", "0\n"], ["p/3.cls", "1.0"]]],
+    ["json", [["p/1.json", '{"label": -1}'], ["p/2.json", '{"label": 0}'], ["p/3.json", '{"label": "1"}']]],
+  ])("a negative label in .%s is a problem, and the others stay indices", async (_, labels) => {
+    const { classes, domains, problems } = await read([[...labels, ...["1", "2", "3"].map((key): TarItem => [`p/${key}.jpg`, key])]]);
+    expect([classes, domains]).toEqual([["0", "1"], { p: [["0.tar#p/2.jpg", 0, "2"], ["0.tar#p/3.jpg", 1, "3"]] }]);
+    expect(problems).toEqual([expect.stringMatching(/^malformed 0\.tar#p\/1: the label -1 is no index/)]);
+  });
+
   test("domains in .domain or .txt beside .cls; the option classes names integers; every shard has its own keys", async () => {
     expect(await read([[["1.jpg", "a"], ["1.cls", "1"], ["1.domain", "art"]], [["1.cls", "0"], ["1.txt", "photo\n"], ["1.jpg", "b"], ["2.cls", "0"], ["2.txt", "photo"], ["2.jpg", "c"]]], { classes: ["cat", "dog"] })).toEqual({
       classes: ["cat", "dog"], problems: [], domains: { art: [["0.tar#1.jpg", 1, "a"]], photo: [["1.tar#1.jpg", 0, "b"], ["1.tar#2.jpg", 0, "c"]] },
