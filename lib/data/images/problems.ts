@@ -15,7 +15,7 @@ export type DataProblemKind =
   | "missing-class"
   /** A domain without any image. */
   | "empty-domain"
-  /** The same bytes twice in one class of one domain. */
+  /** The same bytes twice in one class of one domain, a second way to the same folder, or an archive's entry whose name comes twice. */
   | "duplicate"
   /** The same bytes in two domains: what is held out would be trained on. */
   | "duplicate-across-domains"

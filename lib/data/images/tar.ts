@@ -43,7 +43,7 @@ export async function readTar(files: readonly string[], { classes }: TarOptions 
     const file = new ContainerFile(name);
     const found = await tarEntries(file, (entry) => isAnnotation(entry) && !isHidden(entry), signal);
     problems.push(...found.problems);
-    archives.push({ file, entries: found.entries.filter((entry) => !isHidden(entry.name)) });
+    archives.push({ file, entries: lastOfEachName(file, found.entries.filter((entry) => !isHidden(entry.name)), problems) });
   }
   const isWebDataset = archives.some(({ entries }) => entries.some(({ name }) => LABELS.test(extensionOf(name))));
   const prefix = isWebDataset ? 0 : sharedFolder(archives.flatMap(({ entries }) => entries.filter(({ name }) => isImageName(name)).map(({ name }) => name)));
@@ -69,6 +69,20 @@ function isAnnotation(name: string): boolean {
 
 function isHidden(name: string): boolean {
   return name.split("/").some(isHiddenName);
+}
+
+/** As tar leaves them when it unpacks: of entries with one name, as `tar -r` and `tar -u` add them, the last, at the place of the first, so that an image that was renewed stays in its split. */
+function lastOfEachName(file: ContainerFile, entries: readonly TarEntry[], problems: DataProblem[]): TarEntry[] {
+  const last = new Map<string, TarEntry>();
+  const times = new Map<string, number>();
+  for (const entry of entries) {
+    last.set(entry.name, entry);
+    times.set(entry.name, (times.get(entry.name) ?? 0) + 1);
+  }
+  for (const [name, count] of times) {
+    if (count > 1) problems.push({ kind: "duplicate", path: `${file.path}#${name}`, message: `is there ${count} times under this name; the last is taken, as tar does when it unpacks` });
+  }
+  return [...last.values()];
 }
 
 /** 1 when all images lie in one folder of folders of folders, as tar makes it of a data set's folder; else 0. */

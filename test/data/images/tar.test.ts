@@ -112,6 +112,31 @@ describe("WebDataset's names", () => {
   });
 });
 
+describe("of entries with one name", () => {
+  // As `tar -r` and `tar -u` append them.
+  const items: TarItem[] = [["photo/dog/1.jpg", "old"], ["photo/dog/2.jpg", "2"], ["photo/.x", ""], ["./photo/dog/1.jpg", "older"], ["photo/dog/1.jpg", "new"], ["photo/.x", ""]];
+  const REPEATED = "is there 3 times under this name; the last is taken, as tar does when it unpacks";
+
+  test("the last counts, at the place of the first, and is told of", async () => {
+    expect(await read([items])).toEqual({
+      classes: ["dog"], problems: [`duplicate 0.tar#photo/dog/1.jpg: ${REPEATED}`], domains: { photo: [["0.tar#photo/dog/1.jpg", 0, "new"], ["0.tar#photo/dog/2.jpg", 0, "2"]] },
+    });
+    const samples: TarItem[] = [["p/1.jpg", "old"], ["p/1.cls", "1"], ["p/1.jpg", "new"], ["p/1.cls", "0"]];
+    expect(await read([samples])).toMatchObject({ domains: { p: [["0.tar#p/1.jpg", 0, "new"]] }, problems: [expect.stringMatching(/^duplicate .*#p\/1\.jpg: /), expect.stringMatching(/^duplicate .*#p\/1\.cls: is there 2 times/)] });
+  });
+
+  test("names of other archives are others", async () => {
+    expect(await read([items.slice(0, 2), items.slice(0, 1)])).toMatchObject({ problems: [], domains: { photo: [{}, {}, {}] } });
+  });
+
+  test("training takes the last, with a note", async () => {
+    await withTree({ "a.tar": await makeTar(items) }, async (folder) => {
+      const { domains, notes } = await domainTar(path.join(folder, "a.tar"));
+      expect([domains[0]!.length, notes]).toEqual([2, [`${path.join(folder, "a.tar")}#photo/dog/1.jpg: ${REPEATED}`]]);
+    });
+  });
+});
+
 describe("refuses, naming the entry,", () => {
   const IMAGE: TarItem = ["photo/dog/1.jpg", "1"];
   const refuse = async (bytes: Buffer, message: RegExp) => {
