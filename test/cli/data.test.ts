@@ -68,6 +68,16 @@ describe("dgsam data check", () => {
     expect(status).toBe(1);
   });
 
+  test("a shard that cannot be read among others: a problem beside the report of these", async () => {
+    writeTree(folder, { "cut/1.tar": (await makeTar([["north/1.jpg", "1"], ["north/1.cls", "0"]])).subarray(0, 600) });
+    const names = ["check", "cut/1.tar", "s/1.tar", "s/2.tar"];
+    expect(run(...names)).toMatchObject({ status: 1, stdout: expect.stringMatching(/^1: 2 images, .*[^]*\nunreadable \(1\)\n {2}cut\/1\.tar: is no sound tar archive, or one cut short: /) as string });
+    const { status, stdout } = run(...names, "--json");
+    expect(JSON.parse(stdout)).toMatchObject({ images: 2, ok: false, problems: [{ kind: "unreadable", path: "cut/1.tar" }] });
+    expect(status).toBe(1);
+    expect(run("check", "cut/1.tar")).toMatchObject({ status: 1, stdout: "", stderr: expect.stringMatching(/^dgsam: cut\/1\.tar: is no sound tar archive/) as string });
+  });
+
   test("--root, --columns and --classes", () => {
     expect(JSON.parse(run("check", "lists/m.csv", "--root", "good", "--classes", "a,b", "--json").stdout)).toMatchObject({ classes: ["a", "b"], images: 1, problems: [{ kind: "missing-class" }] });
     expect(run("check", "x.parquet", "--columns", "domain=site").stderr).toMatch(/^dgsam: x\.parquet: .*"?site"?/);

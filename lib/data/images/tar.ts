@@ -7,8 +7,9 @@ import path from "node:path";
 import { collect, type LabelledImage, type Reading } from "./collection.js";
 import type { EncodedImage } from "./encoded-image.js";
 import { ContainerFile, isHiddenName, isImageName } from "./file-image.js";
-import { tarEntries, type TarEntry } from "./tar-entries.js";
 import type { DataProblem } from "./problems.js";
+import { readShards, type ReadingOptions } from "./shards.js";
+import { tarEntries, type TarEntry } from "./tar-entries.js";
 
 export interface TarOptions {
   /** The names of the classes in the order of their integers, where labels are integers. Default: "0", "1", ... */
@@ -34,17 +35,16 @@ class TarImage implements EncodedImage {
 /**
  * Reads through the archives once, for names, places and labels; images are read from their places when they are asked for.
  *
- * @throws DgsamError `ERR_DATA` when an archive cannot be read, is compressed or not sound; the signal's reason
+ * @throws DgsamError `ERR_DATA` when an archive (by the policy "report": all of them) cannot be read, is compressed or not sound; the signal's reason
  */
-export async function readTar(files: readonly string[], { classes }: TarOptions = {}, signal?: AbortSignal): Promise<Reading> {
+export async function readTar(files: readonly string[], { classes }: TarOptions = {}, reading: ReadingOptions = {}): Promise<Reading> {
   const problems: DataProblem[] = [];
-  const archives: { file: ContainerFile; entries: readonly TarEntry[] }[] = [];
-  for (const name of files) {
+  const archives = await readShards(files, reading, problems, async (name) => {
     const file = new ContainerFile(name);
-    const found = await tarEntries(file, (entry) => isAnnotation(entry) && !isHidden(entry), signal);
+    const found = await tarEntries(file, (entry) => isAnnotation(entry) && !isHidden(entry), reading.signal);
     problems.push(...found.problems);
-    archives.push({ file, entries: lastOfEachName(file, found.entries.filter((entry) => !isHidden(entry.name)), problems) });
-  }
+    return { file, entries: lastOfEachName(file, found.entries.filter((entry) => !isHidden(entry.name)), problems) };
+  });
   const isWebDataset = archives.some(({ entries }) => entries.some(({ name }) => LABELS.test(extensionOf(name))));
   const prefix = isWebDataset ? 0 : sharedFolder(archives.flatMap(({ entries }) => entries.filter(({ name }) => isImageName(name)).map(({ name }) => name)));
   const images = isWebDataset

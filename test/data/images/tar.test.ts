@@ -201,7 +201,7 @@ describe("refuses, naming the entry,", () => {
 
   test("a reading that is aborted, with the signal's reason", async () => {
     await withTree({ "a.tar": await makeTar([IMAGE]) }, async (folder) => {
-      await expect(readTar([path.join(folder, "a.tar")], {}, AbortSignal.abort("enough"))).rejects.toBe("enough");
+      await expect(readTar([path.join(folder, "a.tar")], {}, { signal: AbortSignal.abort("enough") })).rejects.toBe("enough");
     });
   });
 });
