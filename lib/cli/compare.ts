@@ -6,6 +6,7 @@ import { Command, Option } from "commander";
 import { DgsamError } from "../errors.js";
 import { MODEL_NAMES, type ModelName } from "../models/index.js";
 import { compareTable, ResultsFile, type CompareResults } from "../report/index.js";
+import { printable } from "../report/printable.js";
 import { checkResultsFolder } from "../report/results-file.js";
 import { getNumThreads, runtimeInfo, setNumThreads } from "../tensor/index.js";
 import { ALGORITHM_NAMES, ALGORITHMS, compareAlgorithms, type AlgorithmName } from "../training/index.js";
@@ -149,7 +150,7 @@ function surroundings(): Pick<CompareResults, "dgsam" | "libtorch" | "node" | "c
 
 function finishedRuns({ results, path }: ResultsFile): string {
   const count = results.runs.length;
-  return `${count} finished ${count === 1 ? "run is" : "runs are"} in ${path}`;
+  return `${count} finished ${count === 1 ? "run is" : "runs are"} in ${printable(path)}`;
 }
 
 function text({ results, path }: ResultsFile, targets: readonly string[], { domain, skipped }: Comparison): string {
@@ -159,11 +160,11 @@ function text({ results, path }: ResultsFile, targets: readonly string[], { doma
   return [
     `Accuracy in percent on the ${domain} held out: the whole domain, after step ${steps}${several ? `, mean ± standard error over ${seeds.length} seeds` : ""}. sd: over the ${domain}s.`,
     "Cost: step time over ERM's; (ideal): what the number of gradients alone would cost.",
-    ...(left.length === 0 ? [] : [`Left out: ${left.length} ${left.length === 1 ? "image" : "images"} that cannot be decoded, such as ${left[0]!.path} (dgsam data check lists them).`]),
+    ...(left.length === 0 ? [] : [`Left out: ${left.length} ${left.length === 1 ? "image" : "images"} that cannot be decoded, such as ${printable(left[0]!.path)} (dgsam data check lists them).`]),
     "",
     compareTable(results.summary, targets),
     "",
-    `Written to ${path}`,
+    `Written to ${printable(path)}`,
     "",
   ].join("\n");
 }

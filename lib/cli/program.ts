@@ -2,6 +2,7 @@
 
 import { Command, CommanderError } from "commander";
 import { DgsamError } from "../errors.js";
+import { printable } from "../report/printable.js";
 import { packageVersion } from "../version.js";
 import { exitWhenInterrupted } from "./interruption.js";
 import { guardOutput } from "./output.js";
@@ -68,7 +69,9 @@ export async function runProgram(args: readonly string[]): Promise<void> {
     if (!(error instanceof Error) || process.env["DGSAM_DEBUG"]) throw error;
     // An error that is not ours is a mistake in this package, and its text says little without the stack.
     const hint = error instanceof DgsamError ? "" : " (DGSAM_DEBUG=1 shows where)";
-    process.stderr.write(`dgsam: ${error.message}${hint}\n`);
+    // What data are called may hold anything; other texts have lines of their own.
+    const text = error instanceof DgsamError && error.code === "ERR_DATA" ? printable(error.message) : error.message;
+    process.stderr.write(`dgsam: ${text}${hint}\n`);
     process.exitCode = 1;
   }
 }

@@ -2,6 +2,7 @@
 
 import cliProgress from "cli-progress";
 import type { DownloadProgress } from "../models/index.js";
+import { printable } from "../report/printable.js";
 import type { CompareEvent } from "../training/index.js";
 
 export interface Progress {
@@ -27,7 +28,7 @@ function bars(stream: NodeJS.WriteStream, seedOf: SeedText): Progress {
         return;
       }
       steps ??= all.create(event.steps, 0, { label: "steps", detail: "" });
-      steps.update(event.step, { detail: `${event.algorithm}, ${event.target} held out${seedOf(event.seed)}, loss ${event.loss.toFixed(3)}` });
+      steps.update(event.step, { detail: `${event.algorithm}, ${printable(event.target)} held out${seedOf(event.seed)}, loss ${event.loss.toFixed(3)}` });
     },
     stop() {
       all.stop();
@@ -40,7 +41,7 @@ function lines(stream: NodeJS.WriteStream, seedOf: SeedText): Progress {
     show(event) {
       if (event.type !== "run") return;
       const { algorithm, target, seed, accuracy, medianStepSeconds } = event.record;
-      stream.write(`[${event.run}/${event.runs}] ${algorithm}, ${target} held out${seedOf(seed)}: accuracy ${(100 * accuracy).toFixed(1)}%, ${(1000 * medianStepSeconds).toFixed(1)} ms/step\n`);
+      stream.write(`[${event.run}/${event.runs}] ${algorithm}, ${printable(target)} held out${seedOf(seed)}: accuracy ${(100 * accuracy).toFixed(1)}%, ${(1000 * medianStepSeconds).toFixed(1)} ms/step\n`);
     },
     stop() {},
   };

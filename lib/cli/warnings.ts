@@ -1,5 +1,6 @@
 /** How the commands show warnings. */
 
+import { printable } from "../report/printable.js";
 import { DgsamWarning } from "../warnings.js";
 
 /** By these Node prints them otherwise: to a file, or without some. */
@@ -16,7 +17,7 @@ export function showWarnings(): void {
   if (listeners.length === 0 || traceProcessWarnings || NODE_REDIRECT_WARNINGS !== undefined || PRINTS_OTHERWISE.test([NODE_OPTIONS, ...process.execArgv].join(" "))) return;
   process.removeAllListeners("warning");
   process.on("warning", (warning) => {
-    if (warning instanceof DgsamWarning) process.stderr.write(`Warning: ${warning.message}\n`);
+    if (warning instanceof DgsamWarning) process.stderr.write(`Warning: ${warning.code === "WARN_DATA" ? printable(warning.message) : warning.message}\n`);
     else for (const listener of listeners) listener(warning);
   });
 }

@@ -2,6 +2,7 @@
 
 import type { DataProblem, DataReport } from "../data/index.js";
 import { align } from "./align.js";
+import { printable } from "./printable.js";
 
 // Of each kind; the JSON has all.
 const SHOWN = 50;
@@ -9,7 +10,7 @@ const SHOWN = 50;
 /** How many images of each class each domain has, then the problems by kind. */
 export function dataText({ name, classes, domains, images, problems }: DataReport): string {
   const counted = (count: number, one: string, many: string): string => `${count} ${count === 1 ? one : many}`;
-  const lines = [`${name}: ${counted(images, "image", "images")}, ${counted(classes.length, "class", "classes")}, ${counted(domains.length, "domain", "domains")}`, ""];
+  const lines = [`${printable(name)}: ${counted(images, "image", "images")}, ${counted(classes.length, "class", "classes")}, ${counted(domains.length, "domain", "domains")}`, ""];
   lines.push(align([
     ["class", ...domains.map((domain) => domain.name)],
     ...classes.map((each, label) => [each, ...domains.map(({ counts }) => String(counts[label]!))]),
@@ -17,7 +18,7 @@ export function dataText({ name, classes, domains, images, problems }: DataRepor
   ], 1));
   lines.push("", problems.length === 0 ? "No problems." : `${counted(problems.length, "problem", "problems")}:`);
   for (const [kind, group] of byKind(problems)) {
-    lines.push("", `${kind} (${group.length})`, ...group.slice(0, SHOWN).map(({ path, message }) => `  ${path}: ${message}`));
+    lines.push("", `${kind} (${group.length})`, ...group.slice(0, SHOWN).map(({ path, message }) => `  ${printable(`${path}: ${message}`)}`));
     if (group.length > SHOWN) lines.push(`  ... and ${group.length - SHOWN} more; --json prints all`);
   }
   return `${lines.join("\n")}\n`;

@@ -68,6 +68,26 @@ describe("dgsam data check", () => {
     expect(status).toBe(1);
   });
 
+  test("a shard that cannot be read among others: a problem beside the report of these", async () => {
+    writeTree(folder, { "cut/1.tar": (await makeTar([["north/1.jpg", "1"], ["north/1.cls", "0"]])).subarray(0, 600) });
+    const names = ["check", "cut/1.tar", "s/1.tar", "s/2.tar"];
+    expect(run(...names)).toMatchObject({ status: 1, stdout: expect.stringMatching(/^1: 2 images, .*[^]*\nunreadable \(1\)\n {2}cut\/1\.tar: is no sound tar archive, or one cut short: /) as string });
+    const { status, stdout } = run(...names, "--json");
+    expect(JSON.parse(stdout)).toMatchObject({ images: 2, ok: false, problems: [{ kind: "unreadable", path: "cut/1.tar" }] });
+    expect(status).toBe(1);
+    expect(run("check", "cut/1.tar")).toMatchObject({ status: 1, stdout: "", stderr: expect.stringMatching(/^dgsam: cut\/1\.tar: is no sound tar archive/) as string });
+  });
+
+  test("names with control characters stay on their line, and in the JSON are as they are", async () => {
+    writeTree(folder, { "odd\n/no\nrth/o\u001bk/1.jpg": await makeImage(1), "odd\n/no\nrth/o\u001bk/2.jpg": "text" });
+    expect(run("check", "odd\n").stdout).toBe([
+      "odd\\n: 2 images, 1 class, 1 domain", "", "class     no\\nrth", "o\\u001bk        2", "(all)           2", "", "1 problem:", "",
+      "unreadable (1)", "  odd\\n/no\\nrth/o\\u001bk/2.jpg: is no JPEG, PNG, WebP, TIFF or GIF", "",
+    ].join("\n"));
+    expect(JSON.parse(run("check", "odd\n", "--json").stdout)).toMatchObject({ classes: ["o\u001bk"], domains: [{ name: "no\nrth" }], problems: [{ path: "odd\n/no\nrth/o\u001bk/2.jpg" }] });
+    expect(run("check", "odd\n/none").stderr).toMatch(/^dgsam: odd\\n\/none: cannot be read: ENOENT.*\n$/);
+  });
+
   test("--root, --columns and --classes", () => {
     expect(JSON.parse(run("check", "lists/m.csv", "--root", "good", "--classes", "a,b", "--json").stdout)).toMatchObject({ classes: ["a", "b"], images: 1, problems: [{ kind: "missing-class" }] });
     expect(run("check", "x.parquet", "--columns", "domain=site").stderr).toMatch(/^dgsam: x\.parquet: .*"?site"?/);

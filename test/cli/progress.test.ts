@@ -28,6 +28,12 @@ test("plain lines, one a run, where there is no terminal", async () => {
   await vi.waitFor(() => expect(text()).toBe("[1/2] ERM, 45 held out: accuracy 87.5%, 12.5 ms/step\n[1/2] ERM, 45 held out, seed 0: accuracy 87.5%, 12.5 ms/step\n"));
 });
 
+test("names of domains stay on their line", async () => {
+  const { stream, text } = makeStream(false);
+  makeProgress(stream, { showsSeeds: false }).show({ ...RUN, record: { ...RUN.record, target: "no\nrth" } });
+  await vi.waitFor(() => expect(text()).toMatch(/^\[1\/2\] ERM, no\\nrth held out: .*\n$/));
+});
+
 test("bars on a terminal, which it leaves clean", async () => {
   const { stream, text } = makeStream(true);
   const progress = makeProgress(stream, { showsSeeds: false });

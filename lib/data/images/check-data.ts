@@ -12,7 +12,7 @@ import { scanDomainFolder } from "./folder.js";
 import { locateData } from "./locate.js";
 import { readManifest } from "./manifest.js";
 import { readParquet } from "./parquet.js";
-import type { DataProblem } from "./problems.js";
+import { withoutPath, type DataProblem } from "./problems.js";
 import { sourceOptions, type SourceOptions } from "./source-options.js";
 import { readTar } from "./tar.js";
 
@@ -45,12 +45,12 @@ export interface DataReport {
  * Reads and decodes every image by the rules of training, several at a time and off the main thread, and compares their bytes. Found are: images that cannot be read or are cut
  * short; empty classes, and classes that a domain lacks; the same bytes twice, worst in two domains or under two classes; links that
  * lead nowhere or in circles; entries of archives that point outside; files that are no images; images that claim more pixels than
- * the limit, which are not decoded; mistakes in manifests.
+ * the limit, which are not decoded; mistakes in manifests; shards and folders that cannot be read, beside which the others are looked through.
  *
  * @param data the folder of a data set (`DOMAIN/CLASS/image`), a manifest (`.csv`, `.json`, `.jsonl`), a `.parquet` or a `.tar` file; several of these two, a folder of such, or
  *   names with `{00..12}`, `{a,b}`, `*` and `?`; or a collection
  * @param options `root` and `classes` as for `domainManifest`, `columns` and `classes` as for `domainParquet`, `classes` as for `domainTar`
- * @throws DgsamError (as a rejection) `ERR_DATA` when there is nothing of that kind to look at; `ERR_ARGUMENT`; the signal's reason
+ * @throws DgsamError (as a rejection) `ERR_DATA` when there is nothing of that kind to look at, or none of it can be read; `ERR_ARGUMENT`; the signal's reason
  */
 export async function checkData(data: string | readonly string[] | ImageCollection, options: CheckDataOptions = {}): Promise<DataReport> {
   const { maxPixels = MAX_PIXELS, onProgress, signal, ...about } = optionsOf<CheckDataOptions>("checkData", options, ["maxPixels", "onProgress", "signal", "root", "columns", "classes"]);
@@ -106,11 +106,12 @@ async function read(data: string | readonly string[], about: SourceOptions, sign
   const [first] = files;
   const options = sourceOptions("checkData", kind, about);
   if (kind === "folder") {
-    const reading = scanDomainFolder(first);
+    const reading = scanDomainFolder(first, "report");
     if (reading.collection.domains.length === 0) throw new DgsamError("ERR_DATA", `${first}: it holds no folders; expected one for each domain, in it one for each class`);
     return reading;
   }
-  const { collection, problems } = kind === "manifest" ? readManifest(first, options) : kind === "parquet" ? await readParquet(files, options) : await readTar(files, options, signal);
+  const reading = { unreadable: "report", signal } as const;
+  const { collection, problems } = kind === "manifest" ? readManifest(first, options) : kind === "parquet" ? await readParquet(files, options, reading) : await readTar(files, options, reading);
   return { collection, problems: [...problems, ...missingClasses(collection, () => first)] };
 }
 
@@ -170,8 +171,4 @@ function report({ name, classes, domains }: ImageCollection, problems: DataProbl
     problems: problems.sort((a, b) => order(a.kind, b.kind) || order(a.path, b.path) || order(a.message, b.message)),
     ok: problems.length === 0,
   };
-}
-
-function withoutPath(message: string, where: string): string {
-  return message.startsWith(`${where}: `) ? message.slice(where.length + 2) : message;
 }

@@ -11,11 +11,14 @@ export interface Reading {
   readonly problems: readonly DataProblem[];
 }
 
+/** A label as a source says it: a name, or an index, which may be written as text. */
+type Label = string | number;
+
 /** An image that has its label yet as the source says it. */
 export interface LabelledImage {
   readonly image: EncodedImage;
   readonly domain: string;
-  readonly label: string | number;
+  readonly label: Label;
   readonly split?: string;
   /** Where the source says so, for messages: a line of a file, say. By default the image's path. */
   readonly where?: string;
@@ -33,46 +36,61 @@ export function sortNames(names: Iterable<string>): string[] {
 }
 
 /**
- * Domains and classes in sorted order. Labels that are all integers are indices and stay what they are: into `classes`, or else
- * into "0", "1", ... up to the largest. Other labels are names.
+ * Domains and classes in sorted order. Labels that are all whole numbers are indices and stay what they are: into `classes`, or else
+ * into "0", "1", ... up to the largest; a negative one is a problem. Other labels are names.
  *
  * @param classes the names of the classes in the order of their labels, where these are told
  */
 export function collect(name: string, images: readonly LabelledImage[], classes: readonly string[] | undefined): Reading {
   const problems: DataProblem[] = [];
-  const names = classNames(images, classes);
-  const index = new Map(names.map((each, i) => [each, i]));
-  // Where integers are given, names that look like them are looked for first.
-  const integers = images.every(({ label }) => indexOf(label) !== undefined) && !images.every(({ label }) => index.has(String(label)));
+  const { names, indices } = numberLabels(images.map(({ label }) => label), classes);
   const domains = new Map<string, ImageRecord[]>();
-  for (const { image, domain, label, split, where } of images) {
-    const number = integers ? indexOf(label)! : index.get(String(label));
-    if (number === undefined || number >= names.length) {
-      problems.push({ kind: "malformed", path: where ?? image.path, message: `the label ${JSON.stringify(label)} is none of the ${names.length} classes` });
+  for (const [i, { image, domain, split, where }] of images.entries()) {
+    const label = indices[i]!;
+    if (typeof label === "string") {
+      problems.push({ kind: "malformed", path: where ?? image.path, message: label });
       continue;
     }
     let records = domains.get(domain);
     if (records === undefined) domains.set(domain, (records = []));
-    records.push({ image, label: number, ...(split === undefined ? {} : { split }), ...(where === undefined ? {} : { where }) });
+    records.push({ image, label, ...(split === undefined ? {} : { split }), ...(where === undefined ? {} : { where }) });
   }
   const collection = { name, classes: names, domains: sortNames(domains.keys()).map((each) => ({ name: each, records: domains.get(each)! })) };
   return { collection, problems };
 }
 
-function classNames(images: readonly LabelledImage[], classes: readonly string[] | undefined): readonly string[] {
-  if (classes !== undefined) return classes;
-  const indices = images.map(({ label }) => indexOf(label));
-  if (images.length > 0 && indices.every((each) => each !== undefined)) {
-    const largest = indices.reduce((most, each) => Math.max(most, each), 0);
-    return Array.from({ length: Math.min(largest + 1, MAX_CLASSES) }, (_, i) => String(i));
-  }
-  return sortNames(new Set(images.map(({ label }) => String(label))));
+/** The names of the classes, and for each label its index among them, or in words why it has none. */
+function numberLabels(labels: readonly Label[], classes: readonly string[] | undefined): { names: readonly string[]; indices: readonly (number | string)[] } {
+  const wholes = labels.flatMap((label) => wholeOf(label) ?? []);
+  const areWhole = labels.length > 0 && wholes.length === labels.length;
+  const names = classes ?? (areWhole ? numerals(wholes) : sortNames(new Set(labels.map(String))));
+  const index = new Map(names.map((each, i) => [each, i]));
+  const areNames = (each: readonly Label[]): boolean => each.every((label) => index.has(String(label)));
+  const unknown = (label: Label): string => `the label ${JSON.stringify(label)} is none of the ${names.length} classes`;
+  // Where numbers are given, classes that are called so are looked for first.
+  const called = !areWhole || areNames(labels) ? labels : areNames(wholes) ? wholes : undefined;
+  if (called !== undefined) return { names, indices: called.map((label) => index.get(String(label)) ?? unknown(label)) };
+  return { names, indices: wholes.map((whole, i) => (whole < 0 ? notAnIndex(whole) : whole < names.length ? whole : unknown(labels[i]!))) };
 }
 
-/** The label as an integer from 0, where it is one. */
-function indexOf(label: string | number): number | undefined {
-  const number = typeof label === "number" ? label : /^(0|[1-9]\d{0,9})$/.test(label) ? Number(label) : NaN;
-  return Number.isSafeInteger(number) && number >= 0 ? number : undefined;
+/** "0", "1", ... up to the largest of the numbers. */
+function numerals(numbers: readonly number[]): string[] {
+  const largest = numbers.reduce((most, each) => Math.max(most, each), -1);
+  return Array.from({ length: Math.min(largest + 1, MAX_CLASSES) }, (_, i) => String(i));
+}
+
+// As programs write them: pandas makes "2.0" of integers where one is missing. Leading zeros are parts of names.
+const WHOLE = /^[+-]?(0|[1-9]\d{0,9})(\.0*)?$/;
+
+/** The label as a whole number, where it is one. */
+function wholeOf(label: Label): number | undefined {
+  const number = typeof label === "number" ? label : WHOLE.test(label) ? Number(label) : NaN;
+  // Of "-0" the sign is lost.
+  return Number.isSafeInteger(number) ? number + 0 : undefined;
+}
+
+function notAnIndex(label: number): string {
+  return `the label ${label} is no index, since these begin at 0; leave out images that have no label, or give classes that name each label`;
 }
 
 /** The classes that a domain has no image of. @param path where a domain lies */

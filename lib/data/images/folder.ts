@@ -9,7 +9,8 @@ import { DgsamError } from "../../errors.js";
 import { sortNames, type Reading } from "./collection.js";
 import type { ImageCollection, ImageRecord } from "./encoded-image.js";
 import { FileImage, isHiddenName, isImageName, unreadable } from "./file-image.js";
-import { describeProblem, problemsError, type DataProblem } from "./problems.js";
+import { describeProblem, problemsError, withoutPath, type DataProblem } from "./problems.js";
+import type { UnreadablePolicy } from "./shards.js";
 
 /** A folder as it was reached, and where it really lies. */
 interface Folder {
@@ -29,10 +30,11 @@ interface Content {
  * Lists the images below a folder; none is opened.
  *
  * @param root the folder of the data set, in which every folder is a domain
- * @throws DgsamError `ERR_DATA` when `root` is no folder, or it or one in it cannot be listed
+ * @param unreadable what a folder below it does that cannot be listed; by "report" it is a problem, and nothing is said of what it may lack
+ * @throws DgsamError `ERR_DATA` when `root` is no folder or cannot be listed, or by "throw" one in it
  */
-export function scanDomainFolder(root: string): Reading {
-  return new Scan(root).run();
+export function scanDomainFolder(root: string, unreadable: UnreadablePolicy = "throw"): Reading {
+  return new Scan(root, unreadable).run();
 }
 
 /** As {@link scanDomainFolder} for data to work with. @throws DgsamError `ERR_DATA` also when there is no domain or one without images */
@@ -46,10 +48,14 @@ export function readDomainFolder(root: string): Reading {
 
 class Scan {
   readonly #root: string;
+  readonly #policy: UnreadablePolicy;
   readonly #problems: DataProblem[] = [];
+  /** Folders that could not be listed. */
+  readonly #unread: string[] = [];
 
-  constructor(root: string) {
+  constructor(root: string, policy: UnreadablePolicy) {
     this.#root = root;
+    this.#policy = policy;
   }
 
   run(): Reading {
@@ -66,17 +72,23 @@ class Scan {
       })),
     };
     for (const { name, path: folder, classes: own } of found) {
+      if (this.#unread.includes(folder)) continue;
       if ([...own.values()].every((files) => files.length === 0)) {
-        this.#report("empty-domain", folder, `domain ${JSON.stringify(name)} has no image; expected CLASS/image files in it`);
+        if (!this.#isPartlyUnread(folder)) this.#report("empty-domain", folder, `domain ${JSON.stringify(name)} has no image; expected CLASS/image files in it`);
         continue;
       }
       for (const each of classes) {
         const files = own.get(each);
         if (files === undefined) this.#report("missing-class", folder, `domain ${JSON.stringify(name)} has no folder of class ${JSON.stringify(each)}`);
-        else if (files.length === 0) this.#report("empty-class", path.join(folder, each), `the folder of this class has no image in domain ${JSON.stringify(name)}`);
+        else if (files.length === 0 && !this.#isPartlyUnread(path.join(folder, each))) this.#report("empty-class", path.join(folder, each), `the folder of this class has no image in domain ${JSON.stringify(name)}`);
       }
     }
     return { collection, problems: this.#problems };
+  }
+
+  /** Whether it, or a folder below it, could not be listed, so that what is missing may be there. */
+  #isPartlyUnread(folder: string): boolean {
+    return this.#unread.some((each) => each === folder || each.startsWith(folder + path.sep));
   }
 
   /** The image files of each class folder. */
@@ -121,7 +133,11 @@ class Scan {
     try {
       entries = readdirSync(folder.path, { withFileTypes: true });
     } catch (cause) {
-      throw unreadable(folder.path, cause);
+      const error = unreadable(folder.path, cause);
+      if (this.#policy === "throw" || folder.path === this.#root) throw error;
+      this.#unread.push(folder.path);
+      this.#report("unreadable", folder.path, `${withoutPath(error.message, folder.path)}; nothing in it was looked at`);
+      return { files: [], others: [], folders: [] };
     }
     const files: string[] = [];
     const others: (readonly [string, string])[] = [];

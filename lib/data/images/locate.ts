@@ -1,6 +1,6 @@
 /** From what a user names to the files of one data set: a folder, a manifest, or the shards of Parquet or tar. */
 
-import { readdirSync, statSync, type Stats } from "node:fs";
+import { lstatSync, readdirSync, statSync, type Stats } from "node:fs";
 import path from "node:path";
 import { DgsamError } from "../../errors.js";
 import { sortNames } from "./collection.js";
@@ -39,8 +39,10 @@ export function locateData(data: string | readonly string[]): Located {
 }
 
 function kindOf(file: string): Located["kind"] {
-  if (statusOf(file).isDirectory()) return "folder";
   const kind = (KINDS as Readonly<Record<string, Located["kind"]>>)[path.extname(file).toLowerCase()];
+  // A shard like others, which cannot be read: who reads them says so.
+  if ((kind === "tar" || kind === "parquet") && leadsNowhere(file)) return kind;
+  if (statusOf(file).isDirectory()) return "folder";
   if (kind === undefined) throw new DgsamError("ERR_DATA", `${file}: expected a folder, or a file whose name ends with ${Object.keys(KINDS).join(", ")}`);
   return kind;
 }
@@ -59,7 +61,26 @@ function statusIfAny(file: string): Stats | undefined {
   }
 }
 
+/** Whether it is a link to what is not there, or cannot be reached. */
+function leadsNowhere(file: string): boolean {
+  return statusOrNone(lstatSync, file)?.isSymbolicLink() === true && statusOrNone(statSync, file) === undefined;
+}
+
+function isFolder(name: string): boolean {
+  return statusOrNone(statSync, name)?.isDirectory() === true;
+}
+
+/** Nothing also where it cannot be told what there is. */
+function statusOrNone(stat: typeof statSync | typeof lstatSync, name: string): Stats | undefined {
+  try {
+    return stat(name, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
+}
+
 function filesOf(name: string): string[] {
+  if (leadsNowhere(name)) return [name];
   const status = statusIfAny(name);
   if (status?.isDirectory() === true) return shardsIn(name) ?? [name];
   if (status !== undefined) return [name];
@@ -76,7 +97,7 @@ function shardsIn(folder: string): string[] | undefined {
   }
   const shards = names.filter((name) => /\.(parquet|tar)$/i.test(name));
   // Links to folders are folders.
-  if (shards.length === 0 || names.some((name) => statusIfAny(path.join(folder, name))?.isDirectory() === true)) return undefined;
+  if (shards.length === 0 || names.some((name) => isFolder(path.join(folder, name)))) return undefined;
   return sortNames(shards).map((name) => path.join(folder, name));
 }
 

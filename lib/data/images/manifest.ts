@@ -27,6 +27,7 @@ interface Entry {
 }
 
 const REQUIRED = ["path", "label", "domain"] as const;
+const COLUMNS = [...REQUIRED, "split"] as const;
 
 /**
  * Reads a manifest; of the images only whether they are there.
@@ -45,7 +46,7 @@ export function readManifest(file: string, { root = path.dirname(file), classes 
       continue;
     }
     const said = new Map<string, string>();
-    for (const name of ["path", "label", "domain", "split"]) {
+    for (const name of COLUMNS) {
       const value = fields[name];
       if (typeof value === "number" || (typeof value === "string" && value.trim() !== "")) said.set(name, String(value));
       else if (value !== undefined && value !== null && value !== "") problems.push({ kind: "malformed", path: where, message: `${JSON.stringify(name)} is neither text nor a number` });
@@ -107,6 +108,11 @@ function csvLines(file: string, text: string): Entry[] {
   if (missing.length > 0) {
     const columns = missing.map((each) => JSON.stringify(each)).join(", ");
     throw new DgsamError("ERR_DATA", `${file}: line 1: missing ${missing.length === 1 ? "column" : "columns"} ${columns}; the first line must name the columns path, label, domain and, where there are parts, split`);
+  }
+  const repeated = COLUMNS.find((name) => names.indexOf(name) !== names.lastIndexOf(name));
+  if (repeated !== undefined) {
+    const times = names.filter((name) => name === repeated).length;
+    throw new DgsamError("ERR_DATA", `${file}: line 1: names the column ${JSON.stringify(repeated)} ${times} times, and it is not told which is meant; expected once: take out or rename the others`);
   }
   return lines.map(({ record, info }) => ({
     where: `${file}#line ${info.lines}`,

@@ -11,6 +11,7 @@ import type { EncodedImage } from "./encoded-image.js";
 import { ContainerFile } from "./file-image.js";
 import { ParquetColumn, type ParquetLibrary } from "./parquet-column.js";
 import type { DataProblem } from "./problems.js";
+import { readShards, type ReadingOptions } from "./shards.js";
 
 export interface ParquetOptions {
   /** What the columns are called. Default: `image`, `label`, `domain` and, where it is there, `split`. */
@@ -36,14 +37,15 @@ class ParquetImage implements EncodedImage {
 /**
  * Reads labels and domains of all rows; images are read when they are asked for, a page of about a megabyte at a time.
  *
- * @throws DgsamError `ERR_DATA` when a file cannot be read or lacks a column
+ * @throws DgsamError `ERR_DATA` when a file (by the policy "report": all of them) cannot be read, lacks a column or names the classes otherwise; the signal's reason
  */
-export async function readParquet(files: readonly string[], options: ParquetOptions = {}): Promise<Reading> {
+export async function readParquet(files: readonly string[], options: ParquetOptions = {}, reading: ReadingOptions = {}): Promise<Reading> {
   const library = await loadLibrary();
   const problems: DataProblem[] = [];
   const images: LabelledImage[] = [];
   let { classes } = options;
-  for (const file of files) {
+  await readShards(files, reading, problems, async (file) => {
+    reading.signal?.throwIfAborted();
     const table = await openTable(library, file, options.columns ?? {});
     const names = table.labelNames;
     if (options.classes === undefined && names !== undefined) {
@@ -53,7 +55,7 @@ export async function readParquet(files: readonly string[], options: ParquetOpti
       classes = names;
     }
     await addRows(table, images, problems);
-  }
+  });
   const { collection, problems: more } = collect(path.basename(files[0]!, path.extname(files[0]!)), images, classes);
   return { collection, problems: [...problems, ...more] };
 }

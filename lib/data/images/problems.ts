@@ -3,7 +3,7 @@
 import { DgsamError } from "../../errors.js";
 
 export type DataProblemKind =
-  /** Cannot be read, or not be decoded to its last line: damaged, cut short, or no image in spite of its name. */
+  /** Cannot be read, or not be decoded to its last line: damaged, cut short, or no image in spite of its name; a shard or a folder, with all that is in it. */
   | "unreadable"
   /** Claims more pixels than the limit; it was not decoded. */
   | "too-many-pixels"
@@ -15,7 +15,7 @@ export type DataProblemKind =
   | "missing-class"
   /** A domain without any image. */
   | "empty-domain"
-  /** The same bytes twice in one class of one domain. */
+  /** The same bytes twice in one class of one domain, a second way to the same folder, or an archive's entry whose name comes twice. */
   | "duplicate"
   /** The same bytes in two domains: what is held out would be trained on. */
   | "duplicate-across-domains"
@@ -46,6 +46,11 @@ export function problemsError(subject: string, problems: readonly string[], advi
   const count = problems.length === 1 ? "" : `${problems.length} problems: `;
   const more = problems.length > SHOWN ? `; and ${problems.length - SHOWN} more` : "";
   return new DgsamError("ERR_DATA", `${subject}: ${count}${problems.slice(0, SHOWN).join("; ")}${more}${advice === "" ? "" : `; ${advice}`}`);
+}
+
+/** A message that begins with the path, as those of errors do, without it. */
+export function withoutPath(message: string, path: string): string {
+  return message.startsWith(`${path}: `) ? message.slice(path.length + 2) : message;
 }
 
 export function describeProblem({ path, message }: DataProblem): string {

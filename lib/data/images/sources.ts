@@ -138,7 +138,7 @@ export async function domainParquet(files: string | readonly string[], options: 
  * folder in the name; where names have no folder, `.txt`, unless these are captions, which is an error; its part in `.json` (`split`). Or, where there are no `.cls` and `.json` files, in DomainBed's layout `DOMAIN/CLASS/image`.
  *
  * Nothing is ever unpacked, and yet entries that point outside (`../`, absolute names, links) are refused: other tools unpack. Compressed archives are
- * refused, too, since one image could not be read without all before it.
+ * refused, too, since one image could not be read without all before it. Of entries with one name the last counts, and `notes` say so.
  *
  * @param files one archive, or those of one data set in order
  * @throws DgsamError (as a rejection) `ERR_DATA` when an archive cannot be read or is not sound, or with the entries that are wrong; `ERR_ARGUMENT`
@@ -149,8 +149,8 @@ export async function domainTar(files: string | readonly string[], options: Imag
   const { classes, split } = options;
   checkClasses("domainTar", classes);
   const { collection, problems } = await readTar(names, classes === undefined ? {} : { classes });
-  // Files that are no images are in many archives, and do no harm.
-  const fatal = problems.filter(({ kind }) => kind !== "not-an-image");
+  // Files that are no images are in many archives, and do no harm; of entries with one name it is known which counts.
+  const fatal = problems.filter(({ kind }) => kind !== "not-an-image" && kind !== "duplicate");
   const reading = { collection: sound(names[0]!, { collection, problems: fatal }), problems: [] };
   return listed("domainTar", names[0]!, reading, split, settings, problems);
 }

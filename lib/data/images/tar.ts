@@ -7,8 +7,9 @@ import path from "node:path";
 import { collect, type LabelledImage, type Reading } from "./collection.js";
 import type { EncodedImage } from "./encoded-image.js";
 import { ContainerFile, isHiddenName, isImageName } from "./file-image.js";
-import { tarEntries, type TarEntry } from "./tar-entries.js";
 import type { DataProblem } from "./problems.js";
+import { readShards, type ReadingOptions } from "./shards.js";
+import { tarEntries, type TarEntry } from "./tar-entries.js";
 
 export interface TarOptions {
   /** The names of the classes in the order of their integers, where labels are integers. Default: "0", "1", ... */
@@ -34,17 +35,16 @@ class TarImage implements EncodedImage {
 /**
  * Reads through the archives once, for names, places and labels; images are read from their places when they are asked for.
  *
- * @throws DgsamError `ERR_DATA` when an archive cannot be read, is compressed or not sound; the signal's reason
+ * @throws DgsamError `ERR_DATA` when an archive (by the policy "report": all of them) cannot be read, is compressed or not sound; the signal's reason
  */
-export async function readTar(files: readonly string[], { classes }: TarOptions = {}, signal?: AbortSignal): Promise<Reading> {
+export async function readTar(files: readonly string[], { classes }: TarOptions = {}, reading: ReadingOptions = {}): Promise<Reading> {
   const problems: DataProblem[] = [];
-  const archives: { file: ContainerFile; entries: readonly TarEntry[] }[] = [];
-  for (const name of files) {
+  const archives = await readShards(files, reading, problems, async (name) => {
     const file = new ContainerFile(name);
-    const found = await tarEntries(file, (entry) => isAnnotation(entry) && !isHidden(entry), signal);
+    const found = await tarEntries(file, (entry) => isAnnotation(entry) && !isHidden(entry), reading.signal);
     problems.push(...found.problems);
-    archives.push({ file, entries: found.entries.filter((entry) => !isHidden(entry.name)) });
-  }
+    return { file, entries: lastOfEachName(file, found.entries.filter((entry) => !isHidden(entry.name)), problems) };
+  });
   const isWebDataset = archives.some(({ entries }) => entries.some(({ name }) => LABELS.test(extensionOf(name))));
   const prefix = isWebDataset ? 0 : sharedFolder(archives.flatMap(({ entries }) => entries.filter(({ name }) => isImageName(name)).map(({ name }) => name)));
   const images = isWebDataset
@@ -69,6 +69,20 @@ function isAnnotation(name: string): boolean {
 
 function isHidden(name: string): boolean {
   return name.split("/").some(isHiddenName);
+}
+
+/** As tar leaves them when it unpacks: of entries with one name, as `tar -r` and `tar -u` add them, the last, at the place of the first, so that an image that was renewed stays in its split. */
+function lastOfEachName(file: ContainerFile, entries: readonly TarEntry[], problems: DataProblem[]): TarEntry[] {
+  const last = new Map<string, TarEntry>();
+  const times = new Map<string, number>();
+  for (const entry of entries) {
+    last.set(entry.name, entry);
+    times.set(entry.name, (times.get(entry.name) ?? 0) + 1);
+  }
+  for (const [name, count] of times) {
+    if (count > 1) problems.push({ kind: "duplicate", path: `${file.path}#${name}`, message: `is there ${count} times under this name; the last is taken, as tar does when it unpacks` });
+  }
+  return [...last.values()];
 }
 
 /** 1 when all images lie in one folder of folders of folders, as tar makes it of a data set's folder; else 0. */

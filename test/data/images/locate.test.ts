@@ -14,8 +14,10 @@ beforeAll(() => {
     "shards/a-000.tar", "shards/a-001.tar", "shards/a-010.tar", "shards/b-1.tar", "shards/list.txt", "shards/.hidden.tar", "hub/train-0.parquet", "hub/test-0.parquet", "mixed/x.tar", "mixed/x.parquet",
     "sites/north/ok/1.jpg", "sites/old.tar", "list.csv", "{a,b}.tar", "(c)+.tar", "a.zip",
   ];
-  writeTree(folder, Object.fromEntries([...files, "linked/old.tar"].map((name) => [name, ""])));
+  writeTree(folder, Object.fromEntries([...files, "linked/old.tar", "lost/a.tar"].map((name) => [name, ""])));
   symlinkSync(path.join(folder, "sites/north"), path.join(folder, "linked/north"));
+  symlinkSync("gone.tar", path.join(folder, "lost/b.tar"));
+  symlinkSync("c.tar", path.join(folder, "lost/c.tar"));
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -23,6 +25,8 @@ test.each<[string, string | string[], string, string[]]>([
   ["a folder of domains", "sites", "folder", ["sites"]],
   ["a folder of links to domains, and an archive", "linked", "folder", ["linked"]],
   ["a manifest", "list.csv", "manifest", ["list.csv"]],
+  ["links of shards to nothing, of which their reader tells", "lost", "tar", ["lost/a.tar", "lost/b.tar", "lost/c.tar"]],
+  ["these by name", ["lost/a.tar", "lost/b.tar", "lost/c.tar"], "tar", ["lost/a.tar", "lost/b.tar", "lost/c.tar"]],
   ["one shard", "shards/a-000.tar", "tar", ["shards/a-000.tar"]],
   ["several, as they come", ["shards/b-1.tar", "shards/a-000.tar"], "tar", ["shards/b-1.tar", "shards/a-000.tar"]],
   ["a folder of shards", "shards", "tar", ["shards/a-000.tar", "shards/a-001.tar", "shards/a-010.tar", "shards/b-1.tar"]],
@@ -43,6 +47,7 @@ test.each<[string, string | string[], string, string[]]>([
 test.each<[string | string[], RegExp]>([
   ["none", /none: cannot be read: ENOENT/],
   ["list.csv/x", /list\.csv\/x: cannot be read: ENOTDIR/],
+  ["list.csv/{a,b}.tar", /list\.csv\/\{a,b\}\.tar: cannot be read: ENOTDIR/],
   ["n".repeat(300), /cannot be read: ENAMETOOLONG/],
   ["a.zip", /a\.zip: expected a folder, or a file whose name ends with \.csv, /],
   ["shards/a-{000..003}.tar", /a-002\.tar: cannot be read: ENOENT/],

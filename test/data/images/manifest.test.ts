@@ -18,7 +18,7 @@ const EXPECTED = { classes: ["cat", "dog"], problems: [], domains: { a: [["img/2
 describe("reads", () => {
   test.each([
     ["CSV", "path,label,domain\nimg/1.jpg,dog,b\nimg/2.jpg,cat,a\n\"img/3, or \"\"so\"\".jpg\",cat,b\n", "list.csv"],
-    ["a byte order mark, CRLF, other columns and order, empty lines", "\ufeffid,Domain,PATH,label\r\n7,b,img/1.jpg,dog\r\n\r\n8,a,img/2.jpg,cat\r\n9,b,\"img/3, or \"\"so\"\".jpg\",cat", "list.txt"],
+    ["a byte order mark, CRLF, other columns and order, empty lines", "\ufeffid,Domain,PATH,label,id\r\n7,b,img/1.jpg,dog,1\r\n\r\n8,a,img/2.jpg,cat,2\r\n9,b,\"img/3, or \"\"so\"\".jpg\",cat,3", "list.txt"],
     ["JSON", JSON.stringify([{ path: "img/1.jpg", label: "dog", domain: "b" }, { path: "img/2.jpg", label: "cat", domain: "a", more: [1] }, { path: "img/3, or \"so\".jpg", label: "cat", domain: "b" }]), "list.json"],
     ["JSON lines", '{"path":"img/1.jpg","label":"dog","domain":"b"}\n\n{"path":"img/2.jpg","label":"cat","domain":"a"}\r\n{"path":"img/3, or \\"so\\".jpg","label":"cat","domain":"b"}', "list.jsonl"],
     ["JSON lines in a file of another name", '{"path":"img/1.jpg","label":"dog","domain":"b"}\n{"path":"img/2.jpg","label":"cat","domain":"a"}\n{"path":"img/3, or \\"so\\".jpg","label":"cat","domain":"b"}', "list"],
@@ -38,6 +38,17 @@ describe("reads", () => {
     expect(await read(list, { classes: ["2", "0"] })).toMatchObject({ classes: ["2", "0"], domains: { a: [["img/2.jpg", 1]], b: [["img/1.jpg", 0]] } });
     expect(await read(JSON.stringify([{ path: "img/1.jpg", label: 1, domain: 5 }]), {}, "list.json")).toMatchObject({ classes: ["0", "1"], domains: { 5: [["img/1.jpg", 1]] } });
     expect(await read("path,label,domain\nimg/1.jpg,2,b\nimg/2.jpg,two,a\n")).toMatchObject({ classes: ["2", "two"] });
+  });
+
+  test("whole numbers as other programs write them: with a fraction of nothing, or a sign", async () => {
+    const list = "path,label,domain\nimg/1.jpg,2.0,b\nimg/2.jpg,+1,a\n\"img/3, or \"\"so\"\".jpg\",-0,b\n";
+    expect(await read(list)).toEqual({ classes: ["0", "1", "2"], problems: [], domains: { a: [["img/2.jpg", 1]], b: [["img/1.jpg", 2], ["img/3, or \"so\".jpg", 0]] } });
+    expect(await read(list, { classes: ["x", "y", "z"] })).toMatchObject({ classes: ["x", "y", "z"], domains: { a: [["img/2.jpg", 1]], b: [["img/1.jpg", 2], ["img/3, or \"so\".jpg", 0]] } });
+    expect(await read(list, { classes: ["2", "1", "0"] })).toMatchObject({ problems: [], domains: { a: [["img/2.jpg", 1]], b: [["img/1.jpg", 0], ["img/3, or \"so\".jpg", 2]] } });
+    expect(await read("path,label,domain\nimg/1.jpg,2.0,b\nimg/2.jpg,1.0,a\n", { classes: ["2.0", "1.0"] })).toMatchObject({ problems: [], domains: { a: [["img/2.jpg", 1]], b: [["img/1.jpg", 0]] } });
+    // Among words, and with zeros before, they are names as they stand there.
+    expect(await read("path,label,domain\nimg/1.jpg,2.0,b\nimg/2.jpg,-1,a\n\"img/3, or \"\"so\"\".jpg\",cat,b\n")).toMatchObject({ classes: ["-1", "2.0", "cat"], problems: [] });
+    expect(await read("path,label,domain\nimg/1.jpg,02,b\nimg/2.jpg,1,a\n")).toMatchObject({ classes: ["02", "1"], problems: [] });
   });
 
   test("names in the order of the option classes, absent ones too", async () => {
@@ -79,6 +90,26 @@ describe("names every mistake with its line:", () => {
     ]);
   });
 
+  const noIndex = (where: string, label = -1) => `malformed ${where}: the label ${label} is no index, since these begin at 0; leave out images that have no label, or give classes that name each label`;
+
+  test.each<[string, string, string]>([
+    ["l.csv", "path,label,domain\nimg/1.jpg,0,b\nimg/2.jpg,-1,a\nimg/1.jpg,1,a\n", noIndex("l.csv#line 3")],
+    ["l.csv", "path,label,domain\nimg/1.jpg,0.0,b\nimg/2.jpg,-1.0,a\nimg/1.jpg,1.0,a\n", noIndex("l.csv#line 3")],
+    ["l.json", JSON.stringify([0, -1, 1].map((label) => ({ path: "img/1.jpg", label, domain: "ba"[label & 1] }))), noIndex("l.json#entry 2")],
+  ])("a negative label among indices, which makes no names of them: %s of %j", async (name, content, problem) => {
+    const found = await read(content, {}, name);
+    expect(found).toMatchObject({ classes: ["0", "1"], problems: [problem] });
+    expect(Object.values(found.domains).flat().map(([, label]) => label).sort()).toEqual([0, 1]);
+    expect(await read(content, { classes: ["cat", "dog"] }, name)).toMatchObject({ problems: [problem] });
+    await withTree({ ...IMAGES, [name]: content }, (folder) => expectRejection(() => domainManifest(path.join(folder, name)), "ERR_DATA", /the label -1 is no index/));
+  });
+
+  test("negative labels alone, and those that the option classes names", async () => {
+    const list = "path,label,domain\nimg/1.jpg,-1,b\nimg/2.jpg,-2,a\n";
+    expect(await read(list)).toEqual({ classes: [], domains: {}, problems: [noIndex("list.csv#line 2"), noIndex("list.csv#line 3", -2)] });
+    expect(await read(list, { classes: ["-2", "-1"] })).toMatchObject({ problems: [], domains: { a: [["img/2.jpg", 0]], b: [["img/1.jpg", 1]] } });
+  });
+
   test("all are counted, the first are listed", () =>
     withTree({ "l.csv": `path,label,domain\n${"no.jpg,a,b\n".repeat(1000)}` }, (folder) =>
       expectRejection(() => domainManifest(path.join(folder, "l.csv")), "ERR_DATA", /l\.csv: 1000 problems: .*#line 2: there is no file .*; .*#line 6: .*no\.jpg; and 995 more$/)));
@@ -89,6 +120,8 @@ describe("refuses", () => {
     ["l.csv", "file,label\n1.jpg,dog\n", /l\.csv: line 1: missing columns "path", "domain"; the first line must name the columns path, label, domain/],
     ["l.csv", "path;label;domain\n1.jpg;dog;b\n", /l\.csv: line 1: its columns seem to be separated by ";"; commas are expected: path,label,domain$/],
     ["l.txt", "path\tlabel\tdomain\n1.jpg\tdog\tb\n", /l\.txt: line 1: its columns seem to be separated by tabs; commas are expected: path,label,domain$/],
+    ["l.csv", "path,label,domain,label\n1.jpg,0,a,1\n", /l\.csv: line 1: names the column "label" 2 times, and it is not told which is meant; expected once: take out or rename the others$/],
+    ["l.csv", "path,label,Split,domain,split,SPLIT\n1.jpg,0,train,a,test,\n", /l\.csv: line 1: names the column "split" 3 times/],
     ["l.csv", "", /l\.csv: line 1: missing columns "path", "label", "domain"/],
     ["l.csv", "path,label,domain\n\"1.jpg,dog,a\n", /l\.csv: line 2: is no sound CSV: Quote Not Closed/],
     ["l.csv", "path,label,domain\n", /l\.csv: it holds no image/],

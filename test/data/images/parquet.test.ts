@@ -63,6 +63,12 @@ describe("reads what the hub publishes", () => {
     expect((await readRows(bytes, { classes: ["z", "y"] })).problems[0]).toMatchObject({ kind: "malformed", message: "the label 2 is none of the 2 classes" });
   });
 
+  test("a negative integer without a name is a problem, and the others stay indices", async () => {
+    const { collection, problems } = await readRows(parquet([-1, 0, 1].map((label) => ({ image: bytesOf(1), label, domain: "d" }))));
+    expect(collection).toMatchObject({ classes: ["0", "1"], domains: [{ records: [{ label: 0 }, { label: 1 }] }] });
+    expect(problems).toMatchObject([{ kind: "malformed", path: expect.stringMatching(/#row 0$/) as string, message: expect.stringMatching(/^the label -1 is no index/) as string }]);
+  });
+
   test("several files are one data set", async () => {
     await withTree({ "a.parquet": parquet(rows.slice(0, 10), { metadata: HUB }), "b.parquet": parquet(rows.slice(10), { metadata: HUB }), "c.parquet": parquet(rows, { metadata: { huggingface: HUB.huggingface.replace("dog", "cat") } }) }, async (folder) => {
       const at = (name: string) => path.join(folder, name);

@@ -62,6 +62,15 @@ describe("WebDataset's names", () => {
     ]])).toEqual({ classes: ["cat", "dog"], problems: [], domains: { 7: [["0.tar#2.webp", 0, "b", "test"]], photo: [["0.tar#1.jpg", 1, "a", "train"]] } });
   });
 
+  test.each<[string, TarItem[]]>([
+    ["cls", [["p/1.cls", "-1"], ["p/2.cls", "0\n"], ["p/3.cls", "1.0"]]],
+    ["json", [["p/1.json", '{"label": -1}'], ["p/2.json", '{"label": 0}'], ["p/3.json", '{"label": "1"}']]],
+  ])("a negative label in .%s is a problem, and the others stay indices", async (_, labels) => {
+    const { classes, domains, problems } = await read([[...labels, ...["1", "2", "3"].map((key): TarItem => [`p/${key}.jpg`, key])]]);
+    expect([classes, domains]).toEqual([["0", "1"], { p: [["0.tar#p/2.jpg", 0, "2"], ["0.tar#p/3.jpg", 1, "3"]] }]);
+    expect(problems).toEqual([expect.stringMatching(/^malformed 0\.tar#p\/1: the label -1 is no index/)]);
+  });
+
   test("domains in .domain or .txt beside .cls; the option classes names integers; every shard has its own keys", async () => {
     expect(await read([[["1.jpg", "a"], ["1.cls", "1"], ["1.domain", "art"]], [["1.cls", "0"], ["1.txt", "photo\n"], ["1.jpg", "b"], ["2.cls", "0"], ["2.txt", "photo"], ["2.jpg", "c"]]], { classes: ["cat", "dog"] })).toEqual({
       classes: ["cat", "dog"], problems: [], domains: { art: [["0.tar#1.jpg", 1, "a"]], photo: [["1.tar#1.jpg", 0, "b"], ["1.tar#2.jpg", 0, "c"]] },
@@ -100,6 +109,31 @@ describe("WebDataset's names", () => {
       'malformed 0.tar#a/8: has no label; expected a .cls file, or "label" in a .json file',
       'malformed 0.tar#a/9: has no label; expected a .cls file, or "label" in a .json file',
     ]);
+  });
+});
+
+describe("of entries with one name", () => {
+  // As `tar -r` and `tar -u` append them.
+  const items: TarItem[] = [["photo/dog/1.jpg", "old"], ["photo/dog/2.jpg", "2"], ["photo/.x", ""], ["./photo/dog/1.jpg", "older"], ["photo/dog/1.jpg", "new"], ["photo/.x", ""]];
+  const REPEATED = "is there 3 times under this name; the last is taken, as tar does when it unpacks";
+
+  test("the last counts, at the place of the first, and is told of", async () => {
+    expect(await read([items])).toEqual({
+      classes: ["dog"], problems: [`duplicate 0.tar#photo/dog/1.jpg: ${REPEATED}`], domains: { photo: [["0.tar#photo/dog/1.jpg", 0, "new"], ["0.tar#photo/dog/2.jpg", 0, "2"]] },
+    });
+    const samples: TarItem[] = [["p/1.jpg", "old"], ["p/1.cls", "1"], ["p/1.jpg", "new"], ["p/1.cls", "0"]];
+    expect(await read([samples])).toMatchObject({ domains: { p: [["0.tar#p/1.jpg", 0, "new"]] }, problems: [expect.stringMatching(/^duplicate .*#p\/1\.jpg: /), expect.stringMatching(/^duplicate .*#p\/1\.cls: is there 2 times/)] });
+  });
+
+  test("names of other archives are others", async () => {
+    expect(await read([items.slice(0, 2), items.slice(0, 1)])).toMatchObject({ problems: [], domains: { photo: [{}, {}, {}] } });
+  });
+
+  test("training takes the last, with a note", async () => {
+    await withTree({ "a.tar": await makeTar(items) }, async (folder) => {
+      const { domains, notes } = await domainTar(path.join(folder, "a.tar"));
+      expect([domains[0]!.length, notes]).toEqual([2, [`${path.join(folder, "a.tar")}#photo/dog/1.jpg: ${REPEATED}`]]);
+    });
   });
 });
 
@@ -167,7 +201,7 @@ describe("refuses, naming the entry,", () => {
 
   test("a reading that is aborted, with the signal's reason", async () => {
     await withTree({ "a.tar": await makeTar([IMAGE]) }, async (folder) => {
-      await expect(readTar([path.join(folder, "a.tar")], {}, AbortSignal.abort("enough"))).rejects.toBe("enough");
+      await expect(readTar([path.join(folder, "a.tar")], {}, { signal: AbortSignal.abort("enough") })).rejects.toBe("enough");
     });
   });
 });
