@@ -5,6 +5,9 @@ import type { ImageFormat } from "./image-format.js";
 /** How the lines begin that are of the loader of a format. */
 const LOADERS: Readonly<Record<ImageFormat, RegExp>> = { jpeg: /^(VipsJpeg|jpeg)/, png: /^(vipspng|png)/, webp: /^webp/, tiff: /^tiff/, gif: /^gif/ };
 
+/** Of whichever image it is: that libvips found no loader, or that bytes are missing. */
+const ANYBODYS = /^(VipsForeignLoad|source): /;
+
 const NOTHING = "the file is damaged or cut short, or of a kind that libvips does not read";
 
 /**
@@ -13,7 +16,7 @@ const NOTHING = "the file is damaged or cut short, or of a kind that libvips doe
  */
 export function libvipsText(format: ImageFormat, error: unknown): string {
   const text = (error instanceof Error ? error.message : String(error)).replace(/^Input buffer has corrupt header:/, "");
-  const others = Object.entries(LOADERS).flatMap(([each, loader]) => (each === format ? [] : [loader]));
+  const others = [ANYBODYS, ...Object.entries(LOADERS).flatMap(([each, loader]) => (each === format ? [] : [loader]))];
   const lines = text.split("\n").map((line) => line.trim());
   return lines.find((line) => line !== "" && line !== "Unknown error" && !others.some((loader) => loader.test(line))) ?? NOTHING;
 }

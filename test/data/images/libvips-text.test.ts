@@ -12,7 +12,7 @@ test("lines of other formats' loaders are not this image's", () => {
   expect(libvipsText("png", new Error("vips_tracked: out of memory"))).toBe("vips_tracked: out of memory");
 });
 
-test.each(["", "Unknown error", "Input buffer has corrupt header: ", "Input buffer has corrupt header:\n\n"])("%j says nothing", (text) => {
+test.each(["", "Unknown error", "Input buffer has corrupt header: ", "Input buffer has corrupt header:\n\n", "VipsForeignLoad: buffer is not in a known format\nsource: bad seek to 1650\n"])("%j says nothing", (text) => {
   expect(libvipsText("png", new Error(text))).toBe("the file is damaged or cut short, or of a kind that libvips does not read");
 });
 
