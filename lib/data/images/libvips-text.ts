@@ -3,7 +3,9 @@
 import type { ImageFormat } from "./image-format.js";
 
 /** How the lines begin that are of the loader of a format. */
-const LOADERS: Readonly<Record<ImageFormat, RegExp>> = { jpeg: /^(VipsJpeg|jpeg)/, png: /^(vipspng|png)/, webp: /^webp/, tiff: /^tiff/, gif: /^gif/ };
+const LOADERS: Readonly<Record<ImageFormat, RegExp>> = {
+  jpeg: /^(VipsJpeg|(vips__)?jpeg)/, png: /^(vipspng|(vips__)?png)/, webp: /^(vips__)?webp/, tiff: /^(vips__)?tiff/, gif: /^(vips__)?gif/,
+};
 
 /** Of whichever image it is: that libvips found no loader, or that bytes are missing. */
 const ANYBODYS = /^(VipsForeignLoad|source): /;
