@@ -230,18 +230,22 @@ export class ImageDomain implements Domain {
     const missing = new Set<number>();
     const chosen: number[] = [];
     for (const index of asked) {
-      let taken: number | undefined = index;
-      let there: boolean;
-      // That one is bad may be found out by looking.
-      while ((there = isThere(taken)) && this.#bad.has(taken)) {
-        taken = training ? this.#nextGood(index) : undefined;
-        if (taken === undefined) break;
-      }
-      if (taken === undefined) continue;
-      if (!there) missing.add(taken);
-      chosen.push(taken);
+      const taken = this.#taken(index, training, isThere);
+      if (taken === null) continue;
+      if (!taken.isThere) missing.add(taken.index);
+      chosen.push(taken.index);
     }
     return [chosen, [...missing]];
+  }
+
+  /** The image itself, or for a bad one the next good one, as far as is known; null where it is left out. */
+  #taken(asked: number, training: boolean, isThere: (index: number) => boolean): { index: number; isThere: boolean } | null {
+    for (let index = asked; ; index = this.#nextGood(asked)) {
+      // That one is bad may be found out by looking, which is done once: it reads a mark.
+      const there = isThere(index);
+      if (!there || !this.#bad.has(index)) return { index, isThere: there };
+      if (!training) return null;
+    }
   }
 
   /** The next image of the same class that is not known to be bad, else of any. */

@@ -92,6 +92,7 @@ export class Statistics {
 
   /** Copies the model's buffers, into {@link bufferMemory}. */
   copyBuffers(): BufferCopies {
+    // Nobody tells of buffers that were converted since the last step, or will be in this one.
     this.asks = true;
     const memory = this.bufferMemory();
     noGrad(() => memory.lists.forEach(({ buffers, values }) => ops.aten["_foreach_copy_.default"](values, buffers)));
