@@ -1,15 +1,25 @@
-"""Fills Inductor's cache with what `npm run bench:gpu -- --only compiled` will compile: `python torch_compile_ahead.py <device>`.
+"""Fills Inductor's cache with what `npm run bench:gpu -- --only compiled` will compile: `python torch_compile_ahead.py <device> [<network>]`.
 
-The same networks and formats, in the same order (compiledRows in steps.mjs). What has been compiled when it is ended stays.
+The same networks and formats, in the same order (compiledRows in steps.mjs); without a name each network in a process of its own, all
+at once. What has been compiled when it is ended stays.
 """
 
+import subprocess
 import sys
 
 from torch_steps import NETWORKS, body
 
+
+def compile_all(device, network):
+    for options in ({"autocast": "bfloat16", "channels_last": True}, {}):
+        body(network, "compiled", device=device, **options)(1)
+        print(network, options, flush=True)
+
+
 if __name__ == "__main__":
-    (device,) = sys.argv[1:]
-    for network in NETWORKS:
-        for options in ({"autocast": "bfloat16", "channels_last": True}, {}):
-            body(network, "compiled", device=device, **options)(1)
-            print(network, options, flush=True)
+    device, *names = sys.argv[1:]
+    if names:
+        compile_all(device, names[0])
+    else:
+        running = [subprocess.Popen([sys.executable, "-B", __file__, device, network]) for network in NETWORKS]
+        sys.exit(max(each.wait() for each in running))
