@@ -23,7 +23,7 @@ const KERNELS = [
   { name: "gathering and way back", moves: 6, run: ({ parameters, saved, sums, ledger }) => ops.dgsam["gather_.late"](parameters, saved, sums, ALMOST_NOTHING, 1, ledger, 1) },
   { name: "way back", moves: 2, run: ({ parameters, saved }) => ops.dgsam["restore_.default"](parameters, saved) },
   // Gradients; parameters and both running means (twice). At a learning rate of 0, so that the parameters stay what they are.
-  { name: "NAdam's step", moves: 7, run: ({ parameters, averages, squares, products, steps }) => ops.dgsam["nadam_.default"](parameters, averages, squares, products, steps, 0, 0.9, 0.999, 1e-8, 0, 0.004, false, false) },
+  { name: "Adam's step", moves: 7, run: ({ parameters, averages, squares, steps }) => ops.dgsam["adam_.default"](parameters, averages, squares, [], steps, 0, 0.9, 0.999, 1e-8, 0, false, false) },
 ];
 
 /** As steps that wait for nothing make it. */
@@ -36,9 +36,8 @@ function listsOf(parameters) {
   const numbers = { dtype: "float64", device: parameters[0].device };
   const radius = full([], RHO, numbers);
   const like = () => parameters.map((each) => noGrad(() => zerosLike(each)));
-  const { device } = numbers;
-  const counters = { products: parameters.map(() => ones([], { device })), steps: parameters.map(() => zeros([], { device })) };
-  return { parameters, saved: like(), sums: like(), rho: parameters.map(() => radius), ledger: zeros([4], numbers), averages: like(), squares: like(), ...counters };
+  const steps = parameters.map(() => zeros([], { device: numbers.device }));
+  return { parameters, saved: like(), sums: like(), rho: parameters.map(() => radius), ledger: zeros([4], numbers), averages: like(), squares: like(), steps };
 }
 
 /** @param {import("./run.mjs").Context} context */

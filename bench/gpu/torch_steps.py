@@ -102,7 +102,9 @@ class ForeachDGSAM:
         self.base.step()
 
     def gradient(self, closure):
-        return list(torch.autograd.grad(closure(), self.parameters))
+        gradients = torch.autograd.grad(closure(), self.parameters)
+        # Inductor lays them out as it likes; fused optimizers want them as the parameters are.
+        return [g if g.stride() == p.stride() else torch.empty_like(p).copy_(g) for g, p in zip(gradients, self.parameters)]
 
 
 def foreach(problem, **options):

@@ -2,7 +2,7 @@
 
 import { calibrate } from "../measure.mjs";
 
-const LEAST_TURNS = 5;
+const LEAST_TURNS = 9;
 /** Of each side, before anything is measured: a captured function records in its second step, cuDNN chooses in its first. */
 const WARM_UP = 2;
 

@@ -124,13 +124,13 @@ if ! { part build 200 node install/build.mjs && part doctor 30 node dist/cli/mai
   part build-without-kernels 150 node install/build.mjs && part doctor-without-kernels 30 node dist/cli/main.js doctor
 fi
 # Times matter to none of these.
-part parity 140 node dist/cli/main.js parity --device $device &
+part parity 200 node dist/cli/main.js parity --device $device &
 parity=$!
 vitest cuda-tests 100 test/cuda --exclude test/cuda/memory.test.ts --reporter=verbose --maxWorkers=4
 wait $parity
-# It takes all memory that there is.
-vitest cuda-memory 40 test/cuda/memory.test.ts --reporter=verbose
 [ -n "${ahead:-}" ] && { kill "$ahead"; wait "$ahead"; } 2>/dev/null
+# It takes all memory that there is, and nobody else may.
+vitest cuda-memory 40 test/cuda/memory.test.ts --reporter=verbose
 bench kernels 40
 bench steps 160
 bench compiled 100

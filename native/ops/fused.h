@@ -19,8 +19,8 @@ void sgd(at::TensorList params, at::TensorList momentumBuffers, double lr, doubl
 void adam(at::TensorList params, at::TensorList expAvgs, at::TensorList expAvgSqs, at::TensorList maxExpAvgSqs, at::TensorList steps,
           double lr, double beta1, double beta2, double eps, double weightDecay, bool maximize, bool decoupled, const std::optional<at::Tensor>& foundInf);
 
-// The same for steps that wait for nothing (late.h): with a learning rate that is a float64 scalar on the device. Kernels of CUDA round it to
-// float32, as PyTorch's learning rates of tensors are.
+// The same for steps that wait for nothing (late.h): with a learning rate that is a float64 scalar on the device. LibTorch's kernels of CUDA round
+// it to float32, as PyTorch's learning rates of tensors are; ours (cuda/optimizers.cc), which serve Adam there, do not.
 void sgdLate(at::TensorList params, at::TensorList momentumBuffers, const at::Tensor& lr, double momentum, double dampening, double weightDecay,
              bool nesterov, bool maximize, bool first, const at::Tensor& foundInf);
 void adamLate(at::TensorList params, at::TensorList expAvgs, at::TensorList expAvgSqs, at::TensorList maxExpAvgSqs, at::TensorList steps,

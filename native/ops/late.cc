@@ -10,6 +10,7 @@
 #include "composite.h"
 #include "late_rows.h"
 #include "ledger.h"
+#include "rates.h"
 
 namespace dgsam::ops {
 namespace {
@@ -123,8 +124,7 @@ at::Tensor stopped(const at::Tensor& ledger) {
 void noteStopped(at::Tensor flag, const at::Tensor& ledger) {
   const at::NoGradGuard noGrad;
   const Ledger checked("stopped_", ledger, 1, 0);
-  TORCH_CHECK(flag.scalar_type() == at::kFloat && flag.numel() == 1, "dgsam::stopped_: expected a float32 scalar in 'flag', got ", flag.scalar_type(), " of shape ",
-              flag.sizes());
+  checkFlag("stopped_", "flag", flag);
   flag.copy_(ledger.select(0, 0).ne(0));
 }
 

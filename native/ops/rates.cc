@@ -17,7 +17,7 @@ bool isGiven(const OptionalTensor& tensor) { return tensor.has_value() && tensor
 
 void checkRate(const char* name, const char* argument, const at::Tensor& rate) { checkScalar(name, argument, rate, at::kDouble); }
 
-void checkFlag(const char* name, const at::Tensor& foundInf) { checkScalar(name, "found_inf", foundInf, at::kFloat); }
+void checkFlag(const char* name, const char* argument, const at::Tensor& flag) { checkScalar(name, argument, flag, at::kFloat); }
 
 double rateOf(const char* name, double lr, const OptionalTensor& rate) {
   if (!isGiven(rate)) return lr;
@@ -27,7 +27,7 @@ double rateOf(const char* name, double lr, const OptionalTensor& rate) {
 
 bool isLeftOut(const char* name, const OptionalTensor& foundInf) {
   if (!isGiven(foundInf)) return false;
-  checkFlag(name, *foundInf);
+  checkFlag(name, "found_inf", *foundInf);
   return foundInf->item<float>() == 1;
 }
 

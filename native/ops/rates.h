@@ -14,7 +14,7 @@ bool isGiven(const OptionalTensor& tensor);
 
 // Throw c10::Error naming operator and argument unless it is a float64 scalar, and a float32 one.
 void checkRate(const char* name, const char* argument, const at::Tensor& rate);
-void checkFlag(const char* name, const at::Tensor& foundInf);
+void checkFlag(const char* name, const char* argument, const at::Tensor& flag);
 
 // The rate, if it is given, else `lr`. Waits for the device.
 double rateOf(const char* name, double lr, const OptionalTensor& rate);

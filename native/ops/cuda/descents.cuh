@@ -43,6 +43,10 @@ __global__ void __launch_bounds__(kThreads) advance(const __grid_constant__ Coun
     own[1] = own[2] = 0;
     own[3] = 1 - lr * how.weightDecay;
     switch (how.rule) {
+      case Rule::Adam:
+        own[0] = lr / (1 - pow(how.beta1, t));
+        own[1] = sqrt(1 - pow(how.beta2, t));
+        break;
       case Rule::Adagrad:
         own[0] = lr / (1 + (t - 1) * how.extra);
         break;
@@ -154,7 +158,10 @@ __device__ void descendBy(Element<Wide>& e, const StepNumbers<Wide>& n, bool has
   } else {
     e.first = average(e.first, e.grad, n.ofGrad);
     e.second = averageOfSquares(e.second, e.grad, n.beta2, n.ofSquare);
-    if constexpr (kRule == Rule::NAdam) {
+    if constexpr (kRule == Rule::Adam) {
+      if (hasThird) e.third = greater(e.third, e.second);
+      e.param = descended(e.param, n.factor[0], e.first, plus(root(hasThird ? e.third : e.second) / n.factor[1], n.eps));
+    } else if constexpr (kRule == Rule::NAdam) {
       const Wide divisor = plus(root(e.second / n.factor[2]), n.eps);
       e.param = descended(descended(e.param, n.factor[0], e.grad, divisor), n.factor[1], e.first, divisor);
     } else {
@@ -234,6 +241,8 @@ class Descents {
   template <typename T>
   void descendIn(const std::vector<Span>& spans, const Descent& how) {
     switch (how.rule) {
+      case Rule::Adam:
+        return descendBy<T, Rule::Adam>(spans, how);
       case Rule::RMSprop:
         return descendBy<T, Rule::RMSprop>(spans, how);
       case Rule::Adagrad:

@@ -1,4 +1,4 @@
-// A step of the optimizers of foreach.h, and of Adagrad, by kernels of our own, for code that the host's compiler compiles. They wait for
+// A step of the optimizers of foreach.h, of Adam and of Adagrad by kernels of our own, for code that the host's compiler compiles. They wait for
 // nothing, and a graph can capture them; a launch that fails throws c10::Error.
 #pragma once
 
@@ -7,7 +7,7 @@
 
 namespace dgsam::ops::cuda {
 
-enum class Rule { RMSprop, Adagrad, Adadelta, NAdam, RAdam, Adamax };
+enum class Rule { Adam, RMSprop, Adagrad, Adadelta, NAdam, RAdam, Adamax };
 
 struct Descent {
   Rule rule;
@@ -39,7 +39,7 @@ constexpr int kFactors = 4;
 // Counts the step, and forms each parameter's factors.
 void advance(Stream stream, const std::vector<Counters>& counters, const Descent& how, double* factors);
 
-// Then the step itself. Of a span, `saved`, `sum` and `third` are what is remembered of the parameter in the order of foreach.h, null where the
+// Then the step itself. Of a span, `saved`, `sum` and `third` are what is remembered of the parameter in the order of foreach.h and fused.h, null where the
 // rule has no such thing, and `rho` its factors. `element`: as dgsam::ops::Element.
 void descend(Stream stream, int element, const std::vector<Span>& spans, const Descent& how);
 

@@ -230,6 +230,9 @@ __global__ void __launch_bounds__(kFinishThreads) finish(Sums sums, double alpha
   End::end(sums, total.first, total.second, alpha, lossScale);
 }
 
+// One thread.
+static __global__ void storeStop(const double* ledger, float* flag) { *flag = *ledger == 0 ? 0 : 1; }
+
 // The mean. One thread.
 static __global__ void noteMean(const __grid_constant__ Numbers numbers, double* ledger, int64_t at) {
   double sum = 0;

@@ -19,6 +19,7 @@
 #include "../composite.h"
 #include "../late_rows.h"
 #include "../ledger.h"
+#include "../rates.h"
 #include "build_info.h"
 #include "sweeps.h"
 
@@ -225,6 +226,23 @@ void revertLate(at::TensorList tensors, at::TensorList saved, at::Tensor ledger)
   if (!others.empty()) ops::revertLate(others, othersSaved, ledger);
 }
 
+at::Tensor stopped(const at::Tensor& ledger) {
+  if (!kernelsServe(ledger)) return ops::stopped(ledger);
+  const Ledger checked("stopped", ledger, 1, 0);
+  const c10::cuda::CUDAGuard guard(ledger.device());
+  const at::Tensor flag = at::empty({}, ledger.options().dtype(at::kFloat));
+  flagStop(c10::cuda::getCurrentCUDAStream(), ledger.const_data_ptr<double>(), flag.mutable_data_ptr<float>());
+  return flag;
+}
+
+void noteStopped(at::Tensor flag, const at::Tensor& ledger) {
+  if (!kernelsServe(ledger) || !flag.defined() || flag.device() != ledger.device()) return ops::noteStopped(flag, ledger);
+  checkFlag("stopped_", "flag", flag);
+  const Ledger checked("stopped_", ledger, 1, 0);
+  const c10::cuda::CUDAGuard guard(ledger.device());
+  flagStop(c10::cuda::getCurrentCUDAStream(), ledger.const_data_ptr<double>(), flag.mutable_data_ptr<float>());
+}
+
 void restore(at::TensorList params, at::TensorList saved) {
   if (params.empty() || !params.front().defined() || !params.front().is_cuda() || !serves(params.front().device().index())) return ops::restore(params, saved);
   const at::NoGradGuard noGrad;
@@ -267,6 +285,8 @@ TORCH_LIBRARY_IMPL(dgsam, CUDA, m) {
   m.impl("gather_orthogonal_.late", TORCH_FN(Moving<&gatherOrthogonalLate>::call));
   m.impl("note_", TORCH_FN(noteLate));
   m.impl("revert_", TORCH_FN(Moving<&revertLate>::call));
+  m.impl("stopped", TORCH_FN(stopped));
+  m.impl("stopped_", TORCH_FN(noteStopped));
   m.impl("restore_", TORCH_FN(Moving<&restore>::call));
 }
 

@@ -1,4 +1,4 @@
-// The optimizers of foreach.h, and Adagrad, on CUDA devices: two launches for up to kCapacity parameters of one dtype. Where the kernels were not
+// The optimizers of foreach.h, Adam and Adagrad on CUDA devices: two launches for up to kCapacity parameters of one dtype. Where the kernels were not
 // compiled for the device, or counters lie elsewhere, LibTorch's functions serve.
 #include <ATen/Functions.h>
 #include <ATen/core/grad_mode.h>
@@ -58,7 +58,7 @@ void descendAll(const char* name, at::TensorList params, StateLists states, Stat
                 const OptionalTensor& foundInf) {
   const at::NoGradGuard noGrad;
   if (isGiven(rate)) checkRate(name, "rate", *rate);
-  if (isGiven(foundInf)) checkFlag(name, *foundInf);
+  if (isGiven(foundInf)) checkFlag(name, "found_inf", *foundInf);
   for (const Batch& batch : makeBatches(name, params, states, counters, Scalars::Any)) {
     const at::Device device = batch.params.front().device();
     at::Tensor rateThere, foundInfThere;
@@ -72,6 +72,22 @@ void descendAll(const char* name, at::TensorList params, StateLists states, Stat
 // With what of late steps is on the device left out.
 Descent stepBy(Rule rule, double beta1, double beta2, double eps, double weightDecay, double extra, bool maximize, bool decoupled, double lr) {
   return {rule, beta1, beta2, eps, weightDecay, extra, maximize, decoupled, lr, nullptr, nullptr};
+}
+
+void adam(at::TensorList params, at::TensorList expAvgs, at::TensorList expAvgSqs, at::TensorList maxExpAvgSqs, at::TensorList steps, double lr, double beta1,
+          double beta2, double eps, double weightDecay, bool maximize, bool decoupled, const OptionalTensor& foundInf) {
+  if (!kernelsServe(params, {{"steps", steps}}))
+    return ops::adam(params, expAvgs, expAvgSqs, maxExpAvgSqs, steps, lr, beta1, beta2, eps, weightDecay, maximize, decoupled, foundInf);
+  descendAll("adam_", params, {{"exp_avgs", expAvgs}, {"exp_avg_sqs", expAvgSqs}, {"max_exp_avg_sqs", maxExpAvgSqs, true}}, {{"steps", steps}},
+             stepBy(Rule::Adam, beta1, beta2, eps, weightDecay, 0, maximize, decoupled, lr), std::nullopt, foundInf);
+}
+
+void adamLate(at::TensorList params, at::TensorList expAvgs, at::TensorList expAvgSqs, at::TensorList maxExpAvgSqs, at::TensorList steps, const at::Tensor& lr,
+              double beta1, double beta2, double eps, double weightDecay, bool maximize, bool decoupled, const at::Tensor& foundInf) {
+  if (!kernelsServe(params, {{"steps", steps}}))
+    return ops::adamLate(params, expAvgs, expAvgSqs, maxExpAvgSqs, steps, lr, beta1, beta2, eps, weightDecay, maximize, decoupled, foundInf);
+  descendAll("adam_", params, {{"exp_avgs", expAvgs}, {"exp_avg_sqs", expAvgSqs}, {"max_exp_avg_sqs", maxExpAvgSqs, true}}, {{"steps", steps}},
+             stepBy(Rule::Adam, beta1, beta2, eps, weightDecay, 0, maximize, decoupled, 0), lr, foundInf);
 }
 
 void rmsprop(at::TensorList params, at::TensorList squareAvgs, at::TensorList momentumBuffers, at::TensorList gradAvgs, at::TensorList steps, double lr,
@@ -122,6 +138,8 @@ void adamax(at::TensorList params, at::TensorList expAvgs, at::TensorList expInf
 }
 
 TORCH_LIBRARY_IMPL(dgsam, CUDA, m) {
+  m.impl("adam_", TORCH_FN(Moving<&adam>::call));
+  m.impl("adam_.late", TORCH_FN(Moving<&adamLate>::call));
   m.impl("rmsprop_", TORCH_FN(Moving<&rmsprop>::call));
   m.impl("adagrad_", TORCH_FN(Moving<&adagrad>::call));
   m.impl("adadelta_", TORCH_FN(Moving<&adadelta>::call));

@@ -28,4 +28,6 @@ void revert(Stream stream, const std::vector<Span>& spans, const double* ledger)
 
 void note(Stream stream, const std::vector<Number>& values, double* ledger, int64_t at) { on(stream).note(values, ledger, at); }
 
+void flagStop(Stream stream, const double* ledger, float* flag) { on(stream).flagStop(ledger, flag); }
+
 }  // namespace dgsam::ops::cuda

@@ -59,6 +59,8 @@ class Sweeps {
     launch_(&cuda::noteMean, 1u, 1, numbers, ledger, at);
   }
 
+  void flagStop(const double* ledger, float* flag) { launch_(&cuda::storeStop, 1u, 1, ledger, flag); }
+
  private:
   template <Second kSecond>
   void measure(const Spans& spans, const Sums& sums, double eta) {

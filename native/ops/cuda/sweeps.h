@@ -25,4 +25,7 @@ void revert(Stream stream, const std::vector<Span>& spans, const double* ledger)
 // Notes the mean of at most kMaxNumbers values.
 void note(Stream stream, const std::vector<Number>& values, double* ledger, int64_t at);
 
+// flag <- 1 where the step has stopped, else 0.
+void flagStop(Stream stream, const double* ledger, float* flag);
+
 }  // namespace dgsam::ops::cuda

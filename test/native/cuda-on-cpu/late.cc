@@ -7,6 +7,7 @@
 #include "../../../native/ops/composite.cc"
 #include "../../../native/ops/late.cc"
 #include "../../../native/ops/late_rows.cc"
+#include "../../../native/ops/rates.cc"
 #include "../../../native/ops/rows.cc"
 
 #include "../../../native/ops/cuda/late.cc"
@@ -35,6 +36,7 @@ void gather(Stream, const Spans& spans, const Sums& sums, const Gathering& how) 
 void endGather(Stream, const Sums& sums) { sweeps.endGather(sums); }
 void revert(Stream, const std::vector<Span>& spans, const double* ledger) { sweeps.revert(spans, ledger); }
 void note(Stream, const std::vector<Number>& values, double* ledger, int64_t at) { sweeps.note(values, ledger, at); }
+void flagStop(Stream, const double* ledger, float* flag) { sweeps.flagStop(ledger, flag); }
 
 }  // namespace cuda
 }  // namespace dgsam::ops
@@ -190,6 +192,9 @@ void checkNumbersAndBuffers() {
     std::vector<int64_t> versions;
     for (const at::Tensor& each : tensors) versions.push_back(each._version());
     cuda::revertLate(tensors, saved, ledger);
+    const at::Tensor flag = cuda::stopped(ledger), kept = at::full({}, 7, at::kFloat);
+    cuda::noteStopped(kept, ledger);
+    for (const at::Tensor& each : {flag, kept}) check(each.equal(at::scalar_tensor(stopped ? 1 : 0, at::kFloat)), "stopped");
     for (size_t i = 0; i < tensors.size(); ++i) {
       check(tensors[i].equal(stopped ? saved[i] : at::ones_like(tensors[i])), "revert_: tensor " + std::to_string(i));
       check(tensors[i]._version() == versions[i], "revert_: version of tensor " + std::to_string(i));

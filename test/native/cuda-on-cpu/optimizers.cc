@@ -1,5 +1,5 @@
 // Optimizers by kernels of our own (native/ops/cuda/optimizers.cc, descents.cuh) on CPU tensors, the kernels emulated, against LibTorch's foreach
-// functions (native/ops/foreach.cc): several steps of all kinds of parameters, with all options, taken and left out.
+// functions and fused kernels (native/ops/foreach.cc, fused.cc): several steps of all kinds of parameters, with all options, taken and left out.
 //
 // Usage: optimizers [spoil]. With `spoil` a check must fail. Prints the number of comparisons and of launches.
 #include "operators.h"
@@ -160,6 +160,16 @@ std::vector<Optimizer> optimizers() {
       all.push_back({"adamax_" + how, [=](bool kernels, Parameters& on, double lr, const OptionalTensor& rate, const OptionalTensor& foundInf) {
                        (kernels ? &cuda::adamax : &adamax)(on.params, on.first, on.second, on.steps, lr, 0.9, 0.99, 0.1, decay, maximize, rate, foundInf);
                      }});
+      for (const bool decoupled : {false, true})
+        for (const bool amsgrad : {false, true})
+          all.push_back({"adam_" + how + (decoupled ? ", decoupled" : "") + (amsgrad ? ", amsgrad" : ""),
+                         [=](bool kernels, Parameters& on, double lr, const OptionalTensor& rate, const OptionalTensor& foundInf) {
+                           const std::vector<at::Tensor> largest = amsgrad ? on.third : std::vector<at::Tensor>();
+                           if (rate.has_value())
+                             (kernels ? &cuda::adamLate : &adamLate)(on.params, on.first, on.second, largest, on.steps, *rate, 0.9, 0.99, 0.1, decay, maximize, decoupled, *foundInf);
+                           else
+                             (kernels ? &cuda::adam : &adam)(on.params, on.first, on.second, largest, on.steps, lr, 0.9, 0.99, 0.1, decay, maximize, decoupled, foundInf);
+                         }});
       for (const bool decoupled : {false, true}) {
         const std::string more = how + (decoupled ? ", decoupled" : "");
         all.push_back({"nadam_" + more, [=](bool kernels, Parameters& on, double lr, const OptionalTensor& rate, const OptionalTensor& foundInf) {
