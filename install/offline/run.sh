@@ -111,7 +111,7 @@ part() {
 }
 vitest() { part "$1" "$2" node node_modules/vitest/vitest.mjs run --passWithNoTests "${@:3}"; }
 # A process each: an error of the device ends all that a process does there.
-bench() { part "bench-$1" "$2" node bench/gpu/run.mjs --only "$1" --device $device $size --markdown --seconds 3 --json "$out/bench-$1.json"; }
+bench() { part "bench-$1" "$2" node bench/gpu/run.mjs --only "$1" --device $device $size --markdown --seconds 4 --json "$out/bench-$1.json"; }
 
 if [ $device = cuda ] && [ -n "$version" ]; then
   # Inductor takes minutes for what is measured last: its cache is filled while others need the processor alone.
