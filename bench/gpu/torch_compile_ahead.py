@@ -1,7 +1,7 @@
 """Fills Inductor's cache with what `npm run bench:gpu -- --only compiled` will compile: `python torch_compile_ahead.py <device> [<network>]`.
 
-The same networks and formats, in the same order (compiledRows in steps.mjs); without a name each network in a process of its own, all
-at once. What has been compiled when it is ended stays.
+The same networks and formats (compiledRows in steps.mjs); without a name each network in a process of its own, all at once. What has been
+compiled when it is ended stays.
 """
 
 import subprocess

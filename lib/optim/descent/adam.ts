@@ -1,5 +1,5 @@
 /**
- * Adam and AdamW, as torch.optim, over LibTorch's fused kernels.
+ * Adam and AdamW, as torch.optim, over LibTorch's fused kernels, or on a GPU over our own (native/ops/cuda/optimizers.cc).
  *
  *     g  <- grad                            (maximize: -grad;  Adam: + weightDecay * p)
  *     p  <- p - lr * weightDecay * p        (AdamW only)
