@@ -4,6 +4,7 @@ The same networks and formats (compiledRows in steps.mjs); without a name each n
 compiled when it is ended stays.
 """
 
+import signal
 import subprocess
 import sys
 
@@ -22,4 +23,6 @@ if __name__ == "__main__":
         compile_all(device, names[0])
     else:
         running = [subprocess.Popen([sys.executable, "-B", __file__, device, network]) for network in NETWORKS]
-        sys.exit(max(each.wait() for each in running))
+        # Whoever ends all of them (timeout) waits for this one: it goes when the GPU is free.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        sys.exit(any([each.wait() for each in running]))

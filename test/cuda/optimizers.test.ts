@@ -1,5 +1,5 @@
 /** Base optimizers whose step on a GPU is kernels of our own, against the CPU's. */
-import { Adadelta, Adagrad, Adamax, manualSeed, NAdam, RAdam, randn, RMSprop, scope, type DType, type Tensor } from "dgsam";
+import { Adadelta, Adagrad, Adam, Adamax, AdamW, manualSeed, NAdam, RAdam, randn, RMSprop, scope, type DType, type Tensor } from "dgsam";
 import { expect, test } from "vitest";
 import type { Optimizer } from "../../lib/optim/descent/optimizer.js";
 import { worstError } from "../optim/support.js";
@@ -8,6 +8,7 @@ import { describeOnCuda, hasKernels } from "./support.js";
 const device = "cuda";
 type AnyBase = new (params: Tensor[], options?: object) => Optimizer<{ lr: number }>;
 const BASES = [
+  ["Adam", Adam, { weightDecay: 0.1 }], ["Adam, AMSGrad, maximize", Adam, { amsgrad: true, maximize: true }], ["AdamW", AdamW, { weightDecay: 0.1 }],
   ["RMSprop", RMSprop, {}], ["RMSprop, centered, momentum", RMSprop, { momentum: 0.9, centered: true, weightDecay: 0.1 }], ["Adagrad", Adagrad, { lrDecay: 0.1, initialAccumulatorValue: 0.2 }],
   ["Adadelta", Adadelta, { weightDecay: 0.1 }], ["NAdam", NAdam, { weightDecay: 0.1 }], ["NAdam, decoupled", NAdam, { weightDecay: 0.1, decoupledWeightDecay: true }],
   ["RAdam", RAdam, {}], ["RAdam, decoupled, maximize", RAdam, { weightDecay: 0.1, decoupledWeightDecay: true, maximize: true }], ["Adamax", Adamax, {}],

@@ -108,7 +108,7 @@ describe.runIf(isPossible)("CUDA operators, compiled for the CPU", () => {
 describe.runIf(isPossible)("optimizers by CUDA kernels, compiled for the CPU", () => {
   beforeAll(() => compileWithLibTorch("optimizers"));
 
-  test("give what LibTorch's foreach functions give, for all kinds of parameters and options, in any order of threads", { timeout: 180_000 }, () => {
+  test("give what LibTorch's functions give, for all kinds of parameters and options, in any order of threads", { timeout: 180_000 }, () => {
     const { status, stdout, stderr } = run("optimizers");
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
     const [, comparisons, launches] = /^(\d+) comparisons, (\d+) launches\n$/.exec(stdout)!.map(Number) as [number, number, number];

@@ -1,5 +1,5 @@
 /**
- * Adagrad, as torch.optim.Adagrad, over LibTorch's fused kernel, or its foreach functions on devices without one.
+ * Adagrad, as torch.optim.Adagrad, over LibTorch's fused kernel, or its foreach functions on devices without one; on a GPU over our own kernels.
  *
  *     g  <- grad + weightDecay * p          (maximize: -grad)
  *     s  <- s + g^2                         (s starts as initialAccumulatorValue)

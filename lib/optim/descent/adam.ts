@@ -11,6 +11,7 @@
  */
 
 import { checkBoolean, checkNumber } from "../../checks.js";
+import { kernelsServe } from "../../tensor/internal.js";
 import { ops, type Device, type Tensor } from "../../tensor/index.js";
 import { checkBetas } from "../checks.js";
 import { once } from "../once.js";
@@ -58,6 +59,10 @@ abstract class AdamFamily extends Optimizer<AdamOptions> {
 
   protected override takesFoundInf(): boolean {
     return true;
+  }
+
+  protected override readsRatesExactly(device: Device): boolean {
+    return kernelsServe(device);
   }
 
   protected update(group: ParamGroup<AdamOptions>): void {

@@ -218,20 +218,20 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
   }
 
   /** Whether kernels of a GPU read a learning rate in float64; LibTorch's round it to float32. */
-  protected get readsRatesExactly(): boolean {
+  protected readsRatesExactly(_device: Device): boolean {
     return false;
   }
 
   /**
    * The learning rate where operators of late steps read it, and what these ask whether to do anything; null where they take a number,
-   * in steps that are not late and for float64 parameters on a GPU, where kernels would round it.
+   * in steps that are not late and for float64 parameters on a GPU whose kernels would round it.
    */
   protected lateArguments(group: ParamGroup<O>): { rate: Tensor; flag: Tensor } | null {
     if (this.stopped === null) return null;
     const { device, flag } = this.stopped;
     let rate = this.rates.get(group);
     if (rate?.device !== device) {
-      const isRead = device === "cpu" || this.readsRatesExactly || !group.params.some(({ dtype }) => dtype === "float64" || dtype === "complex128");
+      const isRead = device === "cpu" || this.readsRatesExactly(device) || !group.params.some(({ dtype }) => dtype === "float64" || dtype === "complex128");
       this.rates.set(group, (rate = { device, number: isRead ? new DeviceNumber() : null }));
     }
     return rate.number === null ? null : { rate: rate.number.at(device, group.lr), flag };

@@ -16,7 +16,7 @@ export abstract class SweptOptimizer<O extends { lr: number }> extends Optimizer
     return group.params.every(({ device }) => device === "cpu" || kernelsServe(device));
   }
 
-  protected override get readsRatesExactly(): boolean {
+  protected override readsRatesExactly(): boolean {
     return true;
   }
 

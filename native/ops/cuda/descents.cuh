@@ -29,7 +29,7 @@ __device__ inline double rectification(double beta2, double t) {
   return length > 5 ? sqrt((length - 4) * (length - 2) * limit / ((limit - 4) * (limit - 2) * length)) : 0;
 }
 
-// One block. The last factor is what decoupled weight decay multiplies by.
+// One block. The last factor is what decoupled weight decay takes off, as a share: in float32 one less it would lose most of its digits.
 template <int kCount>
 __global__ void __launch_bounds__(kThreads) advance(const __grid_constant__ CounterPack<kCount> pack, Descent how, double* factors) {
   if (isStopped(how)) return;
@@ -41,7 +41,7 @@ __global__ void __launch_bounds__(kThreads) advance(const __grid_constant__ Coun
     const double t = count;
     own[0] = lr;
     own[1] = own[2] = 0;
-    own[3] = 1 - lr * how.weightDecay;
+    own[3] = lr * how.weightDecay;
     switch (how.rule) {
       case Rule::Adam:
         own[0] = lr / (1 - pow(how.beta1, t));
@@ -189,7 +189,7 @@ __global__ void __launch_bounds__(kThreads) descend(const __grid_constant__ Pack
     auto firsts = place.load(first), seconds = second == nullptr ? grads : place.load(second), thirds = third == nullptr ? grads : place.load(third);
     for (int i = 0; i < place.kLanes; ++i) {
       Element<Wide> e{params[i], how.maximize ? -grads[i] : grads[i], firsts[i], seconds[i], thirds[i]};
-      if (decays && how.decoupled) e.param = times(e.param, numbers.factor[3]);
+      if (decays && how.decoupled) e.param = plus(e.param, -times(numbers.factor[3], e.param));
       if (decays && !how.decoupled) e.grad = plus(e.grad, times(numbers.weightDecay, e.param));
       descendBy<kRule>(e, numbers, second != nullptr, third != nullptr);
       params.set(i, e.param);

@@ -241,6 +241,7 @@ void noteStopped(at::Tensor flag, const at::Tensor& ledger) {
   const Ledger checked("stopped_", ledger, 1, 0);
   const c10::cuda::CUDAGuard guard(ledger.device());
   flagStop(c10::cuda::getCurrentCUDAStream(), ledger.const_data_ptr<double>(), flag.mutable_data_ptr<float>());
+  bump(flag);
 }
 
 void restore(at::TensorList params, at::TensorList saved) {

@@ -86,6 +86,7 @@ void adamLate(at::TensorList params, at::TensorList expAvgs, at::TensorList expA
               double beta1, double beta2, double eps, double weightDecay, bool maximize, bool decoupled, const at::Tensor& foundInf) {
   if (!kernelsServe(params, {{"steps", steps}}))
     return ops::adamLate(params, expAvgs, expAvgSqs, maxExpAvgSqs, steps, lr, beta1, beta2, eps, weightDecay, maximize, decoupled, foundInf);
+  checkRate("adam_", "lr", lr);
   descendAll("adam_", params, {{"exp_avgs", expAvgs}, {"exp_avg_sqs", expAvgSqs}, {"max_exp_avg_sqs", maxExpAvgSqs, true}}, {{"steps", steps}},
              stepBy(Rule::Adam, beta1, beta2, eps, weightDecay, 0, maximize, decoupled, 0), lr, foundInf);
 }

@@ -207,7 +207,9 @@ void compare(const Optimizer& optimizer, at::ScalarType type, bool late) {
     if (t == 2)
       for (Parameters* on : {&got, &expected}) on->steps[1].zero_(), on->products[1].fill_(1);
     emulator::backwards = t % 2 == 1;
+    const long launches = emulator::launches;
     step(true, got, lr);
+    if (cuda::served) check(emulator::launches > launches, what + ": launches");
     emulator::backwards = false;
     step(false, expected, lr);
     if (spoil) got.params[0].detach().add_(1);
@@ -245,6 +247,9 @@ void checkRefusals() {
   checkThrows([&] { step(at::zeros({}), std::nullopt); }, "dgsam::adamax_: expected a float64 scalar in 'rate', got Float");
   checkThrows([&] { step(std::nullopt, at::zeros({2})); }, "dgsam::adamax_: expected a float32 scalar in 'found_inf', got Float of shape [2]");
   checkThrows([&] { cuda::rmsprop(on.params, on.first, {}, {}, on.steps, 1, 0.9, 1, 0, 0.5, false, std::nullopt, std::nullopt); }, "momentum_buffers");
+  const auto adamStep = [&](const at::Tensor& lr, const at::Tensor& flag) { cuda::adamLate(on.params, on.first, on.second, {}, on.steps, lr, 0, 0, 0, 0, false, false, flag); };
+  checkThrows([&] { adamStep({}, at::zeros({})); }, "dgsam::adam_: expected a float64 scalar in 'lr', got ");
+  checkThrows([&] { adamStep(at::zeros({}, at::kDouble), at::zeros({1})); }, "dgsam::adam_: expected a float32 scalar in 'found_inf', got Float of shape [1]");
   on.second[2] = at::zeros({3});
   checkThrows([&] { step(std::nullopt, std::nullopt); }, "dgsam::adamax_: exp_infs[2]");
   check(on.steps[0].item<float>() == 0, "nothing was counted");
@@ -263,7 +268,7 @@ int main(int count, char**) {
   checkRefusals();
   const long launches = emulator::launches;
   dgsam::ops::cuda::served = false;
-  compare(optimizers().front(), at::kFloat, false);
+  for (const Optimizer& optimizer : optimizers()) compare(optimizer, at::kFloat, optimizer.name.starts_with("adam_"));
   check(emulator::launches == launches, "no launches on a device that no kernels were compiled for");
   std::cout << comparisons << " comparisons, " << launches << " launches\n";
 }
