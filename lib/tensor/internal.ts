@@ -6,7 +6,7 @@ export { Commands, NotPlannable, type LatePlannedPass, type PlannedPass } from "
 export { emulateGraphs, hasGraphs, StepGraphs } from "./capture/step-graphs.js";
 export type { OperatorFunction } from "./operators.js";
 export { addWatcher, isUnchanged, type Guard, type Watch } from "./capture/guards.js";
-export { startFetch } from "./transfer.js";
+export { fetchAfter, fetchMemory, startFetch } from "./transfer.js";
 export { inBackground, readWhole } from "./background.js";
 export { kernelsServe } from "./runtime.js";
 export { copyInto, discard, mapFile } from "./data.js";

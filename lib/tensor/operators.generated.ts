@@ -7318,9 +7318,10 @@ export interface AtenOperators extends AtenOverloads {
 
 /** The operators of native/ops: each overload by its name; the unnamed one is `"NAME.default"`. */
 export interface DgsamOverloads {
-  "accumulate_.late"(params: Tensors, sums: Tensors, first: boolean, ledger: Tensor, at: Int): Int;
-  "accumulate_.late"(params: Tensors, sums: Tensors, first: boolean, keywords: { ledger: Tensor; at: Int }): Int;
-  "accumulate_.late"(params: Tensors, sums: Tensors, first: boolean, ledger: Tensor, keywords: { at: Int }): Int;
+  "accumulate_.late"(params: Tensors, sums: Tensors, first: boolean, ledger: Tensor, at: Int, losses?: Tensors | null): Int;
+  "accumulate_.late"(params: Tensors, sums: Tensors, first: boolean, keywords: { ledger: Tensor; at: Int; losses?: Tensors | null | undefined }): Int;
+  "accumulate_.late"(params: Tensors, sums: Tensors, first: boolean, ledger: Tensor, keywords: { at: Int; losses?: Tensors | null | undefined }): Int;
+  "accumulate_.late"(params: Tensors, sums: Tensors, first: boolean, ledger: Tensor, at: Int, keywords: { losses?: Tensors | null | undefined }): Int;
   "accumulate_.default"(params: Tensors, sums: Tensors, first: boolean): [number, Int];
   "accumulate_.default"(params: Tensors, keywords: { sums: Tensors; first: boolean }): [number, Int];
   "accumulate_.default"(params: Tensors, sums: Tensors, keywords: { first: boolean }): [number, Int];
@@ -7355,9 +7356,10 @@ export interface DgsamOverloads {
   "climb_.default"(params: Tensors, saved: Tensors, sums: Tensors, rho: Floats, first: boolean, adaptive: boolean, keywords: { eta?: Float | null | undefined; shift?: Float | undefined; first_sum?: boolean | null | undefined }): [number, Int];
   "climb_.default"(params: Tensors, saved: Tensors, sums: Tensors, rho: Floats, first: boolean, adaptive: boolean, eta: Float | null, keywords: { shift?: Float | undefined; first_sum?: boolean | null | undefined }): [number, Int];
   "climb_.default"(params: Tensors, saved: Tensors, sums: Tensors, rho: Floats, first: boolean, adaptive: boolean, eta: Float | null, shift: Float, keywords: { first_sum?: boolean | null | undefined }): [number, Int];
-  "climb_.late"(params: Tensors, saved: Tensors, sums: Tensors, rho: Tensors, first: boolean, adaptive: boolean, eta: Float | null, shift: Float, first_sum: boolean | null, ledger: Tensor, at: Int): Int;
-  "climb_.late"(params: Tensors, saved: Tensors, sums: Tensors, rho: Tensors, first: boolean, adaptive: boolean, eta: Float | null, shift: Float, first_sum: boolean | null, keywords: { ledger: Tensor; at: Int }): Int;
-  "climb_.late"(params: Tensors, saved: Tensors, sums: Tensors, rho: Tensors, first: boolean, adaptive: boolean, eta: Float | null, shift: Float, first_sum: boolean | null, ledger: Tensor, keywords: { at: Int }): Int;
+  "climb_.late"(params: Tensors, saved: Tensors, sums: Tensors, rho: Tensors, first: boolean, adaptive: boolean, eta: Float | null, shift: Float, first_sum: boolean | null, ledger: Tensor, at: Int, losses?: Tensors | null): Int;
+  "climb_.late"(params: Tensors, saved: Tensors, sums: Tensors, rho: Tensors, first: boolean, adaptive: boolean, eta: Float | null, shift: Float, first_sum: boolean | null, keywords: { ledger: Tensor; at: Int; losses?: Tensors | null | undefined }): Int;
+  "climb_.late"(params: Tensors, saved: Tensors, sums: Tensors, rho: Tensors, first: boolean, adaptive: boolean, eta: Float | null, shift: Float, first_sum: boolean | null, ledger: Tensor, keywords: { at: Int; losses?: Tensors | null | undefined }): Int;
+  "climb_.late"(params: Tensors, saved: Tensors, sums: Tensors, rho: Tensors, first: boolean, adaptive: boolean, eta: Float | null, shift: Float, first_sum: boolean | null, ledger: Tensor, at: Int, keywords: { losses?: Tensors | null | undefined }): Int;
   "clip_grad_norm_.default"(params: Tensors, max_norm: Float, norm_type?: Float, skip_nonfinite?: boolean): number;
   "clip_grad_norm_.default"(params: Tensors, keywords: { max_norm: Float; norm_type?: Float | undefined; skip_nonfinite?: boolean | undefined }): number;
   "clip_grad_norm_.default"(params: Tensors, max_norm: Float, keywords: { norm_type?: Float | undefined; skip_nonfinite?: boolean | undefined }): number;
@@ -7373,9 +7375,10 @@ export interface DgsamOverloads {
   "combine_.default"(params: Tensors, sums: Tensors, sum_scale: Float, grad_scale: Float): number;
   "combine_.default"(params: Tensors, sums: Tensors, keywords: { sum_scale: Float; grad_scale: Float }): number;
   "combine_.default"(params: Tensors, sums: Tensors, sum_scale: Float, keywords: { grad_scale: Float }): number;
-  "gather_.late"(params: Tensors, saved: Tensors, sums: Tensors, sum_scale: Float, grad_scale: Float, ledger: Tensor, at: Int): Int;
-  "gather_.late"(params: Tensors, saved: Tensors, sums: Tensors, sum_scale: Float, grad_scale: Float, keywords: { ledger: Tensor; at: Int }): Int;
-  "gather_.late"(params: Tensors, saved: Tensors, sums: Tensors, sum_scale: Float, grad_scale: Float, ledger: Tensor, keywords: { at: Int }): Int;
+  "gather_.late"(params: Tensors, saved: Tensors, sums: Tensors, sum_scale: Float, grad_scale: Float, ledger: Tensor, at: Int, losses?: Tensors | null): Int;
+  "gather_.late"(params: Tensors, saved: Tensors, sums: Tensors, sum_scale: Float, grad_scale: Float, keywords: { ledger: Tensor; at: Int; losses?: Tensors | null | undefined }): Int;
+  "gather_.late"(params: Tensors, saved: Tensors, sums: Tensors, sum_scale: Float, grad_scale: Float, ledger: Tensor, keywords: { at: Int; losses?: Tensors | null | undefined }): Int;
+  "gather_.late"(params: Tensors, saved: Tensors, sums: Tensors, sum_scale: Float, grad_scale: Float, ledger: Tensor, at: Int, keywords: { losses?: Tensors | null | undefined }): Int;
   "gather_.default"(params: Tensors, saved: Tensors, sums: Tensors, sum_scale: Float, grad_scale: Float): [number, number, Int];
   "gather_.default"(params: Tensors, saved: Tensors, sums: Tensors, keywords: { sum_scale: Float; grad_scale: Float }): [number, number, Int];
   "gather_.default"(params: Tensors, saved: Tensors, sums: Tensors, sum_scale: Float, keywords: { grad_scale: Float }): [number, number, Int];

@@ -8,22 +8,23 @@
 
 import { checkString, isPlainObject } from "../checks.js";
 import { argumentError } from "../errors.js";
-import type { Device } from "./dtype.js";
+import type { Device, DType } from "./dtype.js";
 import "./methods/conversion.js";
 import "./methods/storage.js";
 import { ops } from "./operators.js";
 import { isRecording } from "./recording.js";
 import { keep } from "./scope.js";
-import { currentStream, Stream, stream } from "./stream.js";
+import { currentStream, Stream, stream, type Event } from "./stream.js";
 import { Tensor } from "./tensor.js";
 
-/** One for each device, by its full name. */
+/** One for each device, by its full name: what is copied there, and what is fetched from there. */
 const copyStreams = new Map<Device, Stream>();
+const fetchStreams = new Map<Device, Stream>();
 
-function copyStream(device: Device): Stream {
+function streamBeside(streams: Map<Device, Stream>, device: Device): Stream {
   const full = currentStream(device).device;
-  let found = copyStreams.get(full);
-  if (found === undefined) copyStreams.set(full, (found = new Stream({ device: full })));
+  let found = streams.get(full);
+  if (found === undefined) streams.set(full, (found = new Stream({ device: full })));
   return found;
 }
 
@@ -67,7 +68,7 @@ function startCopies<T>(tensors: T, device: Device): () => T {
     const moved = mapTensors(tensors, (each) => each.to(device)) as T;
     return () => moved;
   }
-  const side = copyStream(device);
+  const side = streamBeside(copyStreams, device);
   const copies: Tensor[] = [];
   const copy = (source: Tensor): Tensor => {
     if (!isStaged(source)) return source.to(side.device);
@@ -102,17 +103,23 @@ export function toDevice<T>(tensors: T, device: Device): T {
   return startCopies(tensors, device)();
 }
 
+/** Host memory for {@link startFetch}, which outlives every scope. Making it may wait for the device, if there was none like it. */
+export function fetchMemory(shape: readonly number[], dtype: DType, device: Device): Tensor {
+  return keep(ops.aten["empty.memory_format"]([...shape], { dtype, pin_memory: device.startsWith("cuda") }));
+}
+
 /**
  * Starts to copy a tensor without history to host memory, in the current stream of its device. What is returned waits for that
  * copy alone, not for what was given to the stream since, and hands it out. It outlives every scope; the tensor is no longer needed.
+ *
+ * @param copy the memory, of {@link fetchMemory}
  */
-export function startFetch(tensor: Tensor): () => Tensor {
-  const { shape, dtype, device } = tensor;
+export function startFetch(tensor: Tensor, copy: Tensor = fetchMemory(tensor.shape, tensor.dtype, tensor.device)): () => Tensor {
+  const { device } = tensor;
   if (!device.startsWith("cuda")) {
-    const copy = keep(ops.aten["clone.default"](tensor));
+    ops.aten["copy_.default"](copy, tensor);
     return () => copy;
   }
-  const copy = keep(ops.aten["empty.memory_format"](shape, { dtype, pin_memory: true }));
   ops.aten["copy_.default"](copy, tensor, true);
   const copied = currentStream(device).recordEvent();
   return () => {
@@ -120,6 +127,16 @@ export function startFetch(tensor: Tensor): () => Tensor {
     copied.dispose();
     return copy;
   };
+}
+
+/**
+ * Waits for an event of a CUDA stream, and for nothing that was given to that stream since, and copies a tensor without history to host
+ * memory, of {@link fetchMemory}. Nothing may have written to the tensor since.
+ */
+export function fetchAfter(event: Event, tensor: Tensor, copy: Tensor): Tensor {
+  const side = streamBeside(fetchStreams, tensor.device);
+  side.waitEvent(event);
+  return stream(side, () => startFetch(tensor, copy))();
 }
 
 function* ahead<T>(batches: Iterable<T>, device: Device): Generator<T, void, undefined> {

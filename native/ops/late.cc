@@ -17,13 +17,22 @@ namespace {
 
 at::Device deviceOf(at::TensorList params, const at::Tensor& ledger) { return params.empty() ? ledger.device() : params.front().device(); }
 
+// Returns the place of the next number.
+int64_t noteLosses(const char* name, const std::optional<at::TensorList>& losses, const at::Tensor& ledger, int64_t at) {
+  if (!losses.has_value()) return at;
+  checkNumbers(name, "losses", *losses);
+  noteLate(*losses, ledger, at);
+  return at + 1;
+}
+
 }  // namespace
 
 int64_t climbLate(at::TensorList params, at::TensorList saved, at::TensorList sums, at::TensorList rho, bool first, bool adaptive,
-                  std::optional<double> eta, double shift, std::optional<bool> firstSum, at::Tensor ledger, int64_t at) {
+                  std::optional<double> eta, double shift, std::optional<bool> firstSum, at::Tensor ledger, int64_t at, std::optional<at::TensorList> losses) {
   const at::NoGradGuard noGrad;
-  const Ledger noted("climb_", ledger, at, 1);
+  const Ledger noted("climb_", ledger, at, losses.has_value() ? 2 : 1);
   const Rows rows = rowsToClimb(params, saved, sums, rho, first, adaptive, eta, ledger.device());
+  at = noteLosses("climb_", losses, ledger, at);
   std::vector<at::Tensor> weighted;
   for (const Row& row : rows)
     if (row.grad != nullptr && adaptive) weighted.push_back(row.weighted ? composite::weighted(row) : *row.grad);
@@ -44,10 +53,11 @@ int64_t climbLate(at::TensorList params, at::TensorList saved, at::TensorList su
   return countGradients(rows);
 }
 
-int64_t accumulateLate(at::TensorList params, at::TensorList sums, bool first, at::Tensor ledger, int64_t at) {
+int64_t accumulateLate(at::TensorList params, at::TensorList sums, bool first, at::Tensor ledger, int64_t at, std::optional<at::TensorList> losses) {
   const at::NoGradGuard noGrad;
-  const Ledger noted("accumulate_", ledger, at, 1);
+  const Ledger noted("accumulate_", ledger, at, losses.has_value() ? 2 : 1);
   const Rows rows = rowsToAccumulate(params, sums);
+  at = noteLosses("accumulate_", losses, ledger, at);
   noted.note(at, composite::norm(gradientsOf(rows), deviceOf(params, ledger)));
   for (const Row& row : rows) {
     composite::accumulate(row, first);
@@ -73,11 +83,14 @@ int64_t gatherRows(const Rows& rows, bool restores, bool writes, double sumScale
 
 }  // namespace
 
-int64_t gatherLate(at::TensorList params, at::TensorList saved, at::TensorList sums, double sumScale, double gradScale, at::Tensor ledger, int64_t at) {
+int64_t gatherLate(at::TensorList params, at::TensorList saved, at::TensorList sums, double sumScale, double gradScale, at::Tensor ledger, int64_t at,
+                   std::optional<at::TensorList> losses) {
   const at::NoGradGuard noGrad;
-  const Ledger noted("gather_", ledger, at, 2);
+  const Ledger noted("gather_", ledger, at, losses.has_value() ? 3 : 2);
   const bool writes = !sums.empty() || gradScale != 1;
-  return gatherRows(rowsToGather(params, saved, sums, writes), !saved.empty(), writes, sumScale, gradScale, noted, at, deviceOf(params, ledger));
+  const Rows rows = rowsToGather(params, saved, sums, writes);
+  at = noteLosses("gather_", losses, ledger, at);
+  return gatherRows(rows, !saved.empty(), writes, sumScale, gradScale, noted, at, deviceOf(params, ledger));
 }
 
 int64_t gatherOrthogonalLate(at::TensorList params, at::TensorList saved, at::TensorList sums, double alpha, double lossScale, at::Tensor ledger,
@@ -100,7 +113,7 @@ int64_t gatherOrthogonalLate(at::TensorList params, at::TensorList saved, at::Te
 
 void noteLate(at::TensorList values, at::Tensor ledger, int64_t at) {
   const at::NoGradGuard noGrad;
-  checkNumbers(values);
+  checkNumbers("note_", "values", values);
   std::vector<at::Tensor> numbers;
   for (const at::Tensor& each : values) numbers.push_back(each.reshape({}).to(at::kDouble));
   Ledger("note_", ledger, at, 1).note(at, numbers.size() == 1 ? numbers.front() : at::stack(numbers).mean());

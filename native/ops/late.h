@@ -8,7 +8,8 @@
 // What schedules change, radii and learning rates, are float64 scalars on the device, so that the step of a graph that was captured once
 // goes by them: rho / (||g|| + epsilon) is formed in float64, and thus rounded as with a number of the host's.
 //
-// Each operator returns how many parameters had a gradient, which the host knows.
+// Each operator returns how many parameters had a gradient, which the host knows. Where `losses` are given, scalars, their mean is
+// noted first, at `at`, and what the operator finds after it: a launch and a call less than note_ takes.
 #pragma once
 
 #include "climb.h"
@@ -17,13 +18,14 @@ namespace dgsam::ops {
 
 // As climb(), which notes ||g|| at place `at`; `rho` are scalars beside the ledger, one per parameter.
 int64_t climbLate(at::TensorList params, at::TensorList saved, at::TensorList sums, at::TensorList rho, bool first, bool adaptive,
-                  std::optional<double> eta, double shift, std::optional<bool> firstSum, at::Tensor ledger, int64_t at);
+                  std::optional<double> eta, double shift, std::optional<bool> firstSum, at::Tensor ledger, int64_t at, std::optional<at::TensorList> losses);
 
 // As accumulate(), which notes ||g||.
-int64_t accumulateLate(at::TensorList params, at::TensorList sums, bool first, at::Tensor ledger, int64_t at);
+int64_t accumulateLate(at::TensorList params, at::TensorList sums, bool first, at::Tensor ledger, int64_t at, std::optional<at::TensorList> losses);
 
 // As gather(), which notes ||g|| as it came and as it was stored, at two places.
-int64_t gatherLate(at::TensorList params, at::TensorList saved, at::TensorList sums, double sumScale, double gradScale, at::Tensor ledger, int64_t at);
+int64_t gatherLate(at::TensorList params, at::TensorList saved, at::TensorList sums, double sumScale, double gradScale, at::Tensor ledger, int64_t at,
+                   std::optional<at::TensorList> losses);
 
 // As gatherOrthogonal(), likewise.
 int64_t gatherOrthogonalLate(at::TensorList params, at::TensorList saved, at::TensorList sums, double alpha, double lossScale, at::Tensor ledger,

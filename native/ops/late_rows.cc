@@ -49,10 +49,10 @@ std::vector<at::Tensor> gradientsOf(const Rows& rows) {
   return gradients;
 }
 
-void checkNumbers(at::TensorList values) {
-  TORCH_CHECK(!values.empty(), "dgsam::note_: expected at least one tensor in 'values'");
+void checkNumbers(const char* name, const char* list, at::TensorList values) {
+  TORCH_CHECK(!values.empty(), "dgsam::", name, ": expected at least one tensor in '", list, "'");
   for (size_t i = 0; i < values.size(); ++i)
-    TORCH_CHECK(values[i].numel() == 1 && !values[i].is_complex(), "dgsam::note_: values[", i, "]: expected one real number, got ", values[i].scalar_type(),
+    TORCH_CHECK(values[i].numel() == 1 && !values[i].is_complex(), "dgsam::", name, ": ", list, "[", i, "]: expected one real number, got ", values[i].scalar_type(),
                 " of shape ", values[i].sizes());
 }
 

@@ -20,7 +20,7 @@ Rows rowsToGatherOrthogonal(at::TensorList params, at::TensorList saved, at::Ten
 std::vector<at::Tensor> gradientsOf(const Rows& rows);
 
 // Throws c10::Error unless each is one real number, and there is one.
-void checkNumbers(at::TensorList values);
+void checkNumbers(const char* name, const char* list, at::TensorList values);
 
 // After a failure in the midst of a first ascent: parameters <- saved. A row that cannot be written to has not moved.
 void bringBack(const Rows& rows) noexcept;

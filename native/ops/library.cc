@@ -25,11 +25,11 @@ TORCH_LIBRARY(dgsam, m) {
       "-> (float norm, int gradients)");
   m.def(
       "climb_.late(Tensor(a!)[] params, Tensor(b!)[] saved, Tensor(c!)[] sums, Tensor[] rho, bool first, bool adaptive, float? eta, float shift, "
-      "bool? first_sum, Tensor(d!) ledger, int at) -> int");
-  m.def("accumulate_.late(Tensor[] params, Tensor(a!)[] sums, bool first, Tensor(b!) ledger, int at) -> int");
+      "bool? first_sum, Tensor(d!) ledger, int at, Tensor[]? losses=None) -> int");
+  m.def("accumulate_.late(Tensor[] params, Tensor(a!)[] sums, bool first, Tensor(b!) ledger, int at, Tensor[]? losses=None) -> int");
   m.def(
-      "gather_.late(Tensor(a!)[] params, Tensor[] saved, Tensor[] sums, float sum_scale, float grad_scale, Tensor(b!) ledger, int at) "
-      "-> int");
+      "gather_.late(Tensor(a!)[] params, Tensor[] saved, Tensor[] sums, float sum_scale, float grad_scale, Tensor(b!) ledger, int at, "
+      "Tensor[]? losses=None) -> int");
   m.def(
       "gather_orthogonal_.late(Tensor(a!)[] params, Tensor[] saved, Tensor[] sums, float alpha, float loss_scale, Tensor(b!) ledger, int at) "
       "-> int");

@@ -286,13 +286,16 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
    */
   protected remember(group: ParamGroup<O>): { parameters: Tensor[]; list: (name: string) => Tensor[] } {
     for (const parameter of this.newcomers(group)) this.begin(parameter, {});
-    const parameters = group.params.filter((parameter) => this.state.has(parameter));
-    const states = parameters.map((parameter) => this.state.get(parameter)!);
     const names = this.stateNames(group);
-    states.forEach((state, i) => {
-      for (const name of names) state[name] ??= keep(this.initial(name, parameters[i]!));
-    });
-    return { parameters, list: (name) => (names.includes(name) ? states.map((state) => state[name]!) : []) };
+    const parameters: Tensor[] = [];
+    const lists = names.map((): Tensor[] => []);
+    for (const parameter of group.params) {
+      const state = this.state.get(parameter);
+      if (state === undefined) continue;
+      parameters.push(parameter);
+      names.forEach((name, i) => lists[i]!.push((state[name] ??= keep(this.initial(name, parameter)))));
+    }
+    return { parameters, list: (name) => lists[names.indexOf(name)] ?? [] };
   }
 
   /** What is remembered of a parameter under a name before its first step. */

@@ -32,6 +32,9 @@ const lateOperators = once(() => ({
   project: ops.dgsam["project_.late"],
 }));
 
+/** Whose late forms note losses, too. */
+const NOTE_LOSSES: ReadonlySet<NormCall["name"]> = new Set(["climb", "accumulate", "gather"] as const);
+
 /** A call of an operator that returns norms, and then how many parameters had a gradient. */
 export interface NormCall {
   readonly name: "climb" | "accumulate" | "gather" | "gatherOrthogonal" | "gatherAlong" | "project";
@@ -116,7 +119,7 @@ export class ClimbCalls {
         settle();
       });
     } else {
-      const gradients = ledger.call(operator as LateOperator, args, whats, into(this.norms));
+      const gradients = ledger.call(operator as LateOperator, args, whats, into(this.norms), NOTE_LOSSES.has(name));
       count?.(gradients);
     }
     made?.();
@@ -126,7 +129,7 @@ export class ClimbCalls {
 
   /** Leaves it to the ledger whether the gradients of these parameters are finite. */
   noteGradients(ledger: Ledger, parameters: readonly Tensor[]): void {
-    ledger.call(lateOperators().gather as LateOperator, [parameters, NONE, NONE, 0, 1], GATHERED, () => {});
+    ledger.call(lateOperators().gather as LateOperator, [parameters, NONE, NONE, 0, 1], GATHERED, () => {}, true);
   }
 
   /** For what cannot be left to commands. */

@@ -32,6 +32,8 @@ export class Climb {
   private readonly calls = new ClimbCalls();
   private readonly rho: number[] = [];
   private readonly radii = new Map<Group, DeviceNumber>();
+  /** One for each parameter: its group's. */
+  private radiusTensors: Tensor[] = [];
   private readonly scratch = new Scratch(this.parameters);
   /** How many parameters require gradients in this step; null where nobody has asked. */
   private trained: number | null = null;
@@ -186,12 +188,16 @@ export class Climb {
 
   /** The radii of all parameters where late operators read them. */
   private radiiOn(device: Device): Tensor[] {
-    return this.groups().flatMap((group) => {
-      let radius = this.radii.get(group);
-      if (radius === undefined) this.radii.set(group, (radius = new DeviceNumber()));
-      const tensor = radius.at(device, group[this.radiusKey]);
-      return group.params.map(() => tensor);
-    });
+    const { radii, radiusTensors, radiusKey } = this;
+    let count = 0;
+    for (const group of this.groups()) {
+      let radius = radii.get(group);
+      if (radius === undefined) radii.set(group, (radius = new DeviceNumber()));
+      const tensor = radius.at(device, group[radiusKey]);
+      for (let left = group.params.length; left > 0; left--) radiusTensors[count++] = tensor;
+    }
+    radiusTensors.length = count;
+    return radiusTensors;
   }
 
   private climbed(accumulate: boolean): void {

@@ -5,6 +5,7 @@ import { gradientStamp, withoutTensors } from "../../tensor/internal.js";
 import type { Tensor } from "../../tensor/index.js";
 import type { DgsamError } from "../../errors.js";
 import type { Ledger, Stop } from "./ledger.js";
+import { LedgerRows } from "./ledger-rows.js";
 import type { StepResult } from "./wrapper-options.js";
 
 export class UnreadStep<R extends StepResult> {
@@ -32,6 +33,11 @@ export class UnreadStep<R extends StepResult> {
     });
   }
 
+  /** Takes its numbers to the host. What a step tells that went well is brought up to date when somebody asks. */
+  settle(): void {
+    if (this.ledger.settle()) this.read();
+  }
+
   /** Brings what the step tells up to date. Returns why it stopped, if it did. */
   read(): Stop | null {
     const isNews = !this.ledger.isRead;
@@ -46,14 +52,17 @@ export class UnreadStep<R extends StepResult> {
 
 /** The last steps of an optimizer. What they found takes little memory on the host, but in a loop that reads no results it would grow. */
 export class UnreadSteps<R extends StepResult> {
-  /** How many there are at most. The host is hardly ever so far ahead of the device: reading one more does not wait. */
-  static readonly LIMIT = 64;
+  /**
+   * How many there are at most. The host is hardly ever so far ahead of the device: settling one more does not wait, nor for the others
+   * of its block of memory.
+   */
+  static readonly LIMIT = 2 * LedgerRows.COUNT;
   private readonly steps: UnreadStep<R>[] = [];
 
-  /** Adds one; one too many is read, which tells of no error: that is for whoever reads its result. */
+  /** Adds one; one too many is settled, which tells of no error: that is for whoever reads its result. */
   add(step: UnreadStep<R>): void {
     this.steps.push(step);
-    if (this.steps.length > UnreadSteps.LIMIT) this.steps.shift()!.read();
+    if (this.steps.length > UnreadSteps.LIMIT) this.steps.shift()!.settle();
   }
 }
 

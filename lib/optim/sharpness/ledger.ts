@@ -1,13 +1,14 @@
 /**
- * What a step finds while the device still computes: losses and norms, noted on the device (native/ops/late.h), sent to the host
- * together at the step's end, and read when somebody asks. Nothing waits until then.
+ * What a step finds while the device still computes: losses and norms, noted on the device (native/ops/late.h), and sent to the host
+ * together when somebody asks. Nothing waits until then.
  */
 
 import { NotPlannable, startFetch } from "../../tensor/internal.js";
-import { keep, ops, zeros, type Device, type Tensor } from "../../tensor/index.js";
+import { keep, ops, type Device, type Tensor } from "../../tensor/index.js";
 import { NonFinite } from "../closures.js";
 import { once } from "../once.js";
 import type { LateMemory } from "./late-memory.js";
+import { numbersOf, type LedgerRow, type LedgerRows } from "./ledger-rows.js";
 
 const operators = once(() => ({
   note: ops.dgsam["note_.default"],
@@ -39,27 +40,39 @@ interface Entry {
 /** An operator of `dgsam::` in its late form, which takes the ledger and a place in it after its own arguments. */
 export type LateOperator = (...args: never[]) => number;
 
+/** Losses that are to be noted. */
+interface Losses {
+  readonly values: readonly Tensor[];
+  readonly place: Place;
+  readonly take: (value: number) => void;
+}
+
+const LOSS = ["loss"] as const;
+
 export class Ledger {
-  private made: Tensor | null = null;
-  private next = 1;
-  /** What is noted in, where that is not the ledger's own. */
+  /** What is noted in: a row of the optimizer's memory; that of commands; or, where neither has room enough, the ledger's own. */
+  private row: LedgerRow | null = null;
   private memory: LateMemory | null = null;
+  private grown: Tensor | null = null;
+  private next = 1;
   private readonly entries: Entry[] = [];
+  /** The last losses, for the operator that comes next. */
+  private losses: Losses | null = null;
   /** Gives the numbers on the host, once they are on their way there. */
-  private fetch: (() => Tensor) | null = null;
+  private fetch: ((isOld: boolean) => Float64Array) | null = null;
   private outcome: { readonly stop: Stop | null } | null = null;
 
   /**
    * @param device where the parameters lie
+   * @param rows memory for it, if nothing else is there
    * @param size for how many numbers there is room at first
    * @param place where the step is now; forgotten at its end, with all that the step holds
    */
-  constructor(readonly device: Device, private readonly size: number, private place: (() => Place) | null) {}
+  constructor(readonly device: Device, private readonly rows: LedgerRows, private readonly size: number, private place: (() => Place) | null) {}
 
   /** Where the numbers are. */
   get numbers(): Tensor {
-    // It is read when the step's scope is gone.
-    return this.memory?.numbers ?? (this.made ??= keep(zeros([1 + this.size], { dtype: "float64", device: this.device })));
+    return this.grown ?? this.memory?.numbers ?? (this.row ??= this.rows.take(this.device, 1 + this.size)).numbers;
   }
 
   /** Begins to leave the noting to commands, which do it in this memory and are told of places by {@link reserve}. */
@@ -87,57 +100,103 @@ export class Ledger {
     this.entries.push({ at, whats, place: this.place!(), take });
   }
 
-  /** Notes the mean of some scalars. */
-  note(values: readonly Tensor[], what: NonFinite["what"], take: (value: number) => void): void {
-    this.noting([what], ([value]) => take(value!), (at) => operators().note(values as Tensor[], this.numbers, at));
+  /** Notes a loss, the mean of some scalars, with the next call. The scalars are the ledger's from now on. */
+  note(values: readonly Tensor[], take: (value: number) => void): void {
+    this.noteLosses();
+    for (const each of values) keep(each);
+    this.losses = { values, place: this.place!(), take };
   }
 
-  /** Calls an operator, which notes numbers of these kinds. Returns how many parameters had a gradient. */
-  call(operator: LateOperator, args: readonly unknown[], whats: readonly NonFinite["what"][], take: (numbers: readonly number[]) => void): number {
-    return this.noting(whats, take, (at) => operator(...([...args, this.numbers, at] as never[])));
+  /** Notes the last losses by an operator of their own, if no other took them with it. */
+  noteLosses(): void {
+    const { losses } = this;
+    if (losses === null) return;
+    const at = this.room(1);
+    operators().note(losses.values as Tensor[], this.numbers, at);
+    this.enterLosses(losses, at);
   }
 
-  /** Numbers are entered when the call that notes them was made: one that throws may be made again. */
-  private noting<R>(whats: Entry["whats"], take: Entry["take"], call: (at: number) => R): R {
+  private enterLosses({ place, take }: Losses, at: number): void {
+    this.dropLosses();
+    this.next = at + 1;
+    this.entries.push({ at, whats: LOSS, place, take: ([value]) => take(value!) });
+  }
+
+  /**
+   * Calls an operator, which notes numbers of these kinds. Returns how many parameters had a gradient.
+   *
+   * @param notesLosses whether it takes losses as its last argument, which it notes before them
+   */
+  call(operator: LateOperator, args: readonly unknown[], whats: readonly NonFinite["what"][], take: (numbers: readonly number[]) => void, notesLosses = false): number {
+    if (!notesLosses) this.noteLosses();
+    const { losses } = this;
+    let at = this.room(whats.length + (losses === null ? 0 : 1));
+    const gradients = operator(...([...args, this.numbers, at, ...(losses === null ? [] : [losses.values])] as never[]));
+    // Numbers are entered when the call that notes them was made: one that throws may be made again.
+    if (losses !== null) this.enterLosses(losses, at++);
+    this.enter(at, whats, take);
+    this.next = at + whats.length;
+    return gradients;
+  }
+
+  /** The first of so many free places. */
+  private room(count: number): number {
     const at = this.next;
-    if (at + whats.length > this.numbers.numel) {
-      const before = this.numbers;
+    const before = this.numbers;
+    if (at + count > before.numel) {
       const grown = keep(ops.aten.cat([before, ops.aten["zeros_like.default"](before)]));
       this.free();
-      this.made = grown;
+      this.grown = grown;
     }
-    const result = call(at);
-    this.enter(at, whats, take);
-    this.next += whats.length;
-    return result;
+    return at;
   }
 
   /** Gives tensors their old values back, on the device, if the step has stopped. Once that was read, one that has does not get here. */
   revert(tensors: Tensor[], saved: Tensor[]): void {
-    if (tensors.length > 0 && !this.isRead) operators().revert(tensors, saved, this.numbers);
+    if (tensors.length === 0 || this.isRead) return;
+    this.noteLosses();
+    operators().revert(tensors, saved, this.numbers);
   }
 
   /** 1 if the step has stopped, else 0: a float32 scalar on the device. */
   stopped(): Tensor {
+    this.noteLosses();
     return operators().stopped(this.numbers);
   }
 
   /** Ends the noting. From now on {@link read} waits for no more than what the device was told until now. */
   close(): void {
     if (this.fetch !== null) return;
-    this.fetch = startFetch(this.numbers);
-    this.free();
+    this.noteLosses();
+    const { numbers, row } = this;
+    if (row === null) {
+      const fetched = startFetch(numbers);
+      this.fetch = () => numbersOf(fetched());
+      this.free();
+    } else {
+      row.close();
+      this.fetch = (isOld) => (isOld ? row.readAll() : row.read());
+      this.row = null;
+    }
     this.place = null;
   }
 
   /** Frees it unread, when the step failed otherwise. */
   drop(): void {
+    this.dropLosses();
     this.free();
   }
 
+  private dropLosses(): void {
+    for (const each of this.losses?.values ?? []) each.dispose();
+    this.losses = null;
+  }
+
   private free(): void {
-    this.made?.dispose();
-    this.made = null;
+    this.row?.drop();
+    this.row = null;
+    this.grown?.dispose();
+    this.grown = null;
     this.memory = null;
   }
 
@@ -151,16 +210,25 @@ export class Ledger {
     return this.outcome !== null;
   }
 
+  /** Takes the numbers of a step that was long ago to the host. Whether it stopped: then {@link read} says why. */
+  settle(): boolean {
+    return this.outcome === null ? this.waitForNumbers(true)[0] !== 0 : this.outcome.stop !== null;
+  }
+
+  private waitForNumbers(isOld: boolean): Float64Array {
+    this.close();
+    const numbers = this.fetch!(isOld);
+    this.fetch = () => numbers;
+    return numbers;
+  }
+
   /** Waits for the numbers, and hands all out that came before the first that is not finite. Returns why the step stopped, if it did. */
   read(): Stop | null {
     if (this.outcome !== null) return this.outcome.stop;
-    this.close();
-    const fetched = this.fetch!();
-    const numbers = fetched.toArray() as number[];
-    fetched.dispose();
+    const numbers = this.waitForNumbers(false);
     let stop: Stop | null = null;
     for (const { at, whats, place, take } of this.entries) {
-      const own = numbers.slice(at, at + whats.length);
+      const own = [...numbers.subarray(at, at + whats.length)];
       const wrong = own.findIndex((number) => !Number.isFinite(number));
       if (wrong !== -1) {
         stop = { cause: new NonFinite(whats[wrong]!, own[wrong]!), ...place };

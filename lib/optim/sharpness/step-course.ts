@@ -28,6 +28,8 @@ export interface Algorithm {
   undone(): void;
 }
 
+const NOT_CAPTURED = "a closure is no captured function's";
+
 export class StepCourse {
   /** Whether the step failed within commands before its descent, of which half would stay. */
   isRepeatable = false;
@@ -82,6 +84,7 @@ export class StepCourse {
    * @returns false where that cannot be, or nothing of it fits; nothing is done then
    */
   private byCommands(passes: Passes): boolean {
+    if (!passes.areCaptured) return false;
     const commands = new Commands(this.climb.parameters);
     const descends = this.plan(passes, commands, () => this.algorithm.descendsPlainly() && this.descent.plan(commands));
     if (descends === null || !this.runCommands(() => commands.run())) return false;
@@ -93,6 +96,11 @@ export class StepCourse {
   /** {@link byCommands} and {@link late} at once. */
   private lateByCommands(passes: Passes, ledger: Ledger, copied: (copies: BufferCopies) => void): boolean {
     const { algorithm, descent } = this;
+    const graphs = hasGraphs(ledger.device) ? this.graphs : null;
+    if (!passes.areCaptured) {
+      graphs?.noteUngraphed(NOT_CAPTURED);
+      return false;
+    }
     const commands = new Commands(this.climb.parameters);
     const call = new LateCall(ledger, this.memory, commands, this.statistics);
     const planDescent = (): boolean => {
@@ -100,7 +108,6 @@ export class StepCourse {
       return algorithm.descendsPlainly() && descent.plan(commands, call);
     };
     const descends = this.plan(passes, commands, planDescent, () => call.begin(copied));
-    const graphs = hasGraphs(ledger.device) ? this.graphs : null;
     const run = descends === true && graphs !== null ? () => graphs.run(commands) : () => commands.run();
     if (descends === null || !this.runCommands(run)) {
       ledger.dropPlan();
@@ -126,15 +133,15 @@ export class StepCourse {
   }
 
   /**
-   * Leaves a step to commands.
+   * Leaves a step over captured functions to commands.
    *
    * @param planDescent adds the descent, and says whether it could
    * @returns whether they descend; null where the step cannot be left to them
    */
   private plan(passes: Passes, commands: Commands, planDescent: () => boolean, begin: () => void = () => {}): boolean | null {
     const { algorithm, climb } = this;
-    this.unplanned = passes.areCaptured ? null : "a closure is no captured function's";
-    if (!algorithm.isPlannable || !passes.areCaptured) return null;
+    this.unplanned = null;
+    if (!algorithm.isPlannable) return null;
     try {
       passes.beginPlan(commands);
       climb.beginPlan(commands);

@@ -18,6 +18,7 @@ import { Climb, type RadiusKey } from "./climb.js";
 import { ClippedDescent } from "./clipped-descent.js";
 import { UnreadStep, UnreadSteps } from "./late-step.js";
 import { Ledger, type Stop } from "./ledger.js";
+import { LedgerRows } from "./ledger-rows.js";
 import { Passes, type StepClosures } from "./passes.js";
 import { NO_COPIES, Statistics, type BufferCopies } from "./statistics.js";
 import { StepCourse, type Algorithm } from "./step-course.js";
@@ -57,6 +58,7 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
   private readonly course: StepCourse;
   /** What the present step failed with, if that left nothing of it and it may be taken again. */
   private leftNothing: unknown = null;
+  private readonly ledgers = new LedgerRows();
   private readonly unreadSteps = new UnreadSteps<R>();
   private disposed = false;
 
@@ -255,7 +257,7 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
 
   private makeLedger(passes: Passes): Ledger {
     const size = 16 + 12 * passes.domains;
-    const ledger = new Ledger(this.climb.parameters[0]!.device, size, () => ({ where: passes.where(), domain: passes.domain }));
+    const ledger = new Ledger(this.climb.parameters[0]!.device, this.ledgers, size, () => ({ where: passes.where(), domain: passes.domain }));
     passes.beginLate(ledger);
     this.climb.beginLate(ledger);
     return ledger;
@@ -366,6 +368,7 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
       this.climb.restore();
     } finally {
       this.disposed = true;
+      this.ledgers.dispose();
       this.releaseGraphs();
       this.climb.dispose();
       this.course.dispose();

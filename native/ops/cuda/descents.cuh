@@ -260,7 +260,7 @@ class Descents {
 
   template <typename T, Rule kRule>
   void descendBy(const std::vector<Span>& spans, const Descent& how) {
-    forEachPack<kSpans>(spans, 0, [&](const Pack<kSpans>& pack, unsigned blocks) { launch_(&cuda::descend<T, kRule, kSpans>, blocks, kThreads, pack, how); });
+    forEachPack<kSpans>(spans, 0, [&](const auto& pack, unsigned blocks) { launch_(&cuda::descend<T, kRule, kSpansOf<decltype(pack)>>, blocks, kThreads, pack, how); });
   }
 
   Launch launch_;

@@ -62,9 +62,9 @@ __global__ void __launch_bounds__(kThreads) measure(const __grid_constant__ Pack
 }
 
 // When `first`: saved <- p. The sum by `firstSum`. p <- p + scale * g, or p + scale * T^2 g where the span is weighted, with
-// scale = rho / (norm + epsilon) + shift, unless the step has stopped.
+// scale = rho / (norm + epsilon) + shift, unless the step has stopped. `norm` and `moves` are read of thread 0 alone.
 template <typename T, int kSpans>
-__global__ void __launch_bounds__(kThreads) ascend(const __grid_constant__ Pack<kSpans> pack, Ascent how, const double* norm, const double* ledger) {
+__device__ void ascendPiece(const Pack<kSpans>& pack, const Ascent& how, double norm, bool moves) {
   using Wide = typename Arithmetic<T>::Wide;
   const Piece piece = pieceOf(pack);
   T* const p = in<T>(piece, pack.param[piece.span]);
@@ -80,12 +80,16 @@ __global__ void __launch_bounds__(kThreads) ascend(const __grid_constant__ Pack<
     return;
   }
   const bool weighted = pack.weighted[piece.span];
-  const bool moves = *ledger == 0;
   // One division for a block.
   __shared__ Wide factor;
-  if (threadIdx.x == 0) factor = static_cast<Wide>(*pack.rho[piece.span] / (*norm + kEpsilon) + how.shift);
+  __shared__ bool goesOn;
+  if (threadIdx.x == 0) {
+    factor = static_cast<Wide>(*pack.rho[piece.span] / (norm + kEpsilon) + how.shift);
+    goesOn = moves;
+  }
   __syncthreads();
   const Wide scale = factor;
+  const bool isMoved = goesOn;
   const Wide offset = static_cast<Wide>(how.eta);
   sweep<T>(piece.size, isAligned, [&](auto place) {
     const auto gradient = place.load(g);
@@ -99,7 +103,7 @@ __global__ void __launch_bounds__(kThreads) ascend(const __grid_constant__ Pack<
       place.store(a, sum);
     }
     if (s != nullptr) place.store(s, param);
-    if (!moves) return;
+    if (!isMoved) return;
     for (int i = 0; i < place.kLanes; ++i) {
       const Wide weight = plus(magnitude(param[i]), offset);
       const Wide direction = weighted ? times(times(weight, weight), gradient[i]) : gradient[i];
@@ -214,27 +218,8 @@ struct OrthogonalScale {
   }
 };
 
-// One block.
-template <typename End>
-__global__ void __launch_bounds__(kFinishThreads) finish(Sums sums, double alpha, double lossScale) {
-  Total<kFinishThreads> total;
-#pragma unroll 4
-  for (int64_t i = threadIdx.x; i < sums.pieces; i += kFinishThreads) {
-    total.first += sums.partials[i];
-    total.second += sums.partials[sums.pieces + i];
-  }
-  total.reduce();
-  if (threadIdx.x != 0) return;
-  if (sums.others[0] != nullptr) total.first += *sums.others[0];
-  if (sums.others[1] != nullptr) total.second += *sums.others[1];
-  End::end(sums, total.first, total.second, alpha, lossScale);
-}
-
-// One thread.
-static __global__ void storeStop(const double* ledger, float* flag) { *flag = *ledger == 0 ? 0 : 1; }
-
-// The mean. One thread.
-static __global__ void noteMean(const __grid_constant__ Numbers numbers, double* ledger, int64_t at) {
+template <int kCount>
+__device__ double mean(const Numbers<kCount>& numbers) {
   double sum = 0;
   for (int i = 0; i < numbers.count; ++i) {
     const void* const data = numbers.data[i];
@@ -252,7 +237,66 @@ static __global__ void noteMean(const __grid_constant__ Numbers numbers, double*
         sum += __half2float(*static_cast<const __half*>(data));
     }
   }
-  noteNumber(ledger, at, sum / numbers.count);
+  return sum / numbers.count;
 }
+
+// The losses, where there are any, and what is made of the sums.
+template <typename End>
+__device__ void note(Sums sums, const Losses& losses, double first, double second, double alpha = 0, double lossScale = 1) {
+  if (losses.count > 0) noteNumber(sums.ledger, sums.at++, mean(losses));
+  End::end(sums, first, second, alpha, lossScale);
+}
+
+// One block.
+template <typename End>
+__global__ void __launch_bounds__(kFinishThreads) finish(Sums sums, Losses losses, double alpha, double lossScale) {
+  Total<kFinishThreads> total;
+#pragma unroll 4
+  for (int64_t i = threadIdx.x; i < sums.pieces; i += kFinishThreads) {
+    total.first += sums.partials[i];
+    total.second += sums.partials[sums.pieces + i];
+  }
+  total.reduce();
+  if (threadIdx.x != 0) return;
+  if (sums.others[0] != nullptr) total.first += *sums.others[0];
+  if (sums.others[1] != nullptr) total.second += *sums.others[1];
+  note<End>(sums, losses, total.first, total.second, alpha, lossScale);
+}
+
+// --- Ascents ------------------------------------------------------------------------------------------------------------
+
+// After finish<NoteClimb>.
+template <typename T, int kSpans>
+__global__ void __launch_bounds__(kThreads) ascend(const __grid_constant__ Pack<kSpans> pack, Ascent how, const double* norm, const double* ledger) {
+  ascendPiece<T>(pack, how, *norm, *ledger == 0);
+}
+
+// Instead of it, where there are no more pieces than threads and nothing is added to the sums: each block adds them up, in the same
+// order. The first block of the first launch notes what they come to; whether another block reads the ledger before or after, it finds the same.
+template <typename T, int kSpans>
+__global__ void __launch_bounds__(kThreads) ascendAfterSums(const __grid_constant__ Pack<kSpans> pack, Ascent how, Sums sums, Losses losses, bool notes) {
+  Total<kThreads> total;
+  if (threadIdx.x < sums.pieces) {
+    total.first = sums.partials[threadIdx.x];
+    total.second = sums.partials[sums.pieces + threadIdx.x];
+  }
+  total.reduce();
+  double norm = 0;
+  bool moves = false;
+  if (threadIdx.x == 0) {
+    norm = sqrt(total.second);
+    moves = *sums.ledger == 0 && (losses.count == 0 || finite(mean(losses))) && finite(sqrt(total.first)) && finite(norm);
+    if (notes && blockIdx.x == 0) note<NoteClimb>(sums, losses, total.first, total.second);
+  }
+  ascendPiece<T>(pack, how, norm, moves);
+}
+
+// --- Small ones ---------------------------------------------------------------------------------------------------------
+
+// One thread.
+static __global__ void storeStop(const double* ledger, float* flag) { *flag = *ledger == 0 ? 0 : 1; }
+
+// The mean. One thread.
+static __global__ void noteMean(const __grid_constant__ Numbers<kMaxNumbers> numbers, double* ledger, int64_t at) { noteNumber(ledger, at, mean(numbers)); }
 
 }  // namespace dgsam::ops::cuda

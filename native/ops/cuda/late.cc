@@ -28,6 +28,32 @@ namespace {
 
 bool kernelsServe(const at::Tensor& ledger) { return ledger.defined() && ledger.is_cuda() && isPlain(ledger) && serves(ledger.device().index()); }
 
+bool isNumberBeside(const at::Tensor& ledger, const at::Tensor& value) {
+  return elementOf(value.scalar_type()).has_value() && isPlain(value) && value.device() == ledger.device();
+}
+
+Number numberOf(const at::Tensor& value) { return {value.const_data_ptr(), static_cast<int>(*elementOf(value.scalar_type()))}; }
+
+void noteLate(at::TensorList values, at::Tensor ledger, int64_t at);
+
+// The losses that the climb's kernels are to note at `at`; those that they cannot are noted here, and `at` is moved on: such as are parameters, too,
+// which the kernels move.
+std::vector<Number> lossesOf(const char* name, const std::optional<at::TensorList>& losses, const Rows& rows, const at::Tensor& ledger, int64_t& at) {
+  if (!losses.has_value()) return {};
+  checkNumbers(name, "losses", *losses);
+  const auto canBeNoted = [&](const at::Tensor& loss) {
+    const auto isLoss = [&](const Row& row) { return row.param->has_storage() && row.param->is_alias_of(loss); };
+    return isNumberBeside(ledger, loss) && std::none_of(rows.begin(), rows.end(), isLoss);
+  };
+  if (losses->size() > kMaxLosses || !std::all_of(losses->begin(), losses->end(), canBeNoted)) {
+    noteLate(*losses, ledger, at++);
+    return {};
+  }
+  std::vector<Number> numbers;
+  for (const at::Tensor& each : *losses) numbers.push_back(numberOf(each));
+  return numbers;
+}
+
 at::TensorOptions numbersOn(at::Device device) { return at::TensorOptions().dtype(at::kDouble).device(device); }
 
 // The rows of a call on the current stream of the ledger's device, and memory for their sums.
@@ -89,11 +115,12 @@ class Work {
 };
 
 int64_t climbLate(at::TensorList params, at::TensorList saved, at::TensorList sums, at::TensorList rho, bool first, bool adaptive,
-                  std::optional<double> eta, double shift, std::optional<bool> firstSum, at::Tensor ledger, int64_t at) {
-  if (!kernelsServe(ledger)) return ops::climbLate(params, saved, sums, rho, first, adaptive, eta, shift, firstSum, ledger, at);
+                  std::optional<double> eta, double shift, std::optional<bool> firstSum, at::Tensor ledger, int64_t at, std::optional<at::TensorList> losses) {
+  if (!kernelsServe(ledger)) return ops::climbLate(params, saved, sums, rho, first, adaptive, eta, shift, firstSum, ledger, at, losses);
   const at::NoGradGuard noGrad;
-  const Ledger noted("climb_", ledger, at, 1);
+  const Ledger noted("climb_", ledger, at, losses.has_value() ? 2 : 1);
   const Rows rows = rowsToClimb(params, saved, sums, rho, first, adaptive, eta, ledger.device());
+  const std::vector<Number> numbers = lossesOf("climb_", losses, rows, ledger, at);
   Work work(rows, ledger, at, rho);
   composite::Sum plain, weighted;
   for (const auto& [row, index] : work.others) {
@@ -104,7 +131,7 @@ int64_t climbLate(at::TensorList params, at::TensorList saved, at::TensorList su
   const Ascent how{first, firstSum.value_or(first), adaptive, eta.value_or(0), shift};
   // Before anything moves, since LibTorch's operators may fail for want of memory.
   for (const auto& [row, index] : work.others) composite::note(*row, how.first, how.firstSum);
-  climb(work.stream, work.spans, work.sums(plain, weighted), how);
+  climb(work.stream, work.spans, work.sums(plain, weighted), how, numbers);
   try {
     for (const auto& [row, index] : work.others) composite::move(*row, rho[index] / (work.number() + kNormEpsilon) + shift);
   } catch (...) {
@@ -116,24 +143,26 @@ int64_t climbLate(at::TensorList params, at::TensorList saved, at::TensorList su
   return countGradients(rows);
 }
 
-int64_t accumulateLate(at::TensorList params, at::TensorList sums, bool first, at::Tensor ledger, int64_t at) {
-  if (!kernelsServe(ledger)) return ops::accumulateLate(params, sums, first, ledger, at);
+int64_t accumulateLate(at::TensorList params, at::TensorList sums, bool first, at::Tensor ledger, int64_t at, std::optional<at::TensorList> losses) {
+  if (!kernelsServe(ledger)) return ops::accumulateLate(params, sums, first, ledger, at, losses);
   const at::NoGradGuard noGrad;
-  const Ledger noted("accumulate_", ledger, at, 1);
+  const Ledger noted("accumulate_", ledger, at, losses.has_value() ? 2 : 1);
   const Rows rows = rowsToAccumulate(params, sums);
+  const std::vector<Number> numbers = lossesOf("accumulate_", losses, rows, ledger, at);
   Work work(rows, ledger, at);
   composite::Sum plain;
   for (const auto& [row, index] : work.others) {
     if (row->grad != nullptr) plain.addSquare(*row->grad);
     composite::accumulate(*row, first);
   }
-  accumulate(work.stream, work.spans, work.sums(plain, {}), first);
+  accumulate(work.stream, work.spans, work.sums(plain, {}), first, numbers);
   for (const Row& row : rows) bump(*row.sum);
   return countGradients(rows);
 }
 
 // What of the gatherings is alike. The gradient's factor is in the work's number where it is not given.
-int64_t gatherRows(const Rows& rows, Work& work, bool restores, bool writes, double sumScale, std::optional<double> gradScale) {
+int64_t gatherRows(const Rows& rows, Work& work, bool restores, bool writes, double sumScale, std::optional<double> gradScale,
+                   const std::vector<Number>& losses) {
   composite::Sum plain, made;
   for (const auto& [row, index] : work.others) {
     if (restores) row->param->copy_(*row->saved);
@@ -150,19 +179,21 @@ int64_t gatherRows(const Rows& rows, Work& work, bool restores, bool writes, dou
     // A gradient that cannot be written to is another tensor now.
     made.addSquare(row->param->grad());
   }
-  endGather(work.stream, work.sums(plain, made));
+  endGather(work.stream, work.sums(plain, made), losses);
   bumpGathered(rows, restores, writes);
   return countGradients(rows);
 }
 
-int64_t gatherLate(at::TensorList params, at::TensorList saved, at::TensorList sums, double sumScale, double gradScale, at::Tensor ledger, int64_t at) {
-  if (!kernelsServe(ledger)) return ops::gatherLate(params, saved, sums, sumScale, gradScale, ledger, at);
+int64_t gatherLate(at::TensorList params, at::TensorList saved, at::TensorList sums, double sumScale, double gradScale, at::Tensor ledger, int64_t at,
+                   std::optional<at::TensorList> losses) {
+  if (!kernelsServe(ledger)) return ops::gatherLate(params, saved, sums, sumScale, gradScale, ledger, at, losses);
   const at::NoGradGuard noGrad;
-  const Ledger noted("gather_", ledger, at, 2);
+  const Ledger noted("gather_", ledger, at, losses.has_value() ? 3 : 2);
   const bool writes = !sums.empty() || gradScale != 1;
   const Rows rows = rowsToGather(params, saved, sums, writes);
+  const std::vector<Number> numbers = lossesOf("gather_", losses, rows, ledger, at);
   Work work(rows, ledger, at);
-  return gatherRows(rows, work, !saved.empty(), writes, sumScale, gradScale);
+  return gatherRows(rows, work, !saved.empty(), writes, sumScale, gradScale, numbers);
 }
 
 int64_t gatherOrthogonalLate(at::TensorList params, at::TensorList saved, at::TensorList sums, double alpha, double lossScale, at::Tensor ledger,
@@ -179,25 +210,20 @@ int64_t gatherOrthogonalLate(at::TensorList params, at::TensorList saved, at::Te
     product.addProduct(*row->sum, *row->grad);
   }
   orthogonalScale(work.stream, work.spans, work.sums(square, product), alpha, lossScale);
-  return gatherRows(rows, work, !saved.empty(), true, -alpha / lossScale, std::nullopt);
+  return gatherRows(rows, work, !saved.empty(), true, -alpha / lossScale, std::nullopt, {});
 }
 
 void noteLate(at::TensorList values, at::Tensor ledger, int64_t at) {
   if (!kernelsServe(ledger) || values.size() > kMaxNumbers) return ops::noteLate(values, ledger, at);
   const at::NoGradGuard noGrad;
-  checkNumbers(values);
+  checkNumbers("note_", "values", values);
   const Ledger noted("note_", ledger, at, 1);
   const c10::cuda::CUDAGuard guard(ledger.device());
   std::vector<at::Tensor> copies;
   std::vector<Number> numbers;
   for (const at::Tensor& value : values) {
-    const std::optional<Element> element = elementOf(value.scalar_type());
-    if (element.has_value() && isPlain(value) && value.device() == ledger.device()) {
-      numbers.push_back({value.const_data_ptr(), static_cast<int>(*element)});
-    } else {
-      copies.push_back(at::empty({}, numbersOn(ledger.device())).copy_(value.reshape({})));
-      numbers.push_back({copies.back().const_data_ptr(), static_cast<int>(Element::Double)});
-    }
+    if (!isNumberBeside(ledger, value)) copies.push_back(at::empty({}, numbersOn(ledger.device())).copy_(value.reshape({})));
+    numbers.push_back(numberOf(isNumberBeside(ledger, value) ? value : copies.back()));
   }
   note(c10::cuda::getCurrentCUDAStream(), numbers, ledger.mutable_data_ptr<double>(), at);
 }

@@ -3,16 +3,19 @@
 #pragma once
 
 #include <cstddef>
+#include <type_traits>
 
 #include "spans.h"
 
 namespace dgsam::ops::cuda {
 
-// Arguments may take 4 KiB, or 32 KiB where CUDA 13 is: neither its drivers nor its GPUs know the older limit.
+// Arguments may take 4 KiB, or 32 KiB where CUDA 13 is: neither its drivers nor its GPUs know the older limit. They go with a launch as
+// a whole, however much of them is used, so that few spans get a pack of less.
+constexpr int kFewSpans = 64;
 #if defined(CUDART_VERSION) && CUDART_VERSION >= 13000
 constexpr int kCapacity = 256;
 #else
-constexpr int kCapacity = 64;
+constexpr int kCapacity = kFewSpans;
 #endif
 
 template <int kSpans>
@@ -34,9 +37,16 @@ struct Pack {
 
 static_assert(sizeof(Pack<64>) < 3950 && sizeof(Pack<256>) < 16000, "a pack and a kernel's other arguments must fit");
 
+// How many spans there is room for in a pack.
+template <typename Reference>
+constexpr int kSpansOf = std::extent_v<decltype(std::remove_cvref_t<Reference>::weighted)>;
+
 // Calls `launch(pack, blocks)` until all spans are served; empty ones are left out. Returns the number of pieces so far.
 template <int kSpans, int kSize = kPiece, typename Launch>
 int64_t forEachPack(const std::vector<Span>& spans, int64_t piecesBefore, Launch launch) {
+  if constexpr (kSpans > kFewSpans) {
+    if (spans.size() <= kFewSpans) return forEachPack<kFewSpans, kSize>(spans, piecesBefore, launch);
+  }
   // Blocks are counted in 31 bits.
   constexpr int64_t kMaxBlocks = 0x7fffffff;
   Pack<kSpans> pack{};
@@ -68,10 +78,24 @@ int64_t forEachPack(const std::vector<Span>& spans, int64_t piecesBefore, Launch
   return pack.piecesBefore;
 }
 
+template <int kCount>
 struct Numbers {
-  const void* data[kMaxNumbers];
-  unsigned char element[kMaxNumbers];
+  const void* data[kCount];
+  unsigned char element[kCount];
   int count;
+
+  Numbers() = default;
+  // At most so many.
+  explicit Numbers(const std::vector<Number>& values) : count(static_cast<int>(values.size())) {
+    for (int i = 0; i < count; ++i) {
+      data[i] = values[i].data;
+      element[i] = static_cast<unsigned char>(values[i].element);
+    }
+  }
 };
+
+using Losses = Numbers<kMaxLosses>;
+
+static_assert(sizeof(Pack<64>) + sizeof(Ascent) + sizeof(Sums) + sizeof(Losses) + 8 <= 4096, "the arguments of the kernel with most of them must fit");
 
 }  // namespace dgsam::ops::cuda

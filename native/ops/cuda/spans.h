@@ -49,7 +49,7 @@ struct Sums {
   const double* others[2];
   // A number for what comes after the sums.
   double* number;
-  // See late.h.
+  // See late.h: what is noted first comes to `at`, be it losses or a norm.
   double* ledger;
   int64_t at;
 };
@@ -78,7 +78,8 @@ struct Number {
   int element;
 };
 
-// How many can be noted at once.
+// How many can be noted at once: by a kernel of their own, and by one of a climb, whose arguments a pack fills.
 constexpr int kMaxNumbers = 64;
+constexpr int kMaxLosses = 4;
 
 }  // namespace dgsam::ops::cuda

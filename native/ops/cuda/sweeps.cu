@@ -12,9 +12,13 @@ OnDevice on(Stream stream) { return OnDevice(OnStream{stream}); }
 
 }  // namespace
 
-void climb(Stream stream, const Spans& spans, const Sums& sums, const Ascent& how) { on(stream).climb(spans, sums, how); }
+void climb(Stream stream, const Spans& spans, const Sums& sums, const Ascent& how, const std::vector<Number>& losses) {
+  on(stream).climb(spans, sums, how, losses);
+}
 
-void accumulate(Stream stream, const Spans& spans, const Sums& sums, bool first) { on(stream).accumulate(spans, sums, first); }
+void accumulate(Stream stream, const Spans& spans, const Sums& sums, bool first, const std::vector<Number>& losses) {
+  on(stream).accumulate(spans, sums, first, losses);
+}
 
 void orthogonalScale(Stream stream, const Spans& spans, const Sums& sums, double alpha, double lossScale) {
   on(stream).orthogonalScale(spans, sums, alpha, lossScale);
@@ -22,7 +26,7 @@ void orthogonalScale(Stream stream, const Spans& spans, const Sums& sums, double
 
 void gather(Stream stream, const Spans& spans, const Sums& sums, const Gathering& how) { on(stream).gather(spans, sums, how); }
 
-void endGather(Stream stream, const Sums& sums) { on(stream).endGather(sums); }
+void endGather(Stream stream, const Sums& sums, const std::vector<Number>& losses) { on(stream).endGather(sums, losses); }
 
 void revert(Stream stream, const std::vector<Span>& spans, const double* ledger) { on(stream).revert(spans, ledger); }
 

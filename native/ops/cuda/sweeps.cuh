@@ -12,51 +12,55 @@ class Sweeps {
   explicit Sweeps(Launch launch) : launch_(launch) {}
 
   // The norms, the ascent: for all spans, and the ledger.
-  void climb(const Spans& spans, const Sums& sums, const Ascent& how) {
+  void climb(const Spans& spans, const Sums& sums, const Ascent& how, const std::vector<Number>& losses) {
     if (how.adaptive)
       measure<Second::Weighted>(spans, sums, how.eta);
     else
       measure<Second::Same>(spans, sums, 0);
-    finish<NoteClimb>(sums);
+    const bool addsNothing = sums.others[0] == nullptr && sums.others[1] == nullptr;
+    if (addsNothing && sums.pieces > 0 && sums.pieces <= kThreads) {
+      bool notes = true;
+      forEach(spans, [&](auto element, const auto& pack, unsigned blocks) {
+        launch_(&cuda::ascendAfterSums<decltype(element), kSpansOf<decltype(pack)>>, blocks, kThreads, pack, how, sums, Losses(losses), notes);
+        notes = false;
+      });
+      return;
+    }
+    finish<NoteClimb>(sums, losses);
     forEach(spans, [&](auto element, const auto& pack, unsigned blocks) {
-      launch_(&cuda::ascend<decltype(element), kSpans>, blocks, kThreads, pack, how, sums.number, sums.ledger);
+      launch_(&cuda::ascend<decltype(element), kSpansOf<decltype(pack)>>, blocks, kThreads, pack, how, sums.number, sums.ledger);
     });
   }
 
-  void accumulate(const Spans& spans, const Sums& sums, bool first) {
+  void accumulate(const Spans& spans, const Sums& sums, bool first, const std::vector<Number>& losses) {
     forEach(spans, [&](auto element, const auto& pack, unsigned blocks) {
-      launch_(&cuda::accumulate<decltype(element), kSpans>, blocks, kThreads, pack, first, sums.partials, sums.pieces);
+      launch_(&cuda::accumulate<decltype(element), kSpansOf<decltype(pack)>>, blocks, kThreads, pack, first, sums.partials, sums.pieces);
     });
-    finish<NoteFirst>(sums);
+    finish<NoteFirst>(sums, losses);
   }
 
   // Leaves what GSAM multiplies the gradient by in sums.number.
   void orthogonalScale(const Spans& spans, const Sums& sums, double alpha, double lossScale) {
     measure<Second::Product>(spans, sums, 0);
-    finish<OrthogonalScale>(sums, alpha, lossScale);
+    finish<OrthogonalScale>(sums, {}, alpha, lossScale);
   }
 
   // Without its end, which may have to wait for rows that are no spans.
   void gather(const Spans& spans, const Sums& sums, const Gathering& how) {
     forEach(spans, [&](auto element, const auto& pack, unsigned blocks) {
-      launch_(&cuda::gather<decltype(element), kSpans>, blocks, kThreads, pack, how, sums.partials, sums.pieces);
+      launch_(&cuda::gather<decltype(element), kSpansOf<decltype(pack)>>, blocks, kThreads, pack, how, sums.partials, sums.pieces);
     });
   }
 
-  void endGather(const Sums& sums) { finish<NoteBoth>(sums); }
+  void endGather(const Sums& sums, const std::vector<Number>& losses) { finish<NoteBoth>(sums, losses); }
 
   // Spans of bytes.
   void revert(const std::vector<Span>& spans, const double* ledger) {
-    forEachPack<kSpans, kBytePiece>(spans, 0, [&](const Pack<kSpans>& pack, unsigned blocks) { launch_(&cuda::revert<kSpans>, blocks, kThreads, pack, ledger); });
+    forEachPack<kSpans, kBytePiece>(spans, 0, [&](const auto& pack, unsigned blocks) { launch_(&cuda::revert<kSpansOf<decltype(pack)>>, blocks, kThreads, pack, ledger); });
   }
 
   void note(const std::vector<Number>& values, double* ledger, int64_t at) {
-    Numbers numbers{};
-    for (const Number& value : values) {
-      numbers.data[numbers.count] = value.data;
-      numbers.element[numbers.count++] = static_cast<unsigned char>(value.element);
-    }
-    launch_(&cuda::noteMean, 1u, 1, numbers, ledger, at);
+    launch_(&cuda::noteMean, 1u, 1, Numbers<kMaxNumbers>(values), ledger, at);
   }
 
   void flagStop(const double* ledger, float* flag) { launch_(&cuda::storeStop, 1u, 1, ledger, flag); }
@@ -65,13 +69,13 @@ class Sweeps {
   template <Second kSecond>
   void measure(const Spans& spans, const Sums& sums, double eta) {
     forEach(spans, [&](auto element, const auto& pack, unsigned blocks) {
-      launch_(&cuda::measure<decltype(element), kSecond, kSpans>, blocks, kThreads, pack, eta, sums.partials, sums.pieces);
+      launch_(&cuda::measure<decltype(element), kSecond, kSpansOf<decltype(pack)>>, blocks, kThreads, pack, eta, sums.partials, sums.pieces);
     });
   }
 
   template <typename End>
-  void finish(const Sums& sums, double alpha = 0, double lossScale = 1) {
-    launch_(&cuda::finish<End>, 1u, kFinishThreads, sums, alpha, lossScale);
+  void finish(const Sums& sums, const std::vector<Number>& losses, double alpha = 0, double lossScale = 1) {
+    launch_(&cuda::finish<End>, 1u, kFinishThreads, sums, Losses(losses), alpha, lossScale);
   }
 
   // Calls `body(element, pack, blocks)`; an element is a value of the type.
@@ -79,7 +83,7 @@ class Sweeps {
   void forEach(const Spans& spans, const Body& body) {
     int64_t pieces = 0;
     const auto serve = [&](auto element, const std::vector<Span>& list) {
-      pieces = forEachPack<kSpans>(list, pieces, [&](const Pack<kSpans>& pack, unsigned blocks) { body(element, pack, blocks); });
+      pieces = forEachPack<kSpans>(list, pieces, [&](const auto& pack, unsigned blocks) { body(element, pack, blocks); });
     };
     serve(float{}, spans[0]);
     serve(double{}, spans[1]);

@@ -7,17 +7,19 @@
 
 namespace dgsam::ops::cuda {
 
-// Notes the norm, which stands in sums.number too, or with `adaptive` the weighted one; saves, sums, moves.
-void climb(Stream stream, const Spans& spans, const Sums& sums, const Ascent& how);
+// Where losses are taken they are noted first, as the mean of at most kMaxLosses values; none for no losses.
 
-void accumulate(Stream stream, const Spans& spans, const Sums& sums, bool first);
+// Notes the norm, which stands in sums.number too, or with `adaptive` the weighted one; saves, sums, moves.
+void climb(Stream stream, const Spans& spans, const Sums& sums, const Ascent& how, const std::vector<Number>& losses);
+
+void accumulate(Stream stream, const Spans& spans, const Sums& sums, bool first, const std::vector<Number>& losses);
 
 // sums.number <- (1 + alpha c) / lossScale with c = <s, g> / ||g||^2.
 void orthogonalScale(Stream stream, const Spans& spans, const Sums& sums, double alpha, double lossScale);
 
 // In two parts: between them, what sums.others points to may still be computed.
 void gather(Stream stream, const Spans& spans, const Sums& sums, const Gathering& how);
-void endGather(Stream stream, const Sums& sums);
+void endGather(Stream stream, const Sums& sums, const std::vector<Number>& losses);
 
 // param <- saved where the step has stopped, or, if the ledger is null, in any case. Counts are bytes.
 void revert(Stream stream, const std::vector<Span>& spans, const double* ledger);

@@ -130,6 +130,8 @@ void runAll(Tensors& tensors, Device& device, const Run& run) {
     check(std::memcmp(&pair.second.number, &expectedDevice.number, sizeof(double)) == 0, "again: number");
   };
   compare(once(cuda::Sweeps<emulator::Launch, 3>(emulator::Launch{}), true));
+  // As where CUDA 13 is: few spans get a pack of less.
+  compare(once(cuda::Sweeps<emulator::Launch, 256>(emulator::Launch{}), false));
   tensors = std::move(expected);
   device = std::move(expectedDevice);
   if (!spoil) return;
@@ -176,9 +178,39 @@ void copyArray(Array& to, Array& from) {
 
 SumMode modeOf(Tensor& tensor, bool first) { return !tensor.sum.exists() ? SumMode::None : first ? SumMode::Overwrite : SumMode::Add; }
 
+// Losses of a climb, or none.
+struct Losses {
+  std::vector<Array> values;
+  std::vector<cuda::Number> numbers;
+  double mean = 0;
+
+  explicit Losses(int64_t count) {
+    for (int64_t i = 0; i < count; ++i) {
+      values.emplace_back(static_cast<Element>(between(0, 3)), 1, 0);
+      set(i, normal());
+    }
+    for (Array& value : values) numbers.push_back({value.data(), static_cast<int>(value.element())});
+  }
+
+  void set(int64_t i, double value) {
+    values[static_cast<size_t>(i)].set(0, value);
+    mean = 0;
+    for (Array& each : values) mean += each.get(0) / static_cast<double>(values.size());
+  }
+
+  // The place of what comes after them.
+  int64_t after(int64_t at) const { return values.empty() ? at : at + 1; }
+
+  void checkNoted(const Device& device, int64_t at) const {
+    if (!values.empty()) checkClose(device.ledger[static_cast<size_t>(at)], mean, "loss");
+  }
+};
+
+Losses randomLosses() { return Losses(chance(0.5) ? 0 : between(1, cuda::kMaxLosses)); }
+
 // --- Parts --------------------------------------------------------------------------------------------------------------
 
-enum class Fault { None, Gradient, Before };
+enum class Fault { None, Gradient, Loss, Before };
 
 void climbOnce(Fault fault) {
   const bool adaptive = chance(0.5), withEta = chance(0.5);
@@ -194,18 +226,33 @@ void climbOnce(Fault fault) {
     if (bad == nullptr) return;
     bad->grad.set(between(0, bad->count - 1), chance(0.5) ? NAN : -INFINITY);
   }
+  Losses losses = fault == Fault::Loss ? Losses(between(1, cuda::kMaxLosses)) : randomLosses();
+  if (fault == Fault::Loss) losses.set(between(0, static_cast<int64_t>(losses.values.size()) - 1), chance(0.5) ? NAN : INFINITY);
+  const auto at = static_cast<size_t>(losses.after(2));
   Tensors expected = tensors;
   const Squares squares = squaresOf(expected, how.eta);
   const double plain = std::sqrt(squares.plain + device.others[0]), norm = std::sqrt(squares.made + device.others[1]);
-  runAll(tensors, device, [&](auto sweeps, const Spans& spans, Device& made) { sweeps.climb(spans, made.sums(spans, 2), how); });
+  const Tensors before = tensors;
+  const Device deviceBefore = device;
+  runAll(tensors, device, [&](auto sweeps, const Spans& spans, Device& made) { sweeps.climb(spans, made.sums(spans, 2), how, losses.numbers); });
+  if (!device.hasOthers) {
+    // Adding nothing to the sums takes another kernel, to the same bits.
+    Tensors again = before;
+    Device other = deviceBefore;
+    other.hasOthers = true;
+    runAll(again, other, [&](auto sweeps, const Spans& spans, Device& made) { sweeps.climb(spans, made.sums(spans, 2), how, losses.numbers); });
+    checkTensors(again, tensors);
+    check(std::memcmp(other.ledger.data(), device.ledger.data(), 6 * sizeof(double)) == 0, "the ledger of sums that nothing is added to");
+  }
 
-  checkClose(device.ledger[2], std::isfinite(norm) ? plain : norm, "norm");
+  losses.checkNoted(device, 2);
+  checkClose(device.ledger[at], std::isfinite(norm) ? plain : norm, "norm");
   checkClose(device.number, norm, "the norm that divides");
-  const bool stopped = fault == Fault::Before || !std::isfinite(plain) || !std::isfinite(norm);
-  check(fault == Fault::None || stopped, "a gradient that is not finite stops the step");
+  const bool stopped = fault == Fault::Before || fault == Fault::Loss || !std::isfinite(plain) || !std::isfinite(norm);
+  check(fault == Fault::None || stopped, "a gradient or loss that is not finite stops the step");
   if (stopped) ++stops;
-  check(device.ledger[0] == (fault == Fault::Before ? 1 : stopped ? 2 : 0), "the stop's place");
-  check(device.ledger[1] == 0 && device.ledger[3] == 0, "the ledger's other places");
+  check(device.ledger[0] == (fault == Fault::Before ? 1 : fault == Fault::Loss ? 2 : stopped ? static_cast<double>(at) : 0), "the stop's place");
+  check(device.ledger[1] == 0 && device.ledger[at + 1] == 0, "the ledger's other places");
   forEachPiece(expected, [&](Tensor& tensor, const Kernels& kernels, int64_t offset, long size) {
     if (!tensor.grad.exists()) return;
     // With the kernels' own norm: its last bit may differ from the reference's.
@@ -225,21 +272,23 @@ void climbOnce(Fault fault) {
 }
 
 void climb() { climbOnce(Fault::None); }
-void stop() { climbOnce(chance(0.7) ? Fault::Gradient : Fault::Before); }
+void stop() { climbOnce(chance(0.5) ? Fault::Gradient : chance(0.6) ? Fault::Loss : Fault::Before); }
 
 void accumulate() {
   const bool first = chance(0.5);
   Tensors tensors = randomTensors(false, true);
   Device device = randomDevice();
   Tensors expected = tensors;
-  runAll(tensors, device, [&](auto sweeps, const Spans& spans, Device& made) { sweeps.accumulate(spans, made.sums(spans, 1), first); });
+  const Losses losses = randomLosses();
+  runAll(tensors, device, [&](auto sweeps, const Spans& spans, Device& made) { sweeps.accumulate(spans, made.sums(spans, 1), first, losses.numbers); });
   double squares = device.others[0];
   forEachPiece(expected, [&](Tensor& tensor, const Kernels& kernels, int64_t offset, long size) {
     if (tensor.grad.exists()) squares += kernels.accumulate(in(tensor.grad, offset), in(tensor.sum, offset), modeOf(tensor, first), size);
   });
   for (Tensor& tensor : expected)
     if (!tensor.grad.exists() && first && tensor.sum.bytes() > 0) std::memset(tensor.sum.data(), 0, tensor.sum.bytes());
-  checkClose(device.ledger[1], std::sqrt(squares), "norm");
+  losses.checkNoted(device, 1);
+  checkClose(device.ledger[static_cast<size_t>(losses.after(1))], std::sqrt(squares), "norm");
   checkTensors(tensors, expected);
 }
 
@@ -251,6 +300,8 @@ void gatherOnce(bool orthogonal) {
   Device device = randomDevice();
   Tensors expected = tensors;
   if (orthogonal) device.others[1] = -device.others[1];
+  const Losses losses = randomLosses();
+  const auto at = static_cast<size_t>(losses.after(2));
   double scale = gradScale;
   if (orthogonal) {
     Products products{0, 0, 0};
@@ -261,11 +312,11 @@ void gatherOnce(bool orthogonal) {
     scale = (1 + alpha * (square == 0 ? 0 : (products.product + device.others[1]) / square)) / lossScale;
   }
   runAll(tensors, device, [&](auto sweeps, const Spans& spans, Device& made) {
-    const Sums all = made.sums(spans, 3);
+    const Sums all = made.sums(spans, 2);
     if (orthogonal) sweeps.orthogonalScale(spans, all, alpha, lossScale);
     // The number must be neither used nor changed by what follows.
     sweeps.gather(spans, all, {writes, sumScale, orthogonal ? NAN : gradScale, orthogonal ? &made.number : nullptr});
-    sweeps.endGather(all);
+    sweeps.endGather(all, losses.numbers);
   });
   if (orthogonal) {
     checkClose(device.number, scale, "the gradient's factor", 1e-9);
@@ -278,9 +329,10 @@ void gatherOnce(bool orthogonal) {
     squares += writes ? kernels.gather(in(tensor.grad, offset), in(tensor.sum, offset), sumScale, scale, size) : Squares{plain, plain};
   });
   for (Tensor& tensor : expected) copyArray(tensor.param, tensor.saved);
-  checkClose(device.ledger[3], std::sqrt(squares.plain), "norm");
-  checkClose(device.ledger[4], std::sqrt(squares.made), "norm as stored");
-  check(device.ledger[0] == (!std::isfinite(squares.plain) ? 3 : !std::isfinite(std::sqrt(squares.made)) ? 4 : 0), "the stop's place");
+  losses.checkNoted(device, 2);
+  checkClose(device.ledger[at], std::sqrt(squares.plain), "norm");
+  checkClose(device.ledger[at + 1], std::sqrt(squares.made), "norm as stored");
+  check(device.ledger[0] == (!std::isfinite(squares.plain) ? static_cast<double>(at) : !std::isfinite(std::sqrt(squares.made)) ? static_cast<double>(at + 1) : 0), "the stop's place");
   checkTensors(tensors, expected);
 }
 

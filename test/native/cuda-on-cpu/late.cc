@@ -29,11 +29,13 @@ namespace {
 Sweeps<emulator::Launch> sweeps{emulator::Launch{}};
 }  // namespace
 
-void climb(Stream, const Spans& spans, const Sums& sums, const Ascent& how) { sweeps.climb(spans, sums, how); }
-void accumulate(Stream, const Spans& spans, const Sums& sums, bool first) { sweeps.accumulate(spans, sums, first); }
+void climb(Stream, const Spans& spans, const Sums& sums, const Ascent& how, const std::vector<Number>& losses) { sweeps.climb(spans, sums, how, losses); }
+void accumulate(Stream, const Spans& spans, const Sums& sums, bool first, const std::vector<Number>& losses) {
+  sweeps.accumulate(spans, sums, first, losses);
+}
 void orthogonalScale(Stream, const Spans& spans, const Sums& sums, double alpha, double lossScale) { sweeps.orthogonalScale(spans, sums, alpha, lossScale); }
 void gather(Stream, const Spans& spans, const Sums& sums, const Gathering& how) { sweeps.gather(spans, sums, how); }
-void endGather(Stream, const Sums& sums) { sweeps.endGather(sums); }
+void endGather(Stream, const Sums& sums, const std::vector<Number>& losses) { sweeps.endGather(sums, losses); }
 void revert(Stream, const std::vector<Span>& spans, const double* ledger) { sweeps.revert(spans, ledger); }
 void note(Stream, const std::vector<Number>& values, double* ledger, int64_t at) { sweeps.note(values, ledger, at); }
 void flagStop(Stream, const double* ledger, float* flag) { sweeps.flagStop(ledger, flag); }
@@ -137,8 +139,29 @@ void compare(const Plan& plan, long launches, const std::string& what, const Run
   checkSame(got, expected, Lists(plan), what);
 }
 
+struct Given {
+  std::optional<std::vector<at::Tensor>> losses;
+  // That they are noted by.
+  long launches;
+
+  std::optional<at::TensorList> list() const { return losses.has_value() ? std::optional<at::TensorList>(*losses) : std::nullopt; }
+};
+
+// No losses, such as a climb's kernels note, and such as they do not: too many, and one that is not memory as it is.
+std::vector<Given> givenLosses() {
+  const auto losses = [](int count) {
+    std::vector<at::Tensor> values;
+    const at::ScalarType types[] = {at::kFloat, at::kDouble, at::kBFloat16, at::kHalf};
+    for (int i = 0; i < count; ++i) values.push_back(at::full(i % 2 == 0 ? std::vector<int64_t>{} : std::vector<int64_t>{1}, i + 0.5, types[i % 4]));
+    return values;
+  };
+  std::vector<at::Tensor> negated = losses(2);
+  negated.back() = at::_neg_view(negated.back());
+  return {{std::nullopt, 0}, {losses(1), 0}, {losses(4), 0}, {losses(5), 1}, {negated, 1}};
+}
+
 // `types`: of how many dtypes there are rows that kernels sweep, or -1.
-void compareAll(const Plan& plan, long types, const std::string& what) {
+void compareAll(const Plan& plan, long types, const std::string& what, bool isFlat = false) {
   // Of kernels that run once for each of those, and of one that ends their sums.
   const auto launches = [types](long swept, long ended) { return types < 0 ? -1 : swept * types + ended; };
   std::vector<at::Tensor> rho;
@@ -147,25 +170,53 @@ void compareAll(const Plan& plan, long types, const std::string& what) {
     (kernels ? &cuda::restore : &restore)(on.params, on.saved);
     return int64_t{0};
   });
+  // Few pieces, to whose sums nothing is added, are added up by the kernel that climbs.
+  const long added = isFlat ? 0 : 1;
   for (const bool first : {true, false}) {
     for (const bool adaptive : {false, true})
       for (const std::optional<double> eta : {std::optional<double>(), std::optional<double>(0.01)})
-        compare(plan, launches(2, 1), what + ": climb_", [&](bool kernels, const Lists& on, const at::Tensor& ledger) {
+        compare(plan, launches(2, added), what + ": climb_", [&](bool kernels, const Lists& on, const at::Tensor& ledger) {
           const auto climb = kernels ? &cuda::climbLate : &climbLate;
-          return climb(on.params, on.saved, first ? on.sums : std::vector<at::Tensor>(), rho, first, adaptive, eta, -0.001, true, ledger, 1);
+          return climb(on.params, on.saved, first ? on.sums : std::vector<at::Tensor>(), rho, first, adaptive, eta, -0.001, true, ledger, 1, std::nullopt);
         });
-    compare(plan, launches(1, 1), what + ": accumulate_", [&](bool kernels, const Lists& on, const at::Tensor& ledger) {
-      return (kernels ? &cuda::accumulateLate : &accumulateLate)(on.params, on.sums, first, ledger, 2);
-    });
+    for (const Given& given : givenLosses()) {
+      compare(plan, launches(2, added + given.launches), what + ": climb_ with losses", [&](bool kernels, const Lists& on, const at::Tensor& ledger) {
+        const auto climb = kernels ? &cuda::climbLate : &climbLate;
+        return climb(on.params, on.saved, on.sums, rho, first, false, {}, 0, true, ledger, 1, given.list());
+      });
+      compare(plan, launches(1, 1 + given.launches), what + ": accumulate_", [&](bool kernels, const Lists& on, const at::Tensor& ledger) {
+        return (kernels ? &cuda::accumulateLate : &accumulateLate)(on.params, on.sums, first, ledger, 2, given.list());
+      });
+      compare(plan, launches(1, 1 + given.launches), what + ": gather_ with losses", [&](bool kernels, const Lists& on, const at::Tensor& ledger) {
+        return (kernels ? &cuda::gatherLate : &gatherLate)(on.params, on.saved, on.sums, 0.75, 1, ledger, 1, given.list());
+      });
+    }
     for (const double gradScale : {1., -0.5})
       for (const bool sums : {true, false})
         compare(plan, launches(1, 1), what + ": gather_", [&](bool kernels, const Lists& on, const at::Tensor& ledger) {
           const auto gather = kernels ? &cuda::gatherLate : &gatherLate;
-          return gather(on.params, first ? on.saved : std::vector<at::Tensor>(), sums ? on.sums : std::vector<at::Tensor>(), 0.75, gradScale, ledger, 1);
+          return gather(on.params, first ? on.saved : std::vector<at::Tensor>(), sums ? on.sums : std::vector<at::Tensor>(), 0.75, gradScale, ledger, 1, std::nullopt);
         });
     compare(plan, launches(2, 2), what + ": gather_orthogonal_", [&](bool kernels, const Lists& on, const at::Tensor& ledger) {
       return (kernels ? &cuda::gatherOrthogonalLate : &gatherOrthogonalLate)(on.params, on.saved, on.sums, 0.4, 8, ledger, 1);
     });
+  }
+}
+
+// A loss that is a parameter is noted before the parameter moves, or comes back.
+void checkLossThatIsAParameter() {
+  const at::Tensor rho = at::scalar_tensor(0.5, at::kDouble);
+  for (const bool gathers : {false, true}) {
+    const Plan plan{{Kind::Dense, at::kFloat}};
+    const Lists lists(plan);
+    const at::Tensor param = lists.params.front(), loss = param.detach().flatten().slice(0, 0, 1), ledger = newLedger();
+    const double expected = loss.item<double>();
+    const std::vector<at::Tensor> losses{loss};
+    if (gathers)
+      cuda::gatherLate(lists.params, lists.saved, lists.sums, 1, 1, ledger, 1, at::TensorList(losses));
+    else
+      cuda::climbLate(lists.params, lists.saved, lists.sums, rho.expand({1}).unbind(), true, false, {}, 0, true, ledger, 1, at::TensorList(losses));
+    check(ledger[1].item<double>() == expected, "a loss that is a parameter");
   }
 }
 
@@ -217,11 +268,12 @@ int main(int count, char**) {
   mixed.insert(mixed.begin() + 3, flat.begin(), flat.end());
   // Which one it is depends on whether the operator takes saved parameters.
   mixed.emplace_back(Kind::SavedInOtherOrder, at::kFloat);
-  compareAll(flat, 4, "flat rows");
+  compareAll(flat, 4, "flat rows", true);
   compareAll(mixed, 4, "rows of all kinds");
   compareAll(others, 0, "rows that kernels do not sweep");
   compareAll({}, 0, "no rows");
   checkNumbersAndBuffers();
+  checkLossThatIsAParameter();
   dgsam::ops::cuda::served = false;
   compareAll(mixed, -1, "a device that no kernels were compiled for");
   check(emulator::launches == 0, "no launches on such a device");

@@ -47,8 +47,8 @@ describe("what a step found", () => {
       if (step === 2) scope(() => void aten.copy_(batches[0]!.x, good));
       return result;
     });
-    // Steps that were read to make room say nothing until they are asked.
-    expect(count()).toBe(before + UnreadSteps.LIMIT);
+    // Steps that were settled to make room say nothing until they are asked. Of two blocks that are full one was fetched; the other is 64 rows and two tensors.
+    expect(count()).toBe(before + 66);
     expect(optimizer.stateDict().steps).toBe(1 + UnreadSteps.LIMIT + 5);
     expect(results.map(({ skipped }, step) => [step, skipped]).filter(([, skipped]) => skipped)).toEqual([[2, true]]);
     expect(count()).toBe(before);
@@ -56,6 +56,54 @@ describe("what a step found", () => {
     const sync = new ERM(expected.model.parameters(), SGD, { lr: 0.01, check: "sync" });
     void sync.step(expected.closures);
     for (const [step, { losses }] of results.entries()) if (step !== 2) expect(worstError(losses, sync.step(expected.closures).losses), `step ${step}`).toBeLessThan(1e-5);
+  });
+
+  test("is told of passes in scopes of their own, of two in a row, and of a closure that reuses its memory", () => {
+    class Scoped extends SharpnessAware {
+      static readonly isPlannable = true;
+      protected run(passes: Passes): void {
+        scope(() => passes.differentiate(0));
+        this.climb.ascend({ accumulate: true });
+        passes.differentiate(0);
+        passes.differentiate(1);
+        this.climb.gather({ sum: 1 });
+      }
+    }
+    const take = (check: "late" | "sync") => {
+      const { model, closures } = problem();
+      const memory = zeros([]);
+      const reused = closures.map((closure) => (): Tensor => {
+        aten.detach_(memory);
+        return aten.copy_(memory, closure());
+      });
+      const optimizer = new Scoped(model.parameters(), SGD, { lr: 0.1, check });
+      const results = [closures, reused].map((each) => ({ ...optimizer.step(each.slice(0, 2)) }));
+      return results.flatMap(({ losses, gradNorms }) => [...losses, ...gradNorms]);
+    };
+    expect(worstError(take("late"), take("sync"))).toBeLessThan(1e-5);
+  });
+
+  test("is read when the optimizer has been disposed, and when its neighbours were read long ago; no memory is left", () => {
+    const { model, closures } = problem();
+    const count = () => (native as unknown as { memoryStats(): { handles: number } }).memoryStats().handles;
+    // As many as fill a block, and a few; domains come and go.
+    const take = (check: "late" | "sync") => {
+      const { model, closures } = problem();
+      const optimizer = new ERM(model.parameters(), SGD, { lr: 0.01, check });
+      return { optimizer, results: Array.from({ length: 70 }, (_, i) => optimizer.step(closures.slice(i % 2))) };
+    };
+    const expected = take("sync").results;
+    new ERM(model.parameters(), SGD, { lr: 0.01, check: "late" }).step(closures);
+    collect();
+    const { optimizer, results } = take("late");
+    const check = (i: number) => expect(worstError(results[i]!.losses, expected[i]!.losses), `step ${i}`).toBeLessThan(1e-5);
+    for (let i = 0; i < 70; i += 3) check(i);
+    const before = count();
+    optimizer.dispose();
+    // Two blocks, of which one has its numbers on the way and the other still waits for readers.
+    expect(count()).toBeLessThan(before);
+    for (let i = 69; i >= 0; i--) check(i);
+    expect(count()).toBeLessThanOrEqual(before - 2 * 65);
   });
 
   test("leaves the gradients of later steps alone", () => {
