@@ -112,14 +112,15 @@ export function fetchMemory(shape: readonly number[], dtype: DType, device: Devi
  * Starts to copy a tensor without history to host memory, in the current stream of its device. What is returned waits for that
  * copy alone, not for what was given to the stream since, and hands it out. It outlives every scope; the tensor is no longer needed.
  *
- * @param copy the memory, of {@link fetchMemory}
+ * @param memory of {@link fetchMemory}; its own by default
  */
-export function startFetch(tensor: Tensor, copy: Tensor = fetchMemory(tensor.shape, tensor.dtype, tensor.device)): () => Tensor {
+export function startFetch(tensor: Tensor, memory?: Tensor): () => Tensor {
   const { device } = tensor;
   if (!device.startsWith("cuda")) {
-    ops.aten["copy_.default"](copy, tensor);
-    return () => copy;
+    const cloned = memory === undefined ? keep(ops.aten["clone.default"](tensor)) : ops.aten["copy_.default"](memory, tensor);
+    return () => cloned;
   }
+  const copy = memory ?? fetchMemory(tensor.shape, tensor.dtype, device);
   ops.aten["copy_.default"](copy, tensor, true);
   const copied = currentStream(device).recordEvent();
   return () => {
