@@ -10,11 +10,11 @@
 
 import { argumentError, DgsamError } from "../../errors.js";
 import { gradients as readGradients, setGradients, type Commands, type OperatorFunction } from "../../tensor/internal.js";
-import { ops, type Device, type Tensor } from "../../tensor/index.js";
-import { DeviceNumber } from "../device-number.js";
+import { ops, type Tensor } from "../../tensor/index.js";
 import { ClimbCalls, finite, GATHERED, NONE, type NormCall } from "./climb-calls.js";
-import type { Ledger } from "./ledger.js";
 import type { AscendOptions, GatherOptions, GradientProducts, Weighting } from "./climb-options.js";
+import { DeviceRadii } from "./device-radii.js";
+import type { Ledger } from "./ledger.js";
 import { Scratch } from "./scratch.js";
 
 const GRADIENT = ["gradient"] as const;
@@ -31,9 +31,7 @@ export class Climb {
   private ahead: boolean | null = null;
   private readonly calls = new ClimbCalls();
   private readonly rho: number[] = [];
-  private readonly radii = new Map<Group, DeviceNumber>();
-  /** One for each parameter: its group's. */
-  private radiusTensors: Tensor[] = [];
+  private readonly radii = new DeviceRadii<Group>();
   private readonly scratch = new Scratch(this.parameters);
   /** How many parameters require gradients in this step; null where nobody has asked. */
   private trained: number | null = null;
@@ -182,22 +180,8 @@ export class Climb {
     const { adaptive, eta } = this.weighting;
     const sums = accumulate ? this.scratch.sums : NONE;
     const { ledger } = this.calls;
-    const rho = ledger === null ? this.rho : this.radiiOn(ledger.device);
+    const rho = ledger === null ? this.rho : this.radii.at(ledger.device, this.groups(), (group) => group[this.radiusKey]);
     return [this.parameters, this.scratch.saved, sums, rho, !this.climbing, adaptive, eta ?? null, shift / this.lossScale, !this.summing];
-  }
-
-  /** The radii of all parameters where late operators read them. */
-  private radiiOn(device: Device): Tensor[] {
-    const { radii, radiusTensors, radiusKey } = this;
-    let count = 0;
-    for (const group of this.groups()) {
-      let radius = radii.get(group);
-      if (radius === undefined) radii.set(group, (radius = new DeviceNumber()));
-      const tensor = radius.at(device, group[radiusKey]);
-      for (let left = group.params.length; left > 0; left--) radiusTensors[count++] = tensor;
-    }
-    radiusTensors.length = count;
-    return radiusTensors;
   }
 
   private climbed(accumulate: boolean): void {
@@ -363,8 +347,7 @@ export class Climb {
   /** Frees the memory of climbs. */
   dispose(): void {
     this.scratch.drop();
-    for (const radius of this.radii.values()) radius.dispose();
-    this.radii.clear();
+    this.radii.dispose();
   }
 
   private planRestore(commands: Commands): void {

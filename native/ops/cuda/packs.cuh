@@ -84,7 +84,6 @@ struct Numbers {
   unsigned char element[kCount];
   int count;
 
-  Numbers() = default;
   // At most so many.
   explicit Numbers(const std::vector<Number>& values) : count(static_cast<int>(values.size())) {
     for (int i = 0; i < count; ++i) {
