@@ -115,6 +115,7 @@ export interface Native {
 
   newStream(device: string, priority: number): NativeStream;
   currentStream(device: string): NativeStream;
+  isCurrentStream(place: number): boolean;
   defaultStream(device: string): NativeStream;
   enterStream(stream: number): void;
   leaveStream(): void;

@@ -49,6 +49,12 @@ Napi::Value currentStream(Environment& environment, const Napi::CallbackInfo& in
   return toJavaScript(environment, info.Env(), cudaGuard().getStream(device));
 }
 
+// isCurrentStream(stream): whether it is what currentStream(its device) gives, which is dearer.
+Napi::Value isCurrentStream(Environment& environment, const Napi::CallbackInfo& info) {
+  const c10::Stream& stream = streamArgument(environment, info, 0);
+  return Napi::Boolean::New(info.Env(), cudaGuard().getStream(stream.device()) == stream);
+}
+
 Napi::Value defaultStream(Environment& environment, const Napi::CallbackInfo& info) {
   const c10::Device device = cudaDeviceNamed(stringArgument(info, 0));
   return toJavaScript(environment, info.Env(), cudaGuard().getDefaultStream(device));
@@ -171,6 +177,7 @@ EnteredStream::~EnteredStream() {
 void registerStreams(Napi::Object exports, Environment& environment) {
   addEntry(exports, environment, "newStream", guardedEntry<newStream>);
   addEntry(exports, environment, "currentStream", guardedEntry<currentStream>);
+  addEntry(exports, environment, "isCurrentStream", guardedEntry<isCurrentStream>);
   addEntry(exports, environment, "defaultStream", guardedEntry<defaultStream>);
   addEntry(exports, environment, "enterStream", guardedEntry<enterStream>);
   addEntry(exports, environment, "leaveStream", guardedEntry<leaveStream>);

@@ -14,12 +14,13 @@ import { handleRegistry } from "./garbage.js";
 /** An object that owns a tensor handle; `handle` is 0 once released. */
 export interface HandleOwner {
   handle: Handle;
-  /** Who frees it: nobody yet (0), the scope that lists it (1), the garbage collector (2). */
+  /** Who frees it: nobody yet (0), the scope that lists it (1), the garbage collector (2), whoever took it from there (3). */
   tracking: number;
 }
 
 const IN_SCOPE = 1;
 const COLLECTED = 2;
+const TAKEN = 3;
 
 const registry = handleRegistry((handle) => native.release(handle));
 
@@ -66,6 +67,18 @@ export function release(owner: HandleOwner): void {
 /** Takes the owner out of every scope: from now on the garbage collector frees it, or `dispose()`. */
 export function keepOwner(owner: HandleOwner): void {
   if (owner.tracking === IN_SCOPE && owner.handle !== 0) leave(owner);
+}
+
+/**
+ * Takes an owner out of the innermost scope: whoever took it frees it, and nobody else does.
+ *
+ * @returns false where it is none of that scope's, and stays whose it is
+ */
+export function takeOwner(owner: HandleOwner): boolean {
+  // What was made last is what is taken, nearly always.
+  if (owner.tracking !== IN_SCOPE || owner.handle === 0 || current === null || current.lastIndexOf(owner) === -1) return false;
+  owner.tracking = TAKEN;
+  return true;
 }
 
 /** Opens a scope and returns what closes it. `survivors` go on to the enclosing scope. */

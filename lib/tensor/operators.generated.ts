@@ -7375,10 +7375,11 @@ export interface DgsamOverloads {
   "combine_.default"(params: Tensors, sums: Tensors, sum_scale: Float, grad_scale: Float): number;
   "combine_.default"(params: Tensors, sums: Tensors, keywords: { sum_scale: Float; grad_scale: Float }): number;
   "combine_.default"(params: Tensors, sums: Tensors, sum_scale: Float, keywords: { grad_scale: Float }): number;
-  "gather_.late"(params: Tensors, saved: Tensors, sums: Tensors, sum_scale: Float, grad_scale: Float, ledger: Tensor, at: Int, losses?: Tensors | null): Int;
-  "gather_.late"(params: Tensors, saved: Tensors, sums: Tensors, sum_scale: Float, grad_scale: Float, keywords: { ledger: Tensor; at: Int; losses?: Tensors | null | undefined }): Int;
-  "gather_.late"(params: Tensors, saved: Tensors, sums: Tensors, sum_scale: Float, grad_scale: Float, ledger: Tensor, keywords: { at: Int; losses?: Tensors | null | undefined }): Int;
-  "gather_.late"(params: Tensors, saved: Tensors, sums: Tensors, sum_scale: Float, grad_scale: Float, ledger: Tensor, at: Int, keywords: { losses?: Tensors | null | undefined }): Int;
+  "gather_.late"(params: Tensors, saved: Tensors, sums: Tensors, sum_scale: Float, grad_scale: Float, ledger: Tensor, at: Int, losses?: Tensors | null, flag?: Tensor | null): Int;
+  "gather_.late"(params: Tensors, saved: Tensors, sums: Tensors, sum_scale: Float, grad_scale: Float, keywords: { ledger: Tensor; at: Int; losses?: Tensors | null | undefined; flag?: Tensor | null | undefined }): Int;
+  "gather_.late"(params: Tensors, saved: Tensors, sums: Tensors, sum_scale: Float, grad_scale: Float, ledger: Tensor, keywords: { at: Int; losses?: Tensors | null | undefined; flag?: Tensor | null | undefined }): Int;
+  "gather_.late"(params: Tensors, saved: Tensors, sums: Tensors, sum_scale: Float, grad_scale: Float, ledger: Tensor, at: Int, keywords: { losses?: Tensors | null | undefined; flag?: Tensor | null | undefined }): Int;
+  "gather_.late"(params: Tensors, saved: Tensors, sums: Tensors, sum_scale: Float, grad_scale: Float, ledger: Tensor, at: Int, losses: Tensors | null, keywords: { flag?: Tensor | null | undefined }): Int;
   "gather_.default"(params: Tensors, saved: Tensors, sums: Tensors, sum_scale: Float, grad_scale: Float): [number, number, Int];
   "gather_.default"(params: Tensors, saved: Tensors, sums: Tensors, keywords: { sum_scale: Float; grad_scale: Float }): [number, number, Int];
   "gather_.default"(params: Tensors, saved: Tensors, sums: Tensors, sum_scale: Float, keywords: { grad_scale: Float }): [number, number, Int];

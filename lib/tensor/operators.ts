@@ -184,6 +184,15 @@ export function writeCall(operator: OperatorFunction, args: readonly unknown[], 
   return at;
 }
 
+/**
+ * Calls an operator with what is known to be read without running anybody's code: plain arrays that nobody else has, tensors, numbers. What
+ * does not fit its first overload is left to the operator itself, as is a function that is none.
+ */
+export function callPlainly(operator: OperatorFunction, args: readonly unknown[]): unknown {
+  const overload = overloadsOf.get(operator)?.[0];
+  return overload === undefined || encode(overload, args, undefined, true) === MISFIT ? operator(...args) : run(overload, args, undefined);
+}
+
 /** An argument of {@link writeCall}'s in words: `"dgsam::sgd_.late: momentum"`. */
 export function argumentText(operator: OperatorFunction, argument: number): string {
   const { name, arguments: schema } = overloadsOf.get(operator)![0]!;

@@ -169,6 +169,11 @@ export function currentStream(device: Device = "cuda"): Stream {
   return Stream.of(native.currentStream(device));
 }
 
+/** Whether a stream is the current one of its device, in this thread. */
+export function isCurrent(on: Stream): boolean {
+  return native.isCurrentStream(on.place);
+}
+
 /**
  * The stream that is the current one at the start.
  *

@@ -84,13 +84,16 @@ int64_t gatherRows(const Rows& rows, bool restores, bool writes, double sumScale
 }  // namespace
 
 int64_t gatherLate(at::TensorList params, at::TensorList saved, at::TensorList sums, double sumScale, double gradScale, at::Tensor ledger, int64_t at,
-                   std::optional<at::TensorList> losses) {
+                   std::optional<at::TensorList> losses, std::optional<at::Tensor> flag) {
   const at::NoGradGuard noGrad;
   const Ledger noted("gather_", ledger, at, losses.has_value() ? 3 : 2);
+  if (isGiven(flag)) checkFlag("gather_", "flag", *flag);
   const bool writes = !sums.empty() || gradScale != 1;
   const Rows rows = rowsToGather(params, saved, sums, writes);
   at = noteLosses("gather_", losses, ledger, at);
-  return gatherRows(rows, !saved.empty(), writes, sumScale, gradScale, noted, at, deviceOf(params, ledger));
+  const int64_t gradients = gatherRows(rows, !saved.empty(), writes, sumScale, gradScale, noted, at, deviceOf(params, ledger));
+  if (isGiven(flag)) noteStopped(*flag, ledger);
+  return gradients;
 }
 
 int64_t gatherOrthogonalLate(at::TensorList params, at::TensorList saved, at::TensorList sums, double alpha, double lossScale, at::Tensor ledger,

@@ -23,9 +23,9 @@ int64_t climbLate(at::TensorList params, at::TensorList saved, at::TensorList su
 // As accumulate(), which notes ||g||.
 int64_t accumulateLate(at::TensorList params, at::TensorList sums, bool first, at::Tensor ledger, int64_t at, std::optional<at::TensorList> losses);
 
-// As gather(), which notes ||g|| as it came and as it was stored, at two places.
+// As gather(), which notes ||g|| as it came and as it was stored, at two places. What stopped() would give after it goes to `flag`, if that is given.
 int64_t gatherLate(at::TensorList params, at::TensorList saved, at::TensorList sums, double sumScale, double gradScale, at::Tensor ledger, int64_t at,
-                   std::optional<at::TensorList> losses);
+                   std::optional<at::TensorList> losses, std::optional<at::Tensor> flag);
 
 // As gatherOrthogonal(), likewise.
 int64_t gatherOrthogonalLate(at::TensorList params, at::TensorList saved, at::TensorList sums, double alpha, double lossScale, at::Tensor ledger,

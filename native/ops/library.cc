@@ -29,7 +29,7 @@ TORCH_LIBRARY(dgsam, m) {
   m.def("accumulate_.late(Tensor[] params, Tensor(a!)[] sums, bool first, Tensor(b!) ledger, int at, Tensor[]? losses=None) -> int");
   m.def(
       "gather_.late(Tensor(a!)[] params, Tensor[] saved, Tensor[] sums, float sum_scale, float grad_scale, Tensor(b!) ledger, int at, "
-      "Tensor[]? losses=None) -> int");
+      "Tensor[]? losses=None, Tensor(c!)? flag=None) -> int");
   m.def(
       "gather_orthogonal_.late(Tensor(a!)[] params, Tensor[] saved, Tensor[] sums, float alpha, float loss_scale, Tensor(b!) ledger, int at) "
       "-> int");

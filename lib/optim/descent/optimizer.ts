@@ -2,7 +2,7 @@
 
 import { checkOptions, isPlainObject } from "../../checks.js";
 import { argumentError, DgsamError } from "../../errors.js";
-import { gradients, zeroGradients, type OperatorFunction } from "../../tensor/internal.js";
+import { callPlainly, gradients, zeroGradients, type OperatorFunction } from "../../tensor/internal.js";
 import { full, keep, noGrad, ops, scope, Tensor, type Device } from "../../tensor/index.js";
 import { checkLeaves, checkOptionsObject, checkParams } from "../checks.js";
 import { DeviceNumber } from "../device-number.js";
@@ -213,7 +213,7 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
   /** The same without the question whether to do anything, which the arguments have where there is one. */
   protected making<F extends (...args: never[]) => unknown>(operator: F): F {
     const { planned } = this;
-    if (planned === null) return operator;
+    if (planned === null) return ((...args: unknown[]) => callPlainly(operator as unknown as OperatorFunction, args)) as unknown as F;
     return ((...args: unknown[]) => void planned.push({ operator: operator as unknown as OperatorFunction, args })) as unknown as F;
   }
 

@@ -8,7 +8,7 @@ import { NotPlannable, type Commands, type OperatorFunction } from "../../tensor
 import { ops, type Tensor } from "../../tensor/index.js";
 import { NonFinite } from "../closures.js";
 import { once } from "../once.js";
-import type { Ledger, LateOperator } from "./ledger.js";
+import type { Ledger } from "./ledger.js";
 
 // Looking an operator up by name costs as much as a small one takes.
 const operators = once(() => ({
@@ -32,8 +32,8 @@ const lateOperators = once(() => ({
   project: ops.dgsam["project_.late"],
 }));
 
-/** Whose late forms note losses, too. */
-const NOTE_LOSSES: ReadonlySet<NormCall["name"]> = new Set(["climb", "accumulate", "gather"] as const);
+/** What late forms take beside their own arguments: see {@link Ledger.call}. */
+const MORE = { climb: "losses", accumulate: "losses", gather: "losses and flag", gatherOrthogonal: "nothing", gatherAlong: "nothing", project: "nothing" } as const;
 
 /** A call of an operator that returns norms, and then how many parameters had a gradient. */
 export interface NormCall {
@@ -119,7 +119,7 @@ export class ClimbCalls {
         settle();
       });
     } else {
-      const gradients = ledger.call(operator as LateOperator, args, whats, into(this.norms), NOTE_LOSSES.has(name));
+      const gradients = ledger.call(operator as OperatorFunction, args, whats, into(this.norms), MORE[name]);
       count?.(gradients);
     }
     made?.();
@@ -129,7 +129,7 @@ export class ClimbCalls {
 
   /** Leaves it to the ledger whether the gradients of these parameters are finite. */
   noteGradients(ledger: Ledger, parameters: readonly Tensor[]): void {
-    ledger.call(lateOperators().gather as LateOperator, [parameters, NONE, NONE, 0, 1], GATHERED, () => {}, true);
+    ledger.call(lateOperators().gather as OperatorFunction, [parameters, NONE, NONE, 0, 1], GATHERED, () => {}, MORE.gather);
   }
 
   /** For what cannot be left to commands. */

@@ -6,7 +6,7 @@ import { Optimizer, type OptimizerLike } from "../descent/optimizer.js";
 import { clipGradNorm, clipGradValue } from "../gradients.js";
 import { once } from "../once.js";
 import type { LateCall } from "./late-call.js";
-import type { LateOperator, Ledger } from "./ledger.js";
+import type { Ledger } from "./ledger.js";
 
 const operators = once(() => ({
   clipNorm: ops.dgsam["clip_grad_norm_.late"],
@@ -72,7 +72,7 @@ export class ClippedDescent {
     const { base, parameters } = this;
     if (!(base instanceof Optimizer) || !base.canStepUnless) return false;
     const { norm, value } = this.greatest;
-    if (norm !== undefined) ledger.call(operators().clipNorm as LateOperator, [parameters, norm], ["gradient"], () => {});
+    if (norm !== undefined) ledger.call(operators().clipNorm as OperatorFunction, [parameters, norm], ["gradient"], () => {});
     if (value !== undefined) clipGradValue(parameters, value);
     base.stepUnless(ledger.stopped());
     return true;

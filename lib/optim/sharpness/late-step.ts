@@ -53,24 +53,44 @@ export class UnreadStep<R extends StepResult> {
 /** The last steps of an optimizer. What they found takes little memory on the host, but in a loop that reads no results it would grow. */
 export class UnreadSteps<R extends StepResult> {
   /**
-   * How many there are at most. The host is hardly ever so far ahead of the device: settling one more does not wait, nor for the others
-   * of its block of memory.
+   * How many there are at most. The host is hardly ever so far ahead of the device: settling the older ones does not wait. They are settled
+   * by as many as share memory, which takes hardly longer than a single one.
    */
   static readonly LIMIT = 2 * LedgerRows.COUNT;
   private readonly steps: UnreadStep<R>[] = [];
 
-  /** Adds one; one too many is settled, which tells of no error: that is for whoever reads its result. */
+  /** Adds one. If that is one too many, old ones are settled, which tells of no error: that is for whoever reads their results. */
   add(step: UnreadStep<R>): void {
+    if (this.steps.length === UnreadSteps.LIMIT) for (const each of this.steps.splice(0, LedgerRows.COUNT)) each.settle();
     this.steps.push(step);
-    if (this.steps.length > UnreadSteps.LIMIT) this.steps.shift()!.settle();
   }
+}
+
+/** Gives a late result brought up to date. */
+const CURRENT = Symbol("current");
+
+interface LateResult {
+  [CURRENT](): Readonly<Record<string, unknown>>;
+}
+
+/** Properties that all late results share, by the names of what their steps tell: making them takes as long as a kernel. */
+const shared = new Map<string, PropertyDescriptorMap>();
+
+function sharedProperties(keys: readonly string[]): PropertyDescriptorMap {
+  const names = keys.join(" ");
+  let properties = shared.get(names);
+  if (properties === undefined) {
+    const getter = (key: string): PropertyDescriptor => ({ enumerable: true, get(this: LateResult) { return this[CURRENT]()[key]; } });
+    properties = Object.fromEntries(keys.map((key) => [key, getter(key)]));
+    Object.assign(properties, { [inspect.custom]: { value(this: LateResult) { return this[CURRENT](); } } });
+    shared.set(names, properties);
+  }
+  return properties;
 }
 
 /** The same object as a result that is brought up to date by `read` before anything of it is read. */
 function lateResult<R extends object>(result: R, read: () => void): R {
-  const current = (): R => (read(), result);
-  const late = {};
-  for (const key of Object.keys(result)) Object.defineProperty(late, key, { enumerable: true, get: () => current()[key as keyof R] });
+  const late = Object.defineProperty({}, CURRENT, { value: () => (read(), result) });
   // A step is often the last thing in a scope, which would read it.
-  return withoutTensors(Object.defineProperty(late, inspect.custom, { value: current }) as R);
+  return withoutTensors(Object.defineProperties(late, sharedProperties(Object.keys(result))) as R);
 }

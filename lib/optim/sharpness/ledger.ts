@@ -3,7 +3,7 @@
  * together when somebody asks. Nothing waits until then.
  */
 
-import { NotPlannable, startFetch } from "../../tensor/internal.js";
+import { callPlainly, NotPlannable, startFetch, takeOwner, type OperatorFunction } from "../../tensor/internal.js";
 import { keep, ops, type Device, type Tensor } from "../../tensor/index.js";
 import { NonFinite } from "../closures.js";
 import { once } from "../once.js";
@@ -37,12 +37,9 @@ interface Entry {
   readonly take: (numbers: readonly number[]) => void;
 }
 
-/** An operator of `dgsam::` in its late form, which takes the ledger and a place in it after its own arguments. */
-export type LateOperator = (...args: never[]) => number;
-
 /** Losses that are to be noted. */
 interface Losses {
-  readonly values: readonly Tensor[];
+  readonly values: Tensor[];
   readonly place: Place;
   readonly take: (value: number) => void;
 }
@@ -55,7 +52,11 @@ export class Ledger {
   private memory: LateMemory | null = null;
   private grown: Tensor | null = null;
   private next = 1;
+  /** Whether the row's flag says whether the step has stopped. */
+  private isFlagged = false;
   private readonly entries: Entry[] = [];
+  /** Scalars that {@link note} takes. */
+  private added: Tensor[] = [];
   /** The last losses, for the operator that comes next. */
   private losses: Losses | null = null;
   /** Gives the numbers on the host, once they are on their way there. */
@@ -100,11 +101,16 @@ export class Ledger {
     this.entries.push({ at, whats, place: this.place!(), take });
   }
 
-  /** Notes a loss, the mean of some scalars, with the next call. The scalars are the ledger's from now on. */
-  note(values: readonly Tensor[], take: (value: number) => void): void {
+  /** Adds a scalar to those whose mean {@link note} notes. Where it is of the innermost scope it is the ledger's from now on. */
+  add(scalar: Tensor): void {
+    this.added.push(takeOwner(scalar) ? scalar : keep(scalar.detach()));
+  }
+
+  /** Notes a loss, the mean of what was added, with the next call. */
+  note(take: (value: number) => void): void {
     this.noteLosses();
-    for (const each of values) keep(each);
-    this.losses = { values, place: this.place!(), take };
+    this.losses = { values: this.added, place: this.place!(), take };
+    this.added = [];
   }
 
   /** Notes the last losses by an operator of their own, if no other took them with it. */
@@ -112,7 +118,8 @@ export class Ledger {
     const { losses } = this;
     if (losses === null) return;
     const at = this.room(1);
-    operators().note(losses.values as Tensor[], this.numbers, at);
+    this.isFlagged = false;
+    operators().note(losses.values, this.numbers, at);
     this.enterLosses(losses, at);
   }
 
@@ -123,15 +130,21 @@ export class Ledger {
   }
 
   /**
-   * Calls an operator, which notes numbers of these kinds. Returns how many parameters had a gradient.
+   * Calls an operator of `dgsam::` in its late form, which takes the ledger and a place in it after its own arguments, and notes numbers of
+   * these kinds. Returns how many parameters had a gradient.
    *
-   * @param notesLosses whether it takes losses as its last argument, which it notes before them
+   * @param more what it takes after these: losses, which it notes before them; and then the flag, which it sets as {@link stopped} does
    */
-  call(operator: LateOperator, args: readonly unknown[], whats: readonly NonFinite["what"][], take: (numbers: readonly number[]) => void, notesLosses = false): number {
-    if (!notesLosses) this.noteLosses();
+  call(operator: OperatorFunction, args: readonly unknown[], whats: readonly NonFinite["what"][], take: (numbers: readonly number[]) => void, more: "losses and flag" | "losses" | "nothing" = "nothing"): number {
+    if (more === "nothing") this.noteLosses();
     const { losses } = this;
     let at = this.room(whats.length + (losses === null ? 0 : 1));
-    const gradients = operator(...([...args, this.numbers, at, ...(losses === null ? [] : [losses.values])] as never[]));
+    const all = [...args, this.numbers, at];
+    const flag = more === "losses and flag" ? this.row?.flag : undefined;
+    if (losses !== null || flag !== undefined) all.push(losses?.values ?? null);
+    if (flag !== undefined) all.push(flag);
+    const gradients = callPlainly(operator, all) as number;
+    this.isFlagged = flag !== undefined;
     // Numbers are entered when the call that notes them was made: one that throws may be made again.
     if (losses !== null) this.enterLosses(losses, at++);
     this.enter(at, whats, take);
@@ -161,7 +174,7 @@ export class Ledger {
   /** 1 if the step has stopped, else 0: a float32 scalar on the device. */
   stopped(): Tensor {
     this.noteLosses();
-    return operators().stopped(this.numbers);
+    return this.isFlagged && this.row !== null ? this.row.flag : operators().stopped(this.numbers);
   }
 
   /** Ends the noting. From now on {@link read} waits for no more than what the device was told until now. */
@@ -184,6 +197,7 @@ export class Ledger {
   /** Frees it unread, when the step failed otherwise. */
   drop(): void {
     this.dropLosses();
+    for (const each of this.added) each.dispose();
     this.free();
   }
 

@@ -266,13 +266,13 @@ export class Passes {
     domains.forEach((domain, i) => {
       const closures = this.closures[domain]!;
       const isFirst = this.announce(domain);
-      const parts = closures.map((closure, batch) => scope(() => {
+      closures.forEach((closure, batch) => scope(() => {
         const name = this.closureName(domain, batch);
         const loss = evaluate(closure, name);
         backwardUnread(loss, this.climb.parameters, name, (weight / closures.length) * this.lossScale, sum);
-        return loss.detach();
+        ledger.add(loss);
       }));
-      ledger.note(parts, filling(losses, i, isFirst ? this.losses : [], domain));
+      ledger.note(filling(losses, i, isFirst ? this.losses : [], domain));
       if (domains.length > 1 && this.looksAfter(domain)) this.climb.gradientNorm();
     });
     return losses;
@@ -288,7 +288,8 @@ export class Passes {
         const isFirst = this.announce(domain);
         const parts = closures.map((closure, batch) => evaluate(closure, this.closureName(domain, batch)));
         const plain = parts.map(scalarOf);
-        ledger.note(plain, filling(losses, domain, isFirst ? this.losses : [], domain));
+        plain.forEach((part) => ledger.add(part));
+        ledger.note(filling(losses, domain, isFirst ? this.losses : [], domain));
         return { parts, loss: aten.mean(aten.stack(plain.map((part) => aten.to(part, { dtype: "float64" })))) };
       });
       const mean = aten.mean(aten.stack(domains.map(({ loss }) => loss)));

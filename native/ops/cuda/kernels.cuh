@@ -190,6 +190,8 @@ __device__ inline void noteNumber(double* ledger, int64_t at, double number) {
   if (ledger[0] == 0 && !finite(number)) ledger[0] = static_cast<double>(at);
 }
 
+__device__ inline void writeStop(const double* ledger, float* flag) { *flag = *ledger == 0 ? 0 : 1; }
+
 // The norms of g and of what divides; notes the one that is not finite, if one is.
 struct NoteClimb {
   __device__ static void end(const Sums& sums, double first, double second, double, double) {
@@ -208,6 +210,7 @@ struct NoteBoth {
   __device__ static void end(const Sums& sums, double first, double second, double, double) {
     noteNumber(sums.ledger, sums.at, sqrt(first));
     noteNumber(sums.ledger, sums.at + 1, sqrt(second));
+    if (sums.flag != nullptr) writeStop(sums.ledger, sums.flag);
   }
 };
 
@@ -294,7 +297,7 @@ __global__ void __launch_bounds__(kThreads) ascendAfterSums(const __grid_constan
 // --- Small ones ---------------------------------------------------------------------------------------------------------
 
 // One thread.
-static __global__ void storeStop(const double* ledger, float* flag) { *flag = *ledger == 0 ? 0 : 1; }
+static __global__ void storeStop(const double* ledger, float* flag) { writeStop(ledger, flag); }
 
 // The mean. One thread.
 static __global__ void noteMean(const __grid_constant__ Numbers<kMaxNumbers> numbers, double* ledger, int64_t at) { noteNumber(ledger, at, mean(numbers)); }

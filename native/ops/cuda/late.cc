@@ -66,8 +66,8 @@ class Work {
   };
 
   // Radii may be left out.
-  Work(const Rows& rows, at::Tensor ledger, int64_t at, at::TensorList rho = {})
-      : guard_(ledger.device()), stream(c10::cuda::getCurrentCUDAStream()), ledger_(std::move(ledger)), at_(at) {
+  Work(const Rows& rows, at::Tensor ledger, int64_t at, at::TensorList rho = {}, float* flag = nullptr)
+      : guard_(ledger.device()), stream(c10::cuda::getCurrentCUDAStream()), ledger_(std::move(ledger)), at_(at), flag_(flag) {
     for (size_t i = 0; i < rows.size(); ++i) {
       const Row& row = rows[i];
       if (row.flat && row.param->device() == ledger_.device())
@@ -83,7 +83,7 @@ class Work {
   // With what other rows add to both sums.
   Sums sums(const composite::Sum& first, const composite::Sum& second) {
     double* const memory = memory_.mutable_data_ptr<double>();
-    Sums sums{memory, pieces_, {nullptr, nullptr}, memory + 2 * pieces_, ledger_.mutable_data_ptr<double>(), at_};
+    Sums sums{memory, pieces_, {nullptr, nullptr}, memory + 2 * pieces_, ledger_.mutable_data_ptr<double>(), at_, flag_};
     if (others.empty()) return sums;
     const composite::Sum* const given[] = {&first, &second};
     for (size_t i = 0; i < 2; ++i) {
@@ -108,6 +108,7 @@ class Work {
  private:
   const at::Tensor ledger_;
   const int64_t at_;
+  float* const flag_;
   int64_t pieces_ = 0;
   at::Tensor memory_;
   // For as long as kernels are launched that read them.
@@ -185,15 +186,19 @@ int64_t gatherRows(const Rows& rows, Work& work, bool restores, bool writes, dou
 }
 
 int64_t gatherLate(at::TensorList params, at::TensorList saved, at::TensorList sums, double sumScale, double gradScale, at::Tensor ledger, int64_t at,
-                   std::optional<at::TensorList> losses) {
-  if (!kernelsServe(ledger)) return ops::gatherLate(params, saved, sums, sumScale, gradScale, ledger, at, losses);
+                   std::optional<at::TensorList> losses, std::optional<at::Tensor> flag) {
+  if (!kernelsServe(ledger) || (isGiven(flag) && flag->device() != ledger.device()))
+    return ops::gatherLate(params, saved, sums, sumScale, gradScale, ledger, at, losses, flag);
   const at::NoGradGuard noGrad;
   const Ledger noted("gather_", ledger, at, losses.has_value() ? 3 : 2);
+  if (isGiven(flag)) checkFlag("gather_", "flag", *flag);
   const bool writes = !sums.empty() || gradScale != 1;
   const Rows rows = rowsToGather(params, saved, sums, writes);
   const std::vector<Number> numbers = lossesOf("gather_", losses, rows, ledger, at);
-  Work work(rows, ledger, at);
-  return gatherRows(rows, work, !saved.empty(), writes, sumScale, gradScale, numbers);
+  Work work(rows, ledger, at, {}, isGiven(flag) ? flag->mutable_data_ptr<float>() : nullptr);
+  const int64_t gradients = gatherRows(rows, work, !saved.empty(), writes, sumScale, gradScale, numbers);
+  if (isGiven(flag)) bump(*flag);
+  return gradients;
 }
 
 int64_t gatherOrthogonalLate(at::TensorList params, at::TensorList saved, at::TensorList sums, double alpha, double lossScale, at::Tensor ledger,

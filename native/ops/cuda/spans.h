@@ -52,6 +52,8 @@ struct Sums {
   // See late.h: what is noted first comes to `at`, be it losses or a norm.
   double* ledger;
   int64_t at;
+  // 1 where the step has stopped, else 0; or null.
+  float* flag;
 };
 
 // What an ascent does: see climb.h.

@@ -90,11 +90,13 @@ struct Device {
   double number = -1;
   double others[2] = {0, 0};
   bool hasOthers = false;
+  float flag = -1;
+  bool hasFlag = false;
 
   Sums sums(const Spans& spans, int64_t at) {
     const int64_t pieces = cuda::piecesOf(spans);
     partials.assign(static_cast<size_t>(2 * pieces), NAN);
-    return {partials.data(), pieces, {hasOthers ? &others[0] : nullptr, hasOthers ? &others[1] : nullptr}, &number, ledger.data(), at};
+    return {partials.data(), pieces, {hasOthers ? &others[0] : nullptr, hasOthers ? &others[1] : nullptr}, &number, ledger.data(), at, hasFlag ? &flag : nullptr};
   }
 };
 
@@ -298,6 +300,7 @@ void gatherOnce(bool orthogonal) {
   const double gradScale = chance(0.3) ? 1 : normal() * (chance(0.2) ? 1e3 : 1), sumScale = normal(), alpha = 0.4, lossScale = chance(0.5) ? 1 : 1024;
   const bool writes = sums || gradScale != 1;
   Device device = randomDevice();
+  device.hasFlag = chance(0.5);
   Tensors expected = tensors;
   if (orthogonal) device.others[1] = -device.others[1];
   const Losses losses = randomLosses();
@@ -333,6 +336,7 @@ void gatherOnce(bool orthogonal) {
   checkClose(device.ledger[at], std::sqrt(squares.plain), "norm");
   checkClose(device.ledger[at + 1], std::sqrt(squares.made), "norm as stored");
   check(device.ledger[0] == (!std::isfinite(squares.plain) ? static_cast<double>(at) : !std::isfinite(std::sqrt(squares.made)) ? static_cast<double>(at + 1) : 0), "the stop's place");
+  check(device.flag == (!device.hasFlag ? -1 : device.ledger[0] == 0 ? 0 : 1), "the flag");
   checkTensors(tensors, expected);
 }
 

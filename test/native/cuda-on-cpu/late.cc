@@ -188,14 +188,14 @@ void compareAll(const Plan& plan, long types, const std::string& what, bool isFl
         return (kernels ? &cuda::accumulateLate : &accumulateLate)(on.params, on.sums, first, ledger, 2, given.list());
       });
       compare(plan, launches(1, 1 + given.launches), what + ": gather_ with losses", [&](bool kernels, const Lists& on, const at::Tensor& ledger) {
-        return (kernels ? &cuda::gatherLate : &gatherLate)(on.params, on.saved, on.sums, 0.75, 1, ledger, 1, given.list());
+        return (kernels ? &cuda::gatherLate : &gatherLate)(on.params, on.saved, on.sums, 0.75, 1, ledger, 1, given.list(), std::nullopt);
       });
     }
     for (const double gradScale : {1., -0.5})
       for (const bool sums : {true, false})
         compare(plan, launches(1, 1), what + ": gather_", [&](bool kernels, const Lists& on, const at::Tensor& ledger) {
           const auto gather = kernels ? &cuda::gatherLate : &gatherLate;
-          return gather(on.params, first ? on.saved : std::vector<at::Tensor>(), sums ? on.sums : std::vector<at::Tensor>(), 0.75, gradScale, ledger, 1, std::nullopt);
+          return gather(on.params, first ? on.saved : std::vector<at::Tensor>(), sums ? on.sums : std::vector<at::Tensor>(), 0.75, gradScale, ledger, 1, std::nullopt, std::nullopt);
         });
     compare(plan, launches(2, 2), what + ": gather_orthogonal_", [&](bool kernels, const Lists& on, const at::Tensor& ledger) {
       return (kernels ? &cuda::gatherOrthogonalLate : &gatherOrthogonalLate)(on.params, on.saved, on.sums, 0.4, 8, ledger, 1);
@@ -213,10 +213,27 @@ void checkLossThatIsAParameter() {
     const double expected = loss.item<double>();
     const std::vector<at::Tensor> losses{loss};
     if (gathers)
-      cuda::gatherLate(lists.params, lists.saved, lists.sums, 1, 1, ledger, 1, at::TensorList(losses));
+      cuda::gatherLate(lists.params, lists.saved, lists.sums, 1, 1, ledger, 1, at::TensorList(losses), std::nullopt);
     else
       cuda::climbLate(lists.params, lists.saved, lists.sums, rho.expand({1}).unbind(), true, false, {}, 0, true, ledger, 1, at::TensorList(losses));
     check(ledger[1].item<double>() == expected, "a loss that is a parameter");
+  }
+}
+
+// What stopped() gives after a gathering, without a launch for it.
+void checkFlagOfGatherings() {
+  for (const bool kernels : {true, false}) {
+    const Lists lists({{Kind::Dense, at::kFloat}, {Kind::OtherOrder, at::kFloat}});
+    const at::Tensor flag = at::full({}, 7, at::kFloat), ledger = newLedger();
+    for (const bool stops : {false, true}) {
+      if (stops) lists.params[0].grad().view(-1)[3].fill_(INFINITY);
+      const auto version = flag._version();
+      emulator::launches = 0;
+      (kernels ? &cuda::gatherLate : &gatherLate)(lists.params, lists.saved, lists.sums, 1, 1, ledger, 1, std::nullopt, flag);
+      check(flag.item<float>() == (stops ? 1 : 0), "the flag of a gathering");
+      check(flag._version() > version, "the flag of a gathering: version");
+      check(emulator::launches == (kernels ? 2 : 0), "the flag of a gathering: launches");
+    }
   }
 }
 
@@ -274,6 +291,7 @@ int main(int count, char**) {
   compareAll({}, 0, "no rows");
   checkNumbersAndBuffers();
   checkLossThatIsAParameter();
+  checkFlagOfGatherings();
   dgsam::ops::cuda::served = false;
   compareAll(mixed, -1, "a device that no kernels were compiled for");
   check(emulator::launches == 0, "no launches on such a device");
