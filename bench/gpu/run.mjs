@@ -15,6 +15,7 @@ import { startPython } from "../python-side.mjs";
 import { heading, judged, line } from "../rows.mjs";
 import { kernelRows } from "./kernels.mjs";
 import { memoryRows } from "./memory.mjs";
+import { practise } from "./practice.mjs";
 import { compiledRows, stepRows } from "./steps.mjs";
 
 /**
@@ -93,6 +94,8 @@ const python = await findPython();
 const pytorch = python === null ? null : await startPython(python, "gpu/torch_steps.py", threads);
 const versions = `LibTorch ${runtimeInfo().version}, ${pytorch === null ? "no PyTorch" : `PyTorch ${pytorch.version}`}, Node ${process.version}`;
 console.log(heading(`${deviceName(device)}${size === "tiny" ? ", tiny networks" : ""}, ${versions}`, markdown));
+
+if (suites.includes("steps") || suites.includes("compiled")) await practise(device);
 
 const context = { device, size, python, pytorch, threads, seconds, apart };
 /** @type {import("../rows.mjs").Row[]} */
