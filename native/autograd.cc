@@ -34,7 +34,7 @@ void backward(Environment& environment, FrameReader& reader, FrameWriter&) {
 
 // Frame: a loss, parameters, a weight, the stamp of the gradients before the loss was computed, whether to look at the
 // gradients, whether to read the loss -> whether it was differentiated, its value if it was read, the stamp now, the norm of all
-// gradients if they were looked at. It is differentiated when it is a real scalar, finite if it is read, that requires a gradient
+// gradients if they were looked at, and the loss without its history if it was not read. It is differentiated when it is a real scalar, finite if it is read, that requires a gradient
 // and nothing else was differentiated since. One call, since steps make it several times.
 void differentiate(Environment&, FrameReader& reader, FrameWriter& writer) {
   capture::refuseRecording("it differentiates a loss of a training step");
@@ -54,6 +54,7 @@ void differentiate(Environment&, FrameReader& reader, FrameWriter& writer) {
   writer.number(value);
   writer.number(done ? stampOf(parameters) : stamp);
   writer.number(done && looks ? gradientNorm(parameters) : 0);
+  if (done && !reads) writer.tensor(loss.detach());
 }
 
 // Frame: outputs, inputs, gradOutputs, retainGraph, createGraph, allowUnused -> gradients, None where unused.

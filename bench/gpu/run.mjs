@@ -95,7 +95,7 @@ const pytorch = python === null ? null : await startPython(python, "gpu/torch_st
 const versions = `LibTorch ${runtimeInfo().version}, ${pytorch === null ? "no PyTorch" : `PyTorch ${pytorch.version}`}, Node ${process.version}`;
 console.log(heading(`${deviceName(device)}${size === "tiny" ? ", tiny networks" : ""}, ${versions}`, markdown));
 
-if (suites.includes("steps") || suites.includes("compiled")) await practise(device);
+if (suites.includes("steps") || (suites.includes("compiled") && pytorch !== null)) await practise(device);
 
 const context = { device, size, python, pytorch, threads, seconds, apart };
 /** @type {import("../rows.mjs").Row[]} */

@@ -1,7 +1,7 @@
 /** Closures: how a step gets losses. It differentiates them itself, at parameters of its own choice. */
 
 import { argumentError, DgsamError } from "../errors.js";
-import { differentiateCaptured, differentiateLoss, gradientStamp, isPromiseLike, zeroGradients } from "../tensor/internal.js";
+import { differentiateCaptured, differentiateLoss, differentiateUnread, gradientStamp, isPromiseLike, zeroGradients } from "../tensor/internal.js";
 import { enableGrad, isGradEnabled, scope, Tensor } from "../tensor/index.js";
 
 /** Computes one loss, a tensor of one element, from the current parameters. It must not call `backward()`. */
@@ -71,24 +71,25 @@ function lossOf(closure: Closure, name: string): Tensor {
 
 /** The second half of {@link differentiateMore}: differentiates a loss that was evaluated. */
 export function backward(loss: Tensor, parameters: readonly Tensor[], name: string, weight: number, sum: GradientSum, looks: boolean): number {
-  const { value, stamp, norm } = differentiateNamed(loss, parameters, name, weight, sum, looks);
+  const { value, stamp, norm } = named(name, () => differentiateLoss(loss, parameters, weight, sum.stamp, looks));
   if (value === null) throw contractError(loss, parameters, name, sum.stamp);
   sum.stamp = stamp;
   sum.norm = norm;
   return finiteLoss(value);
 }
 
-/** As {@link backward}, without looking at the loss. */
-export function backwardUnread(loss: Tensor, parameters: readonly Tensor[], name: string, weight: number, sum: GradientSum): void {
-  const { value, stamp } = differentiateNamed(loss, parameters, name, weight, sum, false, false);
-  if (value === null) throw contractError(loss, parameters, name, sum.stamp);
+/** As {@link backward}, without looking at the loss, which is returned without its history. */
+export function backwardUnread(loss: Tensor, parameters: readonly Tensor[], name: string, weight: number, sum: GradientSum): Tensor {
+  const { loss: detached, stamp } = named(name, () => differentiateUnread(loss, parameters, weight, sum.stamp));
+  if (detached === null) throw contractError(loss, parameters, name, sum.stamp);
   sum.stamp = stamp;
+  return detached;
 }
 
 /** Says which closure's loss LibTorch could not differentiate, say because its graph was differentiated before. */
-function differentiateNamed(loss: Tensor, parameters: readonly Tensor[], name: string, weight: number, sum: GradientSum, looks: boolean, reads = true): ReturnType<typeof differentiateLoss> {
+function named<T>(name: string, differentiate: () => T): T {
   try {
-    return differentiateLoss(loss, parameters, weight, sum.stamp, looks, reads);
+    return differentiate();
   } catch (error) {
     if (!(error instanceof DgsamError) || error.code !== "ERR_NATIVE") throw error;
     throw new DgsamError("ERR_NATIVE", `${name}: ${error.message}`, { cause: error });

@@ -90,12 +90,27 @@ Tensor.prototype.backward = function backward(first?: Tensor | BackwardOptions |
  * that requires a gradient, and nothing was summed into the parameters' gradients since {@link gradientStamp} was `stamp`.
  *
  * @param looks whether to take the norm of all the parameters' gradients then
- * @param reads whether to read the loss, for which the device must have computed it; otherwise it is differentiated whatever
- *   it is, and 0 is returned for it
  * @returns the loss, NaN or infinite when it is, null when one of the other conditions does not hold: then nothing
  *   happened; the stamp after it; the norm, 0 where it was not taken
  */
-export function differentiateLoss(loss: Tensor, parameters: readonly Tensor[], weight: number, stamp: number, looks: boolean, reads = true): { value: number | null; stamp: number; norm: number } {
+export function differentiateLoss(loss: Tensor, parameters: readonly Tensor[], weight: number, stamp: number, looks: boolean): { value: number | null; stamp: number; norm: number } {
+  const frame = differentiateNow(loss, parameters, weight, stamp, looks, true);
+  const value = frame[1]!;
+  return { value: frame[0] === 1 || !Number.isFinite(value) ? value : null, stamp: frame[2]!, norm: frame[3]! };
+}
+
+/**
+ * The same for a loss that nobody reads yet.
+ *
+ * @returns the loss without its history, of the present scope, or null when one of the other conditions does not hold; the stamp after it
+ */
+export function differentiateUnread(loss: Tensor, parameters: readonly Tensor[], weight: number, stamp: number): { loss: Tensor | null; stamp: number } {
+  const frame = differentiateNow(loss, parameters, weight, stamp, false, false);
+  return { loss: frame[0] === 1 ? new Tensor(frame[5]!) : null, stamp: frame[2]! };
+}
+
+/** @param reads whether to read the loss, for which the device must have computed it; otherwise it is differentiated whatever it is */
+function differentiateNow(loss: Tensor, parameters: readonly Tensor[], weight: number, stamp: number, looks: boolean, reads: boolean): Float64Array {
   let frame = callFrame();
   frame[0] = Tag.Tensor;
   frame[1] = loss.handle;
@@ -106,9 +121,7 @@ export function differentiateLoss(loss: Tensor, parameters: readonly Tensor[], w
   frame[at + 2] = looks ? 1 : 0;
   frame[at + 3] = reads ? 1 : 0;
   native.differentiate();
-  frame = callFrame();
-  const value = frame[1]!;
-  return { value: frame[0] === 1 || !Number.isFinite(value) ? value : null, stamp: frame[2]!, norm: frame[3]! };
+  return callFrame();
 }
 
 /** A number that changes whenever something is summed into one of the tensors' gradients; 0 while none has any. */

@@ -1,6 +1,6 @@
 /** What the floors above need of this room and users do not. */
 export { gradients, setGradients, zeroGradients } from "./tensor.js";
-export { differentiateLoss, gradientStamp } from "./autograd.js";
+export { differentiateLoss, differentiateUnread, gradientStamp } from "./autograd.js";
 export { differentiateCaptured, isCaptured, planCaptured } from "./capture/index.js";
 export { Commands, NotPlannable, type LatePlannedPass, type PlannedPass } from "./capture/commands.js";
 export { emulateGraphs, hasGraphs, StepGraphs } from "./capture/step-graphs.js";

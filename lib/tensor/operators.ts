@@ -185,12 +185,15 @@ export function writeCall(operator: OperatorFunction, args: readonly unknown[], 
 }
 
 /**
- * Calls an operator with what is known to be read without running anybody's code: plain arrays that nobody else has, tensors, numbers. What
- * does not fit its first overload is left to the operator itself, as is a function that is none.
+ * Calls an operator that has one overload with tensors, numbers and lists of them, by position, without asking what else they might be. What
+ * does not fit is left to the operator itself, as is a function that is none.
  */
 export function callPlainly(operator: OperatorFunction, args: readonly unknown[]): unknown {
-  const overload = overloadsOf.get(operator)?.[0];
-  return overload === undefined || encode(overload, args, undefined, true) === MISFIT ? operator(...args) : run(overload, args, undefined);
+  const overloads = overloadsOf.get(operator);
+  if (overloads?.length !== 1) return operator(...args);
+  // Lists may be anybody's: see settled().
+  const own = args.map((each) => (Array.isArray(each) ? each.slice() : each) as unknown);
+  return encode(overloads[0]!, own, undefined, true) === MISFIT ? operator(...args) : run(overloads[0]!, own, undefined);
 }
 
 /** An argument of {@link writeCall}'s in words: `"dgsam::sgd_.late: momentum"`. */

@@ -18,10 +18,10 @@ void noteMean(const std::vector<at::Tensor>& losses, const at::Tensor& ledger, i
 }
 
 void noteGradient(at::TensorList parameters, const at::Tensor& ledger, int64_t at) {
-  using Gather = int64_t(at::TensorList, at::TensorList, at::TensorList, double, double, at::Tensor, int64_t, std::optional<at::TensorList>);
+  using Gather = int64_t(at::TensorList, at::TensorList, at::TensorList, double, double, at::Tensor, int64_t, std::optional<at::TensorList>, std::optional<at::Tensor>);
   static const auto gather = c10::Dispatcher::singleton().findSchemaOrThrow("dgsam::gather_", "late").typed<Gather>();
   // Without anything to gather it only reads.
-  gather.call(parameters, {}, {}, 0, 1, ledger, at, std::nullopt);
+  gather.call(parameters, {}, {}, 0, 1, ledger, at, std::nullopt, std::nullopt);
 }
 
 class Notes {

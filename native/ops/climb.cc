@@ -7,7 +7,7 @@
 #include <cstring>
 #include <exception>
 
-#include "composite.h"
+#include "composite_lists.h"
 #include "pieces.h"
 #include "rows.h"
 
@@ -16,18 +16,20 @@ namespace {
 
 double normOf(const Rows& rows) {
   Pieces pieces;
-  composite::Sum others;
+  std::vector<at::Tensor> others;
   for (const Row& row : rows) {
     if (row.grad == nullptr) continue;
     if (row.kernels != nullptr)
       pieces.add(row);
     else
-      others.addSquare(*row.grad);
+      others.push_back(*row.grad);
   }
+  composite::Sum sum;
+  sum.addSquares(std::move(others));
   const double squares = pieces.sum([](const Piece& piece) {
     return piece.row->kernels->sumOfSquares(piece.in(piece.row->gradData), piece.size);
   });
-  return others.norm(squares);
+  return sum.norm(squares);
 }
 
 struct Norms {
@@ -38,16 +40,20 @@ struct Norms {
 
 Norms weightedNormsOf(const Rows& rows) {
   Pieces pieces;
-  composite::Sum plain, weighted;
+  std::vector<at::Tensor> grads;
+  composite::RowList others;
   for (const Row& row : rows) {
     if (row.grad == nullptr) continue;
     if (row.kernels != nullptr) {
       pieces.add(row);
     } else {
-      plain.addSquare(*row.grad);
-      weighted.addSquare(row.weighted ? composite::weighted(row) : *row.grad);
+      grads.push_back(*row.grad);
+      others.push_back(&row);
     }
   }
+  composite::Sum plain, weighted;
+  plain.addSquares(std::move(grads));
+  weighted.addSquares(composite::weightedOf(others));
   const Squares squares = pieces.sum([](const Piece& piece) {
     const Row& row = *piece.row;
     if (row.weighted) return row.kernels->weightedSumOfSquares(piece.in(row.gradData), piece.in(row.paramData), row.eta, piece.size);
@@ -86,22 +92,17 @@ void bringBack(const Rows& rows) {
       failure = std::current_exception();
     }
   };
-  // On a device a few launches bring all of them back.
-  std::vector<at::Tensor> there, from;
+  composite::RowList others;
   for (const Row& row : rows) {
-    if (row.kernels != nullptr) {
+    if (row.kernels != nullptr)
       pieces.add(row);
-    } else if (row.flat && row.param->is_cuda()) {
-      there.push_back(*row.param);
-      from.push_back(*row.saved);
-    } else {
-      attempt([&] { row.param->copy_(*row.saved); });
-    }
+    else
+      others.push_back(&row);
   }
   try {
-    if (!there.empty()) at::_foreach_copy_(there, from);
+    composite::restore(others);
   } catch (...) {
-    for (size_t i = 0; i < there.size(); ++i) attempt([&] { there[i].copy_(from[i]); });
+    for (const Row* row : others) attempt([&] { row->param->copy_(*row->saved); });
   }
   pieces.forEach([](const Piece& piece, size_t) {
     std::memcpy(piece.in(piece.row->paramData), piece.in(piece.row->savedData), piece.bytes());
@@ -113,14 +114,19 @@ void bringBack(const Rows& rows) {
 // the first ascent of a step, when it fails later, brings everything back: then nothing has to be undone outside.
 void ascend(Rows& rows, double norm, at::ArrayRef<double> rho, double shift, First first) {
   Pieces pieces;
+  composite::RowList others;
+  std::vector<composite::Factor> scales;
   for (size_t i = 0; i < rows.size(); ++i) {
     Row& row = rows[i];
     row.scale = rho[i] / (norm + kNormEpsilon) + shift;
-    if (row.kernels != nullptr)
+    if (row.kernels != nullptr) {
       pieces.add(row);
-    else
-      composite::note(row, first.ascent, first.sum);
+    } else {
+      others.push_back(&row);
+      scales.emplace_back(row.scale);
+    }
   }
+  composite::note(others, first.ascent, first.sum);
   pieces.forEach([&](const Piece& piece, size_t) {
     const Row& row = *piece.row;
     if (row.gradData == nullptr) return saveOnly(piece, first);
@@ -128,8 +134,7 @@ void ascend(Rows& rows, double norm, at::ArrayRef<double> rho, double shift, Fir
                         piece.in(row.sumData), modeOf(row, first.sum), row.scale, row.weighted, row.eta, piece.size);
   });
   try {
-    for (const Row& row : rows)
-      if (row.kernels == nullptr) composite::move(row);
+    composite::move(others, scales);
   } catch (...) {
     try {
       if (first.ascent && rows.front().saved != nullptr) bringBack(rows);
@@ -190,21 +195,25 @@ std::tuple<double, int64_t> accumulate(at::TensorList params, at::TensorList sum
   const Rows rows = makeRows("accumulate_", params, {}, sums,
                              {.param = Access::Read, .grad = Access::Read, .saved = Access::None, .sum = Access::Write});
   Pieces pieces;
-  composite::Sum others;
+  composite::RowList others;
+  std::vector<at::Tensor> grads;
   for (const Row& row : rows) {
     if (row.kernels != nullptr && row.grad != nullptr) {
       pieces.add(row);
       continue;
     }
-    composite::accumulate(row, first);
-    if (row.grad != nullptr) others.addSquare(*row.grad);
+    others.push_back(&row);
+    if (row.grad != nullptr) grads.push_back(*row.grad);
   }
+  composite::accumulate(others, first);
+  composite::Sum sum;
+  sum.addSquares(std::move(grads));
   const double squares = pieces.sum([&](const Piece& piece) {
     const Row& row = *piece.row;
     return row.kernels->accumulate(piece.in(row.gradData), piece.in(row.sumData), modeOf(row, first), piece.size);
   });
   for (const Row& row : rows) bump(*row.sum);
-  return {others.norm(squares), countGradients(rows)};
+  return {sum.norm(squares), countGradients(rows)};
 }
 
 std::tuple<double, double, double> products(at::TensorList params, at::TensorList sums) {
@@ -214,16 +223,19 @@ std::tuple<double, double, double> products(at::TensorList params, at::TensorLis
                              {.param = Access::Read, .grad = Access::Read, .saved = Access::None, .sum = Access::Read});
   Pieces pieces;
   composite::Sum product, sumSquares, gradSquares;
+  std::vector<at::Tensor> otherSums, otherGrads;
   for (const Row& row : rows) {
     if (row.kernels != nullptr) {
       pieces.add(row);
       continue;
     }
-    sumSquares.addSquare(*row.sum);
+    otherSums.push_back(*row.sum);
     if (row.grad == nullptr) continue;
-    gradSquares.addSquare(*row.grad);
+    otherGrads.push_back(*row.grad);
     product.addProduct(*row.sum, *row.grad);
   }
+  sumSquares.addSquares(std::move(otherSums));
+  gradSquares.addSquares(std::move(otherGrads));
   const Products flat = pieces.sum([](const Piece& piece) {
     const Row& row = *piece.row;
     if (row.gradData == nullptr) return Products{0, row.kernels->sumOfSquares(piece.in(row.sumData), piece.size), 0};
@@ -238,22 +250,26 @@ double combine(at::TensorList params, at::TensorList sums, double sumScale, doub
   const Rows rows = makeRows("combine_", params, {}, sums,
                              {.param = Access::Read, .grad = Access::Read, .saved = Access::None, .sum = Access::Write});
   Pieces pieces;
-  composite::Sum others;
+  composite::RowList others;
+  std::vector<at::Tensor> made;
   for (const Row& row : rows) {
     if (row.kernels != nullptr) {
       pieces.add(row);
       continue;
     }
-    composite::combine(row, sumScale, gradScale);
-    others.addSquare(*row.sum);
+    others.push_back(&row);
+    made.push_back(*row.sum);
   }
+  composite::combine(others, sumScale, gradScale);
+  composite::Sum sum;
+  sum.addSquares(std::move(made));
   const double squares = pieces.sum([&](const Piece& piece) {
     const Row& row = *piece.row;
     // What gathering does to a gradient, with the two in each other's place.
     return row.kernels->gather(piece.in(row.sumData), piece.in(row.gradData), gradScale, sumScale, piece.size).made;
   });
   for (const Row& row : rows) bump(*row.sum);
-  return others.norm(squares);
+  return sum.norm(squares);
 }
 
 std::tuple<double, double, int64_t> gather(at::TensorList params, at::TensorList saved, at::TensorList sums, double sumScale,
@@ -266,18 +282,26 @@ std::tuple<double, double, int64_t> gather(at::TensorList params, at::TensorList
                              {.param = restores ? Access::Write : Access::Read, .grad = writes ? Access::Write : Access::Read,
                               .saved = Access::Read, .sum = Access::Read});
   Pieces pieces;
-  composite::Sum plain, made;
+  composite::RowList others, gathered;
   for (const Row& row : rows) {
     if (row.kernels != nullptr) {
       pieces.add(row);
       continue;
     }
-    if (restores) row.param->copy_(*row.saved);
-    if (row.grad == nullptr) continue;
-    plain.addSquare(*row.grad);
-    if (writes) composite::gather(row, sumScale, gradScale);
-    made.addSquare(*row.grad);
+    others.push_back(&row);
+    if (row.grad != nullptr) gathered.push_back(&row);
   }
+  // A gradient that cannot be written to is another tensor afterwards.
+  const auto gradients = [&] {
+    std::vector<at::Tensor> tensors;
+    for (const Row* row : gathered) tensors.push_back(row->param->grad());
+    return tensors;
+  };
+  composite::Sum plain, made;
+  if (restores) composite::restore(others);
+  plain.addSquares(gradients());
+  if (writes) composite::gather(gathered, sumScale, gradScale);
+  made.addSquares(gradients());
   const Squares squares = pieces.sum([&](const Piece& piece) {
     const Row& row = *piece.row;
     if (restores) std::memcpy(piece.in(row.paramData), piece.in(row.savedData), piece.bytes());

@@ -15,19 +15,39 @@ at::Tensor widened(const at::Tensor& tensor) {
 
 at::ScalarType wideOf(const at::Tensor& tensor) { return at::isComplexType(tensor.scalar_type()) ? at::kComplexDouble : at::kDouble; }
 
-// A 0-dim tensor does not widen what it is multiplied with, but for the dtypes of whole numbers.
-at::Tensor factorFor(const at::Tensor& tensor, const at::Tensor& scale) { return scale.to(tensor.device(), c10::toRealValueType(tensor.scalar_type())); }
-double factorFor(const at::Tensor&, double scale) { return scale; }
-
 // T = |p| + eta, real also of complex numbers.
 at::Tensor weightOf(const Row& row) { return widened(*row.param).abs() + row.eta; }
 
 }  // namespace
 
+at::Tensor Factor::times(const at::Tensor& tensor) const { return scalar_.defined() ? scalarFor(tensor) * tensor : number_ * tensor; }
+
+std::vector<at::Tensor> Factor::times(at::TensorList tensors) const {
+  return scalar_.defined() ? at::_foreach_mul(tensors, scalarFor(tensors.front())) : at::_foreach_mul(tensors, number_);
+}
+
 void Sum::add(const at::Tensor& term) { sum_ = sum_.defined() ? sum_ + term.to(sum_.device()) : term; }
 
 void Sum::addSquare(const at::Tensor& tensor) {
   add(at::linalg_vector_norm(tensor, 2, std::nullopt, false, wideOf(tensor)).abs().square());
+}
+
+void Sum::addSquares(std::vector<at::Tensor> tensors) {
+  std::vector<at::Tensor> rest;
+  for (at::Tensor& each : tensors) {
+    if (at::isComplexType(each.scalar_type()))
+      addSquare(each);
+    else if (each.numel() > 0)
+      rest.push_back(std::move(each));
+  }
+  while (!rest.empty()) {
+    const auto isLikeFirst = [type = rest.front().scalar_type(), on = rest.front().device()](const at::Tensor& each) {
+      return each.scalar_type() == type && each.device() == on;
+    };
+    const auto others = std::stable_partition(rest.begin(), rest.end(), isLikeFirst);
+    addSquare(at::stack(at::_foreach_norm(at::TensorList(rest.data(), static_cast<size_t>(others - rest.begin())), 2, at::kDouble)));
+    rest.erase(rest.begin(), others);
+  }
 }
 
 void Sum::addProduct(const at::Tensor& left, const at::Tensor& right) {
@@ -43,24 +63,9 @@ double Sum::total(double others) const { return sum_.defined() ? sum_.item<doubl
 
 double Sum::norm(double others) const { return std::sqrt(total(others)); }
 
-at::Tensor norm(const std::vector<at::Tensor>& tensors, at::Device device) {
+at::Tensor norm(std::vector<at::Tensor> tensors, at::Device device) {
   Sum sum;
-  std::vector<at::Tensor> rest;
-  for (const at::Tensor& each : tensors) {
-    if (at::isComplexType(each.scalar_type()))
-      sum.addSquare(each);
-    else if (each.numel() > 0)
-      rest.push_back(each);
-  }
-  while (!rest.empty()) {
-    // Foreach functions take a list of one dtype on one device in one kernel.
-    const auto isLikeFirst = [type = rest.front().scalar_type(), on = rest.front().device()](const at::Tensor& each) {
-      return each.scalar_type() == type && each.device() == on;
-    };
-    const auto others = std::stable_partition(rest.begin(), rest.end(), isLikeFirst);
-    sum.addSquare(at::stack(at::_foreach_norm(at::TensorList(rest.data(), static_cast<size_t>(others - rest.begin())), 2, at::kDouble)));
-    rest.erase(rest.begin(), others);
-  }
+  sum.addSquares(std::move(tensors));
   return sum.norm(device);
 }
 
@@ -71,20 +76,11 @@ void note(const Row& row, bool first, bool firstSum) {
   if (row.sum != nullptr) accumulate(row, firstSum);
 }
 
-namespace {
-
-template <typename Scale>
-void moveBy(const Row& row, const Scale& scale) {
+void move(const Row& row, const Factor& scale) {
   if (row.grad == nullptr) return;
   const at::Tensor grad = widened(*row.grad);
-  row.param->copy_(widened(*row.param) + factorFor(grad, scale) * (row.weighted ? weightOf(row).square() * grad : grad));
+  row.param->copy_(widened(*row.param) + scale.times(row.weighted ? weightOf(row).square() * grad : grad));
 }
-
-}  // namespace
-
-void move(const Row& row) { moveBy(row, row.scale); }
-
-void move(const Row& row, const at::Tensor& scale) { moveBy(row, scale); }
 
 void accumulate(const Row& row, bool first) {
   if (row.grad == nullptr) {
@@ -96,38 +92,20 @@ void accumulate(const Row& row, bool first) {
   }
 }
 
-namespace {
-
-template <typename Scale>
-void combineBy(const Row& row, const Scale& sumScale, double gradScale) {
-  const at::Tensor sum = widened(*row.sum);
-  const at::Tensor scaled = factorFor(sum, sumScale) * sum;
+void combine(const Row& row, const Factor& sumScale, double gradScale) {
+  const at::Tensor scaled = sumScale.times(widened(*row.sum));
   row.sum->copy_(row.grad == nullptr ? scaled : scaled + gradScale * widened(*row.grad));
 }
 
-template <typename SumScale, typename GradScale>
-void gatherBy(const Row& row, const SumScale& sumScale, const GradScale& gradScale) {
+void gather(const Row& row, const Factor& sumScale, const Factor& gradScale) {
   if (row.grad == nullptr) return;
-  const at::Tensor grad = widened(*row.grad);
-  const at::Tensor scaled = factorFor(grad, gradScale) * grad;
-  const at::Tensor gathered = (row.sum == nullptr ? scaled : factorFor(grad, sumScale) * widened(*row.sum) + scaled).to(row.grad->scalar_type());
+  const at::Tensor scaled = gradScale.times(widened(*row.grad));
+  const at::Tensor gathered = (row.sum == nullptr ? scaled : sumScale.times(widened(*row.sum)) + scaled).to(row.grad->scalar_type());
   // A gradient that the caller expanded cannot be written to: the parameter gets a new one.
   if (row.grad->is_non_overlapping_and_dense() && !row.grad->_is_zerotensor())
     row.grad->copy_(gathered);
   else
     row.param->mutable_grad() = gathered;
 }
-
-}  // namespace
-
-void combine(const Row& row, double sumScale, double gradScale) { combineBy(row, sumScale, gradScale); }
-
-void combine(const Row& row, const at::Tensor& sumScale, double gradScale) { combineBy(row, sumScale, gradScale); }
-
-void gather(const Row& row, double sumScale, double gradScale) { gatherBy(row, sumScale, gradScale); }
-
-void gather(const Row& row, double sumScale, const at::Tensor& gradScale) { gatherBy(row, sumScale, gradScale); }
-
-void gather(const Row& row, const at::Tensor& sumScale, double gradScale) { gatherBy(row, sumScale, gradScale); }
 
 }  // namespace dgsam::ops::composite

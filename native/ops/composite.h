@@ -1,5 +1,5 @@
-// The climb of one parameter through LibTorch's operators: for other devices, complex numbers, and layouts where parameter
-// and companions do not lie in the same order. Rounds where the kernels round: once, when a result is stored.
+// The climb through LibTorch's operators, one parameter at a time: for complex numbers, and layouts where parameter and companions do not
+// lie in the same order. Rounds where the kernels round: once, when a result is stored. Of many parameters at once: composite_lists.h.
 #pragma once
 
 #include <vector>
@@ -8,11 +8,33 @@
 
 namespace dgsam::ops::composite {
 
-// A sum of squares or products over rows, kept on the first one's device.
+// A number: the host's, or a float64 scalar that only its device knows.
+class Factor {
+ public:
+  Factor(double number) : number_(number) {}
+  Factor(at::Tensor scalar) : scalar_(std::move(scalar)) {}
+
+  at::Tensor times(const at::Tensor& tensor) const;
+  // All of one dtype on one device.
+  std::vector<at::Tensor> times(at::TensorList tensors) const;
+  // Whether it is the same number as far as the host knows.
+  bool isSame(const Factor& other) const { return scalar_.is_same(other.scalar_) && (scalar_.defined() || number_ == other.number_); }
+
+ private:
+  // A 0-dim tensor does not widen what it is multiplied with, but for the dtypes of whole numbers.
+  at::Tensor scalarFor(const at::Tensor& tensor) const { return scalar_.to(tensor.device(), c10::toRealValueType(tensor.scalar_type())); }
+
+  double number_ = 0;
+  at::Tensor scalar_;
+};
+
+// A sum of squares or products, kept on the first one's device.
 class Sum {
  public:
   // Adds |t|^2; of complex numbers the modulus counts.
   void addSquare(const at::Tensor& tensor);
+  // The same of each, those of one dtype on one device in one call.
+  void addSquares(std::vector<at::Tensor> tensors);
   // Adds the inner product; of complex numbers its real part.
   void addProduct(const at::Tensor& left, const at::Tensor& right);
   // What was added, as a float64 scalar; on this device if that is nothing.
@@ -32,7 +54,7 @@ class Sum {
 
 // The norm over all tensors, in float64: squares of others may be beyond their range. Of complex numbers the modulus counts. On
 // this device if there are none; waits for nothing.
-at::Tensor norm(const std::vector<at::Tensor>& tensors, at::Device device);
+at::Tensor norm(std::vector<at::Tensor> tensors, at::Device device);
 
 // T g with T = |p| + eta.
 at::Tensor weighted(const Row& row);
@@ -41,21 +63,14 @@ at::Tensor weighted(const Row& row);
 void note(const Row& row, bool first, bool firstSum);
 
 // The second half: p <- p + scale * g, or p + scale * T^2 g where the row is weighted. Rows without a gradient stay.
-void move(const Row& row);
-// The same with a scale that is a float64 scalar on the device.
-void move(const Row& row, const at::Tensor& scale);
+void move(const Row& row, const Factor& scale);
 
 void accumulate(const Row& row, bool first);
 
 // sum <- sumScale * sum + gradScale * g.
-void combine(const Row& row, double sumScale, double gradScale);
-// The same where the sum's is a float64 scalar on the device.
-void combine(const Row& row, const at::Tensor& sumScale, double gradScale);
+void combine(const Row& row, const Factor& sumScale, double gradScale);
 
 // g <- sumScale * sum + gradScale * g.
-void gather(const Row& row, double sumScale, double gradScale);
-// The same where one of them is a float64 scalar on the device.
-void gather(const Row& row, double sumScale, const at::Tensor& gradScale);
-void gather(const Row& row, const at::Tensor& sumScale, double gradScale);
+void gather(const Row& row, const Factor& sumScale, const Factor& gradScale);
 
 }  // namespace dgsam::ops::composite

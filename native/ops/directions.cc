@@ -8,7 +8,7 @@
 #include <cmath>
 #include <limits>
 
-#include "composite.h"
+#include "composite_lists.h"
 #include "late_rows.h"
 #include "ledger.h"
 
@@ -84,16 +84,15 @@ int64_t projectLate(at::TensorList params, at::TensorList sums, double lossScale
   checkLength("project_", "sums", sums.size(), params.size());
   const Rows rows = makeRows("project_", params, {}, sums, {.param = Access::Read, .grad = Access::Read, .saved = Access::None, .sum = Access::Write});
   composite::Sum product, sumSquare;
-  for (const Row& row : rows) {
-    sumSquare.addSquare(*row.sum);
+  sumSquare.addSquares(sums.vec());
+  for (const Row& row : rows)
     if (row.grad != nullptr) product.addProduct(*row.sum, *row.grad);
-  }
   const at::Device device = ledger.device();
   const at::Tensor gradNorm = normOn(device, gradientsOf(rows));
   noted.note(at, gradNorm);
   const at::Tensor length = sumSquare.total(device).to(device);
   const at::Tensor share = at::where(length.eq(0), at::zeros_like(length), product.total(device).to(device) / length);
-  for (const Row& row : rows) composite::combine(row, share / -lossScale, 1 / lossScale);
+  composite::combine(composite::listOf(rows), share / -lossScale, 1 / lossScale);
   const at::Tensor made = normOn(device, sums.vec());
   // What is not finite stays, so that it is noted.
   const at::Tensor counts = made.le(roundingOf(params) / lossScale * gradNorm).logical_not();
@@ -114,7 +113,7 @@ int64_t gatherAlongLate(at::TensorList params, at::TensorList directions, double
   const at::Tensor gradNorm = normOn(device, gradientsOf(rows));
   noted.note(at, gradNorm);
   const at::Tensor factor = alpha / lossScale * gradNorm / (normOn(device, directions.vec()) + kNormEpsilon);
-  for (const Row& row : rows) composite::gather(row, factor, 1 / lossScale);
+  composite::gather(composite::listOf(rows), factor, 1 / lossScale);
   noted.note(at + 1, composite::norm(gradientsOf(rows), device));
   bumpGathered(rows, false, true);
   return countGradients(rows);

@@ -7,7 +7,7 @@
 
 #include <vector>
 
-#include "composite.h"
+#include "composite_lists.h"
 #include "late_rows.h"
 #include "ledger.h"
 #include "rates.h"
@@ -16,6 +16,19 @@ namespace dgsam::ops {
 namespace {
 
 at::Device deviceOf(at::TensorList params, const at::Tensor& ledger) { return params.empty() ? ledger.device() : params.front().device(); }
+
+// rho / (||g|| + epsilon) + shift of each row, formed once for rows of one radius.
+std::vector<composite::Factor> scalesOf(at::TensorList rho, const at::Tensor& norm, double shift) {
+  std::vector<composite::Factor> scales;
+  scales.reserve(rho.size());
+  for (size_t i = 0; i < rho.size(); ++i) {
+    if (i > 0 && rho[i].is_same(rho[i - 1]))
+      scales.push_back(scales.back());
+    else
+      scales.emplace_back(rho[i] / (norm + kNormEpsilon) + shift);
+  }
+  return scales;
+}
 
 // Returns the place of the next number.
 int64_t noteLosses(const char* name, const std::optional<at::TensorList>& losses, const at::Tensor& ledger, int64_t at) {
@@ -33,17 +46,15 @@ int64_t climbLate(at::TensorList params, at::TensorList saved, at::TensorList su
   const Ledger noted("climb_", ledger, at, losses.has_value() ? 2 : 1);
   const Rows rows = rowsToClimb(params, saved, sums, rho, first, adaptive, eta, ledger.device());
   at = noteLosses("climb_", losses, ledger, at);
-  std::vector<at::Tensor> weighted;
-  for (const Row& row : rows)
-    if (row.grad != nullptr && adaptive) weighted.push_back(row.weighted ? composite::weighted(row) : *row.grad);
+  const composite::RowList list = composite::listOf(rows);
   const at::Device device = deviceOf(params, ledger);
   const at::Tensor plain = composite::norm(gradientsOf(rows), device);
-  const at::Tensor norm = adaptive ? composite::norm(weighted, device) : plain;
+  const at::Tensor norm = adaptive ? composite::norm(composite::weightedOf(list), device) : plain;
   // The one that is not finite, if one is.
   noted.note(at, at::where(norm.isfinite(), plain, norm));
-  for (const Row& row : rows) composite::note(row, first, firstSum.value_or(first));
+  composite::note(list, first, firstSum.value_or(first));
   try {
-    for (size_t i = 0; i < rows.size(); ++i) composite::move(rows[i], rho[i] / (norm + kNormEpsilon) + shift);
+    composite::move(list, scalesOf(rho, norm, shift));
   } catch (...) {
     // Say for want of memory.
     if (first) bringBack(rows);
@@ -59,23 +70,20 @@ int64_t accumulateLate(at::TensorList params, at::TensorList sums, bool first, a
   const Rows rows = rowsToAccumulate(params, sums);
   at = noteLosses("accumulate_", losses, ledger, at);
   noted.note(at, composite::norm(gradientsOf(rows), deviceOf(params, ledger)));
-  for (const Row& row : rows) {
-    composite::accumulate(row, first);
-    bump(*row.sum);
-  }
+  composite::accumulate(composite::listOf(rows), first);
+  for (const Row& row : rows) bump(*row.sum);
   return countGradients(rows);
 }
 
 namespace {
 
 // What of gather() and gatherOrthogonal() is alike; the gradient's factor may be known to the device alone.
-template <typename Factor>
-int64_t gatherRows(const Rows& rows, bool restores, bool writes, double sumScale, const Factor& gradScale, const Ledger& noted, int64_t at, at::Device device) {
+int64_t gatherRows(const Rows& rows, bool restores, bool writes, double sumScale, const composite::Factor& gradScale, const Ledger& noted, int64_t at,
+                   at::Device device) {
   noted.note(at, composite::norm(gradientsOf(rows), device));
-  if (restores)
-    for (const Row& row : rows) row.param->copy_(*row.saved);
-  if (writes)
-    for (const Row& row : rows) composite::gather(row, sumScale, gradScale);
+  const composite::RowList list = composite::listOf(rows);
+  if (restores) composite::restore(list);
+  if (writes) composite::gather(list, sumScale, gradScale);
   noted.note(at + 1, composite::norm(gradientsOf(rows), device));
   bumpGathered(rows, restores, writes);
   return countGradients(rows);

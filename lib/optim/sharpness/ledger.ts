@@ -101,9 +101,16 @@ export class Ledger {
     this.entries.push({ at, whats, place: this.place!(), take });
   }
 
-  /** Adds a scalar to those whose mean {@link note} notes. Where it is of the innermost scope it is the ledger's from now on. */
+  /** Begins a pass: what is left of others is noted, or was of one that failed. */
+  beginPass(): void {
+    this.noteLosses();
+    this.dropAdded();
+  }
+
+  /** Adds a scalar without history, that nobody else has, to those whose mean {@link note} notes. It is the ledger's from now on. */
   add(scalar: Tensor): void {
-    this.added.push(takeOwner(scalar) ? scalar : keep(scalar.detach()));
+    if (!takeOwner(scalar)) keep(scalar);
+    this.added.push(scalar);
   }
 
   /** Notes a loss, the mean of what was added, with the next call. */
@@ -197,13 +204,18 @@ export class Ledger {
   /** Frees it unread, when the step failed otherwise. */
   drop(): void {
     this.dropLosses();
-    for (const each of this.added) each.dispose();
+    this.dropAdded();
     this.free();
   }
 
   private dropLosses(): void {
     for (const each of this.losses?.values ?? []) each.dispose();
     this.losses = null;
+  }
+
+  private dropAdded(): void {
+    for (const each of this.added) each.dispose();
+    this.added = [];
   }
 
   private free(): void {

@@ -162,7 +162,7 @@ export class Passes {
 
   private begin(): void {
     // A closure may compute its losses in memory of its own, one after the other.
-    this.ledger?.noteLosses();
+    this.ledger?.beginPass();
     this.pass++;
     zeroGradients(this.climb.parameters);
   }
@@ -268,9 +268,7 @@ export class Passes {
       const isFirst = this.announce(domain);
       closures.forEach((closure, batch) => scope(() => {
         const name = this.closureName(domain, batch);
-        const loss = evaluate(closure, name);
-        backwardUnread(loss, this.climb.parameters, name, (weight / closures.length) * this.lossScale, sum);
-        ledger.add(loss);
+        ledger.add(backwardUnread(evaluate(closure, name), this.climb.parameters, name, (weight / closures.length) * this.lossScale, sum));
       }));
       ledger.note(filling(losses, i, isFirst ? this.losses : [], domain));
       if (domains.length > 1 && this.looksAfter(domain)) this.climb.gradientNorm();

@@ -5,10 +5,13 @@
 #include "operators.h"
 
 #include "../../../native/ops/composite.cc"
+#include "../../../native/ops/composite_lists.cc"
 #include "../../../native/ops/late.cc"
 #include "../../../native/ops/late_rows.cc"
 #include "../../../native/ops/rates.cc"
 #include "../../../native/ops/rows.cc"
+
+#include <ATen/record_function.h>
 
 #include "../../../native/ops/cuda/late.cc"
 #include "../../../native/ops/cuda/sweeps.cuh"
@@ -237,6 +240,43 @@ void checkFlagOfGatherings() {
   }
 }
 
+// How many operators a call of `run` calls, without those that they call, and without memory for results.
+template <typename Run>
+int64_t countCalls(const Run& run) {
+  static int64_t depth, calls;
+  depth = calls = 0;
+  const auto begin = [](const at::RecordFunction& function) -> std::unique_ptr<at::ObserverContext> {
+    if (depth++ == 0 && std::string(function.name()) != "aten::empty_like") ++calls;
+    return nullptr;
+  };
+  const auto end = [](const at::RecordFunction&, at::ObserverContext*) { --depth; };
+  const auto handle = at::addThreadLocalCallback(at::RecordFunctionCallback(begin, end).scopes({at::RecordScope::FUNCTION}));
+  run();
+  at::removeCallback(handle);
+  return calls;
+}
+
+// Where no kernels of ours serve, the lists go to LibTorch's foreach functions: as many calls for forty parameters as for four.
+void checkListsWithoutKernels() {
+  const at::Tensor rho = at::scalar_tensor(0.5, at::kDouble);
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16})
+    for (const bool adaptive : {false, true}) {
+      std::vector<int64_t> calls;
+      for (const size_t count : {size_t{4}, size_t{40}}) {
+        const Lists on(Plan(count, {Kind::Dense, type}));
+        const at::Tensor ledger = newLedger();
+        const std::vector<at::Tensor> same(count, rho);
+        calls.push_back(countCalls([&] {
+          climbLate(on.params, on.saved, on.sums, same, true, adaptive, {}, 0, true, ledger, 1, std::nullopt);
+          climbLate(on.params, on.saved, on.sums, same, false, adaptive, {}, 0, false, ledger, 2, std::nullopt);
+          accumulateLate(on.params, on.sums, false, ledger, 3, std::nullopt);
+          gatherLate(on.params, on.saved, on.sums, 0.75, 0.75, ledger, 4, std::nullopt, std::nullopt);
+        }));
+      }
+      check(calls[0] > 0 && calls[0] == calls[1], "without kernels: " + std::to_string(calls[0]) + " calls for four parameters, " + std::to_string(calls[1]) + " for forty");
+    }
+}
+
 void checkNumbersAndBuffers() {
   for (const size_t count : {size_t{1}, size_t{5}, size_t{64}, size_t{65}}) {
     std::vector<at::Tensor> values;
@@ -292,6 +332,7 @@ int main(int count, char**) {
   checkNumbersAndBuffers();
   checkLossThatIsAParameter();
   checkFlagOfGatherings();
+  checkListsWithoutKernels();
   dgsam::ops::cuda::served = false;
   compareAll(mixed, -1, "a device that no kernels were compiled for");
   check(emulator::launches == 0, "no launches on such a device");

@@ -1,5 +1,5 @@
 /** What late steps (`check: "late"`) found, and who reads it when. */
-import { Adam, crossEntropy, DGSAM, ERM, ops, randint, randn, SAM, scope, SGD, SharpnessAware, zeros, type Closure, type Passes, type Tensor } from "dgsam";
+import { Adam, crossEntropy, DGSAM, ERM, keep, ops, randint, randn, SAM, scope, SGD, SharpnessAware, tensor, zeros, type Closure, type Passes, type Tensor } from "dgsam";
 import { setImmediate } from "node:timers/promises";
 import { inspect } from "node:util";
 import { setFlagsFromString } from "node:v8";
@@ -85,6 +85,41 @@ describe("what a step found", () => {
       return results.flatMap(({ losses, gradNorms }) => [...losses, ...gradNorms]);
     };
     expect(worstError(take("late"), take("sync"))).toBeLessThan(1e-5);
+  });
+
+  test("is told of losses that the caller keeps, disposes of or overwrites, and nothing of a pass that failed", () => {
+    class Catching extends SharpnessAware {
+      static readonly isPlannable = true;
+      protected run(passes: Passes): void {
+        expect(() => passes.differentiate(0)).toThrow("no batch");
+        passes.differentiate(1);
+        this.climb.gather({ sum: 1 });
+      }
+    }
+    const take = (check: "late" | "sync") => {
+      const w = tensor([0.5, -1], { requiresGrad: true });
+      const options = { lr: 0.1, check };
+      let last: Tensor | null = null;
+      const next = (before: (loss: Tensor) => void) => (): Tensor => {
+        if (last !== null && last.handle !== 0) before(last);
+        return (last = w.square().sum());
+      };
+      const told: number[] = [];
+      for (const Wrapper of [ERM, SAM, DGSAM]) {
+        for (const closure of [next((loss) => loss.dispose()), next((loss) => void loss.detach().zero_()), next((loss) => void keep(loss))]) {
+          last = null;
+          const { losses, gradNorms } = new Wrapper([w], SGD, options).step([[closure, closure], closure]);
+          told.push(...losses, ...gradNorms);
+        }
+      }
+      const fails = (): Tensor => {
+        throw new Error("no batch");
+      };
+      const { losses } = new Catching([w], SGD, options).step([[(): Tensor => w.mul(10).square().sum(), fails], (): Tensor => w.square().sum()]);
+      expect(losses[0]).toBeNaN();
+      return [...told, losses[1]!];
+    };
+    expect(worstError(take("late"), take("sync"))).toBeLessThan(1e-6);
   });
 
   test("is read when the optimizer has been disposed, and when its neighbours were read long ago; no memory is left", () => {

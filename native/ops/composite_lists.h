@@ -1,0 +1,32 @@
+// The climb through LibTorch's operators, of many parameters at once: for devices that our kernels do not serve. Flat rows of one dtype on one
+// device go through its foreach functions, a launch or a few for all of them; others one by one. To the same bits as composite.h.
+#pragma once
+
+#include <vector>
+
+#include "composite.h"
+
+namespace dgsam::ops::composite {
+
+using RowList = std::vector<const Row*>;
+
+RowList listOf(const Rows& rows);
+
+// Of each row with a gradient: T g where it is weighted, else the gradient itself.
+std::vector<at::Tensor> weightedOf(const RowList& rows);
+
+void note(const RowList& rows, bool first, bool firstSum);
+
+// One scale for each row.
+void move(const RowList& rows, const std::vector<Factor>& scales);
+
+void accumulate(const RowList& rows, bool first);
+
+void combine(const RowList& rows, const Factor& sumScale, double gradScale);
+
+void gather(const RowList& rows, const Factor& sumScale, const Factor& gradScale);
+
+// p <- saved.
+void restore(const RowList& rows);
+
+}  // namespace dgsam::ops::composite
