@@ -223,17 +223,18 @@ std::tuple<double, double, double> products(at::TensorList params, at::TensorLis
                              {.param = Access::Read, .grad = Access::Read, .saved = Access::None, .sum = Access::Read});
   Pieces pieces;
   composite::Sum product, sumSquares, gradSquares;
+  composite::RowList others;
   std::vector<at::Tensor> otherSums, otherGrads;
   for (const Row& row : rows) {
     if (row.kernels != nullptr) {
       pieces.add(row);
       continue;
     }
+    others.push_back(&row);
     otherSums.push_back(*row.sum);
-    if (row.grad == nullptr) continue;
-    otherGrads.push_back(*row.grad);
-    product.addProduct(*row.sum, *row.grad);
+    if (row.grad != nullptr) otherGrads.push_back(*row.grad);
   }
+  composite::addProducts(product, others);
   sumSquares.addSquares(std::move(otherSums));
   gradSquares.addSquares(std::move(otherGrads));
   const Products flat = pieces.sum([](const Piece& piece) {

@@ -37,6 +37,8 @@ class Sum {
   void addSquares(std::vector<at::Tensor> tensors);
   // Adds the inner product; of complex numbers its real part.
   void addProduct(const at::Tensor& left, const at::Tensor& right);
+  // Adds a float64 scalar.
+  void add(const at::Tensor& term);
   // What was added, as a float64 scalar; on this device if that is nothing.
   at::Tensor total(at::Device device) const;
   at::Tensor norm(at::Device device) const;
@@ -46,8 +48,6 @@ class Sum {
   double norm(double others) const;
 
  private:
-  void add(const at::Tensor& term);
-
   // float64, undefined until something is added.
   at::Tensor sum_;
 };

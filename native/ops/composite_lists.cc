@@ -5,9 +5,6 @@
 namespace dgsam::ops::composite {
 namespace {
 
-// So many elements a batch has at most, or one row: what is computed on the way takes memory of their size, twice or three times.
-constexpr int64_t kBatchElements = int64_t{1} << 22;
-
 // Rows that one call of a foreach function takes; the first says what all of them are.
 struct Batch {
   RowList rows;
@@ -101,6 +98,13 @@ void move(const Batch& batch, const Factor& scale) {
   at::_foreach_copy_(params, moves);
 }
 
+// All elements in a row of their own, in float64.
+at::Tensor joined(const Batch& batch, const at::Tensor* Row::*member) {
+  std::vector<at::Tensor> lines = batch.list(member);
+  for (at::Tensor& each : lines) each = each.as_strided({each.numel()}, {1});
+  return at::cat(lines).to(at::kDouble);
+}
+
 void combine(const Batch& batch, const Factor& sumScale, double gradScale) {
   const std::vector<at::Tensor> sums = batch.list(&Row::sum);
   std::vector<at::Tensor> combined = sumScale.times(widened(sums));
@@ -162,8 +166,26 @@ void accumulate(const RowList& rows, bool first) {
   split(rows, [&](const Batch& batch) { accumulate(batch, first); }, [&](const Row& row) { accumulate(row, first); });
 }
 
+void addProducts(Sum& product, const RowList& rows) {
+  const auto onBatch = [&](const Batch& batch) {
+    if (batch.first().grad != nullptr) product.add(at::dot(joined(batch, &Row::sum), joined(batch, &Row::grad)));
+  };
+  const auto onRow = [&](const Row& row) {
+    if (row.grad != nullptr) product.addProduct(*row.sum, *row.grad);
+  };
+  split(rows, onBatch, onRow);
+}
+
 void combine(const RowList& rows, const Factor& sumScale, double gradScale) {
   split(rows, [&](const Batch& batch) { combine(batch, sumScale, gradScale); }, [&](const Row& row) { combine(row, sumScale, gradScale); });
+}
+
+void scaleSums(const RowList& rows, const Factor& scale) {
+  const auto onBatch = [&](const Batch& batch) {
+    const std::vector<at::Tensor> sums = batch.list(&Row::sum);
+    at::_foreach_copy_(sums, scale.times(sums));
+  };
+  split(rows, onBatch, [&](const Row& row) { row.sum->copy_(scale.times(*row.sum)); });
 }
 
 void gather(const RowList& rows, const Factor& sumScale, const Factor& gradScale) {

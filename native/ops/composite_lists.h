@@ -1,5 +1,6 @@
 // The climb through LibTorch's operators, of many parameters at once: for devices that our kernels do not serve. Flat rows of one dtype on one
-// device go through its foreach functions, a launch or a few for all of them; others one by one. To the same bits as composite.h.
+// device go through its foreach functions, a launch or a few for all of them; others one by one. To the same bits as composite.h, but for inner
+// products: these are added up in another order.
 #pragma once
 
 #include <vector>
@@ -7,6 +8,9 @@
 #include "composite.h"
 
 namespace dgsam::ops::composite {
+
+// So many elements go through a foreach function at once, or one row: what is computed on the way takes memory of their size, twice or three times.
+constexpr int64_t kBatchElements = int64_t{1} << 22;
 
 using RowList = std::vector<const Row*>;
 
@@ -22,7 +26,13 @@ void move(const RowList& rows, const std::vector<Factor>& scales);
 
 void accumulate(const RowList& rows, bool first);
 
+// Adds the inner products of gradients and sums; rows without a gradient add nothing.
+void addProducts(Sum& product, const RowList& rows);
+
 void combine(const RowList& rows, const Factor& sumScale, double gradScale);
+
+// sum <- scale * sum.
+void scaleSums(const RowList& rows, const Factor& scale);
 
 void gather(const RowList& rows, const Factor& sumScale, const Factor& gradScale);
 

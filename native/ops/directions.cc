@@ -83,23 +83,21 @@ int64_t projectLate(at::TensorList params, at::TensorList sums, double lossScale
   const Ledger noted("project_", ledger, at, 2);
   checkLength("project_", "sums", sums.size(), params.size());
   const Rows rows = makeRows("project_", params, {}, sums, {.param = Access::Read, .grad = Access::Read, .saved = Access::None, .sum = Access::Write});
+  const composite::RowList list = composite::listOf(rows);
   composite::Sum product, sumSquare;
   sumSquare.addSquares(sums.vec());
-  for (const Row& row : rows)
-    if (row.grad != nullptr) product.addProduct(*row.sum, *row.grad);
+  composite::addProducts(product, list);
   const at::Device device = ledger.device();
   const at::Tensor gradNorm = normOn(device, gradientsOf(rows));
   noted.note(at, gradNorm);
   const at::Tensor length = sumSquare.total(device).to(device);
   const at::Tensor share = at::where(length.eq(0), at::zeros_like(length), product.total(device).to(device) / length);
-  composite::combine(composite::listOf(rows), share / -lossScale, 1 / lossScale);
+  composite::combine(list, share / -lossScale, 1 / lossScale);
   const at::Tensor made = normOn(device, sums.vec());
   // What is not finite stays, so that it is noted.
   const at::Tensor counts = made.le(roundingOf(params) / lossScale * gradNorm).logical_not();
-  for (const Row& row : rows) {
-    row.sum->mul_(counts.to(row.sum->device()));
-    bump(*row.sum);
-  }
+  composite::scaleSums(list, counts);
+  for (const Row& row : rows) bump(*row.sum);
   noted.note(at + 1, made * counts);
   return countGradients(rows);
 }

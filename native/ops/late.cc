@@ -5,6 +5,7 @@
 #include <ATen/core/LegacyTypeDispatch.h>
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "composite_lists.h"
@@ -110,11 +111,8 @@ int64_t gatherOrthogonalLate(at::TensorList params, at::TensorList saved, at::Te
   const Ledger noted("gather_orthogonal_", ledger, at, 2);
   const Rows rows = rowsToGatherOrthogonal(params, saved, sums);
   composite::Sum product, square;
-  for (const Row& row : rows) {
-    if (row.grad == nullptr) continue;
-    product.addProduct(*row.sum, *row.grad);
-    square.addSquare(*row.grad);
-  }
+  composite::addProducts(product, composite::listOf(rows));
+  square.addSquares(gradientsOf(rows));
   const at::Device device = deviceOf(params, ledger);
   const at::Tensor length = square.total(device);
   // No direction is orthogonal to a zero gradient.
@@ -130,14 +128,52 @@ void noteLate(at::TensorList values, at::Tensor ledger, int64_t at) {
   Ledger("note_", ledger, at, 1).note(at, numbers.size() == 1 ? numbers.front() : at::stack(numbers).mean());
 }
 
+namespace {
+
+// Flat tensors of one dtype on one device that go back, if they do, by a few launches for all of them.
+class Reverts {
+ public:
+  bool takes(const at::Tensor& tensor) const {
+    return elements_ + tensor.numel() <= composite::kBatchElements && tensors_.front().scalar_type() == tensor.scalar_type() && tensors_.front().device() == tensor.device();
+  }
+  void add(const at::Tensor& tensor, const at::Tensor& saved) {
+    const auto lineOf = [](const at::Tensor& each) { return each.as_strided({each.numel()}, {1}); };
+    tensors_.push_back(lineOf(tensor));
+    saved_.push_back(lineOf(saved));
+    counts_.push_back(tensor.numel());
+    elements_ += tensor.numel();
+  }
+  void run(const at::Tensor& goesOn) const {
+    const at::Tensor values = at::where(goesOn.to(tensors_.front().device()), at::cat(tensors_), at::cat(saved_));
+    at::_foreach_copy_(tensors_, values.split_with_sizes(counts_));
+  }
+
+ private:
+  std::vector<at::Tensor> tensors_, saved_;
+  std::vector<int64_t> counts_;
+  int64_t elements_ = 0;
+};
+
+}  // namespace
+
 void revertLate(at::TensorList tensors, at::TensorList saved, at::Tensor ledger) {
   const at::NoGradGuard noGrad;
   checkLength("revert_", "saved", saved.size(), tensors.size());
   const Ledger checked("revert_", ledger, 1, 0);
   const at::Tensor goesOn = ledger.select(0, 0).eq(0);
   const at::AutoDispatchBelowADInplaceOrView unseen;
-  for (size_t i = 0; i < tensors.size(); ++i)
-    if (isRevertible(tensors[i])) tensors[i].copy_(at::where(goesOn.to(tensors[i].device()), tensors[i], saved[i]));
+  std::vector<Reverts> batches;
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    if (!isRevertible(tensors[i])) continue;
+    if (tensors[i].numel() >= composite::kBatchElements || !areFlatAlike(tensors[i], saved[i])) {
+      tensors[i].copy_(at::where(goesOn.to(tensors[i].device()), tensors[i], saved[i]));
+      continue;
+    }
+    auto batch = std::find_if(batches.begin(), batches.end(), [&](const Reverts& each) { return each.takes(tensors[i]); });
+    if (batch == batches.end()) batch = batches.emplace(batch);
+    batch->add(tensors[i], saved[i]);
+  }
+  for (const Reverts& each : batches) each.run(goesOn);
 }
 
 at::Tensor stopped(const at::Tensor& ledger) {

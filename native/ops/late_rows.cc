@@ -68,6 +68,11 @@ void bringBack(const Rows& rows) noexcept {
 
 bool isRevertible(const at::Tensor& tensor) { return tensor.layout() == at::kStrided && at::has_internal_overlap(tensor) != at::MemOverlap::Yes; }
 
+bool areFlatAlike(const at::Tensor& tensor, const at::Tensor& saved) {
+  return isPlain(tensor) && isPlain(saved) && tensor.device() == saved.device() && tensor.scalar_type() == saved.scalar_type() &&
+         tensor.sizes() == saved.sizes() && tensor.is_non_overlapping_and_dense() && sameOrder(saved, tensor);
+}
+
 void bumpClimbed(const Rows& rows, bool first) {
   for (const Row& row : rows) {
     if (row.grad != nullptr) bump(*row.param);

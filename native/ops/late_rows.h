@@ -27,6 +27,8 @@ void bringBack(const Rows& rows) noexcept;
 
 // Whether a pass may have written to a buffer.
 bool isRevertible(const at::Tensor& tensor);
+// Whether both are flat memory of one kind in one order, so that one may take the other's place element by element.
+bool areFlatAlike(const at::Tensor& tensor, const at::Tensor& saved);
 
 void bumpClimbed(const Rows& rows, bool first);
 void bumpGathered(const Rows& rows, bool restores, bool writes);

@@ -244,9 +244,7 @@ void revertLate(at::TensorList tensors, at::TensorList saved, at::Tensor ledger)
   for (size_t i = 0; i < tensors.size(); ++i) {
     const at::Tensor& to = tensors[i];
     const at::Tensor& from = saved[i];
-    const bool flat = isPlain(to) && isPlain(from) && to.device() == ledger.device() && from.device() == ledger.device() && to.scalar_type() == from.scalar_type() &&
-                      to.sizes() == from.sizes() && to.is_non_overlapping_and_dense() && sameOrder(from, to);
-    if (flat) {
+    if (to.device() == ledger.device() && areFlatAlike(to, from)) {
       spans.push_back({to.mutable_data_ptr(), nullptr, const_cast<void*>(from.const_data_ptr()), nullptr, static_cast<int64_t>(to.nbytes()), nullptr, false});
     } else {
       others.push_back(to);

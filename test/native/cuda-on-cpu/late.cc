@@ -240,13 +240,14 @@ void checkFlagOfGatherings() {
   }
 }
 
-// How many operators a call of `run` calls, without those that they call, and without memory for results.
+// How many operators a call of `run` calls, without those that they call, and without memory for results and views, which launch nothing.
 template <typename Run>
 int64_t countCalls(const Run& run) {
   static int64_t depth, calls;
   depth = calls = 0;
   const auto begin = [](const at::RecordFunction& function) -> std::unique_ptr<at::ObserverContext> {
-    if (depth++ == 0 && std::string(function.name()) != "aten::empty_like") ++calls;
+    const std::string name = function.name();
+    if (depth++ == 0 && name != "aten::empty_like" && name != "aten::as_strided") ++calls;
     return nullptr;
   };
   const auto end = [](const at::RecordFunction&, at::ObserverContext*) { --depth; };
@@ -271,10 +272,42 @@ void checkListsWithoutKernels() {
           climbLate(on.params, on.saved, on.sums, same, false, adaptive, {}, 0, false, ledger, 2, std::nullopt);
           accumulateLate(on.params, on.sums, false, ledger, 3, std::nullopt);
           gatherLate(on.params, on.saved, on.sums, 0.75, 0.75, ledger, 4, std::nullopt, std::nullopt);
+          gatherOrthogonalLate(on.params, on.saved, on.sums, 0.4, 8, ledger, 1);
+          const Rows rows = rowsToAccumulate(on.params, on.sums);
+          composite::scaleSums(composite::listOf(rows), at::scalar_tensor(true));
+          revertLate(on.saved, on.sums, ledger);
         }));
       }
       check(calls[0] > 0 && calls[0] == calls[1], "without kernels: " + std::to_string(calls[0]) + " calls for four parameters, " + std::to_string(calls[1]) + " for forty");
     }
+}
+
+// What is left of buffers, and the flag, of a step that stopped or went on.
+void checkStop(bool kernels, bool stopped) {
+  const std::string what = std::string(kernels ? "with" : "without") + " kernels, " + (stopped ? "stopped" : "going on");
+  const at::Tensor ledger = newLedger();
+  ledger[0].fill_(stopped ? 2 : 0);
+  std::vector<at::Tensor> tensors, saved;
+  const auto add = [&](at::Tensor tensor, at::Tensor copy) { tensors.push_back(std::move(tensor)), saved.push_back(std::move(copy)); };
+  for (const int64_t length : {3, 2})
+    for (const at::ScalarType type : {at::kFloat, at::kLong, at::kBool, at::kComplexFloat, at::kByte})
+      add(at::arange(length * 4).remainder(3).to(type).reshape({length, 4, 1}), at::arange(length * 4).remainder(2).to(type).reshape({length, 4, 1}));
+  add(at::rand({3, 8}).slice(1, 0, 8, 2), at::rand({3, 4}));
+  add(at::rand({3, 4}), at::rand({4, 3}).t());
+  add(at::rand({4, 3}).t(), at::rand({4, 3}).t());
+  add(at::ones({0}), at::ones({0}));
+  add(at::ones({1}), at::full({1}, INFINITY));
+  std::vector<at::Tensor> expected;
+  std::vector<int64_t> versions;
+  for (size_t i = 0; i < tensors.size(); ++i) expected.push_back((stopped ? saved : tensors)[i].clone()), versions.push_back(tensors[i]._version());
+  (kernels ? &cuda::revertLate : &revertLate)(tensors, saved, ledger);
+  const at::Tensor flag = (kernels ? &cuda::stopped : &dgsam::ops::stopped)(ledger), kept = at::full({}, 7, at::kFloat);
+  (kernels ? &cuda::noteStopped : &noteStopped)(kept, ledger);
+  for (const at::Tensor& each : {flag, kept}) check(each.equal(at::scalar_tensor(stopped ? 1 : 0, at::kFloat)), what + ": stopped");
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    check(tensors[i].equal(expected[i]), what + ": revert_: tensor " + std::to_string(i));
+    check(tensors[i]._version() == versions[i], what + ": revert_: version of tensor " + std::to_string(i));
+  }
 }
 
 void checkNumbersAndBuffers() {
@@ -288,26 +321,8 @@ void checkNumbersAndBuffers() {
     noteLate(values, expected, 3);
     checkLedgers(got, expected, "note_ of " + std::to_string(count));
   }
-  for (const bool stopped : {false, true}) {
-    const at::Tensor ledger = newLedger();
-    ledger[0].fill_(stopped ? 2 : 0);
-    std::vector<at::Tensor> tensors, saved;
-    for (const at::ScalarType type : {at::kFloat, at::kLong, at::kBool, at::kComplexFloat, at::kByte})
-      tensors.push_back(at::ones({3, 4, 1}, type)), saved.push_back(at::zeros({3, 4, 1}, type));
-    tensors.push_back(at::ones({3, 8}).slice(1, 0, 8, 2)), saved.push_back(at::zeros({3, 4}));
-    tensors.push_back(at::ones({3, 4})), saved.push_back(at::zeros({4, 3}).t());
-    tensors.push_back(at::ones({0})), saved.push_back(at::ones({0}));
-    std::vector<int64_t> versions;
-    for (const at::Tensor& each : tensors) versions.push_back(each._version());
-    cuda::revertLate(tensors, saved, ledger);
-    const at::Tensor flag = cuda::stopped(ledger), kept = at::full({}, 7, at::kFloat);
-    cuda::noteStopped(kept, ledger);
-    for (const at::Tensor& each : {flag, kept}) check(each.equal(at::scalar_tensor(stopped ? 1 : 0, at::kFloat)), "stopped");
-    for (size_t i = 0; i < tensors.size(); ++i) {
-      check(tensors[i].equal(stopped ? saved[i] : at::ones_like(tensors[i])), "revert_: tensor " + std::to_string(i));
-      check(tensors[i]._version() == versions[i], "revert_: version of tensor " + std::to_string(i));
-    }
-  }
+  for (const bool kernels : {true, false})
+    for (const bool stopped : {false, true}) checkStop(kernels, stopped);
 }
 
 }  // namespace
