@@ -94,6 +94,7 @@ std::string sized(int64_t bytes) {
 
 std::optional<Shortage> currentShortage() {
   std::string text;
+  bool isOutOfMemory = false;
   try {
     throw;
   } catch (const UsageError&) {
@@ -102,13 +103,15 @@ std::optional<Shortage> currentShortage() {
     return onCpu();
   } catch (const c10::Error& error) {
     text = error.what_without_backtrace();
+    // Of a GPU's allocator, whatever it is called: that of cudaMallocAsync has words of its own.
+    isOutOfMemory = dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr;
   } catch (const std::exception& error) {
     text = error.what();
   } catch (...) {
     return std::nullopt;
   }
-  if (!tellsOfMemory(text)) return std::nullopt;
-  const bool isCuda = text.find("CUDA") != std::string::npos || text.find("CUBLAS") != std::string::npos || text.find("CUDNN") != std::string::npos;
+  if (!isOutOfMemory && !tellsOfMemory(text)) return std::nullopt;
+  const bool isCuda = isOutOfMemory || text.find("CUDA") != std::string::npos || text.find("CUBLAS") != std::string::npos || text.find("CUDNN") != std::string::npos;
   Shortage shortage = isCuda ? onCuda(text) : onCpu();
   shortage.requested = requestedIn(text);
   return shortage;

@@ -9,6 +9,7 @@
 
 #include "capture/call_tape.h"
 #include "capture/operators.h"
+#include "ops/casts.h"
 
 namespace dgsam {
 namespace {
@@ -58,24 +59,36 @@ StepGraph::StepGraph(const CommandList& list, std::vector<at::Tensor> inputs, st
     if (isNew) outside_.emplace_back(tensor);
     return found->second;
   };
-  for (const at::Tensor& parameter : list.parameters()) parameters_.push_back(add(parameter));
+  const auto addWritten = [&](const at::Tensor& tensor) {
+    const size_t index = add(tensor);
+    if (outside_[index].data != nullptr) written_.push_back(outside_[index].data);
+    return index;
+  };
+  for (const at::Tensor& parameter : list.parameters()) parameters_.push_back(addWritten(parameter));
   size_t place = 0;
   for (const Command& command : list.commands()) {
     if (const auto* call = std::get_if<OperatorCommand>(&command))
-      for (const c10::IValue& value : call->stack) forEachTensor(value, add);
+      for (const c10::IValue& value : call->stack) forEachTensor(value, addWritten);
     if (const auto* late = std::get_if<LatePassesCommand>(&command)) {
-      add(late->ledger);
+      addWritten(late->ledger);
       for (const LatePass& pass : late->passes) {
         Pass& own = passes_.emplace_back(Pass{pass.program, {}});
         for (size_t i = 0; i < pass.inputs.size(); ++i) {
           if (place == places.size() || places[place] >= inputs.size()) throw UsageError("ERR_ARGUMENT", "expected the place of every input among the batches");
           own.inputs.push_back(places[place++]);
         }
-        for (const at::Tensor& written : pass.program->written()) add(written);
+        for (const at::Tensor& written : pass.program->written()) addWritten(written);
+        for (const at::Tensor& used : pass.program->used()) add(used);
       }
     }
   }
+  std::sort(written_.begin(), written_.end());
   inputs_ = std::move(inputs);
+}
+
+// Batches are copied before the first pass: what an earlier pass, or the climb, writes to must not be one.
+bool StepGraph::changesMemoryOf(const at::Tensor& input) const {
+  return std::binary_search(written_.begin(), written_.end(), dataOf(input));
 }
 
 std::string StepGraph::refusal(const CommandList& list) const {
@@ -92,6 +105,7 @@ std::string StepGraph::refusal(const CommandList& list) const {
     if (input.requires_grad()) return "a batch requires a gradient";
     const bool isPlain = input.layout() == at::kStrided && input.has_storage() && !input._is_zerotensor() && !input.is_conj() && !input.is_neg();
     if (!isPlain || at::has_internal_overlap(input) == at::MemOverlap::Yes) return "a batch is more than memory of its own: contiguous() makes it that";
+    if (changesMemoryOf(input)) return "a batch lies in memory that the step writes to, say a parameter's or a buffer's: clone() gives it its own";
   }
   for (const Pass& pass : passes_) {
     if (pass.program->writesToInputs()) return "a captured function writes to its batch";
@@ -154,6 +168,7 @@ void StepGraph::capture(Environment& environment, CommandList& list, StepGraph* 
 
 bool StepGraph::fits(const std::vector<at::Tensor>& inputs) const {
   if (inputs.size() != inputs_.size()) return false;
+  if (std::any_of(inputs.begin(), inputs.end(), [&](const at::Tensor& input) { return changesMemoryOf(input); })) return false;
   if (!std::all_of(outside_.begin(), outside_.end(), [](const Outside& each) { return each.isSame(); })) return false;
   // Losses have a history, whoever takes the step.
   const at::AutoGradMode withHistory(true);
@@ -166,7 +181,10 @@ bool StepGraph::fits(const std::vector<at::Tensor>& inputs) const {
 
 void StepGraph::replay(const std::vector<at::Tensor>& inputs) {
   copyIn(inputs);
-  captured_->replay();
+  {
+    const ops::ForgetsCasts forgetting;
+    captured_->replay();
+  }
   const std::vector<at::Tensor> all = parameters();
   for (size_t i = 0; i < all.size(); ++i) all[i].mutable_grad() = gradients_[i];
   // The host does not know of what the device writes to.

@@ -32,6 +32,8 @@ class StepGraph {
   const std::optional<std::string>& lateRefusal() const { return lateRefusal_; }
 
  private:
+  bool changesMemoryOf(const at::Tensor& input) const;
+
   // Of others: what was disposed of must not live on here.
   struct Outside {
     explicit Outside(const at::Tensor& tensor);
@@ -54,6 +56,8 @@ class StepGraph {
   std::vector<Outside> outside_;
   // Among these.
   std::vector<size_t> parameters_;
+  // Where lies what the commands may write to, sorted.
+  std::vector<const void*> written_;
   std::vector<Pass> passes_;
   std::vector<at::Tensor> inputs_;
   // By parameter.

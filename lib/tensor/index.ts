@@ -10,7 +10,7 @@ export { keep, scope, scopeAsync } from "./scope.js";
 export { emptyCache, memoryStats, resetPeakMemoryStats, type AllocatorStats, type MemoryStats } from "./memory.js";
 export { currentStream, defaultStream, Event, setSyncDebugMode, Stream, stream, synchronize, type EventOptions, type StreamOptions, type SyncDebugMode } from "./stream.js";
 export { prefetch, toDevice } from "./transfer.js";
-export { enableGrad, inferenceMode, isGradEnabled, noGrad } from "./modes.js";
+export { enableGrad, inferenceMode, isGradEnabled, isInferenceModeEnabled, noGrad } from "./modes.js";
 export { autocast, autocastDtype, isAutocastEnabled, type AutocastDevice, type AutocastDType, type AutocastOptions } from "./autocast.js";
 export { capture, type Captured, type CapturedClosure, type CaptureOptions, type CaptureStats } from "./capture/index.js";
 export type { GraphStats } from "./capture/step-graphs.js";

@@ -34,11 +34,23 @@ export function enableGrad<T>(fn: () => T): T {
   return withGradMode("enableGrad", true, fn);
 }
 
+/** How many of this thread are open. */
+let inferenceModes = 0;
+
 /** Runs `fn` without recording and without version counters, as `torch.inference_mode`: its tensors can never be differentiated. */
 export function inferenceMode<T>(fn: () => T): T {
   if (typeof fn !== "function") throw argumentError("inferenceMode(fn)", "a function", fn);
   native.enterInferenceMode();
-  return runSync("inferenceMode", fn, () => native.leaveInferenceMode());
+  inferenceModes++;
+  return runSync("inferenceMode", fn, () => {
+    inferenceModes--;
+    native.leaveInferenceMode();
+  });
+}
+
+/** Whether `inferenceMode` is on, as `torch.is_inference_mode_enabled`. */
+export function isInferenceModeEnabled(): boolean {
+  return inferenceModes > 0;
 }
 
 /** Whether operations are being recorded for differentiation. */

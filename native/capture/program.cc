@@ -99,6 +99,12 @@ std::vector<at::Tensor> Program::leaves() const {
   return result;
 }
 
+std::vector<at::Tensor> Program::used() const {
+  std::vector<at::Tensor> result;
+  for (const Outside& each : outside_) result.push_back(locked(each.tensor));
+  return result;
+}
+
 std::vector<at::Tensor> Program::written() const {
   std::vector<at::Tensor> result;
   for (const Outside& each : outside_)

@@ -36,7 +36,8 @@ class Program {
   bool uses(const at::Tensor& tensor) const;
   // Whether all of some tensors that require gradients get them from a loss of these inputs.
   bool reaches(at::TensorList tensors, const std::vector<at::Tensor>& inputs) const;
-  // The tensors outside of the function that it writes to, but for inputs.
+  // The tensors outside of the function that it uses, and those among them that it writes to; without inputs.
+  std::vector<at::Tensor> used() const;
   std::vector<at::Tensor> written() const;
 
   bool writesToInputs() const;

@@ -3,7 +3,8 @@
  * trace. What needs no device is in test/optim/captured/graphs.test.ts.
  */
 import {
-  Adadelta, Adagrad, Adam, Adamax, AdamW, BatchNorm1d, capture, crossEntropy, DGSAM, Dropout, ERM, Linear, manualSeed, NAdam, ops, RAdam, randint, randn, ReLU, RMSprop, SAM, scope, Sequential, SGD, tensor, type Tensor,
+  Adadelta, Adagrad, Adam, Adamax, AdamW, ASAM, autocast, BatchNorm1d, capture, crossEntropy, DGSAM, DISAM, Dropout, ERM, GSAM, Linear, LookSAM, manualSeed, NAdam, noGrad, ops, RAdam, randint, randn, ReLU, RMSprop, SAGM, SAM, scope,
+  Sequential, SGD, tensor, type Tensor,
 } from "dgsam";
 import { expect, test } from "vitest";
 import type { AnyWrapper } from "../optim/sharpness/family.js";
@@ -53,7 +54,37 @@ const SWEPT: typeof CASES = [
   ["DGSAM over Adamax", DGSAM, Adamax, { lr: 0.01 }],
 ];
 
+// Some of them have graphs of more than one kind of step.
+const OTHERS: typeof CASES = ([ASAM, GSAM, SAGM, DISAM, LookSAM] as const).map((Wrapper) => [`${Wrapper.name} over SGD`, Wrapper, SGD, { lr: 0.05, momentum: 0.9 }]);
+
 describeOnCuda("graphs", () => {
+  test.each(OTHERS)("%s: the steps that are taken without", (_, Wrapper, Base, options) => {
+    const [without, by] = [take(false, Wrapper, Base, options), take("auto", Wrapper, Base, options)];
+    without.told.forEach((expected, step) => expect(by.told[step], `step ${step}`).toEqual(expected));
+    expect(by.graphs.refused).toEqual([]);
+    expect(by.graphs.replayed).toBeGreaterThan(STEPS / 2);
+  });
+
+  test("autocast around a step and what follows it sees the parameters as the step left them", () => {
+    const { model, optimizer, step } = problem(DGSAM, SGD, { lr: 0.5 });
+    const x = randn([8, 16], { device: "cuda" });
+    const evaluate = () => noGrad(() => {
+      model.eval();
+      const logits = (model.forward(x) as Tensor).clone();
+      model.train();
+      return logits;
+    });
+    const within = autocast(() => {
+      for (let i = 0; i < 8; i++) step();
+      evaluate();
+      const { replayed } = optimizer.graphs;
+      step();
+      expect(optimizer.graphs.replayed).toBe(replayed + 1);
+      return evaluate();
+    }, { device: "cuda", dtype: "bfloat16" });
+    expect(within.toArray()).toEqual(autocast(evaluate, { device: "cuda", dtype: "bfloat16" }).toArray());
+  });
+
   test.each([...CASES, ...(hasKernels ? SWEPT : [])])("%s: the steps that are taken without, one capture", (_, Wrapper, Base, options) => {
     const [without, by] = [take(false, Wrapper, Base, options), take("auto", Wrapper, Base, options)];
     without.told.forEach((expected, step) => expect(by.told[step], `step ${step}`).toEqual(expected));

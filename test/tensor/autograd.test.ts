@@ -1,5 +1,5 @@
 import {
-  enableGrad, grad, inferenceMode, isGradEnabled, manualSeed, memoryStats, noGrad, ones, ops, randn, scope, tensor,
+  enableGrad, grad, inferenceMode, isGradEnabled, isInferenceModeEnabled, manualSeed, memoryStats, noGrad, ones, ops, randn, scope, tensor,
   zeroGrad, zeros, type Tensor,
 } from "dgsam";
 import fc from "fast-check";
@@ -226,7 +226,7 @@ describe("modes", () => {
   test.each(MODES)("%s restores when fn throws", (_, mode) => {
     const error = new Error("mine");
     expect(() => mode(() => { throw error; })).toThrow(error);
-    expect([isGradEnabled(), scope(() => ones([1]).isInference)]).toEqual([true, false]);
+    expect([isGradEnabled(), isInferenceModeEnabled(), scope(() => ones([1]).isInference)]).toEqual([true, false, false]);
   });
 
   test.each(MODES)("%s refuses a promise and anything but a function", (name, mode) => {
@@ -239,6 +239,8 @@ describe("modes", () => {
   test("nest", () => {
     expect(noGrad(() => [isGradEnabled(), enableGrad(() => [isGradEnabled(), noGrad(() => isGradEnabled())]), isGradEnabled()])).toEqual([false, [true, false], false]);
     expect(inferenceMode(() => inferenceMode(() => isGradEnabled()) || isGradEnabled())).toBe(false);
+    const told = inferenceMode(() => [isInferenceModeEnabled(), inferenceMode(isInferenceModeEnabled), noGrad(isInferenceModeEnabled), isInferenceModeEnabled()]);
+    expect([told, isInferenceModeEnabled(), noGrad(isInferenceModeEnabled)]).toEqual([[true, true, true, true], false, false]);
   });
 
   test("noGrad records nothing; inferenceMode's tensors cannot be differentiated", inScope(() => {

@@ -9,8 +9,8 @@
  */
 
 import { argumentError, DgsamError } from "../../errors.js";
-import { gradients as readGradients, setGradients, type Commands, type OperatorFunction } from "../../tensor/internal.js";
-import { ops, type Tensor } from "../../tensor/index.js";
+import { gradients as readGradients, hasGraphs, setGradients, type Commands, type OperatorFunction } from "../../tensor/internal.js";
+import { isInferenceModeEnabled, ops, type Tensor } from "../../tensor/index.js";
 import { ClimbCalls, finite, GATHERED, NONE, type NormCall } from "./climb-calls.js";
 import type { AscendOptions, GatherOptions, GradientProducts, Weighting } from "./climb-options.js";
 import { DeviceRadii } from "./device-radii.js";
@@ -29,6 +29,8 @@ export class Climb {
   readonly parameters: Tensor[] = [];
   /** Whether the host is ahead of the devices that the parameters lie on; null where nobody has asked. */
   private ahead: boolean | null = null;
+  /** Whether steps over some of them may be graphs; null likewise. */
+  private graphable: boolean | null = null;
   private readonly calls = new ClimbCalls();
   private readonly rho: number[] = [];
   private readonly radii = new DeviceRadii<Group>();
@@ -58,6 +60,17 @@ export class Climb {
   get isAhead(): boolean {
     this.ahead ??= this.parameters.every(({ device }) => device !== "cpu" && device !== "meta");
     return this.ahead;
+  }
+
+  /** Whether steps over some of the parameters may be graphs, for all that their devices say. Found out as {@link isAhead} is. */
+  get mayHaveGraphs(): boolean {
+    this.graphable ??= this.parameters.some(({ device }) => hasGraphs(device));
+    return this.graphable;
+  }
+
+  private forgetDevices(): void {
+    this.ahead = null;
+    this.graphable = null;
   }
 
   /** Whether so many gradients are those of all parameters that require one. */
@@ -98,10 +111,12 @@ export class Climb {
    *
    * @param what the caller, for errors
    * @param lossScale what the losses are multiplied by
-   * @throws DgsamError `ERR_STATE` in the middle of a climb
+   * @throws DgsamError `ERR_STATE` in the middle of a climb, and in `inferenceMode`
    */
   begin(what: string, lossScale = 1): void {
     this.checkIdle(what);
+    // What the step keeps could not be written to by later ones.
+    if (isInferenceModeEnabled()) throw new DgsamError("ERR_STATE", `${what}: a step takes gradients, which inferenceMode() keeps from being recorded; take it outside`);
     this.collect();
     this.calls.lossScale = lossScale;
     this.forget();
@@ -158,7 +173,7 @@ export class Climb {
     parameters.length = count;
     rho.length = count;
     this.seen = parameters.map(() => false);
-    this.ahead = null;
+    this.forgetDevices();
     this.scratch.drop();
   }
 
@@ -198,7 +213,7 @@ export class Climb {
       // It may be of another dtype or device than the parameters, if they were converted since the last step.
       if (!isMismatch(error)) throw error;
       this.scratch.drop();
-      this.ahead = null;
+      this.forgetDevices();
       return move();
     }
   }

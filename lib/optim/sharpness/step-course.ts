@@ -29,12 +29,18 @@ export interface Algorithm {
 }
 
 const NOT_CAPTURED = "a closure is no captured function's";
+const UNREACHED = "a parameter that requires a gradient gets none from a captured function";
+/** After so many steps in a row that no program was there for, that is told. */
+const MANY_UNFIT = 16;
+const UNFIT = "captured functions are recorded anew all the time: numbers that they are called with, or shapes, change from step to step";
 
 export class StepCourse {
   /** Whether the step failed within commands before its descent, of which half would stay. */
   isRepeatable = false;
   /** Why the last step was left to no commands, where that is not for this step alone. */
   private unplanned: string | null = null;
+  /** How many steps were left to no commands since the last one that was, for want of a program. */
+  private unfit = 0;
   private readonly memory = new LateMemory();
 
   /** @param graphs null for none */
@@ -111,9 +117,10 @@ export class StepCourse {
     const run = descends === true && graphs !== null ? () => graphs.run(commands) : () => commands.run();
     if (descends === null || !this.runCommands(run)) {
       ledger.dropPlan();
-      graphs?.noteUngraphed(this.unplanned ?? (commands.isUnreached ? "a parameter that requires a gradient gets none from a captured function" : null));
+      graphs?.noteUngraphed(this.unplanned ?? (commands.isUnreached ? UNREACHED : ++this.unfit >= MANY_UNFIT ? UNFIT : null));
       return false;
     }
+    this.unfit = 0;
     if (!descends) graphs?.noteUngraphed(algorithm.descendsPlainly() ? descent.reasonToWait : `${algorithm.name} has a descendBase() of its own`);
     if (descends) algorithm.noteDescent();
     else this.descendLate(ledger);

@@ -212,6 +212,7 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
     this.abort();
     this.climb.begin(`${name}()`, lossScale);
     const ledger = this.isLate ? this.makeLedger(passes) : null;
+    if (ledger === null && this.stepGraphs !== null && this.climb.mayHaveGraphs) this.stepGraphs.noteUngraphed(this.reasonToLook());
     let done = false;
     this.running = true;
     this.taken++;
@@ -253,6 +254,12 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
   get isLate(): boolean {
     if (this.check !== undefined) return this.check === "late";
     return this.climb.isAhead && this.canPlan;
+  }
+
+  /** Why steps over parameters on a GPU are not late, and so no graphs. */
+  private reasonToLook(): string {
+    if (this.check === "sync") return 'check: "sync" looks at every pass';
+    return this.canPlan ? "parameters lie on the CPU, too" : `${this.constructor.name} looks at what its step finds`;
   }
 
   private makeLedger(passes: Passes): Ledger {

@@ -62,6 +62,8 @@ export interface CapturedPass {
 
 const SEEN: Seen = { kind: "seen" };
 
+const runsAsItIs = (reason: string): string => `a captured function runs as it is: ${reason}`;
+
 export class CapturedFunction {
   private readonly entries: Entry[] = [];
   private uses = 0;
@@ -145,12 +147,13 @@ export class CapturedFunction {
     const ahead = commands.ahead(this);
     if (this.check > 0 && (this.replays + ahead + 1) % this.check === 0) return undefined;
     const { tensors, text } = takeTensors(args);
+    if (text === null && this.unnamed !== null) throw new NotPlannable(runsAsItIs(this.unnamed));
     const held = this.entries.filter(({ state, text: own }) => state.kind === "recorded" && state.isOne && own === text && guardsHold(state.guards));
     // Whether a lone one fits is found out when the step is taken.
     const entry = held.length > 1 ? held.find(({ state }) => (state as Recorded).program.fits(tensors)) : held[0];
     if (entry === undefined) {
       const refused = this.entries.find(({ state, text: own }) => state.kind === "refused" && own === text);
-      if (refused !== undefined) throw new NotPlannable(`a captured function runs as it is: ${(refused.state as Refused).reason}`);
+      if (refused !== undefined) throw new NotPlannable(runsAsItIs((refused.state as Refused).reason));
       return undefined;
     }
     return { program: (entry.state as Recorded).program, inputs: tensors, weight, looks, note: () => this.noteReplay(entry) };

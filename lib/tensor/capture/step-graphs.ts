@@ -44,6 +44,8 @@ interface Kind {
   failures: number;
   rest: number;
   lastUse: number;
+  /** How many steps its graph took. */
+  replays: number;
 }
 
 /** How many graphs an optimizer has, each with memory for a whole step, and how many kinds of steps it knows. */
@@ -51,6 +53,16 @@ const MOST_GRAPHS = 8;
 const MOST_KINDS = 16;
 /** How many steps of a kind are taken without a graph after its captures that failed; after the last of these and one more it has none. */
 const RESTS = [10, 100];
+/**
+ * Where steps are of ever more kinds, captures would take the time that graphs save: after so many graphs that were dropped with fewer
+ * replays than pay for a capture, none makes room any more that was used in the last steps.
+ */
+const MOST_WASTED = 8;
+const PAYS = 10;
+const LONG_AGO = 1000;
+/** So many kinds of steps forgotten before they came again are told of. */
+const MANY_KINDS = 32;
+const TOO_MANY_KINDS = `steps are of more kinds than there are graphs (${MOST_GRAPHS}): domains whose batches differ in shape, or whose functions differ, make one of each order, and so does all that changes from step to step`;
 /** Texts of what goes on for ever are not all kept. */
 const MOST_TEXTS = 32;
 
@@ -76,6 +88,8 @@ export class Graph {
 export class StepGraphs {
   private readonly kinds: Kind[] = [];
   private uses = 0;
+  private wasted = 0;
+  private forgotten = 0;
   private readonly counts = { captured: 0, recaptured: 0, replayed: 0, ungraphed: 0, evicted: 0, failed: 0 };
   private readonly recaptures = new Set<string>();
   private readonly failures = new Set<string>();
@@ -94,6 +108,7 @@ export class StepGraphs {
   /** Frees the graphs. */
   dispose(): void {
     for (const kind of this.kinds.splice(0)) free(kind);
+    this.wasted = 0;
   }
 
   /**
@@ -110,6 +125,7 @@ export class StepGraphs {
     if (kind.state === "seen") return this.capture(kind, commands);
     if (commands.replay(kind.state)) {
       this.counts.replayed++;
+      kind.replays++;
       return true;
     }
     if (!this.runUngraphed(commands)) return false;
@@ -138,18 +154,28 @@ export class StepGraphs {
     const cause = last === null ? null : commands.describe(firstDifference(last.key, key));
     // Their memory is better used now.
     for (const kind of this.kinds.filter((each) => !isAlive(each.key))) this.drop(kind);
-    if (this.kinds.length === MOST_KINDS) this.evict(this.kinds.filter(({ state }) => !(state instanceof Graph)));
-    this.kinds.push({ key, cause, state: "seen", failures: 0, rest: 0, lastUse: ++this.uses });
+    if (this.kinds.length === MOST_KINDS) {
+      this.evict(this.kinds.filter(({ state }) => !(state instanceof Graph)));
+      if (++this.forgotten >= MANY_KINDS) addText(this.refused, TOO_MANY_KINDS);
+    }
+    this.kinds.push({ key, cause, state: "seen", failures: 0, rest: 0, lastUse: ++this.uses, replays: 0 });
     return true;
   }
 
   private capture(kind: Kind, commands: Commands): boolean {
     const graphs = this.graphs();
-    if (graphs.length === MOST_GRAPHS) this.evict(graphs);
+    if (graphs.length === MOST_GRAPHS) {
+      if (this.wasted >= MOST_WASTED && graphs.every(({ lastUse }) => this.uses - lastUse < LONG_AGO)) {
+        addText(this.refused, TOO_MANY_KINDS);
+        return this.runUngraphed(commands);
+      }
+      this.evict(graphs);
+    }
     const { graph, done, mayComeYet, reason } = commands.capture((this.graphs()[0]?.state as Graph | undefined) ?? null);
     if (graph !== null) {
       kind.state = graph;
       kind.failures = 0;
+      kind.replays = 0;
       this.counts.captured++;
       if (kind.cause !== null) {
         this.counts.recaptured++;
@@ -183,7 +209,10 @@ export class StepGraphs {
 
   private evict(kinds: readonly Kind[]): void {
     const oldest = (kinds.length > 0 ? kinds : this.kinds).reduce((one, other) => (other.lastUse < one.lastUse ? other : one));
-    if (oldest.state instanceof Graph) this.counts.evicted++;
+    if (oldest.state instanceof Graph) {
+      this.counts.evicted++;
+      if (oldest.replays < PAYS) this.wasted++;
+    }
     this.drop(oldest);
   }
 

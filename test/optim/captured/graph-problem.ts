@@ -1,5 +1,5 @@
 /** What tests of graphs share: the emulation is on in them, on the CPU. */
-import { BatchNorm1d, capture, crossEntropy, DGSAM, Dropout, Linear, manualSeed, Sequential, SGD, type StepResult, type Tensor } from "dgsam";
+import { BatchNorm1d, capture, crossEntropy, DGSAM, Dropout, Linear, manualSeed, ones, Sequential, SGD, type StepResult, type Tensor } from "dgsam";
 import { afterEach, beforeEach, vi } from "vitest";
 import { emulateGraphs } from "../../../lib/tensor/internal.js";
 import type { AnyWrapper } from "../sharpness/family.js";
@@ -19,6 +19,8 @@ export const ONE_GRAPH = { captured: 1, recaptured: 0, graphs: 1, evicted: 0, re
 export interface Problem {
   readonly model: Sequential;
   readonly first: Linear;
+  /** What the losses are multiplied by, and no step writes to: [1]. */
+  readonly read: Tensor;
   readonly optimizer: DGSAM<SGD>;
   /** Takes steps over new minibatches of `size` examples; the last one's result. */
   readonly steps: (count: number, size?: number) => StepResult;
@@ -27,13 +29,14 @@ export interface Problem {
 export function problem(options: object = {}, Base: unknown = SGD, reads = (loss: Tensor): Tensor => loss): Problem {
   manualSeed(1);
   const first = new Linear(6, 8);
+  const read = ones([1]);
   const model = new Sequential(first, new BatchNorm1d(8), new Dropout(0.2), new Linear(8, 3));
   const optimizer = new (DGSAM as unknown as AnyWrapper)(model.parameters(), Base, { ...(Base === SGD ? SGD_OPTIONS : { lr: 1e-3 }), ...options, model, check: "late" }) as unknown as DGSAM<SGD>;
-  const loss = capture((x: Tensor, y: Tensor) => reads(crossEntropy(model.forward(x) as Tensor, y)));
+  const loss = capture((x: Tensor, y: Tensor) => reads(crossEntropy(model.forward(x) as Tensor, y)).mul(read.sum()));
   const steps = (count: number, size = 4): StepResult => {
     let result!: StepResult;
     for (let i = 0; i < count; i++) result = optimizer.step(drawBatches({ ...NETS.mlp, shape: [size, 6] }).map(({ x, y }) => loss.on(x, y)));
     return result;
   };
-  return { model, first, optimizer, steps };
+  return { model, first, read, optimizer, steps };
 }

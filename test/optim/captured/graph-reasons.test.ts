@@ -1,5 +1,5 @@
 /** When steps are captured anew, and why some have no graph: what `optimizer.graphs` tells. Of the bits see graphs.test.ts. */
-import { Adam, capture, DISAM, ERM, Generator, ops, SAM, SGD, tensor, zeros, type Tensor } from "dgsam";
+import { Adam, capture, crossEntropy, DGSAM, DISAM, ERM, Generator, Linear, manualSeed, ops, randint, randn, SAM, SGD, SharpnessAware, tensor, zeros, type Passes, type Tensor } from "dgsam";
 import { describe, expect, test, vi } from "vitest";
 import { Commands, emulateGraphs } from "../../../lib/tensor/internal.js";
 import { expectError, stateBits } from "../support.js";
@@ -16,6 +16,11 @@ describe("a step is captured anew", () => {
     ["when a state has other memory", ({ optimizer, first }) => {
       const { momentumBuffer } = optimizer.base.state.get(first.weight)!;
       ops.aten.set_data(momentumBuffer!, momentumBuffer!.clone());
+    }, /^a tensor has other memory$/],
+    ["when what is only read has other memory, though of the same storage", ({ read }) => {
+      ops.aten["resize_.default"](read, [100_000]);
+      ops.aten["resize_.default"](read, [1]);
+      read.fill_(2);
     }, /^a tensor has other memory$/],
     ["when the model was converted", ({ model }) => void model.to("float64").to("float32"), /program/],
   ];
@@ -62,6 +67,40 @@ describe("a step is captured anew", () => {
     expect(optimizer.graphs.graphs).toBe(0);
     steps(6);
     expect(optimizer.graphs.graphs).toBe(1);
+  });
+
+  /** DGSAM over batches of these sizes, in random order. */
+  function mixed(sizes: readonly number[], steps: number, ownFunctions = false): DGSAM {
+    manualSeed(1);
+    const model = new Linear(6, 3);
+    const optimizer = new DGSAM(model.parameters(), SGD, { lr: 0.1, check: "late" });
+    const make = () => capture((x: Tensor, y: Tensor) => crossEntropy(model.forward(x), y));
+    const shared = make();
+    const functions = sizes.map(() => (ownFunctions ? make() : shared));
+    for (let i = 0; i < steps; i++) optimizer.step(sizes.map((size, d) => functions[d]!.on(randn([size, 6]), randint(3, [size]))));
+    return optimizer;
+  }
+  const TOO_MANY = expect.stringMatching(/^steps are of more kinds than there are graphs \(8\): domains whose batches differ in shape/);
+
+  test.each([["shapes", [4, 5, 6], false], ["functions", [4, 4, 4], true]] as const)("for each order of three domains of other %s, and no more", (_, sizes, own) => {
+    expect(mixed(sizes, 100, own).graphs).toMatchObject({ captured: 6, graphs: 6, evicted: 0, refused: [] });
+  });
+
+  test.each([["four domains' shapes", [4, 5, 6, 7], false], ["five domains' functions", [4, 4, 4, 4, 4], true]] as const)("no more where orders of %s are too many, which is told", (_, sizes, own) => {
+    const optimizer = mixed(sizes, 250, own);
+    const { captured } = optimizer.graphs;
+    expect(captured).toBeLessThanOrEqual(16);
+    expect(optimizer.graphs).toMatchObject({ graphs: 8, refused: [TOO_MANY] });
+  });
+
+  test("graphs that are long unused make room all the same", () => {
+    const { steps, optimizer } = problem();
+    for (let size = 2; size < 20; size++) steps(6, size);
+    // Each took two steps. The last two sizes found no room.
+    expect(optimizer.graphs).toMatchObject({ captured: 16, evicted: 8, refused: [TOO_MANY] });
+    steps(1000, 17);
+    steps(1, 19);
+    expect(optimizer.graphs).toMatchObject({ captured: 17, evicted: 9 });
   });
 });
 
@@ -145,11 +184,65 @@ describe("a step without a graph, and why", () => {
 
   test("numbers that change in every step, which no capture could follow", () => {
     const { steps, optimizer } = problem();
-    for (let i = 0; i < 30; i++) {
-      optimizer.base.paramGroups[0]!.momentum = 0.5 + i / 100;
+    for (let i = 0; i < 60; i++) {
+      optimizer.base.paramGroups[0]!.momentum = 0.5 + i / 200;
       steps(1);
     }
-    expect(optimizer.graphs).toMatchObject({ captured: 0, replayed: 0, ungraphed: 30 });
+    expect(optimizer.graphs).toMatchObject({ captured: 0, replayed: 0, ungraphed: 60, refused: [expect.stringMatching(/^steps are of more kinds/)] });
+  });
+
+  test("functions that are called with another number each time", () => {
+    const w = tensor([1, 2, 3]).requiresGrad_();
+    const optimizer = new ERM([w], SGD, { lr: 0.01, check: "late" });
+    const loss = capture((x: Tensor, factor: number) => ops.aten.sum(ops.aten.mul(w, x)).mul(factor));
+    for (let i = 0; i < 20; i++) optimizer.step(loss.on(tensor([1, 2, i]), i));
+    expect(optimizer.graphs).toMatchObject({ captured: 0, ungraphed: 20, refused: [expect.stringMatching(/^captured functions are recorded anew all the time/)] });
+  });
+
+  test("arguments that have no name", () => {
+    vi.spyOn(process, "emitWarning").mockImplementation(() => {});
+    const w = tensor([1, 2, 3]).requiresGrad_();
+    const optimizer = new ERM([w], SGD, { lr: 0.01, check: "late" });
+    const loss = capture((x: Tensor, _: unknown) => ops.aten.sum(ops.aten.mul(w, x)));
+    for (let i = 0; i < 5; i++) optimizer.step(loss.on(tensor([1, 2, i]), new Map()));
+    expect(optimizer.graphs).toMatchObject({ captured: 0, ungraphed: 5, refused: [expect.stringMatching(/^a captured function runs as it is: an argument is something other than/)] });
+  });
+
+  test("steps that look at each pass", () => {
+    class Looks extends SharpnessAware {
+      protected run(passes: Passes): void {
+        passes.differentiateMean();
+        this.climb.gather();
+      }
+    }
+    const w = tensor([1, 2, 3]).requiresGrad_();
+    const loss = capture((x: Tensor) => ops.aten.sum(ops.aten.mul(w, x)));
+    for (const [optimizer, reason] of [
+      [new ERM([w], SGD, { lr: 0.01, check: "sync" }), 'check: "sync" looks at every pass'],
+      [new Looks([w], SGD, { lr: 0.01 }), "Looks looks at what its step finds"],
+    ] as const) {
+      for (let i = 0; i < 5; i++) optimizer.step(loss.on(tensor([1, 2, i])));
+      expect(optimizer.graphs).toMatchObject({ captured: 0, ungraphed: 5, refused: [reason] });
+    }
+  });
+
+  const WRITTEN = "a batch lies in memory that the step writes to, say a parameter's or a buffer's: clone() gives it its own";
+
+  test.each([["from the first step on", 0], ["once there is a graph", 6]])("batches that another function writes to, %s", (_, from) => {
+    const run = (graphs: "auto" | false) => {
+      const w = tensor([1, 2, 3]).requiresGrad_();
+      const bank = zeros([3]);
+      const optimizer = new ERM([w], SGD, { lr: 0.01, check: "late", graphs });
+      const writes = capture((x: Tensor) => (ops.aten["copy_.default"](bank, x), ops.aten.sum(ops.aten.mul(w, x))));
+      const reads = capture((x: Tensor) => ops.aten.sum(ops.aten.mul(ops.aten.mul(w, w), x)));
+      const losses = Array.from({ length: 12 }, (__, i) => [...optimizer.step([writes.on(tensor([i, i + 1, 2 * i])), reads.on(i < from ? tensor([1, i, 2]) : bank)]).losses]);
+      return { losses, w: w.toArray(), told: optimizer.graphs };
+    };
+    const [without, by] = [run(false), run("auto")];
+    expect(by.losses).toEqual(without.losses);
+    expect(by.w).toEqual(without.w);
+    expect(by.told.captured).toBe(from === 0 ? 0 : 1);
+    expect(by.told.refused).toEqual([WRITTEN]);
   });
 
   test("the option, and the CPU without the emulation", () => {

@@ -1,6 +1,6 @@
 /** The traps of the family, in both modes; those that only closures of JavaScript's can spring are in closures.test.ts. */
 import {
-  Adadelta, Adam, autocast, BatchNorm1d, Buffer, cat, crossEntropy, Dropout, Linear, manualSeed, memoryStats, noGrad, ones, ops, RAdam, rand, randint, randn, Sequential, SGD, StepLR,
+  Adadelta, Adam, autocast, BatchNorm1d, Buffer, cat, crossEntropy, Dropout, inferenceMode, Linear, manualSeed, memoryStats, noGrad, ones, ops, RAdam, rand, randint, randn, Sequential, SGD, StepLR,
   tensor, zeros, type Tensor,
 } from "dgsam";
 import { describe, expect, test } from "vitest";
@@ -341,6 +341,18 @@ describe.each(inBothModes(FAMILY))("$name, $mode: the traps", ({ Wrapper, option
       expect(params[0]!.dtype).toBe(dtype);
       expect(values(params[0]!)).not.toEqual(before);
     }
+  });
+
+  test("a step within inferenceMode is refused and leaves nothing that later steps could not write to", () => {
+    manualSeed(0);
+    const model = new Sequential(new Linear(6, 8), new BatchNorm1d(8), new Linear(8, 3));
+    const optimizer = new Wrapper(model.parameters(), SGD, { lr: 0.1, rho: 0.1, ...chosen, model });
+    const closure = closuresIn(mode, (x: Tensor, y: Tensor) => crossEntropy(model.forward(x) as Tensor, y) as Tensor, { anew: true })(randn([4, 6]), randint(3, [4]));
+    const before = bits([...model.parameters(), ...model.buffers()]);
+    expectError(() => inferenceMode(() => optimizer.step([closure, closure])), "ERR_STATE", /\.step\(\): a step takes gradients, which inferenceMode\(\) keeps from being recorded/);
+    expect(bits([...model.parameters(), ...model.buffers()])).toEqual(before);
+    for (let i = 0; i < 3; i++) optimizer.step([closure, closure]);
+    expect(bits(model.parameters())).not.toEqual(before);
   });
 
   test("parameters with gaps in their memory are updated, and nothing between them", () => {
