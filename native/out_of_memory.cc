@@ -103,15 +103,16 @@ std::optional<Shortage> currentShortage() {
     return onCpu();
   } catch (const c10::Error& error) {
     text = error.what_without_backtrace();
-    // Of a GPU's allocator, whatever it is called: that of cudaMallocAsync has words of its own.
     isOutOfMemory = dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr;
   } catch (const std::exception& error) {
     text = error.what();
   } catch (...) {
     return std::nullopt;
   }
-  if (!isOutOfMemory && !tellsOfMemory(text)) return std::nullopt;
-  const bool isCuda = isOutOfMemory || text.find("CUDA") != std::string::npos || text.find("CUBLAS") != std::string::npos || text.find("CUDNN") != std::string::npos;
+  const bool isKnown = tellsOfMemory(text);
+  if (!isOutOfMemory && !isKnown) return std::nullopt;
+  // An allocator with other words is a GPU's, such as that of cudaMallocAsync.
+  const bool isCuda = !isKnown || text.find("CUDA") != std::string::npos || text.find("CUBLAS") != std::string::npos || text.find("CUDNN") != std::string::npos;
   Shortage shortage = isCuda ? onCuda(text) : onCpu();
   shortage.requested = requestedIn(text);
   return shortage;
@@ -121,8 +122,10 @@ std::string describe(const Shortage& shortage) {
   const bool isCpu = shortage.device == "cpu";
   std::string text = "can't allocate memory";
   if (shortage.requested.has_value()) {
-    text += ": you tried to allocate " + std::to_string(*shortage.requested) + " bytes";
-    if (*shortage.requested >= 1024) text += " (" + sized(*shortage.requested) + ")";
+    // LibTorch tells of a GPU's to two decimals alone.
+    const std::string size = sized(*shortage.requested);
+    const bool isExact = isCpu && *shortage.requested >= 1024;
+    text += ": you tried to allocate " + (isExact ? std::to_string(*shortage.requested) + " bytes (" + size + ")" : size);
   }
   text += " on " + shortage.device;
   if (shortage.free.has_value() && shortage.total.has_value()) text += ", which has " + sized(*shortage.free) + " free of " + sized(*shortage.total);

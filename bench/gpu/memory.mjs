@@ -3,12 +3,13 @@
  * allocator's; on the CPU what was resident at its peak. Each in a process of its own.
  */
 
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { startPython } from "../python-side.mjs";
 import { NETWORKS } from "./networks.mjs";
+import { queryGpu } from "./nvidia-smi.mjs";
 import { FORMATS } from "./problems.mjs";
 
 const STEPS = 4;
@@ -17,9 +18,9 @@ const OURS = fileURLToPath(new URL("peak.mjs", import.meta.url));
 /** Bytes, of all processes together on a GPU. */
 function taken(device, pid) {
   if (device === "cpu") return 1024 * Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]);
-  const { stdout, status } = spawnSync("nvidia-smi", ["--query-gpu=memory.used", "--format=csv,noheader,nounits", "--id=0"], { encoding: "utf8" });
-  if (status !== 0) throw new Error("nvidia-smi does not tell how much memory is used");
-  return 2 ** 20 * Number(stdout);
+  const mebibytes = Number(queryGpu("memory.used")?.[0] ?? NaN);
+  if (Number.isNaN(mebibytes)) throw new Error("nvidia-smi does not tell how much memory is used");
+  return 2 ** 20 * mebibytes;
 }
 
 /** What a process of ours takes after some steps. */

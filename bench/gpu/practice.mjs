@@ -1,7 +1,7 @@
 /** What runs before anything is measured: V8 compiles the code of a step when it has run some thousands of times, in the first minutes of a training. */
 
 import { newProblem } from "./problems.mjs";
-import { atRest, captured, eager, graphed, passes } from "./sides.mjs";
+import { atRest } from "./sides.mjs";
 
 const STEPS = 3000;
 /** At most so many seconds of each side. */
@@ -18,9 +18,13 @@ const NETWORK = {
   },
 };
 
-/** Takes steps of each of our sides. @param {"cpu" | "cuda"} device */
-export async function practise(device) {
-  for (const side of [passes, eager, captured, graphed]) {
+/**
+ * Takes steps of each side.
+ * @param {((problem: ReturnType<typeof newProblem>, device: string) => () => void)[]} sides those that are measured, of sides.mjs
+ * @param {"cpu" | "cuda"} device
+ */
+export async function practise(sides, device) {
+  for (const side of sides) {
     const problem = newProblem(/** @type {any} */ (NETWORK), { device });
     // A side that cannot be had has no practice, and its row tells why.
     try {

@@ -6,7 +6,6 @@
  * nothing. Suites come in the order of what one wants first where time may end; rows are written as they are known.
  */
 
-import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { cudaDeviceCount, getNumThreads, runtimeInfo, setNumThreads } from "dgsam";
 import { findOracle } from "../../test/oracles/environment.mjs";
@@ -15,7 +14,9 @@ import { startPython } from "../python-side.mjs";
 import { heading, judged, line } from "../rows.mjs";
 import { kernelRows } from "./kernels.mjs";
 import { memoryRows } from "./memory.mjs";
+import { queryGpu } from "./nvidia-smi.mjs";
 import { practise } from "./practice.mjs";
+import { captured, eager, graphed, passes } from "./sides.mjs";
 import { compiledRows, stepRows } from "./steps.mjs";
 
 /**
@@ -65,11 +66,16 @@ async function findPython() {
   }
 }
 
+/** Our sides that suites measure in this process. @param {string[]} suites @param {boolean} hasPytorch */
+function measuredSides(suites, hasPytorch) {
+  if (suites.includes("steps")) return [passes, eager, captured, graphed];
+  return suites.includes("compiled") && hasPytorch ? [graphed] : [];
+}
+
 /** The GPU's name and its driver. */
 function deviceName(device) {
   if (device === "cpu") return "CPU";
-  const { stdout } = spawnSync("nvidia-smi", ["--query-gpu=name,driver_version", "--format=csv,noheader", "--id=0"], { encoding: "utf8" });
-  const [name, driver] = (stdout ?? "").trim().split(", ");
+  const [name, driver] = queryGpu("name,driver_version") ?? [];
   return driver === undefined ? "CUDA" : `${name} (driver ${driver})`;
 }
 
@@ -95,7 +101,7 @@ const pytorch = python === null ? null : await startPython(python, "gpu/torch_st
 const versions = `LibTorch ${runtimeInfo().version}, ${pytorch === null ? "no PyTorch" : `PyTorch ${pytorch.version}`}, Node ${process.version}`;
 console.log(heading(`${deviceName(device)}${size === "tiny" ? ", tiny networks" : ""}, ${versions}`, markdown));
 
-if (suites.includes("steps") || (suites.includes("compiled") && pytorch !== null)) await practise(device);
+await practise(measuredSides(suites, pytorch !== null), device);
 
 const context = { device, size, python, pytorch, threads, seconds, apart };
 /** @type {import("../rows.mjs").Row[]} */

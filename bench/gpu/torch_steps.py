@@ -78,17 +78,18 @@ def climb(parameters, gradients, sums, rho):
 
 
 class ForeachDGSAM:
-    """As sharpness/dgsam.py, all tensors at once."""
+    """As sharpness/dgsam.py, all tensors at once; the memory for the saved parameters is kept."""
 
     def __init__(self, parameters, rho=0.05, order="random", climb=climb, **options):
         self.parameters, self.rho, self.order, self.climb = parameters, rho, order, climb
         self.base = torch.optim.Adam(parameters, fused=True, **options)
+        self.saved = None
 
     def step(self, closures):
         domains = list(range(len(closures)))
         if self.order == "random":
             domains = torch.randperm(len(closures)).tolist()
-        saved = [p.detach().clone() for p in self.parameters]
+        self.save()
         sums = None
         for domain in domains:
             sums = self.climb(self.parameters, self.gradient(closures[domain]), sums, self.rho)
@@ -96,10 +97,16 @@ class ForeachDGSAM:
         with torch.no_grad():
             torch._foreach_add_(sums, last)
             torch._foreach_mul_(sums, len(closures) / (len(closures) + 1))
-            torch._foreach_copy_(self.parameters, saved)
+            torch._foreach_copy_(self.parameters, self.saved)
         for p, g in zip(self.parameters, sums):
             p.grad = g
         self.base.step()
+
+    @torch.no_grad()
+    def save(self):
+        if self.saved is None:
+            self.saved = [torch.empty_like(p) for p in self.parameters]
+        torch._foreach_copy_(self.saved, self.parameters)
 
     def gradient(self, closure):
         gradients = torch.autograd.grad(closure(), self.parameters)

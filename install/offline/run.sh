@@ -42,13 +42,32 @@ export TORCHINDUCTOR_CACHE_DIR=$folder/inductor TRITON_CACHE_DIR=$folder/inducto
 unset NODE_OPTIONS
 cd "$folder" || exit 1
 
+# limit_of SECONDS: so many of the usual time and at least 5, but no more than are left.
+limit_of() {
+  local limit=$(($1 * deadline / usual)) left=$((deadline - SECONDS))
+  ((limit >= 5)) || limit=5
+  echo $((limit < left ? limit : left))
+}
+# within SECONDS COMMAND...: what it says, unless it takes longer. Where a driver hangs, its tool and torch do.
+within() {
+  local limit said status
+  limit=$(limit_of "$1")
+  ((limit > 0)) && said=$(mktemp) || return 124
+  # Not through a pipe, whose reader waits for all that hold its end: a process that hangs in the driver cannot be ended.
+  timeout --kill-after=1 "$limit" "${@:2}" >"$said" </dev/null
+  status=$?
+  cat "$said"
+  rm -f "$said"
+  return $status
+}
+
 # The first Python whose torch can be imported: its version, the GPU's compute capability or "none", its folder.
 probe='import torch
 print(torch.__version__, "%d.%d" % torch.cuda.get_device_capability() if torch.cuda.is_available() else "none", torch.__path__[0])'
 version="" capability="" torch=""
 for python in "${DGSAM_PYTHON:-}" python3 python /usr/local/bin/python3 /opt/*/bin/python3 /opt/*/*/bin/python3 /usr/bin/python3; do
   python=$(command -v "$python") || continue
-  said=$(timeout 120 "$python" -c "$probe" 2>>"$out/python.log") && read -r version capability torch <<<"${said##*$'\n'}" && break
+  said=$(within 120 "$python" -c "$probe" 2>>"$out/python.log") && read -r version capability torch <<<"${said##*$'\n'}" && break
 done
 if [ -n "$version" ]; then
   export DGSAM_PYTHON=$python DGSAM_LIBTORCH=${DGSAM_LIBTORCH:-$torch}
@@ -57,7 +76,7 @@ if [ -n "$version" ]; then
 else
   # A LibTorch may be without a Python; but then nothing is compared with PyTorch.
   unset DGSAM_PYTHON
-  capability=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader --id=0 2>/dev/null) || capability=none
+  capability=$(within 10 nvidia-smi --query-gpu=compute_cap --format=csv,noheader --id=0 2>/dev/null) || capability=none
 fi
 if [ "$capability" = none ]; then
   device=cpu
@@ -73,7 +92,7 @@ fi
 fact() {
   local name=$1
   shift
-  printf '* %s: %s\n' "$name" "$("$@" 2>/dev/null | head -n 1 | grep . || echo none)"
+  printf '* %s: %s\n' "$name" "$(within 10 "$@" 2>/dev/null | head -n 1 | grep . || echo none)"
 }
 {
   printf '# dgsam on this machine\n\n'
@@ -90,12 +109,11 @@ fact() {
 
 # part NAME LIMIT COMMAND...: its output is OUT/NAME.log; fails as it does. Parts may run side by side.
 part() {
-  local name=$1 limit=$(($2 * deadline / usual)) from=$SECONDS left=$((deadline - SECONDS)) status outcome
+  local name=$1 limit from=$SECONDS status outcome
+  limit=$(limit_of "$2")
   shift 2
   [[ " ${DGSAM_OFFLINE_PARTS:-$name} " = *" $name "* ]] || return 0
-  ((limit >= 5)) || limit=5
-  ((limit < left)) || limit=$left
-  if ((left < 5)); then
+  if ((limit < 5)); then
     outcome="not begun, no time was left"
   else
     timeout --kill-after=5 "$limit" "$@" >"$out/$name.log" 2>&1 </dev/null

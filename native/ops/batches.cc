@@ -99,21 +99,25 @@ void checkStates(at::TensorList params, at::TensorList states) {
 }
 
 void advance(const std::vector<at::Tensor>& steps) {
+  std::vector<at::Tensor> others;
   for (const at::Tensor& step : steps) {
     if (step.is_cpu())
       ++*static_cast<float*>(step.mutable_data_ptr());
     else
-      step.add_(1);
+      others.push_back(step);
   }
+  if (!others.empty()) at::_foreach_add_(others, 1);
 }
 
 void store(const std::vector<at::Tensor>& scalars, float value) {
+  std::vector<at::Tensor> others;
   for (const at::Tensor& scalar : scalars) {
     if (scalar.is_cpu())
       *static_cast<float*>(scalar.mutable_data_ptr()) = value;
     else
-      scalar.fill_(value);
+      others.push_back(scalar);
   }
+  if (!others.empty()) at::_foreach_copy_(others, std::vector<at::Tensor>(others.size(), at::full_like(others.front(), value)));
 }
 
 void finish(const Batch& batch) {

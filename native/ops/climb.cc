@@ -53,7 +53,7 @@ Norms weightedNormsOf(const Rows& rows) {
   }
   composite::Sum plain, weighted;
   plain.addSquares(std::move(grads));
-  weighted.addSquares(composite::weightedOf(others));
+  composite::addWeightedSquares(weighted, others);
   const Squares squares = pieces.sum([](const Piece& piece) {
     const Row& row = *piece.row;
     if (row.weighted) return row.kernels->weightedSumOfSquares(piece.in(row.gradData), piece.in(row.paramData), row.eta, piece.size);

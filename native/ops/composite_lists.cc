@@ -1,6 +1,11 @@
 #include "composite_lists.h"
 
 #include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+
+#include <algorithm>
+
+#include "climb.h"
 
 namespace dgsam::ops::composite {
 namespace {
@@ -98,11 +103,30 @@ void move(const Batch& batch, const Factor& scale) {
   at::_foreach_copy_(params, moves);
 }
 
-// All elements in a row of their own, in float64.
+at::Tensor lineOf(const at::Tensor& flat) { return flat.as_strided({flat.numel()}, {1}); }
+
+// All elements one after the other, in float64.
 at::Tensor joined(const Batch& batch, const at::Tensor* Row::*member) {
   std::vector<at::Tensor> lines = batch.list(member);
-  for (at::Tensor& each : lines) each = each.as_strided({each.numel()}, {1});
-  return at::cat(lines).to(at::kDouble);
+  std::vector<int64_t> counts;
+  for (at::Tensor& each : lines) {
+    each = lineOf(each);
+    counts.push_back(each.numel());
+  }
+  const at::Tensor all = at::empty({batch.elements}, lines.front().options().dtype(at::kDouble));
+  at::_foreach_copy_(all.split_with_sizes(counts), lines);
+  return all;
+}
+
+void addProducts(Sum& product, const Batch& batch) {
+  if (batch.first().grad == nullptr) return;
+  if (batch.elements <= kBatchElements) return product.add(at::dot(joined(batch, &Row::sum), joined(batch, &Row::grad)));
+  // One row.
+  const at::Tensor sum = lineOf(*batch.first().sum), grad = lineOf(*batch.first().grad);
+  for (int64_t start = 0; start < batch.elements; start += kBatchElements) {
+    const int64_t end = std::min(start + kBatchElements, batch.elements);
+    product.add(at::dot(sum.slice(0, start, end).to(at::kDouble), grad.slice(0, start, end).to(at::kDouble)));
+  }
 }
 
 void combine(const Batch& batch, const Factor& sumScale, double gradScale) {
@@ -129,24 +153,38 @@ RowList listOf(const Rows& rows) {
   return list;
 }
 
-std::vector<at::Tensor> weightedOf(const RowList& rows) {
-  std::vector<at::Tensor> result;
+std::vector<at::Tensor> gradientsOf(const RowList& rows) {
+  std::vector<at::Tensor> gradients;
+  for (const Row* row : rows)
+    if (row->grad != nullptr) gradients.push_back(row->param->grad());
+  return gradients;
+}
+
+std::vector<Factor> scalesOf(at::TensorList rho, const at::Tensor& norm, double shift) {
+  std::vector<Factor> scales;
+  scales.reserve(rho.size());
+  for (size_t i = 0; i < rho.size(); ++i) {
+    if (i > 0 && rho[i].is_same(rho[i - 1]))
+      scales.push_back(scales.back());
+    else
+      scales.emplace_back(rho[i] / (norm + kNormEpsilon) + shift);
+  }
+  return scales;
+}
+
+void addWeightedSquares(Sum& sum, const RowList& rows) {
   const auto onBatch = [&](const Batch& batch, size_t) {
     if (batch.first().grad == nullptr) return;
-    std::vector<at::Tensor> grads = batch.list(&Row::grad);
-    if (batch.first().weighted) {
-      std::vector<at::Tensor> weights = weightsOf(batch);
-      at::_foreach_mul_(weights, widened(std::move(grads)));
-      grads = std::move(weights);
-    }
-    result.insert(result.end(), grads.begin(), grads.end());
+    if (!batch.first().weighted) return sum.addSquares(batch.list(&Row::grad));
+    std::vector<at::Tensor> weights = weightsOf(batch);
+    at::_foreach_mul_(weights, widened(batch.list(&Row::grad)));
+    sum.addSquares(std::move(weights));
   };
   const auto onRow = [&](size_t index) {
     const Row& row = *rows[index];
-    if (row.grad != nullptr) result.push_back(row.weighted ? weighted(row) : *row.grad);
+    if (row.grad != nullptr) sum.addSquare(row.weighted ? weighted(row) : *row.grad);
   };
   split(rows, onBatch, onRow, [&](size_t index, size_t other) { return isWeightedAlike(*rows[index], *rows[other]); });
-  return result;
 }
 
 void note(const RowList& rows, bool first, bool firstSum) {
@@ -167,13 +205,10 @@ void accumulate(const RowList& rows, bool first) {
 }
 
 void addProducts(Sum& product, const RowList& rows) {
-  const auto onBatch = [&](const Batch& batch) {
-    if (batch.first().grad != nullptr) product.add(at::dot(joined(batch, &Row::sum), joined(batch, &Row::grad)));
-  };
   const auto onRow = [&](const Row& row) {
     if (row.grad != nullptr) product.addProduct(*row.sum, *row.grad);
   };
-  split(rows, onBatch, onRow);
+  split(rows, [&](const Batch& batch) { addProducts(product, batch); }, onRow);
 }
 
 void combine(const RowList& rows, const Factor& sumScale, double gradScale) {

@@ -1,6 +1,6 @@
 // The climb through LibTorch's operators, of many parameters at once: for devices that our kernels do not serve. Flat rows of one dtype on one
-// device go through its foreach functions, a launch or a few for all of them; others one by one. To the same bits as composite.h, but for inner
-// products: these are added up in another order.
+// device go through its foreach functions, a launch or a few for all of them; others one by one. To the same bits as composite.h, but for
+// inner products and norms: these are added up in another order.
 #pragma once
 
 #include <vector>
@@ -16,10 +16,16 @@ using RowList = std::vector<const Row*>;
 
 RowList listOf(const Rows& rows);
 
-// Of each row with a gradient: T g where it is weighted, else the gradient itself.
-std::vector<at::Tensor> weightedOf(const RowList& rows);
+// The gradients that there are, as they now are: one that could not be written to is another tensor than the row's.
+std::vector<at::Tensor> gradientsOf(const RowList& rows);
+
+// Adds |T g|^2 of each row with a gradient, where it is weighted, else |g|^2.
+void addWeightedSquares(Sum& sum, const RowList& rows);
 
 void note(const RowList& rows, bool first, bool firstSum);
+
+// rho / (norm + epsilon) + shift of each row, formed once for rows of one radius.
+std::vector<Factor> scalesOf(at::TensorList rho, const at::Tensor& norm, double shift);
 
 // One scale for each row.
 void move(const RowList& rows, const std::vector<Factor>& scales);

@@ -142,7 +142,7 @@ void scale(const std::vector<at::Tensor>& grads, double factor) {
       at::Tensor ignored = at::zeros({}, scalar);
       unscale(batch.grads, ignored, at::full({}, factor, scalar));
     } else {
-      for (at::Tensor& grad : batch.grads) grad.mul_(factor);
+      at::_foreach_mul_(batch.grads, factor);
     }
   }
 }
@@ -200,9 +200,17 @@ void clipGradValue(at::TensorList params, double clipValue) {
   for (const at::Tensor& param : clipped)
     TORCH_CHECK_TYPE(!param.grad().is_complex(), "dgsam::clip_grad_value_: expected gradients of a real dtype, since complex numbers have no order, got ",
                      param.grad().scalar_type());
-  for (at::Tensor& grad : writableGradients(clipped)) {
+  for (Batch& batch : batchesOf(writableGradients(clipped))) {
+    const at::Tensor& first = batch.grads.front();
     // LibTorch refuses a bound that the dtype cannot hold. In the dtype it is infinity, and bounds nothing.
-    if (clipValue <= largestOf(grad.scalar_type())) grad.clamp_(-clipValue, clipValue);
+    if (clipValue > largestOf(first.scalar_type())) continue;
+    if (first.is_cpu()) {
+      // Once over each, where launches cost nothing.
+      for (at::Tensor& grad : batch.grads) grad.clamp_(-clipValue, clipValue);
+    } else {
+      at::_foreach_clamp_min_(batch.grads, -clipValue);
+      at::_foreach_clamp_max_(batch.grads, clipValue);
+    }
   }
 }
 

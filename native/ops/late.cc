@@ -18,19 +18,6 @@ namespace {
 
 at::Device deviceOf(at::TensorList params, const at::Tensor& ledger) { return params.empty() ? ledger.device() : params.front().device(); }
 
-// rho / (||g|| + epsilon) + shift of each row, formed once for rows of one radius.
-std::vector<composite::Factor> scalesOf(at::TensorList rho, const at::Tensor& norm, double shift) {
-  std::vector<composite::Factor> scales;
-  scales.reserve(rho.size());
-  for (size_t i = 0; i < rho.size(); ++i) {
-    if (i > 0 && rho[i].is_same(rho[i - 1]))
-      scales.push_back(scales.back());
-    else
-      scales.emplace_back(rho[i] / (norm + kNormEpsilon) + shift);
-  }
-  return scales;
-}
-
 // Returns the place of the next number.
 int64_t noteLosses(const char* name, const std::optional<at::TensorList>& losses, const at::Tensor& ledger, int64_t at) {
   if (!losses.has_value()) return at;
@@ -50,12 +37,14 @@ int64_t climbLate(at::TensorList params, at::TensorList saved, at::TensorList su
   const composite::RowList list = composite::listOf(rows);
   const at::Device device = deviceOf(params, ledger);
   const at::Tensor plain = composite::norm(gradientsOf(rows), device);
-  const at::Tensor norm = adaptive ? composite::norm(composite::weightedOf(list), device) : plain;
+  composite::Sum weighted;
+  if (adaptive) composite::addWeightedSquares(weighted, list);
+  const at::Tensor norm = adaptive ? weighted.norm(device) : plain;
   // The one that is not finite, if one is.
   noted.note(at, at::where(norm.isfinite(), plain, norm));
   composite::note(list, first, firstSum.value_or(first));
   try {
-    composite::move(list, scalesOf(rho, norm, shift));
+    composite::move(list, composite::scalesOf(rho, norm, shift));
   } catch (...) {
     // Say for want of memory.
     if (first) bringBack(rows);

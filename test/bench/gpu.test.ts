@@ -1,12 +1,13 @@
 /** The GPU benchmark at tiny sizes on the CPU: that both sides take the same steps, and that every row computes. */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { Adam, cudaDeviceCount, DGSAM, MnistCnn, scope, type Tensor } from "dgsam";
 import { afterAll, describe, expect, test } from "vitest";
 import { newLayers, NETWORKS, SIZES } from "../../bench/gpu/networks.mjs";
+import { queryGpu } from "../../bench/gpu/nvidia-smi.mjs";
 import { newProblem } from "../../bench/gpu/problems.mjs";
 import { inTurns } from "../../bench/gpu/turns.mjs";
 import { startPython } from "../../bench/python-side.mjs";
@@ -101,6 +102,35 @@ test("sides take turns, and the median turn of each counts", async () => {
   const { a, b } = await inTurns({ a: side("a", 0.25), b: side("b", 0.5) }, 0.001);
   expect([a, b]).toEqual([0.25, 0.5]);
   expect(order.slice(-10).join("")).toMatch(/^(abbaabbaab|baabbaabba)$/);
+});
+
+describe("the driver's tool", () => {
+  /** What is read where it does so, as shell code that sees its arguments. */
+  const answer = (code: string, visible?: string) => {
+    writeFileSync(path.join(folder, "nvidia-smi"), `#!/bin/sh\n${code}\n`, { mode: 0o755 });
+    return queryGpu("name,driver_version", { PATH: `${folder}:/usr/bin:/bin`, ...(visible === undefined ? {} : { CUDA_VISIBLE_DEVICES: visible }) });
+  };
+
+  test.each([
+    [undefined, "--id=0"],
+    ["", "--id=0"],
+    ["3,1", "--id=3"],
+    [" GPU-8932f937-d72c-4106-c12f-20bd9faed9f6 ,0", "--id=GPU-8932f937-d72c-4106-c12f-20bd9faed9f6"],
+    ["MIG-d1b3c5a7-0000-5000-8000-000000000000", ""],
+  ])("is asked for the GPU that CUDA_VISIBLE_DEVICES=%s puts first", (visible, id) => {
+    expect(answer('echo "$1, $3"', visible)).toEqual(["--query-gpu=name", "driver_version", id]);
+  });
+
+  test("tells nothing where it fails, is missing, or several GPUs answer", () => {
+    expect(answer('echo "No devices were found"; exit 6')).toBeNull();
+    expect(answer('echo "A, 580"; echo "B, 580"')).toBeNull();
+    rmSync(path.join(folder, "nvidia-smi"));
+    expect(queryGpu("name", { PATH: folder })).toBeNull();
+  });
+
+  test("is not waited for when it hangs", () => {
+    expect(answer("exec sleep 30")).toBeNull();
+  }, 20_000);
 });
 
 const bench = (...args: string[]) => spawnSync(process.execPath, [RUN, ...args], { encoding: "utf8", env: { ...process.env, OMP_NUM_THREADS: "1" } });

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { setImmediate } from "node:timers/promises";
 import { capture, emptyCache, memoryStats, ones, resetPeakMemoryStats, SAM, scope, SGD, synchronize, zeros, type AllocatorStats, type DgsamError, type Tensor } from "dgsam";
 import { expect, test } from "vitest";
@@ -65,6 +66,12 @@ describeOnCuda("device memory", () => {
     expect(total).toBeGreaterThan(free!);
     expect(error.message).toMatch(/^aten::zeros\.default: can't allocate memory: you tried to allocate .* on cuda:0, which has .* free of .*; tensors take .*, of .* that LibTorch holds; take smaller batches/);
     expect(onCuda(MB).sum().item()).toBe(0);
+  });
+
+  test("what cudaMallocAsync has not is told alike", () => {
+    const script = 'import { zeros } from "dgsam"; try { zeros([2 ** 43], { device: "cuda:0" }); } catch ({ code, memory }) { console.log(code, memory.device, memory.total > 0); }';
+    const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8", env: { ...process.env, PYTORCH_CUDA_ALLOC_CONF: "backend:cudaMallocAsync" } });
+    expect({ stdout, stderr }).toMatchObject({ stdout: "ERR_OOM cuda:0 true\n" });
   });
 
   test("memory that nobody refers to is collected when it runs out", () => {

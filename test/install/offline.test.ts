@@ -146,6 +146,24 @@ describe("run.sh", () => {
     expect(Date.now() - started).toBeLessThan(30_000);
   });
 
+  it("goes on where the driver's tool hangs, also where nothing can end it", () => {
+    const started = Date.now();
+    // What is in a session of its own is not ended with the others, and holds what it may write to.
+    const { status, stderr, read } = tryIt({ nvidia: "trap '' TERM; setsid sleep 40 & sleep 100", env: { DGSAM_OFFLINE_SECONDS: "60", DGSAM_OFFLINE_PARTS: "doctor" } });
+    expect(stderr).toBe("");
+    expect(status).toBe(0);
+    expect(read("results.md")).toContain("* GPU, driver, memory: none\n* compute capability: none\n");
+    expect(read("doctor.log")).toBe("said by dist/cli/main.js doctor\n");
+    expect(Date.now() - started).toBeLessThan(30_000);
+  });
+
+  it("ends in time where neither Python nor the driver's tool answers", () => {
+    const started = Date.now();
+    const { last } = tryIt({ nvidia: "sleep 100", python: "sleep 100", env: { DGSAM_OFFLINE_SECONDS: "8" } });
+    expect(last).toMatch(/^0 of 10 parts ok, build not begun, no time was left, /);
+    expect(Date.now() - started).toBeLessThan(14_000);
+  });
+
   it("begins nothing when no time is left", () => {
     const { last, files } = tryIt({ env: { DGSAM_OFFLINE_SECONDS: "3" } });
     expect(last).toMatch(/^0 of 10 parts ok, build not begun, no time was left, /);

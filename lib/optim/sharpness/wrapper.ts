@@ -161,7 +161,7 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
    *
    * @param closures one loss, or an array of one per domain; a domain's may be an array again, one per micro-batch
    * @throws DgsamError `ERR_NON_FINITE` naming the domain (see `policy`), `ERR_STATE` when a closure called `backward()`,
-   *   `ERR_ARGUMENT`; then parameters, buffers and all state are as before
+   *   `ERR_ARGUMENT`; then parameters, buffers and all state are as before, unless it was the base optimizer that failed in mid-update, for want of memory
    */
   step(closures: StepClosures): R {
     return this.take(closures, 1, this.policy);

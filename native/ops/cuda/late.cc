@@ -16,7 +16,7 @@
 
 #include "../casts.h"
 #include "../climb.h"
-#include "../composite.h"
+#include "../composite_lists.h"
 #include "../late_rows.h"
 #include "../ledger.h"
 #include "../rates.h"
@@ -59,12 +59,6 @@ at::TensorOptions numbersOn(at::Device device) { return at::TensorOptions().dtyp
 // The rows of a call on the current stream of the ledger's device, and memory for their sums.
 class Work {
  public:
-  // A row that kernels do not sweep, and its place among all.
-  struct Other {
-    const Row* row;
-    size_t index;
-  };
-
   // Radii may be left out.
   Work(const Rows& rows, at::Tensor ledger, int64_t at, at::TensorList rho = {}, float* flag = nullptr)
       : guard_(ledger.device()), stream(c10::cuda::getCurrentCUDAStream()), ledger_(std::move(ledger)), at_(at), flag_(flag) {
@@ -74,7 +68,7 @@ class Work {
         spans[static_cast<size_t>(row.element)].push_back(
             {row.paramData, row.gradData, row.savedData, row.sumData, row.count, rho.empty() ? nullptr : rho[i].const_data_ptr<double>(), row.weighted});
       else
-        others.push_back({&row, i});
+        others.push_back(&row), othersRho_.push_back(rho.empty() ? at::Tensor() : rho[i]);
     }
     pieces_ = piecesOf(spans);
     memory_ = at::empty({2 * pieces_ + 1}, numbersOn(ledger_.device()));
@@ -103,12 +97,17 @@ class Work {
  public:
   const Stream stream;
   Spans spans;
-  std::vector<Other> others;
+  // Rows that kernels do not sweep.
+  composite::RowList others;
+
+  // Of each of them, by which it climbs.
+  std::vector<composite::Factor> scales(double shift) const { return composite::scalesOf(othersRho_, number(), shift); }
 
  private:
   const at::Tensor ledger_;
   const int64_t at_;
   float* const flag_;
+  std::vector<at::Tensor> othersRho_;
   int64_t pieces_ = 0;
   at::Tensor memory_;
   // For as long as kernels are launched that read them.
@@ -124,17 +123,14 @@ int64_t climbLate(at::TensorList params, at::TensorList saved, at::TensorList su
   const std::vector<Number> numbers = lossesOf("climb_", losses, rows, ledger, at);
   Work work(rows, ledger, at, rho);
   composite::Sum plain, weighted;
-  for (const auto& [row, index] : work.others) {
-    if (row->grad == nullptr) continue;
-    plain.addSquare(*row->grad);
-    weighted.addSquare(row->weighted ? composite::weighted(*row) : *row->grad);
-  }
+  plain.addSquares(composite::gradientsOf(work.others));
+  composite::addWeightedSquares(weighted, work.others);
   const Ascent how{first, firstSum.value_or(first), adaptive, eta.value_or(0), shift};
   // Before anything moves, since LibTorch's operators may fail for want of memory.
-  for (const auto& [row, index] : work.others) composite::note(*row, how.first, how.firstSum);
+  composite::note(work.others, how.first, how.firstSum);
   climb(work.stream, work.spans, work.sums(plain, weighted), how, numbers);
   try {
-    for (const auto& [row, index] : work.others) composite::move(*row, rho[index] / (work.number() + kNormEpsilon) + shift);
+    if (!work.others.empty()) composite::move(work.others, work.scales(shift));
   } catch (...) {
     // Say for want of memory.
     if (first) bringBack(rows);
@@ -152,10 +148,8 @@ int64_t accumulateLate(at::TensorList params, at::TensorList sums, bool first, a
   const std::vector<Number> numbers = lossesOf("accumulate_", losses, rows, ledger, at);
   Work work(rows, ledger, at);
   composite::Sum plain;
-  for (const auto& [row, index] : work.others) {
-    if (row->grad != nullptr) plain.addSquare(*row->grad);
-    composite::accumulate(*row, first);
-  }
+  plain.addSquares(composite::gradientsOf(work.others));
+  composite::accumulate(work.others, first);
   accumulate(work.stream, work.spans, work.sums(plain, {}), first, numbers);
   for (const Row& row : rows) bump(*row.sum);
   return countGradients(rows);
@@ -165,21 +159,12 @@ int64_t accumulateLate(at::TensorList params, at::TensorList sums, bool first, a
 int64_t gatherRows(const Rows& rows, Work& work, bool restores, bool writes, double sumScale, std::optional<double> gradScale,
                    const std::vector<Number>& losses) {
   composite::Sum plain, made;
-  for (const auto& [row, index] : work.others) {
-    if (restores) row->param->copy_(*row->saved);
-    if (row->grad != nullptr) plain.addSquare(*row->grad);
-  }
+  if (restores) composite::restore(work.others);
+  plain.addSquares(composite::gradientsOf(work.others));
   const Sums sums = work.sums();
   gather(work.stream, work.spans, sums, {writes, sumScale, gradScale.value_or(0), gradScale.has_value() ? nullptr : sums.number});
-  for (const auto& [row, index] : work.others) {
-    if (row->grad == nullptr) continue;
-    if (writes && gradScale.has_value())
-      composite::gather(*row, sumScale, *gradScale);
-    else if (writes)
-      composite::gather(*row, sumScale, work.number());
-    // A gradient that cannot be written to is another tensor now.
-    made.addSquare(row->param->grad());
-  }
+  if (writes && !work.others.empty()) composite::gather(work.others, sumScale, gradScale.has_value() ? composite::Factor(*gradScale) : composite::Factor(work.number()));
+  made.addSquares(composite::gradientsOf(work.others));
   endGather(work.stream, work.sums(plain, made), losses);
   bumpGathered(rows, restores, writes);
   return countGradients(rows);
@@ -209,11 +194,8 @@ int64_t gatherOrthogonalLate(at::TensorList params, at::TensorList saved, at::Te
   const Rows rows = rowsToGatherOrthogonal(params, saved, sums);
   Work work(rows, ledger, at);
   composite::Sum square, product;
-  for (const auto& [row, index] : work.others) {
-    if (row->grad == nullptr) continue;
-    square.addSquare(*row->grad);
-    product.addProduct(*row->sum, *row->grad);
-  }
+  square.addSquares(composite::gradientsOf(work.others));
+  composite::addProducts(product, work.others);
   orthogonalScale(work.stream, work.spans, work.sums(square, product), alpha, lossScale);
   return gatherRows(rows, work, !saved.empty(), true, -alpha / lossScale, std::nullopt, {});
 }
@@ -278,7 +260,7 @@ void restore(at::TensorList params, at::TensorList saved) {
   const at::NoGradGuard noGrad;
   const Rows rows = rowsToRestore(params, saved);
   std::vector<std::pair<at::Device, std::vector<Span>>> flat;
-  std::vector<const Row*> others;
+  composite::RowList others;
   for (const Row& row : rows) {
     const at::Device device = row.param->device();
     if (!row.flat || !row.param->is_cuda() || !serves(device.index())) {
@@ -303,7 +285,11 @@ void restore(at::TensorList params, at::TensorList saved) {
       const c10::cuda::CUDAGuard guard(device);
       revert(c10::cuda::getCurrentCUDAStream(), spans, nullptr);
     });
-  for (const Row* row : others) attempt([row] { row->param->copy_(*row->saved); });
+  try {
+    composite::restore(others);
+  } catch (...) {
+    for (const Row* row : others) attempt([row] { row->param->copy_(*row->saved); });
+  }
   for (const Row& row : rows) bump(*row.param);
   if (failure) std::rethrow_exception(failure);
 }

@@ -37,12 +37,12 @@ void* stateOf(const Batch& batch, size_t place, size_t index) {
   return place >= batch.states.size() || batch.states[place].empty() ? nullptr : batch.states[place][index].mutable_data_ptr();
 }
 
-void descendBatch(const Batch& batch, const Descent& how) {
+// `factors`: memory for what the parameters are multiplied by.
+void descendBatch(const Batch& batch, const at::Tensor& factors, const Descent& how) {
   const at::Tensor& first = batch.params.front();
   const c10::cuda::CUDAGuard guard(first.device());
   const Stream stream = c10::cuda::getCurrentCUDAStream();
   const size_t count = batch.params.size();
-  const at::Tensor factors = at::empty({static_cast<int64_t>(count) * kFactors}, first.options().dtype(at::kDouble));
   std::vector<Counters> counters;
   std::vector<Span> spans;
   for (size_t i = 0; i < count; ++i) {
@@ -59,12 +59,18 @@ void descendAll(const char* name, at::TensorList params, StateLists states, Stat
   const at::NoGradGuard noGrad;
   if (isGiven(rate)) checkRate(name, "rate", *rate);
   if (isGiven(foundInf)) checkFlag(name, "found_inf", *foundInf);
-  for (const Batch& batch : makeBatches(name, params, states, counters, Scalars::Any)) {
+  const std::vector<Batch> batches = makeBatches(name, params, states, counters, Scalars::Any);
+  // All the memory that is needed, before anything changes: it may run out.
+  std::vector<at::Tensor> factors;
+  for (const Batch& batch : batches)
+    factors.push_back(at::empty({static_cast<int64_t>(batch.params.size()) * kFactors}, batch.params.front().options().dtype(at::kDouble)));
+  for (size_t i = 0; i < batches.size(); ++i) {
+    const Batch& batch = batches[i];
     const at::Device device = batch.params.front().device();
     at::Tensor rateThere, foundInfThere;
     if (isGiven(rate)) how.lrOnDevice = (rateThere = rate->to(device)).const_data_ptr<double>();
     if (isGiven(foundInf)) how.stopped = (foundInfThere = foundInf->to(device)).const_data_ptr<float>();
-    descendBatch(batch, how);
+    descendBatch(batch, factors[i], how);
     finish(batch);
   }
 }
