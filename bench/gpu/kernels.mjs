@@ -19,16 +19,29 @@ const KERNELS = [
   // Gradients for the norm; then gradients, parameters (twice), the saved copy and the sum.
   { name: "first ascent (norm, save, sum, climb)", moves: 6, run: (lists) => climb(lists, true) },
   { name: "ascent (norm, sum, climb)", moves: 6, run: (lists) => climb(lists, false) },
+  // Gradients and parameters for the norm; then gradients, parameters (twice) and the sum (twice).
+  { name: "adaptive ascent (norm, sum, climb)", moves: 7, run: (lists) => climb(lists, false, true) },
+  // Gradients and the sum (twice).
+  { name: "summing", moves: 3, run: ({ parameters, sums, ledger }) => ops.dgsam["accumulate_.late"](parameters, sums, false, ledger, 1) },
   // Gradients (twice), the sum, the saved copy and the parameters; both norms are taken on the way.
   { name: "gathering and way back", moves: 5, run: ({ parameters, saved, sums, ledger }) => ops.dgsam["gather_.late"](parameters, saved, sums, ALMOST_NOTHING, 1, ledger, 1) },
+  // Gradients and the sum for the inner product; then as above.
+  { name: "GSAM's gathering and way back", moves: 7, run: ({ parameters, saved, sums, ledger }) => ops.dgsam["gather_orthogonal_.late"](parameters, saved, sums, 0.4, 1, ledger, 1) },
   { name: "way back", moves: 2, run: ({ parameters, saved }) => ops.dgsam["restore_.default"](parameters, saved) },
   // Gradients; parameters and both running means (twice). At a learning rate of 0, so that the parameters stay what they are.
   { name: "Adam's step", moves: 7, run: ({ parameters, averages, squares, steps }) => ops.dgsam["adam_.default"](parameters, averages, squares, [], steps, 0, 0.9, 0.999, 1e-8, 0, false, false) },
+  { name: "NAdam's step", moves: 7, run: ({ parameters, averages, squares, steps, products }) => ops.dgsam["nadam_.default"](parameters, averages, squares, products, steps, 0, 0.9, 0.999, 1e-8, 0, 0.004, false, false) },
+  { name: "RAdam's step", moves: 7, run: ({ parameters, averages, squares, steps }) => ops.dgsam["radam_.default"](parameters, averages, squares, steps, 0, 0.9, 0.999, 1e-8, 0, false, false) },
+  { name: "Adamax's step", moves: 7, run: ({ parameters, averages, squares, steps }) => ops.dgsam["adamax_.default"](parameters, averages, squares, steps, 0, 0.9, 0.999, 1e-8, 0, false) },
+  { name: "Adadelta's step", moves: 7, run: ({ parameters, averages, squares, steps }) => ops.dgsam["adadelta_.default"](parameters, averages, squares, steps, 0, 0.9, 1e-6, 0, false) },
+  // Gradients; parameters and one running mean or sum (twice).
+  { name: "RMSprop's step", moves: 5, run: ({ parameters, squares, steps }) => ops.dgsam["rmsprop_.default"](parameters, squares, [], [], steps, 0, 0.99, 1e-8, 0, 0, false) },
+  { name: "Adagrad's step", moves: 5, run: ({ parameters, squares, steps }) => ops.dgsam["adagrad_.default"](parameters, squares, steps, 0, 0, 1e-10, 0, false) },
 ];
 
 /** As steps that wait for nothing make it. */
-function climb({ parameters, saved, sums, rho, ledger }, first) {
-  return ops.dgsam["climb_.late"](parameters, saved, sums, rho, first, false, null, 0, null, ledger, 1);
+function climb({ parameters, saved, sums, rho, ledger }, first, adaptive = false) {
+  return ops.dgsam["climb_.late"](parameters, saved, sums, rho, first, adaptive, null, 0, null, ledger, 1);
 }
 
 function listsOf(parameters) {
@@ -37,7 +50,8 @@ function listsOf(parameters) {
   const radius = full([], RHO, numbers);
   const like = () => parameters.map((each) => noGrad(() => zerosLike(each)));
   const steps = parameters.map(() => zeros([], { device: numbers.device }));
-  return { parameters, saved: like(), sums: like(), rho: parameters.map(() => radius), ledger: zeros([4], numbers), averages: like(), squares: like(), steps };
+  const products = parameters.map(() => ones([], { device: numbers.device }));
+  return { parameters, saved: like(), sums: like(), rho: parameters.map(() => radius), ledger: zeros([4], numbers), averages: like(), squares: like(), steps, products };
 }
 
 /** @param {import("./run.mjs").Context} context */

@@ -17,7 +17,8 @@ export interface Gpu {
 /** As the driver's own tool has them; none where it is missing. */
 export async function findGpus(env: NodeJS.ProcessEnv): Promise<Gpu[]> {
   try {
-    const { stdout } = await promisify(execFile)("nvidia-smi", ["--query-gpu=name,compute_cap", "--format=csv,noheader"], { env });
+    // Where a driver hangs, so does its tool.
+    const { stdout } = await promisify(execFile)("nvidia-smi", ["--query-gpu=name,compute_cap", "--format=csv,noheader"], { env, timeout: 10_000, killSignal: "SIGKILL" });
     return stdout.trim().split("\n").filter((line) => line !== "").map((line) => {
       const comma = line.lastIndexOf(",");
       return { name: line.slice(0, comma).trim(), capability: line.slice(comma + 1).trim() };

@@ -99,7 +99,7 @@ TORCH_LIBRARY(dgsam, m) {
 }
 
 // One implementation for every device: CPU memory is swept by our kernels, other tensors go through LibTorch's operators. Those that
-// wait for nothing, and all optimizers but SGD, have another one for CUDA in builds with nvcc (cuda/late.cc, cuda/optimizers.cc).
+// wait for nothing, three that wait, and all optimizers but SGD have another one for CUDA in builds with nvcc (cuda/late.cc, now.cc, optimizers.cc).
 TORCH_LIBRARY_IMPL(dgsam, CompositeExplicitAutograd, m) {
   m.impl("global_norm", TORCH_FN(dgsam::ops::globalNorm));
   m.impl("climb_", TORCH_FN(Moving<&dgsam::ops::climb>::call));

@@ -1,5 +1,5 @@
 // No GPU is needed: a C++ compiler makes programs of what a CUDA build adds, blocks of threads emulated. One compares every kernel
-// (native/ops/cuda/sweeps.cuh and what it includes) with the CPU's, another the operators made of them (native/ops/cuda/late.cc)
+// (native/ops/cuda/sweeps.cuh and what it includes) with the CPU's, another the operators made of them (native/ops/cuda/late.cc, now.cc)
 // with those that need no kernels, a third the optimizers (native/ops/cuda/optimizers.cc, descents.cuh) with LibTorch's functions; the fourth takes
 // captures (native/cuda/graph.cc) through all that fails in them, the last makes images to train on (native/ops/cuda/images.cuh).
 import { spawnSync } from "node:child_process";

@@ -62,7 +62,8 @@ __global__ void __launch_bounds__(kThreads) measure(const __grid_constant__ Pack
 }
 
 // When `first`: saved <- p. The sum by `firstSum`. p <- p + scale * g, or p + scale * T^2 g where the span is weighted, with
-// scale = rho / (norm + epsilon) + shift, unless the step has stopped. `norm` and `moves` are read of thread 0 alone.
+// scale = rho / (norm + epsilon) + shift, unless the step has stopped: then nothing moves, and `wholly` nothing is saved or summed either. `norm` and
+// `moves` are read of thread 0 alone.
 template <typename T, int kSpans>
 __device__ void ascendPiece(const Pack<kSpans>& pack, const Ascent& how, double norm, bool moves) {
   using Wide = typename Arithmetic<T>::Wide;
@@ -72,13 +73,6 @@ __device__ void ascendPiece(const Pack<kSpans>& pack, const Ascent& how, double 
   T* const s = how.first ? in<T>(piece, pack.saved[piece.span]) : nullptr;
   T* const a = in<T>(piece, pack.sum[piece.span]);
   const bool isAligned = aligned(p, g, s, a);
-  if (g == nullptr) {
-    sweep<T>(piece.size, isAligned, [&](auto place) {
-      if (s != nullptr) place.store(s, place.load(p));
-      if (a != nullptr && how.firstSum) place.store(a, {});
-    });
-    return;
-  }
   const bool weighted = pack.weighted[piece.span];
   // One division for a block.
   __shared__ Wide factor;
@@ -90,6 +84,14 @@ __device__ void ascendPiece(const Pack<kSpans>& pack, const Ascent& how, double 
   __syncthreads();
   const Wide scale = factor;
   const bool isMoved = goesOn;
+  if (!isMoved && how.wholly) return;
+  if (g == nullptr) {
+    sweep<T>(piece.size, isAligned, [&](auto place) {
+      if (s != nullptr) place.store(s, place.load(p));
+      if (a != nullptr && how.firstSum) place.store(a, {});
+    });
+    return;
+  }
   const Wide offset = static_cast<Wide>(how.eta);
   sweep<T>(piece.size, isAligned, [&](auto place) {
     const auto gradient = place.load(g);

@@ -63,6 +63,8 @@ struct Ascent {
   bool adaptive;
   double eta;
   double shift;
+  // Whether one that stops saves and sums nothing either, as climb_ has it. Late steps go on, and find the parameters in what was saved.
+  bool wholly = false;
 };
 
 struct Gathering {

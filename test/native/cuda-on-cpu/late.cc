@@ -1,5 +1,6 @@
 // The host's side of the CUDA operators (native/ops/cuda/late.cc) on CPU tensors, its kernels emulated, against the operators
-// that need no kernels (native/ops/late.cc): which rows go where, what becomes of the others, what is told of it.
+// that need no kernels (native/ops/late.cc): which rows go where, what becomes of the others, what is told of it. And those that wait
+// (native/ops/cuda/now.cc) against these.
 //
 // Usage: late [spoil]. With `spoil` a check must fail. Prints the number of comparisons.
 #include "operators.h"
@@ -14,9 +15,20 @@
 #include <ATen/record_function.h>
 
 #include "../../../native/ops/cuda/late.cc"
+#undef TORCH_LIBRARY_IMPL
+#define TORCH_LIBRARY_IMPL(library, key, m) [[maybe_unused]] void registerNow(torch::Library& m)
+#include "../../../native/ops/cuda/now.cc"
 #include "../../../native/ops/cuda/sweeps.cuh"
 
 namespace dgsam::ops {
+
+// What now.cc leaves to climb.cc.
+static long left = 0;
+std::tuple<double, int64_t> climb(at::TensorList, at::TensorList, at::TensorList, at::ArrayRef<double>, bool, bool, std::optional<double>, double, std::optional<bool>) {
+  return ++left, std::tuple<double, int64_t>{};
+}
+std::tuple<double, int64_t> accumulate(at::TensorList, at::TensorList, bool) { return ++left, std::tuple<double, int64_t>{}; }
+std::tuple<double, double, int64_t> gather(at::TensorList, at::TensorList, at::TensorList, double, double) { return ++left, std::tuple<double, double, int64_t>{}; }
 
 // Of climb.cc, without the CPU's kernels.
 void restore(at::TensorList params, at::TensorList saved) {
@@ -310,6 +322,62 @@ void checkStop(bool kernels, bool stopped) {
   }
 }
 
+void makeInfinite(const Lists& lists) { lists.params.back().grad().view(-1)[1].fill_(INFINITY); }
+
+// Operators that wait against late ones, both with kernels.
+void checkNow(const Plan& plan) {
+  std::vector<double> rho;
+  std::vector<at::Tensor> radii;
+  for (size_t i = 0; i < plan.size(); ++i) rho.push_back(0.05 * static_cast<double>(1 + i % 3)), radii.push_back(at::scalar_tensor(rho.back(), at::kDouble));
+  const auto told = [](double number, const at::Tensor& ledger, int64_t at, const std::string& what) {
+    const double expected = ledger[at].item<double>();
+    check(number == expected || (number != number && expected != expected), what + ": what it tells");
+  };
+  for (const bool first : {true, false})
+    for (const bool adaptive : {false, true}) {
+      const std::string what = std::string(first ? "first " : "") + (adaptive ? "adaptive " : "") + "climb_ that waits";
+      const Lists got(plan), expected(plan);
+      const at::Tensor ledger = newLedger();
+      emulator::launches = 0;
+      const auto [norm, gradients] = cuda::climbNow(got.params, got.saved, got.sums, rho, first, adaptive, 0.01, -0.001, std::nullopt);
+      check(emulator::launches > 0, what + ": launches");
+      check(gradients == cuda::climbLate(expected.params, expected.saved, expected.sums, radii, first, adaptive, 0.01, -0.001, std::nullopt, ledger, 1, std::nullopt), what);
+      told(norm, ledger, 1, what);
+      checkSame(got, expected, Lists(plan), what);
+      const Lists stopped(plan), untouched(plan);
+      makeInfinite(stopped), makeInfinite(untouched);
+      const auto [infinite, count] = cuda::climbNow(stopped.params, stopped.saved, stopped.sums, rho, first, adaptive, 0.01, -0.001, std::nullopt);
+      check(!std::isfinite(infinite) && count == gradients, what + ": a norm that is not finite");
+      checkSame(stopped, untouched, untouched, what + ": that is not finite");
+    }
+  for (const bool isFinite : {true, false}) {
+    const Lists got(plan), expected(plan);
+    if (!isFinite) makeInfinite(got), makeInfinite(expected);
+    const at::Tensor ledger = newLedger();
+    const auto [norm, gradients] = cuda::accumulateNow(got.params, got.sums, false);
+    check(gradients == cuda::accumulateLate(expected.params, expected.sums, false, ledger, 1, std::nullopt), "accumulate_ that waits");
+    told(norm, ledger, 1, "accumulate_ that waits");
+    const auto [plain, made, count] = cuda::gatherNow(got.params, got.saved, got.sums, 0.75, -0.5);
+    check(count == cuda::gatherLate(expected.params, expected.saved, expected.sums, 0.75, -0.5, ledger, 2, std::nullopt, std::nullopt), "gather_ that waits");
+    told(plain, ledger, 2, "gather_ that waits"), told(made, ledger, 3, "gather_ that waits");
+    checkSame(got, expected, Lists(plan), "accumulate_ and gather_ that wait");
+  }
+  check(left == 0, "that nothing was left to climb.cc");
+}
+
+// With one row that kernels do not sweep, all go through climb.cc, and nothing was done before.
+void checkLeft(const Plan& plan) {
+  const Lists lists(plan);
+  const std::vector<double> rho(plan.size(), 0.05);
+  emulator::launches = 0;
+  left = 0;
+  cuda::climbNow(lists.params, lists.saved, lists.sums, rho, true, false, {}, 0, {});
+  cuda::accumulateNow(lists.params, lists.sums, true);
+  cuda::gatherNow(lists.params, lists.saved, lists.sums, 1, 1);
+  check(left == 3 && emulator::launches == 0, "rows of climb.cc: " + std::to_string(left));
+  checkSame(lists, Lists(plan), Lists(plan), "rows of climb.cc");
+}
+
 void checkNumbersAndBuffers() {
   for (const size_t count : {size_t{1}, size_t{5}, size_t{64}, size_t{65}}) {
     std::vector<at::Tensor> values;
@@ -348,8 +416,13 @@ int main(int count, char**) {
   checkLossThatIsAParameter();
   checkFlagOfGatherings();
   checkListsWithoutKernels();
+  Plan trained = flat;
+  trained.emplace_back(Kind::Dense, at::kFloat);
+  checkNow(trained);
+  checkLeft(mixed);
   dgsam::ops::cuda::served = false;
   compareAll(mixed, -1, "a device that no kernels were compiled for");
+  checkLeft(flat);
   check(emulator::launches == 0, "no launches on such a device");
   std::cout << comparisons << " comparisons\n";
 }
