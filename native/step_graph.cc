@@ -61,6 +61,7 @@ StepGraph::StepGraph(const CommandList& list, std::vector<at::Tensor> inputs, st
   };
   const auto addWritten = [&](const at::Tensor& tensor) {
     const size_t index = add(tensor);
+    outside_[index].isOnlyRead = false;
     if (outside_[index].data != nullptr) written_.push_back(outside_[index].data);
     return index;
   };
@@ -78,7 +79,10 @@ StepGraph::StepGraph(const CommandList& list, std::vector<at::Tensor> inputs, st
           own.inputs.push_back(places[place++]);
         }
         for (const at::Tensor& written : pass.program->written()) addWritten(written);
-        for (const at::Tensor& used : pass.program->used()) add(used);
+        for (const at::Tensor& used : pass.program->used()) {
+          const size_t before = outside_.size();
+          if (const size_t index = add(used); index == before) outside_[index].isOnlyRead = true;
+        }
       }
     }
   }
@@ -99,7 +103,7 @@ std::string StepGraph::refusal(const CommandList& list) const {
   if (!lack.empty()) return lack;
   const auto isElsewhere = [&](const at::Tensor& tensor) { return tensor.device() != device; };
   for (const Outside& each : outside_)
-    if (isElsewhere(each.lock())) return "it uses a tensor on " + each.lock().device().str() + " with parameters on " + device.str();
+    if (!each.isOnlyRead && isElsewhere(each.lock())) return "it uses a tensor on " + each.lock().device().str() + " with parameters on " + device.str();
   for (const at::Tensor& input : inputs_) {
     if (isElsewhere(input)) return "a batch lies on " + input.device().str() + ", its parameters on " + device.str();
     if (input.requires_grad()) return "a batch requires a gradient";

@@ -43,6 +43,8 @@ class StepGraph {
     const void* data;
     capture::Geometry geometry;
     bool changes = false;
+    // Whether no more is known of it than that a program may read it.
+    bool isOnlyRead = false;
   };
   struct Pass {
     std::shared_ptr<capture::Program> program;

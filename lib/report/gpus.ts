@@ -1,7 +1,6 @@
 /** The GPUs of the machine, and what is to be said of them beside LibTorch's build and our CUDA kernels. */
 
 import { execFile } from "node:child_process";
-import { promisify } from "node:util";
 import type { CudaBuild, NoCuda } from "../../install/cuda.mjs";
 import type { FoundLibTorch } from "../../install/find.mjs";
 import { BUILD_COMMAND } from "../../install/record.mjs";
@@ -14,11 +13,28 @@ export interface Gpu {
   readonly capability: string;
 }
 
-/** As the driver's own tool has them; none where it is missing. */
-export async function findGpus(env: NodeJS.ProcessEnv): Promise<Gpu[]> {
+/** What the driver's tool says. Where a driver hangs, its tool cannot even be ended: it is left behind then. */
+function askDriver(env: NodeJS.ProcessEnv, milliseconds: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = execFile("nvidia-smi", ["--query-gpu=name,compute_cap", "--format=csv,noheader"], { env }, (error, stdout) => {
+      clearTimeout(timer);
+      if (error === null) resolve(stdout);
+      else reject(error);
+    });
+    const timer = setTimeout(() => {
+      child.kill("SIGKILL");
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+      child.unref();
+      reject(new Error("nvidia-smi does not answer"));
+    }, milliseconds);
+  });
+}
+
+/** As the driver's own tool has them; none where it is missing or does not answer in time. */
+export async function findGpus(env: NodeJS.ProcessEnv, milliseconds = 10_000): Promise<Gpu[]> {
   try {
-    // Where a driver hangs, so does its tool.
-    const { stdout } = await promisify(execFile)("nvidia-smi", ["--query-gpu=name,compute_cap", "--format=csv,noheader"], { env, timeout: 10_000, killSignal: "SIGKILL" });
+    const stdout = await askDriver(env, milliseconds);
     return stdout.trim().split("\n").filter((line) => line !== "").map((line) => {
       const comma = line.lastIndexOf(",");
       return { name: line.slice(0, comma).trim(), capability: line.slice(comma + 1).trim() };

@@ -2,7 +2,7 @@
 export { gradients, setGradients, zeroGradients } from "./tensor.js";
 export { differentiateLoss, differentiateUnread, gradientStamp } from "./autograd.js";
 export { differentiateCaptured, isCaptured, planCaptured } from "./capture/index.js";
-export { Commands, NotPlannable, type LatePlannedPass, type PlannedPass } from "./capture/commands.js";
+export { Commands, NoProgram, NotPlannable, type LatePlannedPass, type PlannedPass } from "./capture/commands.js";
 export { emulateGraphs, hasGraphs, StepGraphs } from "./capture/step-graphs.js";
 export { callPlainly, type OperatorFunction } from "./operators.js";
 export { addWatcher, isUnchanged, type Guard, type Watch } from "./capture/guards.js";

@@ -117,7 +117,7 @@ void store(const std::vector<at::Tensor>& scalars, float value) {
     else
       others.push_back(scalar);
   }
-  if (!others.empty()) at::_foreach_copy_(others, std::vector<at::Tensor>(others.size(), at::full_like(others.front(), value)));
+  if (!others.empty()) at::_foreach_copy_(others, std::vector<at::Tensor>(others.size(), at::full({}, value, others.front().options())));
 }
 
 void finish(const Batch& batch) {

@@ -15,6 +15,13 @@ describe("findGpus", () => {
     expect(await findGpus({ PATH: "/nowhere" })).toEqual([]);
     expect(await ask("echo broken; exit 9")).toEqual([]);
   });
+
+  it("does not wait for one that hangs, nor for what it leaves behind", async () => {
+    const began = performance.now();
+    const PATH = `${makeCommands({ "nvidia-smi": "sleep 20 & sleep 20" })}:${process.env["PATH"]}`;
+    expect(await findGpus({ PATH }, 200)).toEqual([]);
+    expect(performance.now() - began).toBeLessThan(10_000);
+  });
 });
 
 describe("what of the kernels serves a GPU", () => {

@@ -10,7 +10,7 @@
 
 import { argumentError, DgsamError } from "../../errors.js";
 import { gradients as readGradients, hasGraphs, setGradients, type Commands, type OperatorFunction } from "../../tensor/internal.js";
-import { isInferenceModeEnabled, ops, type Tensor } from "../../tensor/index.js";
+import { ops, type Tensor } from "../../tensor/index.js";
 import { ClimbCalls, finite, GATHERED, NONE, type NormCall } from "./climb-calls.js";
 import type { AscendOptions, GatherOptions, GradientProducts, Weighting } from "./climb-options.js";
 import { DeviceRadii } from "./device-radii.js";
@@ -111,12 +111,10 @@ export class Climb {
    *
    * @param what the caller, for errors
    * @param lossScale what the losses are multiplied by
-   * @throws DgsamError `ERR_STATE` in the middle of a climb, and in `inferenceMode`
+   * @throws DgsamError `ERR_STATE` in the middle of a climb
    */
   begin(what: string, lossScale = 1): void {
     this.checkIdle(what);
-    // What the step keeps could not be written to by later ones.
-    if (isInferenceModeEnabled()) throw new DgsamError("ERR_STATE", `${what}: a step takes gradients, which inferenceMode() keeps from being recorded; take it outside`);
     this.collect();
     this.calls.lossScale = lossScale;
     this.forget();

@@ -3,7 +3,7 @@
  * looked at, or without waiting for the device (a ledger notes what it finds).
  */
 
-import { Commands, hasGraphs, NotPlannable, type StepGraphs } from "../../tensor/internal.js";
+import { Commands, hasGraphs, NoProgram, NotPlannable, type StepGraphs } from "../../tensor/internal.js";
 import type { Climb } from "./climb.js";
 import type { ClippedDescent } from "./clipped-descent.js";
 import { LateCall } from "./late-call.js";
@@ -30,17 +30,17 @@ export interface Algorithm {
 
 const NOT_CAPTURED = "a closure is no captured function's";
 const UNREACHED = "a parameter that requires a gradient gets none from a captured function";
-/** After so many steps in a row that no program was there for, that is told. */
-const MANY_UNFIT = 16;
-const UNFIT = "captured functions are recorded anew all the time: numbers that they are called with, or shapes, change from step to step";
+/** After so many steps in a row that a captured function had no program for, that is told. */
+const MANY_UNRECORDED = 16;
+const UNRECORDED = "a captured function has no program for what it is called with: numbers among its arguments, or shapes, change from step to step";
 
 export class StepCourse {
   /** Whether the step failed within commands before its descent, of which half would stay. */
   isRepeatable = false;
   /** Why the last step was left to no commands, where that is not for this step alone. */
   private unplanned: string | null = null;
-  /** How many steps were left to no commands since the last one that was, for want of a program. */
-  private unfit = 0;
+  /** How many steps in a row had no program. */
+  private unrecorded = 0;
   private readonly memory = new LateMemory();
 
   /** @param graphs null for none */
@@ -117,10 +117,9 @@ export class StepCourse {
     const run = descends === true && graphs !== null ? () => graphs.run(commands) : () => commands.run();
     if (descends === null || !this.runCommands(run)) {
       ledger.dropPlan();
-      graphs?.noteUngraphed(this.unplanned ?? (commands.isUnreached ? UNREACHED : ++this.unfit >= MANY_UNFIT ? UNFIT : null));
+      graphs?.noteUngraphed(this.unplanned ?? (commands.isUnreached ? UNREACHED : null));
       return false;
     }
-    this.unfit = 0;
     if (!descends) graphs?.noteUngraphed(algorithm.descendsPlainly() ? descent.reasonToWait : `${algorithm.name} has a descendBase() of its own`);
     if (descends) algorithm.noteDescent();
     else this.descendLate(ledger);
@@ -156,10 +155,13 @@ export class StepCourse {
       algorithm.run(passes);
       // What is wrong with it, descend() says.
       if (!climb.settled) throw new NotPlannable();
+      this.unrecorded = 0;
       return planDescent();
     } catch (error) {
       if (!(error instanceof NotPlannable)) throw error;
       if (error.message !== "") this.unplanned = error.message;
+      if (error instanceof NoProgram && this.unrecorded + 1 >= MANY_UNRECORDED) this.unplanned = UNRECORDED;
+      this.unrecorded = error instanceof NoProgram ? this.unrecorded + 1 : 0;
       algorithm.undone();
       return null;
     } finally {

@@ -9,7 +9,7 @@
 
 import { checkInteger, checkNumber, isPlainObject } from "../../checks.js";
 import { argumentError, DgsamError } from "../../errors.js";
-import { scope, type GraphStats, type Tensor } from "../../tensor/index.js";
+import { isInferenceModeEnabled, scope, type GraphStats, type Tensor } from "../../tensor/index.js";
 import { StepGraphs, zeroGradients } from "../../tensor/internal.js";
 import { NonFinite } from "../closures.js";
 import type { OptimizerLike } from "../descent/optimizer.js";
@@ -208,6 +208,8 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
   private attempt(closures: StepClosures, lossScale: number, policy: "throw" | "skip"): R {
     const name = `${this.constructor.name}.step`;
     this.checkIdle(`${name}()`);
+    // What the step keeps could not be written to by later ones.
+    if (isInferenceModeEnabled()) throw new DgsamError("ERR_STATE", `${name}(): a step takes gradients, which inferenceMode() keeps from being recorded; take it outside`);
     const passes = new Passes(name, closures, this.climb, this.statistics, lossScale);
     this.abort();
     this.climb.begin(`${name}()`, lossScale);

@@ -5,7 +5,7 @@ import { native } from "../../native.js";
 import { isRecording, whileRecording } from "../recording.js";
 import { isPromiseLike } from "../scope.js";
 import type { Tensor } from "../tensor.js";
-import { NotPlannable, type Commands, type PlannedPass } from "./commands.js";
+import { NoProgram, NotPlannable, type Commands, type PlannedPass } from "./commands.js";
 import { compareWithFunction } from "./compare.js";
 import { guardsHold, watch, type Guard, type Watch } from "./guards.js";
 import { beginRecording, endRecording, signatureOf, Source, Status, type Program } from "./program.js";
@@ -140,7 +140,7 @@ export class CapturedFunction {
   /**
    * A pass as {@link differentiate} makes it, to be made later; undefined when it cannot be planned now.
    *
-   * @throws NotPlannable when it never can
+   * @throws NotPlannable when it never can, NoProgram when none is recorded for such a call
    */
   plan(args: readonly unknown[], weight: number, looks: boolean, commands: Commands): PlannedPass | undefined {
     if (isRecording()) return undefined;
@@ -154,7 +154,7 @@ export class CapturedFunction {
     if (entry === undefined) {
       const refused = this.entries.find(({ state, text: own }) => state.kind === "refused" && own === text);
       if (refused !== undefined) throw new NotPlannable(runsAsItIs((refused.state as Refused).reason));
-      return undefined;
+      throw new NoProgram();
     }
     return { program: (entry.state as Recorded).program, inputs: tensors, weight, looks, note: () => this.noteReplay(entry) };
   }

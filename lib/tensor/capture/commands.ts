@@ -16,6 +16,9 @@ import { batchesOf, describeItem, keyOf, type StepKey } from "./step-key.js";
 /** What a step needs that cannot be had from programs alone; in words where that is so in every step. */
 export class NotPlannable extends Error {}
 
+/** A captured function has no program for what it is called with, yet or any more. */
+export class NoProgram extends NotPlannable {}
+
 /** A pass over a captured closure. */
 export interface PlannedPass {
   readonly program: Program;

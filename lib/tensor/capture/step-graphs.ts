@@ -54,12 +54,13 @@ const MOST_KINDS = 16;
 /** How many steps of a kind are taken without a graph after its captures that failed; after the last of these and one more it has none. */
 const RESTS = [10, 100];
 /**
- * Where steps are of ever more kinds, captures would take the time that graphs save: after so many graphs that were dropped with fewer
- * replays than pay for a capture, none makes room any more that was used in the last steps.
+ * Where steps are of ever more kinds, captures would take the time that graphs save. So when some graphs were dropped that had fewer
+ * replays than pay for a capture, a graph makes room only when it was not used for some steps, and for ever more of them.
  */
-const MOST_WASTED = 8;
 const PAYS = 10;
-const LONG_AGO = 1000;
+const MOST_WASTED = 8;
+const IDLE = 64;
+const GROWTH = 1.25;
 /** So many kinds of steps forgotten before they came again are told of. */
 const MANY_KINDS = 32;
 const TOO_MANY_KINDS = `steps are of more kinds than there are graphs (${MOST_GRAPHS}): domains whose batches differ in shape, or whose functions differ, make one of each order, and so does all that changes from step to step`;
@@ -165,7 +166,8 @@ export class StepGraphs {
   private capture(kind: Kind, commands: Commands): boolean {
     const graphs = this.graphs();
     if (graphs.length === MOST_GRAPHS) {
-      if (this.wasted >= MOST_WASTED && graphs.every(({ lastUse }) => this.uses - lastUse < LONG_AGO)) {
+      const idle = this.wasted < MOST_WASTED ? 0 : IDLE * GROWTH ** (this.wasted - MOST_WASTED);
+      if (graphs.every(({ lastUse }) => this.uses - lastUse < idle)) {
         addText(this.refused, TOO_MANY_KINDS);
         return this.runUngraphed(commands);
       }
