@@ -305,7 +305,7 @@ describe("the process", () => {
     import { setImmediate } from "node:timers/promises";
     import { zeros } from "dgsam";
     let most = 0;
-    for (let i = 0; i < 150; i++) {
+    for (let i = 0; i < 600; i++) {
       zeros([2_000_000]);
       if (i % 10 === 0) await setImmediate();
       most = Math.max(most, process.memoryUsage.rss() / 2 ** 20);
@@ -315,8 +315,8 @@ describe("the process", () => {
   test("stays bounded without scopes where the event loop turns", { timeout: 60_000 }, () => {
     const { stdout, status } = spawnSync(process.execPath, ["--input-type=module", "-e", WITHOUT_SCOPES], { cwd: new URL("../..", import.meta.url), encoding: "utf8" });
     expect(status).toBe(0);
-    // All of them would take 1,200 MB.
-    expect(Number(stdout)).toBeLessThan(800);
+    // All of them would take 4,800 MB; some 500 is usual. On a busy machine the collector, which marks in threads of its own, comes later.
+    expect(Number(stdout)).toBeLessThan(1600);
   });
 });
 
