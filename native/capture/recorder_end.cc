@@ -3,13 +3,14 @@
 
 #include <ATen/Functions.h>
 #include <ATen/core/grad_mode.h>
-#include <c10/core/AutogradState.h>
 #include <c10/util/ScopeExit.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/functions/accumulate_grad.h>
 
 #include <algorithm>
 #include <unordered_set>
+
+#include "../calling_thread.h"
 
 namespace dgsam::capture {
 
@@ -105,14 +106,9 @@ void Recorder::differentiate(const std::vector<at::Tensor>& outputs) {
     seeds.push_back(at::ones_like(outputs[i]));
     tape_.seeds.push_back(add(Origin::Seed, seeds.back(), memoryOf(seeds.back())));
   }
-  // Autograd has a thread for each CUDA device, where nobody records.
-  c10::AutogradState& autograd = c10::AutogradState::get_tls_state();
-  const bool multithreading = autograd.get_multithreading_enabled();
-  autograd.set_multithreading_enabled(false);
-  const auto end = c10::make_scope_exit([&] {
-    stop();
-    autograd.set_multithreading_enabled(multithreading);
-  });
+  // Nobody records in autograd's threads.
+  const InCallingThread thread;
+  const auto end = c10::make_scope_exit([&] { stop(); });
   start();
   for (unsigned chosen = 1; chosen < 1U << seeds.size(); ++chosen) differentiate(outputs, seeds, chosen);
 }
