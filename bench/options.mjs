@@ -21,8 +21,8 @@ export function readOptions(args, suites, command = BENCH) {
   if (count !== undefined && !(Number.isInteger(count) && count >= 1 && count <= 1024)) throw new Error(`--threads: expected an integer from 1 to 1024, got "${threads}"`);
   const perRow = Number(seconds);
   if (!(perRow > 0 && perRow <= 3600)) throw new Error(`--seconds: expected a number above 0, at most 3600, got "${seconds}"`);
-  // Ten minutes later would be late to learn that the file cannot be written.
-  if (json !== undefined) closeSync(openSync(json, "a"));
+  // Ten minutes later would be late to learn that the file cannot be written; and an earlier run's rows must not pass for this one's.
+  if (json !== undefined) closeSync(openSync(json, "w"));
   return { ...(json === undefined ? {} : { json }), ...(count === undefined ? {} : { threads: count }), markdown, seconds: perRow, suites: asked, ...own };
 }
 

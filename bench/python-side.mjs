@@ -11,18 +11,32 @@ import { fileURLToPath } from "node:url";
  * @param {number} threads
  */
 export async function startPython(python, script, threads) {
-  const child = spawn(python, ["-B", fileURLToPath(new URL(script, import.meta.url)), String(threads)], { stdio: ["pipe", "pipe", "inherit"] });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const next = async () => {
-    const { value, done } = await lines.next();
-    if (done) throw new Error(`bench/${script} ended before it answered; its message is above`);
-    const answer = JSON.parse(value);
-    if (answer.error !== undefined) throw new Error(`bench/${script}: ${answer.error}`);
-    return answer;
+  const start = () => {
+    const child = spawn(python, ["-B", fileURLToPath(new URL(script, import.meta.url)), String(threads)], { stdio: ["pipe", "pipe", "inherit"] });
+    // That it has ended, the next answer tells.
+    child.stdin.on("error", () => {});
+    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+    const next = async () => {
+      const { value, done } = await lines.next();
+      if (done) throw new Error(`bench/${script} ended before it answered; its message is above`);
+      const answer = JSON.parse(value);
+      if (answer.error !== undefined) throw new Error(`bench/${script}: ${answer.error}`);
+      return answer;
+    };
+    return { child, next };
   };
-  const { version, cases } = await next();
+  let running = start();
+  const { version, cases } = await running.next();
+  /** One that was ended, say for want of memory, costs what it was asked for, and no more. */
+  const revived = async () => {
+    const { child } = running;
+    if (child.exitCode === null && child.signalCode === null) return running;
+    running = start();
+    await running.next();
+    return running;
+  };
   return {
-    pid: child.pid,
+    pid: running.child.pid,
     /** @type {string} */
     version,
     /** @type {string[]} what it can be asked for */
@@ -33,14 +47,16 @@ export async function startPython(python, script, threads) {
      * @returns {import("./measure.mjs").Side}
      */
     side: (name, { options = {}, steps = 1 } = {}) => async (iterations) => {
+      const { child, next } = await revived();
       child.stdin.write(`${JSON.stringify({ name, options, iterations: iterations * steps })}\n`);
       return (await next()).seconds;
     },
-    close: () => child.stdin.end(),
+    close: () => running.child.stdin.end(),
     /** Waits until it has ended, so that what it held is free. */
     async end() {
+      const { child } = running;
       child.stdin.end();
-      if (child.exitCode === null) await once(child, "exit");
+      if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
     },
   };
 }

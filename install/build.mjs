@@ -9,6 +9,7 @@ import { decideCuda, describeCuda } from "./cuda.mjs";
 import { AGAIN, InstallError } from "./errors.mjs";
 import { fetchLibTorch } from "./fetch.mjs";
 import { LIBTORCH_VARIABLES, findLibTorch } from "./find.mjs";
+import { findGpus } from "./gpus.mjs";
 import { inspectLibTorch } from "./inspect.mjs";
 import { withLock } from "./lock.mjs";
 import { assertSupportedNode, assertSupportedPlatform, findNvidiaDriver, wantedVariant } from "./platform.mjs";
@@ -88,7 +89,8 @@ function stillThere(before, env) {
 async function searchOrFetch(env, log) {
   // Before gigabytes are fetched that could not be used.
   assertTools(env);
-  const variant = wantedVariant(findNvidiaDriver(), env);
+  const driver = findNvidiaDriver();
+  const variant = wantedVariant(driver, env, driver === null ? [] : await findGpus(env));
   const { found, tried } = await findLibTorch({ variant, env });
   const libtorch = found ?? (await fetchLibTorch({ variant, env, tried, log }));
   return { libtorch, tried };
@@ -144,7 +146,7 @@ async function compile(libtorch, cuda, cmakeJs, env) {
  */
 export function definitions(libtorch, cuda) {
   const kernels = "reason" in cuda ? [] : [
-    `--CDDGSAM_NVCC=${cuda.nvcc}`, `--CDDGSAM_CUDA_VERSION=${cuda.version}`, `--CDDGSAM_CUDA_ARCHS=${cuda.archs.join(",")}`,
+    `--CDDGSAM_NVCC=${cuda.nvcc}`, `--CDDGSAM_CUDA_ARCHS=${cuda.archs.join(",")}`,
     `--CDDGSAM_CUDA_HOST=${cuda.host}`, `--CDDGSAM_CUDA_INCLUDE=${cuda.include}`,
   ];
   return [`--CDDGSAM_LIBTORCH=${libtorch.root}`, `--CDDGSAM_LIBTORCH_LIB=${libtorch.lib}`, ...kernels];

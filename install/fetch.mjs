@@ -62,10 +62,10 @@ export async function fetchLibTorch({ variant, tried, log, env = process.env, ho
     throw new InstallError("ERR_LIBTORCH", `LibTorch ${PINNED_LIBTORCH} (${variant}) was neither found nor could it be fetched.`, {
       tried,
       remedies: [
+        ...(variant === "cpu" ? [] : ["To do without the GPU, which needs no Python: export DGSAM_LIBTORCH_VARIANT=cpu"]),
         `Install PyTorch where python3 finds it: python3 -m pip install torch==${PINNED_LIBTORCH}`,
         "or unpack a LibTorch of https://pytorch.org and name its folder: export DGSAM_LIBTORCH=/path/to/libtorch",
         "Where only a mirror can be reached, tell pip: python3 -m pip config set global.index-url URL",
-        ...(variant === "cpu" ? [] : ["To do without the GPU: export DGSAM_LIBTORCH_VARIANT=cpu"]),
         AGAIN,
       ],
     });

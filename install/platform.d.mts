@@ -1,3 +1,5 @@
+import type { Gpu } from "./gpus.mjs";
+
 export interface Host {
   platform: string;
   arch: string;
@@ -15,5 +17,6 @@ export function assertSupportedPlatform(host?: Host, env?: NodeJS.ProcessEnv): v
 /** Throws an InstallError with code ERR_PLATFORM. */
 export function assertSupportedNode(version?: string): void;
 export function findNvidiaDriver(root?: string): { version: string | null } | null;
-export function wantedVariant(driver: { version: string | null } | null, env?: NodeJS.ProcessEnv): string;
+/** The LibTorch build to fetch: a CUDA build that the driver runs and that serves most of the GPUs (none where the driver does not tell), or "cpu". */
+export function wantedVariant(driver: { version: string | null } | null, env?: NodeJS.ProcessEnv, gpus?: readonly Gpu[]): string;
 export function compareVersions(a: string, b: string): number;

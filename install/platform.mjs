@@ -2,6 +2,7 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { InstallError } from "./errors.mjs";
+import { kernelsFor, tellsCapability } from "./gpus.mjs";
 
 /** The LibTorch that is fetched, and that the tests run against. */
 export const PINNED_LIBTORCH = "2.13.0";
@@ -73,19 +74,31 @@ export function findNvidiaDriver(root = "") {
   return devices.some((device) => existsSync(device)) ? { version: null } : null;
 }
 
+/** The CUDA builds that can be fetched, the best first: the oldest driver that runs one, and what its kernels are compiled for. */
+const CUDA_BUILDS = [
+  { variant: "cu130", driver: "580", archs: ["75", "80", "86", "90", "100", "120"] },
+  { variant: "cu126", driver: "525", archs: ["50", "60", "70", "75", "80", "86", "90"] },
+];
+
 /**
- * The LibTorch build to fetch: "cpu", or a CUDA build that the machine's driver can run.
+ * The LibTorch build to fetch: a CUDA build that the machine's driver runs and that serves most of its GPUs, or "cpu".
  * @param {{ version: string | null } | null} driver
  * @param {NodeJS.ProcessEnv} [env]
+ * @param {readonly import("./gpus.mjs").Gpu[]} [gpus] none where the driver does not tell
  */
-export function wantedVariant(driver, env = process.env) {
+export function wantedVariant(driver, env = process.env, gpus = []) {
   const choice = env["DGSAM_LIBTORCH_VARIANT"] ?? "";
   if (!/^(cpu|cu\d{3}|)$/.test(choice))
     throw new InstallError("ERR_LIBTORCH", `DGSAM_LIBTORCH_VARIANT: expected "cpu" or a CUDA build such as "cu130", got "${choice}".`);
   if (choice !== "") return choice;
   if (driver === null) return "cpu";
-  // CUDA 13 needs driver 580; the older CUDA 12.6 build runs on every driver since 525.
-  return driver.version !== null && compareVersions(driver.version, "580") < 0 ? "cu126" : "cu130";
+  const known = gpus.filter(tellsCapability);
+  const possible = CUDA_BUILDS.filter((build) => driver.version === null || compareVersions(driver.version, build.driver) >= 0).map(({ variant, archs }) => ({
+    variant, served: known.filter(({ capability }) => kernelsFor(capability, archs) !== null).length,
+  }));
+  const most = Math.max(0, ...possible.map(({ served }) => served));
+  if (known.length > 0 && most === 0) return "cpu";
+  return possible.find(({ served }) => served === most)?.variant ?? "cpu";
 }
 
 /**

@@ -3,7 +3,6 @@
 #
 # nvcc is called directly: CMake's own support for CUDA wants a whole toolkit, and to link a program before it starts.
 
-set(DGSAM_CUDA_VERSION "" CACHE STRING "version of nvcc")
 set(DGSAM_CUDA_ARCHS "" CACHE STRING "what the kernels are compiled for: 80,90,120+PTX")
 set(DGSAM_CUDA_HOST "${CMAKE_CXX_COMPILER}" CACHE FILEPATH "C++ compiler for nvcc")
 set(DGSAM_CUDA_INCLUDE "" CACHE PATH "folder of the toolkit's headers, where the compiler does not look there by itself")
@@ -22,16 +21,11 @@ endif()
 target_link_options(dgsam_cuda INTERFACE LINKER:-z,now)
 
 # --- Kernels ----------------------------------------------------------------------------------------------------------
-set(DGSAM_NVCC_FLAGS -O3 -DNDEBUG -DDGSAM_CUDA "-DDGSAM_CUDA_ARCHS=\"${DGSAM_CUDA_ARCHS}\"" -D_GLIBCXX_USE_CXX11_ABI=1 -ccbin "${DGSAM_CUDA_HOST}"
+set(DGSAM_NVCC_FLAGS -std=c++20 -O3 -DNDEBUG -DDGSAM_CUDA "-DDGSAM_CUDA_ARCHS=\"${DGSAM_CUDA_ARCHS}\"" -D_GLIBCXX_USE_CXX11_ABI=1 -ccbin "${DGSAM_CUDA_HOST}"
   # What PyTorch gives its own kernels and extensions. Fused multiply-add is on and fast-math off, as there.
   --expt-relaxed-constexpr --extended-lambda
   -D__CUDA_NO_HALF_OPERATORS__ -D__CUDA_NO_HALF_CONVERSIONS__ -D__CUDA_NO_BFLOAT16_CONVERSIONS__ -D__CUDA_NO_HALF2_OPERATORS__
   -Xcompiler=-fPIC,-fvisibility=hidden,-fvisibility-inlines-hidden,-ffp-contract=off,-Wall,-Wno-unknown-pragmas)
-if(DGSAM_CUDA_VERSION VERSION_LESS 12)
-  list(APPEND DGSAM_NVCC_FLAGS -std=c++17)
-else()
-  list(APPEND DGSAM_NVCC_FLAGS -std=c++20)
-endif()
 string(REPLACE "," ";" archs "${DGSAM_CUDA_ARCHS}")
 foreach(arch ${archs})
   string(REGEX MATCH "^[0-9]+a?" number "${arch}")

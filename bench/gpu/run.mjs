@@ -98,7 +98,9 @@ if (asked !== undefined) setNumThreads(asked);
 const threads = getNumThreads();
 const python = await findPython();
 const pytorch = python === null ? null : await startPython(python, "gpu/torch_steps.py", threads);
-const versions = `LibTorch ${runtimeInfo().version}, ${pytorch === null ? "no PyTorch" : `PyTorch ${pytorch.version}`}, Node ${process.version}`;
+const { version: libtorch, cudaKernels } = runtimeInfo();
+const kernels = device === "cpu" ? "" : cudaKernels === "" ? ", no CUDA kernels of our own" : `, our CUDA kernels for ${cudaKernels}`;
+const versions = `LibTorch ${libtorch}${kernels}, ${pytorch === null ? "no PyTorch" : `PyTorch ${pytorch.version}`}, Node ${process.version}`;
 console.log(heading(`${deviceName(device)}${size === "tiny" ? ", tiny networks" : ""}, ${versions}`, markdown));
 
 await practise(measuredSides(suites, pytorch !== null), device);
@@ -106,12 +108,16 @@ await practise(measuredSides(suites, pytorch !== null), device);
 const context = { device, size, python, pytorch, threads, seconds, apart };
 /** @type {import("../rows.mjs").Row[]} */
 const rows = [];
+const save = () => {
+  if (json !== undefined) writeFileSync(json, `${JSON.stringify({ device: deviceName(device), size, versions, rows }, null, 2)}\n`);
+};
+save();
 for (const suite of suites) {
   for await (const measured of apart(suite, SUITES[suite](context))) {
     const row = judged(measured);
     rows.push(row);
     console.log(line(row, markdown));
-    if (json !== undefined) writeFileSync(json, `${JSON.stringify({ device: deviceName(device), size, versions, rows }, null, 2)}\n`);
+    save();
   }
 }
 pytorch?.close();

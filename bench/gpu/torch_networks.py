@@ -29,7 +29,8 @@ class Layers:
     def convolution(self, inputs, outputs, kernel, stride=1, bias=False):
         weight = self.normal(outputs, inputs, kernel, kernel, variance=2 / (outputs * kernel * kernel))
         if self.channels_last:
-            weight = weight.contiguous(memory_format=torch.channels_last)
+            # contiguous() would leave the strides of 1x1 weights as they are, and their gradients come with others.
+            weight = weight.to(memory_format=torch.channels_last)
         self.own(weight)
         shift = self.own(torch.zeros(outputs, **self.placement)) if bias else None
         return lambda x: F.conv2d(x, weight, shift, stride, (kernel - 1) // 2)

@@ -1,17 +1,17 @@
 /** What `dgsam doctor` finds out: the machine, the addon, its LibTorch, and what of them is unusable. */
 
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
 import type { CudaBuild, NoCuda } from "../../install/cuda.mjs";
 import { findLibTorch, LIBTORCH_VARIABLES, type Attempt, type FoundLibTorch } from "../../install/find.mjs";
+import { findGpus, type Gpu } from "../../install/gpus.mjs";
 import {
   assertSupportedNode, assertSupportedPlatform, compareVersions, currentHost, findNvidiaDriver, OLDEST_NODE, PINNED_LIBTORCH,
   platformName, wantedVariant, type Host,
 } from "../../install/platform.mjs";
+import { outputWithin } from "../../install/patience.mjs";
 import { readRecord, RELEASE } from "../../install/record.mjs";
 import type { RuntimeInfo } from "../native.js";
 import { packageVersion } from "../version.js";
-import { cudaFindings, findGpus, type Gpu } from "./gpus.js";
+import { cudaFindings } from "./gpus.js";
 
 /** `error`: something does not work; `note`: it works, but perhaps not as wished. */
 export interface Finding {
@@ -103,11 +103,11 @@ export async function collectDoctorReport(surroundings: Surroundings = currentSu
   const amiss = record === null || runtime === null;
   // A variable that names no usable LibTorch stops the next build, however good the last one is.
   const named = LIBTORCH_VARIABLES.some((name) => (env[name] ?? "") !== "");
-  const searched = amiss || named ? await search(driver, env, findings) : null;
-  const { found, tried } = amiss ? searched! : { found: record.libtorch, tried: record.tried };
   const devices = driver === null ? [] : await findGpus(env);
+  const searched = amiss || named ? await search(driver, devices, env, findings) : null;
+  const { found, tried } = amiss ? searched! : { found: record.libtorch, tried: record.tried };
   const kernels = record?.cuda ?? null;
-  findings.push(...cudaFindings(driver !== null, devices, found, kernels, runtime));
+  findings.push(...cudaFindings(driver, devices, found, kernels, runtime));
   if (found !== null && compareVersions(found.version, PINNED_LIBTORCH) > 0)
     findings.push({ kind: "note", text: `LibTorch ${found.version} is newer than ${PINNED_LIBTORCH}, the newest that dgsam is tested with.` });
 
@@ -134,16 +134,19 @@ export async function collectDoctorReport(surroundings: Surroundings = currentSu
 }
 
 /** What a build would find now. */
-async function search(driver: Surroundings["driver"], env: NodeJS.ProcessEnv, findings: Finding[]): Promise<{ found: FoundLibTorch | null; tried: Attempt[] }> {
+async function search(driver: Surroundings["driver"], gpus: readonly Gpu[], env: NodeJS.ProcessEnv, findings: Finding[]): Promise<{ found: FoundLibTorch | null; tried: Attempt[] }> {
   try {
-    return await findLibTorch({ variant: wantedVariant(driver, env), env });
+    return await findLibTorch({ variant: wantedVariant(driver, env, gpus), env });
   } catch (error) {
     findings.push({ kind: "error", text: (error as Error).message });
     return { found: null, tried: [] };
   }
 }
 
-/** Loads the addon in a child: a wrong library may end the process that opens it. */
+/** Gigabytes may have to come from a slow disk. */
+const PROBE_MILLISECONDS = 120_000;
+
+/** Loads the addon in a child: a wrong library may end the process that opens it, and a driver that hangs may hold it. */
 async function probeAddon(nativeModule: URL, env: NodeJS.ProcessEnv): Promise<{ runtime: RuntimeInfo } | { error: string }> {
   const script = `
     const answer = await import(${JSON.stringify(nativeModule.href)})
@@ -151,7 +154,7 @@ async function probeAddon(nativeModule: URL, env: NodeJS.ProcessEnv): Promise<{ 
       .catch((error) => ({ error: error instanceof Error ? error.message : String(error) }));
     process.stdout.write(JSON.stringify(answer));`;
   try {
-    const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "--eval", script], { env });
+    const stdout = await outputWithin(process.execPath, ["--input-type=module", "--eval", script], env, PROBE_MILLISECONDS);
     return JSON.parse(stdout) as { runtime: RuntimeInfo } | { error: string };
   } catch (error) {
     const { signal, stderr = "" } = error as { signal?: string | null; stderr?: string };

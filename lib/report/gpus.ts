@@ -1,81 +1,56 @@
-/** The GPUs of the machine, and what is to be said of them beside LibTorch's build and our CUDA kernels. */
+/** What is to be said of the machine's GPUs beside LibTorch's build and our CUDA kernels. */
 
-import { execFile } from "node:child_process";
 import type { CudaBuild, NoCuda } from "../../install/cuda.mjs";
 import type { FoundLibTorch } from "../../install/find.mjs";
+import { kernelsFor, tellsCapability, type Gpu } from "../../install/gpus.mjs";
+import { wantedVariant } from "../../install/platform.mjs";
 import { BUILD_COMMAND } from "../../install/record.mjs";
 import type { RuntimeInfo } from "../native.js";
 import type { Finding } from "./diagnosis.js";
 
-export interface Gpu {
-  readonly name: string;
-  /** Its compute capability: "9.0". */
-  readonly capability: string;
-}
-
-/** What the driver's tool says. Where a driver hangs, its tool cannot even be ended: it is left behind then. */
-function askDriver(env: NodeJS.ProcessEnv, milliseconds: number): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const child = execFile("nvidia-smi", ["--query-gpu=name,compute_cap", "--format=csv,noheader"], { env }, (error, stdout) => {
-      clearTimeout(timer);
-      if (error === null) resolve(stdout);
-      else reject(error);
-    });
-    const timer = setTimeout(() => {
-      child.kill("SIGKILL");
-      child.stdout?.destroy();
-      child.stderr?.destroy();
-      child.unref();
-      reject(new Error("nvidia-smi does not answer"));
-    }, milliseconds);
-  });
-}
-
-/** As the driver's own tool has them; none where it is missing or does not answer in time. */
-export async function findGpus(env: NodeJS.ProcessEnv, milliseconds = 10_000): Promise<Gpu[]> {
-  try {
-    const stdout = await askDriver(env, milliseconds);
-    return stdout.trim().split("\n").filter((line) => line !== "").map((line) => {
-      const comma = line.lastIndexOf(",");
-      return { name: line.slice(0, comma).trim(), capability: line.slice(comma + 1).trim() };
-    });
-  } catch {
-    return [];
-  }
-}
-
-/**
- * What of our kernels runs on a GPU: a binary serves its own generation from its own minor version on, PTX every GPU that is
- * as new, after the driver has compiled it. A binary of "90a" serves 9.0 alone.
- */
-export function kernelsFor(capability: string, archs: readonly string[]): "binary" | "ptx" | null {
-  const [major, minor] = capability.split(".").map(Number) as [number, number];
-  const parsed = archs.map((arch) => ({ major: Math.floor(Number.parseInt(arch, 10) / 10), minor: Number.parseInt(arch, 10) % 10, exact: arch.includes("a"), ptx: arch.endsWith("+PTX") }));
-  if (parsed.some((arch) => arch.major === major && (arch.exact ? arch.minor === minor : arch.minor <= minor))) return "binary";
-  return parsed.some((arch) => arch.ptx && !arch.exact && (arch.major < major || (arch.major === major && arch.minor <= minor))) ? "ptx" : null;
-}
+type Driver = { version: string | null } | null;
 
 /** `kernels` is null where there is no build. */
-export function cudaFindings(
-  hasDriver: boolean, gpus: readonly Gpu[], libtorch: FoundLibTorch | null, kernels: CudaBuild | NoCuda | null, runtime: RuntimeInfo | null,
-): Finding[] {
+export function cudaFindings(driver: Driver, gpus: readonly Gpu[], libtorch: FoundLibTorch | null, kernels: CudaBuild | NoCuda | null, runtime: RuntimeInfo | null): Finding[] {
   if (libtorch === null) return [];
   const cudaBuild = libtorch.variant.startsWith("cu");
-  if (hasDriver && !cudaBuild)
-    return [{ kind: "note", text: `There is an NVIDIA GPU, but this LibTorch is a CPU build. For a CUDA build: DGSAM_LIBTORCH_VARIANT=cu130 ${BUILD_COMMAND} (without a CPU torch in PATH)` }];
-  if (!hasDriver && cudaBuild) return [{ kind: "note", text: "This LibTorch is a CUDA build, but there is no NVIDIA driver: it runs on the CPU." }];
-  if (hasDriver && runtime !== null && runtime.cudaDevices === 0)
+  if (driver !== null && !cudaBuild)
+    return [{ kind: "note", text: `There is an NVIDIA GPU, but this LibTorch is a CPU build. ${fetchable(driver, gpus, "(without a CPU torch in PATH)")}` }];
+  if (driver === null && cudaBuild) return [{ kind: "note", text: "This LibTorch is a CUDA build, but there is no NVIDIA driver: it runs on the CPU." }];
+  if (driver !== null && runtime !== null && runtime.cudaDevices === 0)
     return [{ kind: "error", text: `LibTorch (${libtorch.variant}) sees no GPU. The driver may be too old for it; compare with: nvidia-smi` }];
-  return hasDriver && kernels !== null ? kernelFindings(gpus, kernels) : [];
+  if (driver === null) return [];
+  // One of each kind; where the driver does not tell there is nothing to compare.
+  const kinds = [...new Map(gpus.filter(tellsCapability).map((gpu) => [gpu.capability, gpu])).values()];
+  const archs = runtime === null ? [] : archsOfLibTorch(runtime.config);
+  const unserved = archs.length === 0 ? [] : kinds.filter(({ capability }) => kernelsFor(capability, archs) === null);
+  const errors = unserved.map(({ name, capability }): Finding => ({
+    kind: "error",
+    text: `LibTorch's CUDA kernels (${archs.join(", ")}) have none for ${name}, compute capability ${capability}: operators fail there. ${fetchable(driver, gpus, "(without this torch in PATH)")}`,
+  }));
+  const served = kinds.filter((gpu) => !unserved.includes(gpu));
+  const anyServed = served.length > 0 || unserved.length === 0;
+  return [...errors, ...(kernels !== null && anyServed ? kernelFindings(served, kernels) : [])];
+}
+
+/** How to have a build that serves these GPUs. */
+function fetchable(driver: Driver, gpus: readonly Gpu[], condition: string): string {
+  const variant = wantedVariant(driver, {}, gpus);
+  return variant === "cpu"
+    ? `No CUDA build that dgsam fetches serves it with driver ${driver?.version ?? "unknown"}; a newer driver may help, or a LibTorch of your own (DGSAM_LIBTORCH)`
+    : `For a CUDA build: DGSAM_LIBTORCH_VARIANT=${variant} ${BUILD_COMMAND} ${condition}`;
+}
+
+/** What LibTorch's own kernels are compiled for, by its description of its build; empty where that does not tell. */
+function archsOfLibTorch(config: string): string[] {
+  return [...config.matchAll(/arch=compute_\d+a?,code=(sm|compute)_(\d+a?)/g)].map(([, kind, arch]) => (kind === "compute" ? `${arch}+PTX` : arch!));
 }
 
 function kernelFindings(gpus: readonly Gpu[], kernels: CudaBuild | NoCuda): Finding[] {
   if ("reason" in kernels)
     return [{ kind: "note", text: `There are no CUDA kernels of our own in this build: ${kernels.reason}. Everything works on the GPU, by LibTorch's kernels, and the steps of SAM and DGSAM take longer. With nvcc installed: ${BUILD_COMMAND}` }];
   const findings: Finding[] = [];
-  // One of each kind; where the driver does not tell there is nothing to compare.
-  const kinds = new Map(gpus.filter(({ capability }) => /^\d+\.\d$/.test(capability)).map((gpu) => [gpu.capability, gpu]));
-  for (const { name, capability } of kinds.values()) {
+  for (const { name, capability } of gpus) {
     const served = kernelsFor(capability, kernels.archs);
     if (served === "binary") continue;
     const lack = `Our CUDA kernels (${kernels.archs.join(", ")}) have no binary for ${name}, compute capability ${capability}`;

@@ -14,7 +14,7 @@ const cuda13 = () => libraries("libcudart.so.13");
 const decide = (libtorch: ReturnType<typeof libraries>, env: NodeJS.ProcessEnv, options: Parameters<typeof decideCuda>[1] = {}) =>
   decideCuda(libtorch, { env: { CXX: "/usr/bin/some-c++", PATH: "", ...env }, systemFolder: "/nowhere", ...options });
 const nvcc = (toolkit: string) => path.join(toolkit, "bin/nvcc");
-const compilations = (toolkit: string) => readFileSync(path.join(toolkit, "calls.log"), "utf8").split("\n").filter((line) => line.includes("-ccbin"));
+const compilations = (toolkit: string) => readFileSync(path.join(toolkit, "calls.log"), "utf8").split("\n").filter((line) => / -c /.test(line));
 
 it.each([
   ["libcudart.so.13", 13],
@@ -35,7 +35,9 @@ describe("nvcc", () => {
     const cuda = await decide(cuda13(), { CUDA_HOME: toolkit });
     expect(cuda).toEqual({ nvcc: nvcc(toolkit), version: "13.0.88", archs: ["80", "90", "100", "120+PTX"], host: "/usr/bin/some-c++", include: path.join(toolkit, "include") });
     expect(describeCuda(cuda)).toBe(`sm_80, sm_90, sm_100, sm_120, PTX of 120 for newer GPUs (nvcc 13.0.88, ${nvcc(toolkit)})`);
-    expect(compilations(toolkit)).toEqual([expect.stringMatching(/^-ccbin \/usr\/bin\/some-c\+\+ -arch=sm_80 -c /)]);
+    const target = (arch: number) => `-gencode=arch=compute_${arch},code=sm_${arch}`;
+    expect(compilations(toolkit)).toEqual([expect.stringContaining(`-ccbin /usr/bin/some-c++ -std=c++20 ${[80, 90, 100, 120].map(target).join(" ")} -c `)]);
+    expect(readFileSync(path.join(toolkit, "calls.log"), "utf8")).toMatch(/^-ccbin \/usr\/bin\/some-c\+\+ -std=c\+\+20 -I\S+\/include -E \S+\/libtorch\.cu -o /m);
   });
   it("is taken from CUDACXX, CUDA_HOME, CUDA_PATH, the system's folder, beside LibTorch, PATH, in this order", async () => {
     const libtorch = cuda13();
@@ -69,6 +71,17 @@ describe("nvcc", () => {
     });
     expect(await decide(libraries("libcudart.so.12"), { CUDA_HOME: old })).toMatchObject({ version: "12.8.93" });
   });
+  it("of CUDA 11 is not asked for: the kernels are C++20", async () => {
+    const toolkit = makeToolkit({ version: "11.8.89" });
+    expect(await decide(libraries("libcudart-d0da41ae.so.11.0"), { CUDA_HOME: toolkit })).toEqual({ reason: "this LibTorch (cu130) is of CUDA 11, and our kernels need CUDA 12 or newer" });
+  });
+  it("may stand beside the system's link, under its version: the newest of the right one is taken", async () => {
+    const folder = temporaryFolder();
+    for (const [name, version] of [["cuda", "13.0.88"], ["cuda-12.4", "12.4.131"], ["cuda-12.10", "12.10.1"], ["cuda-13.0", "13.0.88"]] as const) renameSync(makeToolkit({ version }), path.join(folder, name));
+    const systemFolder = path.join(folder, "cuda");
+    expect(await decide(libraries("libcudart.so.12"), {}, { systemFolder })).toMatchObject({ nvcc: path.join(folder, "cuda-12.10/bin/nvcc"), version: "12.10.1" });
+    expect(await decide(cuda13(), {}, { systemFolder })).toMatchObject({ nvcc: path.join(folder, "cuda/bin/nvcc") });
+  });
   it("that is nowhere is the reason", async () => {
     const none = await decide(cuda13(), {});
     expect(none).toEqual({ reason: "no usable nvcc of CUDA 13, LibTorch's version, in CUDACXX, CUDA_HOME, CUDA_PATH, /nowhere or PATH" });
@@ -87,7 +100,8 @@ describe("nvcc", () => {
     expect(compilations(toolkit)).toHaveLength(1);
     await decide(cuda13(), { CUDA_HOME: toolkit, CUDAHOSTCXX: "older-c++" }, { known: first });
     await decide(cuda13(), { CUDA_HOME: toolkit }, { known: { reason: "" } });
-    expect(compilations(toolkit)).toHaveLength(3);
+    await decide(cuda13(), { CUDA_HOME: toolkit, DGSAM_CUDA_ARCHS: "90" }, { known: first });
+    expect(compilations(toolkit)).toHaveLength(4);
   });
 });
 
@@ -98,12 +112,15 @@ describe("which GPUs", () => {
     expect(await archs("", ["70", "80", "86", "89", "90"])).toEqual(["80", "90+PTX"]);
     expect(await archs("", ["80", "90", "100", "101", "120"])).toEqual(["80", "90", "100", "120+PTX"]);
   });
-  it.each([["90", ["90"]], ["8.0;9.0+PTX", ["80", "90+PTX"]], ["80, 90a 121+ptx", ["80", "90a", "121+PTX"]], [" ", ["80", "90", "100", "120+PTX"]]])("DGSAM_CUDA_ARCHS=%o", async (wish, expected) =>
+  it.each([["90", ["90"]], ["8.0;9.0+PTX", ["80", "90+PTX"]], ["80, 90A 121+ptx", ["80", "90a", "121+PTX"]], [" ", ["80", "90", "100", "120+PTX"]]])("DGSAM_CUDA_ARCHS=%o", async (wish, expected) =>
     expect(await archs(wish)).toEqual(expected));
-  it.each(["sm_90", "native", "130", "8"])("DGSAM_CUDA_ARCHS=%s is refused", async (wish) => {
+  it.each(["sm_90", "native", "130", "8", "80a"])("DGSAM_CUDA_ARCHS=%s is refused", async (wish) => {
     await expect(archs(`80 ${wish}`)).rejects.toMatchObject({ code: "ERR_ADDON", message: expect.stringMatching(new RegExp(`^DGSAM_CUDA_ARCHS: expected a list such as "80,90,120\\+PTX" of what \\S+/bin/nvcc knows \\(75, 80, .*121\\), got "${wish}"\\.$`)) });
   });
 });
+
+it("DGSAM_CUDA_ARCHS without a word in it is refused", async () =>
+  await expect(decide(cuda13(), { CUDA_HOME: makeToolkit(), DGSAM_CUDA_ARCHS: "," })).rejects.toMatchObject({ code: "ERR_ADDON", message: expect.stringMatching(/, got ","\.$/) }));
 
 describe("DGSAM_CUDA", () => {
   it("0 switches them off, where they could be had", async () =>
@@ -139,7 +156,7 @@ describe("a build", () => {
     const cuda = { nvcc: nvcc(toolkit), version: "13.0.88", archs: ["80", "90", "100", "120+PTX"], host: "/usr/bin/some-c++", include: path.join(toolkit, "include") };
     expect(record(at).cuda).toEqual(cuda);
     expect(told(at)).toEqual([
-      `--CDDGSAM_NVCC=${cuda.nvcc}`, "--CDDGSAM_CUDA_VERSION=13.0.88", "--CDDGSAM_CUDA_ARCHS=80,90,100,120+PTX", "--CDDGSAM_CUDA_HOST=/usr/bin/some-c++", `--CDDGSAM_CUDA_INCLUDE=${cuda.include}`,
+      `--CDDGSAM_NVCC=${cuda.nvcc}`, "--CDDGSAM_CUDA_ARCHS=80,90,100,120+PTX", "--CDDGSAM_CUDA_HOST=/usr/bin/some-c++", `--CDDGSAM_CUDA_INCLUDE=${cuda.include}`,
     ]);
     await build({}, 1);
     await build({ DGSAM_CUDA_ARCHS: "90" }, 2);

@@ -117,6 +117,15 @@ describe("run.sh", () => {
     expect(read("build.log")).toBe("kernels: \n");
   });
 
+  it("builds for the GPUs that nvcc knows where it does not know this one", () => {
+    const { last, read } = tryIt({
+      ...GPU,
+      node: `case "$* $DGSAM_CUDA_ARCHS" in "install/build.mjs 9.0") echo 'DgsamError: DGSAM_CUDA_ARCHS: expected a list, got "9.0".'; exit 1;; esac; echo "archs: $DGSAM_CUDA_ARCHS, kernels: $DGSAM_CUDA"`,
+    });
+    expect(last).toMatch(/^10 of 11 parts ok, build failed, status 1; /);
+    for (const part of ["build-for-known-gpus", "parity"]) expect(read(`${part}.log`)).toBe("archs: , kernels: \n");
+  });
+
   it("does without a home", () => {
     const { read, folder } = tryIt({ node: 'echo "$HOME"', env: { HOME: "/nowhere" } });
     expect(read("build.log")).toBe(`${folder}\n`);

@@ -66,6 +66,18 @@ describe("wantedVariant", () => {
     ["cu126", { version: "550.90.07" }],
     ["cu130", { version: null }],
   ])("%s for the driver %o", (variant, driver) => expect(wantedVariant(driver, {})).toBe(variant));
+  it.each([
+    ["cu130", "580.65.06", ["9.0"]],
+    ["cu126", "580.65.06", ["7.0"]],
+    ["cu130", "580.65.06", ["7.0", "12.0", "12.0"]],
+    ["cu126", "580.65.06", ["7.0", "9.0", "9.0"]],
+    ["cpu", "570.1", ["10.0"]],
+    ["cu126", "570.1", ["9.0", "10.0"]],
+    ["cpu", "470.1", ["8.0"]],
+    ["cpu", "470.1", []],
+    ["cu130", "580.65.06", ["[N/A]"]],
+  ])("%s for the driver %s and GPUs of %o", (variant, version, capabilities) =>
+    expect(wantedVariant({ version }, {}, capabilities.map((capability) => ({ name: "GPU", capability })))).toBe(variant));
   it("is what DGSAM_LIBTORCH_VARIANT says, whatever the driver", () => {
     expect(wantedVariant({ version: "580" }, { DGSAM_LIBTORCH_VARIANT: "cpu" })).toBe("cpu");
     expect(wantedVariant(null, { DGSAM_LIBTORCH_VARIANT: "cu126" })).toBe("cu126");
