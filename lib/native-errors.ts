@@ -10,7 +10,7 @@ const any = (...patterns: string[]): RegExp => new RegExp(patterns.join("|"), "i
 
 /** First match wins: a text on dtypes may well mention sizes, one on sizes what was expected. */
 const WORDS: readonly (readonly [DgsamErrorCode, RegExp])[] = [
-  ["ERR_OOM", /can't allocate memory|out of memory|not enough memory|storage size calculation overflowed/i],
+  ["ERR_OOM", /can't allocate memory|out of memory|not enough memory|_ALLOC_FAILED|storage size calculation overflowed/i],
   // Layouts and quantisation are backends to LibTorch too: those are no devices.
   ["ERR_DEVICE", /with arguments from the '(?!CPU|Meta|Quantized|Sparse|Mkldnn|Nested)\w+' backend/],
   ["ERR_DEVICE", /same device|device type|expected .* device|on device|different devices|cuda devices|CUDA driver|not compiled with CUDA|Cannot access data pointer|NVIDIA|cannot initialize|cannot execute init|device string|meta tensor|accelerator/i],

@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "calling_thread.h"
+#include "autograd_pass.h"
 #include "capture/recorder.h"
 #include "gradients.h"
 #include "mapped_file.h"
@@ -29,8 +29,7 @@ void backward(Environment& environment, FrameReader& reader, FrameWriter&) {
   const bool retainGraph = reader.boolean();
   const bool createGraph = reader.boolean();
   const std::vector<at::Tensor> inputs = reader.tensors();
-  const auto thread = InCallingThread::unlessSeveralGpus();
-  torch::autograd::backward(outputs, gradOutputs, retainGraph, createGraph, inputs);
+  runPass([&] { torch::autograd::backward(outputs, gradOutputs, retainGraph, createGraph, inputs); });
   checkMappedFiles();
 }
 
@@ -50,8 +49,7 @@ void differentiate(Environment&, FrameReader& reader, FrameWriter& writer) {
                               stampOf(parameters) == stamp;
   const double value = differentiable && reads ? valueOf(loss) : 0;
   const bool done = differentiable && std::isfinite(value);
-  const auto thread = InCallingThread::unlessSeveralGpus();
-  if (done) torch::autograd::backward({loss}, {weight == 1 ? at::Tensor() : scalarLike(loss, weight)}, false, false, {});
+  if (done) runPass([&] { torch::autograd::backward({loss}, {weight == 1 ? at::Tensor() : scalarLike(loss, weight)}, false, false, {}); });
   checkMappedFiles();
   writer.number(done ? 1 : 0);
   writer.number(value);
@@ -70,8 +68,7 @@ void grad(Environment& environment, FrameReader& reader, FrameWriter& writer) {
   const bool retainGraph = reader.boolean();
   const bool createGraph = reader.boolean();
   const bool allowUnused = reader.boolean();
-  const auto thread = InCallingThread::unlessSeveralGpus();
-  const std::vector<at::Tensor> gradients = torch::autograd::grad(outputs, inputs, gradOutputs, retainGraph, createGraph, allowUnused);
+  const std::vector<at::Tensor> gradients = runPass([&] { return torch::autograd::grad(outputs, inputs, gradOutputs, retainGraph, createGraph, allowUnused); });
   checkMappedFiles();
   writer.tensors(gradients);
 }

@@ -1,7 +1,9 @@
 #include "devices.h"
 
 #include <ATen/Context.h>
+#include <ATen/core/CachingHostAllocator.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
+#include <torch/version.h>
 
 #include <utility>
 
@@ -75,6 +77,10 @@ void emptyAllocatorCaches() {
   const std::lock_guard<std::mutex> turn(capture::captureTurn());
   withAllocator<bool>([](auto& allocator) {
     allocator.emptyCache();
+#if TORCH_VERSION_MAJOR > 2 || TORCH_VERSION_MINOR >= 8
+    // Pinned memory of the host's, which LibTorch keeps likewise.
+    at::getHostAllocator(at::kCUDA)->empty_cache();
+#endif
     return true;
   });
 }

@@ -28,7 +28,7 @@ struct AllocatorFigures {
 // Nothing before the first use of CUDA, and with a LibTorch before 2.9, whose interface is CUDA's own.
 std::optional<AllocatorFigures> allocatorFigures(c10::DeviceIndex device);
 void resetAllocatorPeaks(c10::DeviceIndex device);
-// Gives the memory that the allocator keeps and nobody uses back to the driver, on all devices.
+// Gives the memory that the allocator keeps and nobody uses back to the driver, on all devices, and pinned memory of the host's.
 void emptyAllocatorCaches();
 
 struct FreeBytes {

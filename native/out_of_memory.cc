@@ -20,12 +20,14 @@ namespace {
 
 constexpr std::array kUnits = {"bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
 
-// How LibTorch, cuBLAS, cuDNN and oneDNN say it.
-constexpr std::array kWords = {"can't allocate memory", "CUDA error: out of memory", "CUDA out of memory", "CUBLAS_STATUS_ALLOC_FAILED",
-                               "CUDNN_STATUS_ALLOC_FAILED", "ALLOCATION_FAILED", "not enough memory"};
+// How LibTorch, the driver, CUDA's libraries (cuBLAS, cuDNN, cuSOLVER, cuSPARSE: ..._STATUS_ALLOC_FAILED; CUFFT_ALLOC_FAILED) and oneDNN say it.
+constexpr std::array kWords = {"can't allocate memory", "CUDA error: out of memory", "CUDA driver error: out of memory", "CUDA out of memory", "_ALLOC_FAILED",
+                               "ALLOCATION_FAILED", "not enough memory"};
+constexpr std::array kCudaWords = {"CUDA", "CUBLAS", "CUDNN", "CUSOLVER", "CUSPARSE", "CUFFT"};
 
-bool tellsOfMemory(const std::string& text) {
-  return std::any_of(kWords.begin(), kWords.end(), [&](const char* words) { return text.find(words) != std::string::npos; });
+template <size_t kCount>
+bool hasAny(const std::string& text, const std::array<const char*, kCount>& words) {
+  return std::any_of(words.begin(), words.end(), [&](const char* each) { return text.find(each) != std::string::npos; });
 }
 
 // "tried to allocate 4096 bytes", "Tried to allocate 20.00 GiB".
@@ -109,10 +111,10 @@ std::optional<Shortage> currentShortage() {
   } catch (...) {
     return std::nullopt;
   }
-  const bool isKnown = tellsOfMemory(text);
+  const bool isKnown = hasAny(text, kWords);
   if (!isOutOfMemory && !isKnown) return std::nullopt;
   // An allocator with other words is a GPU's, such as that of cudaMallocAsync.
-  const bool isCuda = !isKnown || text.find("CUDA") != std::string::npos || text.find("CUBLAS") != std::string::npos || text.find("CUDNN") != std::string::npos;
+  const bool isCuda = !isKnown || hasAny(text, kCudaWords);
   Shortage shortage = isCuda ? onCuda(text) : onCpu();
   shortage.requested = requestedIn(text);
   return shortage;

@@ -48,8 +48,7 @@ StepGraph::Outside::Outside(const at::Tensor& tensor) : weak(tensor.getIntrusive
 
 bool StepGraph::Outside::isSame() const {
   const at::Tensor tensor = lock();
-  return tensor.defined() && dataOf(tensor) == data && tensor.sizes() == at::IntArrayRef(geometry.sizes) && tensor.strides() == at::IntArrayRef(geometry.strides) &&
-         tensor.scalar_type() == geometry.dtype;
+  return tensor.defined() && dataOf(tensor) == data && capture::Geometry(tensor) == geometry;
 }
 
 StepGraph::StepGraph(const CommandList& list, std::vector<at::Tensor> inputs, std::vector<size_t> places) {

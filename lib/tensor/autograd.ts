@@ -5,6 +5,7 @@ import { argumentError, DgsamError } from "../errors.js";
 import { native } from "../native.js";
 import type { DType } from "./dtype.js";
 import { callFrame } from "./frame-memory.js";
+import { noteGradientChange } from "./gradient-changes.js";
 import { keywordArguments } from "./operators.js";
 import { Tag } from "./tags.js";
 import { Tensor, tensorLists } from "./tensor.js";
@@ -82,6 +83,7 @@ Tensor.prototype.backward = function backward(first?: Tensor | BackwardOptions |
   at = writeFlag(at, retainGraph);
   at = writeFlag(at, createGraph);
   tensorLists.write(inputs, "backward: inputs", at);
+  noteGradientChange();
   native.backward();
 };
 
@@ -120,6 +122,7 @@ function differentiateNow(loss: Tensor, parameters: readonly Tensor[], weight: n
   frame[at + 1] = stamp;
   frame[at + 2] = looks ? 1 : 0;
   frame[at + 3] = reads ? 1 : 0;
+  noteGradientChange();
   native.differentiate();
   return callFrame();
 }

@@ -39,7 +39,8 @@ const LAST_WITH_CLEANUP_SOME = 22;
 function makeCollector(): Collector {
   const hasCleanupSome = Number.parseInt(process.versions.node, 10) <= LAST_WITH_CLEANUP_SOME;
   return {
-    gc: behindFlag("expose-gc", "gc"),
+    // Whoever started Node with the flag keeps it.
+    gc: typeof globalThis.gc === "function" ? globalThis.gc : behindFlag("expose-gc", "gc"),
     // V8 writes about flags that it does not know to the error output.
     cleanupSome: hasCleanupSome ? behindFlag("harmony-weak-refs-with-cleanup-some", "FinalizationRegistry.prototype.cleanupSome") : undefined,
   };

@@ -1,6 +1,7 @@
 /** What the floors above need of this room and users do not. */
 export { gradients, setGradients, zeroGradients } from "./tensor.js";
 export { differentiateLoss, differentiateUnread, gradientStamp } from "./autograd.js";
+export { gradientChanges } from "./gradient-changes.js";
 export { differentiateCaptured, isCaptured, planCaptured } from "./capture/index.js";
 export { Commands, NoProgram, NotPlannable, type LatePlannedPass, type PlannedPass } from "./capture/commands.js";
 export { emulateGraphs, hasGraphs, StepGraphs } from "./capture/step-graphs.js";

@@ -219,8 +219,8 @@ const SYNC_DEBUG_MODES: readonly SyncDebugMode[] = ["default", "warn", "error"];
 
 /**
  * Shows where a program waits for its CUDA devices, as `item()`, `nonzero` or a copy to the host do: nothing else of a step should. It holds
- * for the whole process. LibTorch does not count what is meant to wait, {@link synchronize} and events, nor does it know of waits within
- * CUDA's own calls.
+ * for the whole process. LibTorch does not count {@link synchronize} and events, though it does
+ * {@link Stream.synchronize}, nor does it know of waits within CUDA's own calls.
  *
  * @throws DgsamError `ERR_DEVICE` when there is no CUDA device, or the addon was built without nvcc
  * @see torch.cuda.set_sync_debug_mode

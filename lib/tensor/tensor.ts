@@ -9,6 +9,7 @@ import { argumentError, DgsamError } from "../errors.js";
 import { native, type Handle } from "../native.js";
 import { DTYPES, isDifferentiable, LAYOUTS, type Device, type DType, type Layout } from "./dtype.js";
 import { callFrame, growFrame } from "./frame-memory.js";
+import { noteGradientChange } from "./gradient-changes.js";
 import { release, track, type HandleOwner } from "./lifetime.js";
 import { Tag } from "./tags.js";
 
@@ -184,6 +185,7 @@ export function gradients(tensors: readonly Tensor[]): (Tensor | null)[] {
 export function setGradients(tensors: readonly Tensor[], values: readonly (Tensor | null)[]): void {
   const at = writeTensors(tensors, "setGradients(tensors)", 0);
   writeTensors(values, "grad", at);
+  noteGradientChange();
   native.setGrads();
 }
 
@@ -193,6 +195,7 @@ export function zeroGradients(tensors: readonly Tensor[], setToNone = true): voi
   const frame = callFrame();
   frame[at] = Tag.Bool;
   frame[at + 1] = setToNone ? 0 : 1;
+  noteGradientChange();
   native.zeroGrads();
 }
 

@@ -9,6 +9,7 @@
 import { checkString, isPlainObject } from "../checks.js";
 import { argumentError } from "../errors.js";
 import type { Device, DType } from "./dtype.js";
+import { outsideScopes } from "./lifetime.js";
 import "./methods/conversion.js";
 import "./methods/storage.js";
 import { ops } from "./operators.js";
@@ -61,32 +62,61 @@ function pinnedCopy(source: Tensor): Tensor {
   return pinned;
 }
 
-/** Starts the copies; what is returned makes the current stream wait for them, and gives them. */
-function startCopies<T>(tensors: T, device: Device): () => T {
+/** Copies under way. */
+interface Copies<T> {
+  /** Makes the current stream wait for them, and gives them. */
+  readonly take: () => T;
+  /** Frees them instead. */
+  readonly discard: () => void;
+}
+
+function startCopies<T>(tensors: T, device: Device): Copies<T> {
+  const made: Tensor[] = [];
+  const free = (): void => made.forEach((each) => each.dispose());
+  const copyEach = (copy: (source: Tensor) => Tensor): T => {
+    try {
+      return mapTensors(tensors, (source) => {
+        const copied = copy(source);
+        made.push(copied);
+        return copied;
+      }) as T;
+    } catch (cause) {
+      free();
+      throw cause;
+    }
+  };
   // A stream that is changed is nothing that a program can do; a copy is an operator as others are.
   if (!device.startsWith("cuda") || isRecording()) {
-    const moved = mapTensors(tensors, (each) => each.to(device)) as T;
-    return () => moved;
+    const moved = copyEach((source) => source.to(device));
+    return { take: () => moved, discard: free };
   }
   const side = streamBeside(copyStreams, device);
-  const copies: Tensor[] = [];
-  const copy = (source: Tensor): Tensor => {
+  const fromPinned: Tensor[] = [];
+  const moved = copyEach((source) => {
     if (!isStaged(source)) return source.to(side.device);
     const pinned = source.isPinned() ? source : pinnedCopy(source);
-    const made = stream(side, () => pinned.to(side.device, { nonBlocking: true }));
-    // LibTorch keeps the memory until the copy is done.
-    if (pinned !== source) pinned.dispose();
-    copies.push(made);
-    return made;
-  };
-  const moved = mapTensors(tensors, copy) as T;
+    try {
+      const copied = stream(side, () => pinned.to(side.device, { nonBlocking: true }));
+      fromPinned.push(copied);
+      return copied;
+    } finally {
+      // LibTorch keeps the memory until the copy is done.
+      if (pinned !== source) pinned.dispose();
+    }
+  });
   const copied = side.recordEvent();
-  return () => {
-    const user = currentStream(side.device);
-    user.waitEvent(copied);
-    copied.dispose();
-    for (const each of copies) each.recordStream(user);
-    return moved;
+  return {
+    take: () => {
+      const user = currentStream(side.device);
+      user.waitEvent(copied);
+      copied.dispose();
+      for (const each of fromPinned) each.recordStream(user);
+      return moved;
+    },
+    discard: () => {
+      copied.dispose();
+      free();
+    },
   };
 }
 
@@ -100,7 +130,7 @@ function startCopies<T>(tensors: T, device: Device): () => T {
  */
 export function toDevice<T>(tensors: T, device: Device): T {
   checkString("toDevice(tensors, device): device", device);
-  return startCopies(tensors, device)();
+  return startCopies(tensors, device).take();
 }
 
 /** Host memory for {@link startFetch}, which outlives every scope. Making it may wait for the device, if there was none like it. */
@@ -140,31 +170,79 @@ export function fetchAfter(event: Event, tensor: Tensor, copy: Tensor): Tensor {
   return stream(side, () => startFetch(tensor, copy))();
 }
 
+function* startEach<T>(batches: Iterable<T>, device: Device): Generator<Copies<T>, void, undefined> {
+  for (const batch of batches) yield startCopies(batch, device);
+}
+
+async function* startEachAsync<T>(batches: AsyncIterable<T>, device: Device): AsyncGenerator<Copies<T>, void, undefined> {
+  for await (const batch of batches) yield startCopies(batch, device);
+}
+
+/** In the place of copies that could not be started: the error shows when they are asked for, after the batch before them. */
+function failed(cause: unknown): Copies<never> {
+  return {
+    take: () => {
+      throw cause;
+    },
+    discard: () => {},
+  };
+}
+
 function* ahead<T>(batches: Iterable<T>, device: Device): Generator<T, void, undefined> {
-  let finish: (() => T) | undefined;
-  for (const batch of batches) {
-    const next = startCopies(batch, device);
-    if (finish !== undefined) yield finish();
-    finish = next;
+  const started = startEach(batches, device);
+  const start = (): Copies<T> | undefined => {
+    try {
+      // A scope of whoever takes a batch would end before the next one is taken.
+      const { done, value } = outsideScopes(() => started.next());
+      return done ? undefined : value;
+    } catch (cause) {
+      return failed(cause);
+    }
+  };
+  let next = start();
+  try {
+    while (next !== undefined) {
+      const copies = next;
+      next = start();
+      yield copies.take();
+    }
+  } finally {
+    next?.discard();
+    started.return();
   }
-  if (finish !== undefined) yield finish();
 }
 
 async function* aheadAsync<T>(batches: AsyncIterable<T>, device: Device): AsyncGenerator<T, void, undefined> {
-  let finish: (() => T) | undefined;
-  for await (const batch of batches) {
-    const next = startCopies(batch, device);
-    if (finish !== undefined) yield finish();
-    finish = next;
+  const started = startEachAsync(batches, device);
+  const start = async (): Promise<Copies<T> | undefined> => {
+    try {
+      const { done, value } = await outsideScopes(() => started.next());
+      return done ? undefined : value;
+    } catch (cause) {
+      return failed(cause);
+    }
+  };
+  let next = await start();
+  try {
+    while (next !== undefined) {
+      const copies = next;
+      next = await start();
+      yield copies.take();
+    }
+  } finally {
+    next?.discard();
+    await started.return();
   }
-  if (finish !== undefined) yield finish();
 }
 
 /**
  * Gives each batch as {@link toDevice} does, with the copies of the next one started already: they run while the batch is
- * computed on. One batch more than without lies on the device.
+ * computed on. One batch more than without lies on the device. An error of the source or of a copy shows after the batches before it.
  *
  *     for (const { images, labels } of prefetch(loader, "cuda")) step(images, labels);
+ *
+ * The batches belong to no scope, so that one around a step does not free the next, and neither does what the source makes. They are the caller's
+ * to free, or the garbage collector's; leaving the loop closes the source and frees what was not given.
  *
  * @param batches tensors, or arrays and plain objects of them, in an iterable or an asynchronous one
  * @throws DgsamError `ERR_ARGUMENT`; while it is iterated over those of {@link toDevice}

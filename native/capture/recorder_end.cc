@@ -10,7 +10,7 @@
 #include <algorithm>
 #include <unordered_set>
 
-#include "../calling_thread.h"
+#include "../autograd_pass.h"
 
 namespace dgsam::capture {
 
@@ -106,8 +106,6 @@ void Recorder::differentiate(const std::vector<at::Tensor>& outputs) {
     seeds.push_back(at::ones_like(outputs[i]));
     tape_.seeds.push_back(add(Origin::Seed, seeds.back(), memoryOf(seeds.back())));
   }
-  // Nobody records in autograd's threads.
-  const InCallingThread thread;
   const auto end = c10::make_scope_exit([&] { stop(); });
   start();
   for (unsigned chosen = 1; chosen < 1U << seeds.size(); ++chosen) differentiate(outputs, seeds, chosen);
@@ -125,7 +123,8 @@ void Recorder::differentiate(const std::vector<at::Tensor>& outputs, const std::
     rootSeeds.push_back(seeds[i]);
   }
   for (const Leaf& leaf : tape_.leaves) variables.push_back(leaf.variable);
-  for (const at::Tensor& gradient : torch::autograd::grad(roots, variables, rootSeeds, true, false, true)) backward.gradients.push_back(find(gradient));
+  const std::vector<at::Tensor> gradients = runPass([&] { return torch::autograd::grad(roots, variables, rootSeeds, true, false, true); });
+  for (const at::Tensor& gradient : gradients) backward.gradients.push_back(find(gradient));
   tape_.backwards.push_back(std::move(backward));
 }
 

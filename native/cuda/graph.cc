@@ -10,11 +10,13 @@
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
 #include <cuda_runtime_api.h>
+#include <torch/version.h>
 
 #include <algorithm>
 #include <array>
 #include <limits>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 namespace dgsam::capture {
@@ -23,7 +25,8 @@ namespace {
 // What other threads do, such as transfers of batches, does not disturb it.
 constexpr cudaStreamCaptureMode kMode = cudaStreamCaptureModeThreadLocal;
 
-// Held while a graph of the device is launched, and while one is captured there. Unlike captureTurn() nobody has it who waits for the device.
+// Held while a graph of the device is launched, captured or destroyed: up to LibTorch 2.12 the default generator keeps a list of them that it does not
+// guard, and the beginning of a capture writes to the state that launches read.
 std::mutex& launchTurn(c10::DeviceIndex device) {
   static std::array<std::mutex, std::numeric_limits<c10::DeviceIndex>::max() + 1> all;
   return all.at(static_cast<size_t>(device));
@@ -88,9 +91,42 @@ void setOffset(at::Generator generator, uint64_t offset) {
   generator.set_offset(offset);
 }
 
+template <typename Body>
+bool attempt(Body body) noexcept {
+  try {
+    body();
+    return true;
+  } catch (...) {
+    // Whatever led here is what there is to tell.
+    return false;
+  }
+}
+
+// Lets a stream of the same device wait for what was put into another one until now.
+void follow(const c10::cuda::CUDAStream& stream, const c10::cuda::CUDAStream& other) {
+  const c10::cuda::CUDAGuard onDevice(stream.device_index());
+  cudaEvent_t event = nullptr;
+  if (cudaEventCreateWithFlags(&event, cudaEventDisableTiming) == cudaSuccess) {
+    (void)cudaEventRecord(event, other);
+    (void)cudaStreamWaitEvent(stream, event, 0);
+    (void)cudaEventDestroy(event);
+  }
+  (void)cudaGetLastError();
+}
+
 class CudaCaptured : public Captured {
  public:
-  CudaCaptured(c10::Device itsDevice, std::shared_ptr<Pool> itsPool) : device(itsDevice), pool(std::move(itsPool)), stream(itsDevice.index()) {}
+  CudaCaptured(c10::Device itsDevice, std::shared_ptr<Pool> itsPool) : device(itsDevice), pool(std::move(itsPool)), stream(itsDevice.index()) { graph.emplace(); }
+  ~CudaCaptured() override {
+    const std::lock_guard<std::mutex> turn(launchTurn(device.index()));
+    // Its last launch may still run. What gives its memory back waits for the stream that it was captured on, and that for the launch.
+    attempt([this] {
+      if (launchedOn.has_value()) follow(stream.get(), *launchedOn);
+    });
+    graph.reset();
+  }
+  CudaCaptured(const CudaCaptured&) = delete;
+  CudaCaptured& operator=(const CudaCaptured&) = delete;
 
   // On the current stream.
   void replay() override {
@@ -101,7 +137,8 @@ class CudaCaptured : public Captured {
     const at::Generator& generator = at::cuda::detail::getDefaultCUDAGenerator(device.index());
     const uint64_t offset = offsetOf(generator);
     try {
-      graph.replay();
+      launchedOn = c10::cuda::getCurrentCUDAStream(device.index());
+      graph->replay();
     } catch (...) {
       setOffset(generator, offset);
       throw;
@@ -111,20 +148,12 @@ class CudaCaptured : public Captured {
   const c10::Device device;
   const std::shared_ptr<Pool> pool;
   const CaptureStream stream;
-  // Gone before its stream is another one's.
-  at::cuda::CUDAGraph graph;
-};
+  // There as long as this is.
+  std::optional<at::cuda::CUDAGraph> graph;
 
-template <typename Body>
-bool attempt(Body body) noexcept {
-  try {
-    body();
-    return true;
-  } catch (...) {
-    // The failure that led here is the one to tell.
-    return false;
-  }
-}
+ private:
+  std::optional<c10::cuda::CUDAStream> launchedOn;
+};
 
 // Versions differ in whether pinned memory takes part in captures.
 template <typename Allocator>
@@ -147,16 +176,18 @@ void abandon(CudaCaptured& captured, bool begun) noexcept {
   const c10::DeviceIndex device = captured.device.index();
   const at::cuda::MempoolId_t pool = captured.pool->id;
   // Tells its pool where the capture itself ended well: the graph then gives back by itself what it took.
-  const auto endedWell = [&] { return attempt([&] { captured.graph.pool(); }); };
+  const auto endedWell = [&] { return attempt([&] { captured.graph->pool(); }); };
   // Throws where the capture itself is broken, and gives nothing back then.
-  if (!endedWell()) attempt([&] { captured.graph.capture_end(); });
+  if (!endedWell()) attempt([&] { captured.graph->capture_end(); });
   attempt([&] { settle(captured.stream.get()); });
   (void)cudaGetLastError();
   if (endedWell()) return;
   captured.pool->isSpoilt = true;
   const bool ended = attempt([&] { allocator::endAllocateToPool(device, pool); });
   if (begun || ended) attempt([&] { allocator::releasePool(device, pool); });
+#if TORCH_VERSION_MAJOR > 2 || TORCH_VERSION_MINOR >= 8
   attempt([&] { endPinned(at::getHostAllocator(at::kCUDA), pool, begun); });
+#endif
   // Up to LibTorch 2.12 the generator goes on believing that it is captured, until a capture ends well.
   attempt([&] {
     at::cuda::CUDAGraph small;
@@ -177,18 +208,19 @@ std::unique_ptr<Captured> captureOnCuda(c10::Device device, Captured* earlier, c
   const auto* const before = dynamic_cast<const CudaCaptured*>(earlier);
   const bool shares = before != nullptr && !before->pool->isSpoilt && before->device == device;
   auto captured = std::make_unique<CudaCaptured>(device, shares ? before->pool : std::make_shared<Pool>());
+  // Until the capture's end nobody launches a graph that would read the generator's state meanwhile.
+  const std::lock_guard<std::mutex> noLaunch(launchTurn(device.index()));
   // What fails of what went before is no failure of the capture; and the memory that earlier steps left is needed for the graph's own.
   c10::cuda::device_synchronize();
   c10::cuda::CUDACachingAllocator::emptyCache();
-  const std::lock_guard<std::mutex> noLaunch(launchTurn(device.index()));
   // The default stream cannot be captured.
   const c10::cuda::CUDAStreamGuard onStream(captured->stream.get());
   bool begun = false;
   try {
-    captured->graph.capture_begin(captured->pool->id, kMode);
+    captured->graph->capture_begin(captured->pool->id, kMode);
     begun = true;
     body();
-    captured->graph.capture_end();
+    captured->graph->capture_end();
     settle(captured->stream.get());
   } catch (...) {
     abandon(*captured, begun);

@@ -1,5 +1,5 @@
 import {
-  Conv2d, currentStream, defaultStream, Event, noGrad, ones, prefetch, rand, Sequential, Stream, stream, synchronize, tensor, toDevice, zeros,
+  Conv2d, currentStream, defaultStream, empty, Event, full, noGrad, ones, prefetch, rand, scope, Sequential, Stream, stream, synchronize, tensor, toDevice, zeros,
 } from "dgsam";
 import { expect, test } from "vitest";
 import { expectError } from "../optim/support.js";
@@ -84,23 +84,48 @@ describeOnCuda("pinned memory and copies", () => {
     expect(there.cpu().toArray()).toEqual(x.toArray());
   });
 
-  test("toDevice: the current stream waits, sources are unchanged, gradients flow", () => {
-    const x = rand([2 ** 22]);
-    const total = x.double().sum().item();
-    // Several in a row, so that a memory that was given on too early would show.
-    for (let i = 0; i < 20; i++) {
-      const moved = toDevice({ x, domain: i, list: [x.pinMemory()] }, "cuda");
-      expect([moved.x.device, moved.list[0]!.device, moved.domain]).toEqual([device, device, i]);
-      expect(moved.x.double().sum().item()).toBeCloseTo(total, 3);
-      expect(moved.list[0]!.double().sum().item()).toBeCloseTo(total, 3);
-      moved.x.dispose();
-      moved.list[0]!.dispose();
-    }
+  test("toDevice gives the same structure on the device, sources are unchanged, gradients flow", () => {
+    const x = rand([1000]);
+    const values = x.toArray();
+    const moved = toDevice({ x, domain: "photo", list: [x.pinMemory()] }, "cuda");
+    expect([moved.x.device, moved.list[0]!.device, moved.domain]).toEqual([device, device, "photo"]);
+    expect([moved.x, moved.list[0]!, x].map((each) => each.toArray())).toEqual([values, values, values]);
     const leaf = tensor([1, 2], { requiresGrad: true });
     toDevice(leaf, device).sum().backward();
     expect(leaf.grad!.toArray()).toEqual([1, 1]);
     const sparse = ones([2, 2]).toSparse();
     expect(toDevice(sparse, device).device).toBe(device);
+  });
+
+  test("toDevice: the current stream waits for the copy", () => {
+    // A copy takes milliseconds, so that a kernel that did not wait would read what lay there before.
+    const size = 2 ** 26;
+    const source = empty([size]).pinMemory();
+    const sumOf = (value: number): number => scope(() => {
+      source.fill_(value);
+      return toDevice(source, device).sum({ dtype: "float64" }).item();
+    });
+    // Loading kernels takes time, too.
+    sumOf(0);
+    for (let round = 1; round <= 5; round++) expect(sumOf(round)).toBe(round * size);
+  });
+
+  test("toDevice: memory that a kernel will read is not given to the next copy", () => {
+    const size = 2 ** 24;
+    const [first, second] = [full([size], 1).pinMemory(), full([size], 2).pinMemory()];
+    const round = (): { isLate: boolean; sum: number } => scope(() => {
+      const moved = toDevice(first, device);
+      longWork();
+      const sum = moved.sum({ dtype: "float64" });
+      const summed = currentStream(device).recordEvent();
+      moved.dispose();
+      // The copying stream waits for nobody.
+      for (let i = 0; i < 3; i++) toDevice(second, device);
+      return { isLate: !summed.query(), sum: sum.item() };
+    });
+    // Memory and kernels are there from then on, and the copies are not waited for.
+    round();
+    for (let i = 0; i < 3; i++) expect(round()).toEqual({ isLate: true, sum: size });
   });
 
   test("toDevice copies views of any layout as they are seen", () => {
@@ -117,13 +142,17 @@ describeOnCuda("pinned memory and copies", () => {
   });
 
   test("prefetch gives each batch on the device, in order, whatever the stream is busy with", () => {
-    const batches = Array.from({ length: 8 }, (_, i) => ({ x: ones([2 ** 20]).mul(i), i }));
+    const size = 2 ** 20;
+    const batches = Array.from({ length: 8 }, (_, i) => ({ x: full([size], i), i }));
+    // Read at the end alone: reading one would wait for the kernel that the next copy must not overtake.
+    const sums = [];
     for (const { x, i } of prefetch(batches, device)) {
-      expect(x.device).toBe(device);
-      longWork().dispose();
-      expect(x.mean().item()).toBe(i);
+      expect([x.device, i]).toEqual([device, sums.length]);
+      scope(() => void longWork());
+      sums.push(x.sum({ dtype: "float64" }));
       x.dispose();
     }
+    expect(sums.map((each) => each.item())).toEqual(batches.map(({ i }) => i * size));
   });
 });
 

@@ -9,6 +9,7 @@ it.each([
   "storages that change under their tensors",
   "out of memory",
   "a training step that runs out of memory",
+  "a backward pass that fails",
   "what an asynchronous scope leaves behind",
   "failed calls",
 ])("%s", { timeout: 90_000 }, async (name) => {
@@ -19,4 +20,8 @@ it.each([
 const canLimit = process.platform === "linux" && spawnSync("prlimit", ["--version"]).status === 0;
 it.runIf(canLimit).each(["collecting when memory runs out", "a step over captured functions when memory runs out"])("%s", { timeout: 90_000 }, async (name) => {
   expect(await runFixture("memory", { args: [name] })).toEqual(PASSED);
+});
+
+it.runIf(canLimit)("a collector that the program has, too", async () => {
+  expect(await runFixture("memory", { args: ["a collector that the program has, too"], nodeArgs: ["--expose-gc"] })).toEqual(PASSED);
 });

@@ -1,4 +1,7 @@
-import { cudaDeviceCount, currentStream, defaultStream, Event, ones, prefetch, setSyncDebugMode, Stream, stream, synchronize, tensor, toDevice, zeros, type Tensor } from "dgsam";
+import {
+  cudaDeviceCount, currentStream, defaultStream, Event, memoryStats, ones, prefetch, scope, scopeAsync, setSyncDebugMode, Stream, stream, synchronize, tensor, toDevice, zeros,
+  type Tensor,
+} from "dgsam";
 import { describe, expect, test } from "vitest";
 import { expectError } from "../optim/support.js";
 
@@ -92,11 +95,88 @@ describe("to the CPU", () => {
     expect(seen).toEqual([0, 1, 2]);
   });
 
-  test("an error of the source comes through", () => {
-    function* source(): Generator<Tensor> {
-      yield tensor(0);
-      throw new Error("no more");
+  test("the batches of prefetch belong to no scope: one around a step does not free the next", () => {
+    function* source(first: number): Generator<Tensor> {
+      const base = tensor(first);
+      for (let i = 0; i < 4; i++) yield base.add(i);
     }
-    expect(() => [...prefetch(source(), "cpu")]).toThrow("no more");
+    const streams = [0, 10].map((first) => prefetch(source(first), "cpu"));
+    const given: Tensor[] = [];
+    for (let round = 0; round < 4; round++) scope(() => void given.push(...streams.map((each) => each.next().value as Tensor)));
+    expect(given.map((each) => each.item())).toEqual([0, 10, 1, 11, 2, 12, 3, 13]);
+  });
+
+  test("asynchronous batches belong to no scope, either", async () => {
+    async function* source(first: number): AsyncGenerator<Tensor> {
+      const base = tensor(first);
+      for (let i = 0; i < 4; i++) {
+        await Promise.resolve();
+        yield base.add(i);
+      }
+    }
+    const streams = [0, 10].map((first) => prefetch(source(first), "cpu"));
+    const given: Tensor[] = [];
+    for (let round = 0; round < 4; round++) {
+      await scopeAsync(async () => {
+        for (const each of streams) given.push((await each.next()).value as Tensor);
+      });
+    }
+    expect(given.map((each) => each.item())).toEqual([0, 10, 1, 11, 2, 12, 3, 13]);
+  });
+
+  test("leaving prefetch frees the batch that was not given", async () => {
+    const batches = [tensor(0), tensor(1), tensor(2)];
+    const before = memoryStats().handles;
+    for (const batch of prefetch(batches, "cpu")) {
+      expect(memoryStats().handles - before).toBe(2);
+      batch.dispose();
+      break;
+    }
+    expect(memoryStats().handles).toBe(before);
+    for await (const batch of prefetch((async function* () { yield* batches; })(), "cpu")) {
+      batch.dispose();
+      break;
+    }
+    expect(memoryStats().handles).toBe(before);
+  });
+
+  describe("an error comes after the batches before it", () => {
+    const gone = tensor(0);
+    gone.dispose();
+    const kept = tensor(1);
+
+    test.each<[string, () => unknown[], RegExp]>([
+      ["of the source", () => { throw new Error("no more"); }, /^no more$/],
+      // As when memory runs out at the second of two.
+      ["of a copy", () => [kept, gone], /disposed/],
+    ])("%s", async (_, fail, message) => {
+      const log: string[] = [];
+      function* source(): Generator<unknown[]> {
+        try {
+          yield [kept];
+          yield fail();
+        } finally {
+          log.push("closed");
+        }
+      }
+      async function* asynchronous(): AsyncGenerator<unknown[]> {
+        for (const each of source()) yield await Promise.resolve(each);
+      }
+      const use = ([x]: unknown[]): void => {
+        log.push(`used ${(x as Tensor).item()}`);
+        (x as Tensor).dispose();
+      };
+      const before = memoryStats().handles;
+      expect(() => { for (const each of prefetch(source(), "cpu")) use(each); }).toThrow(message);
+      expect(log).toEqual(["closed", "used 1"]);
+      log.length = 0;
+      await expect((async () => { for await (const each of prefetch(asynchronous(), "cpu")) use(each); })()).rejects.toThrow(message);
+      expect(log).toEqual(["closed", "used 1"]);
+      expect(memoryStats().handles).toBe(before);
+    });
+
+    test("of the first batch: at once", () => {
+      expect(() => prefetch([[kept, gone]], "cpu").next()).toThrow(/disposed/);
+    });
   });
 });

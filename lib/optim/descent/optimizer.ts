@@ -129,7 +129,7 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
     for (const group of this.paramGroups) this.checkOptions(group);
     noGrad(() =>
       scope(() => {
-        // One group is checked by the operator that updates it.
+        // One group is checked by the operator that updates it; who calls several for it checks it before.
         if (this.paramGroups.length > 1) this.checkStates();
         this.begun.length = 0;
         try {
@@ -238,14 +238,15 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
   }
 
   /** Throws unless gradients and states of all groups fit their parameters. */
-  private checkStates(): void {
+  protected checkStates(): void {
     const parameters: Tensor[] = [];
     const states: Tensor[] = [];
     for (const { params } of this.paramGroups) {
       for (const parameter of params) {
-        const state = this.state.get(parameter);
+        const state = this.state.get(parameter) ?? {};
+        const tensors = Object.keys(state).filter((name) => !(name in SCALARS)).map((name) => state[name]!);
         // Of a newcomer the gradient alone is looked at.
-        const tensors = state === undefined ? [parameter] : Object.keys(state).filter((name) => !(name in SCALARS)).map((name) => state[name]!);
+        if (tensors.length === 0) tensors.push(parameter);
         for (const each of tensors) {
           parameters.push(parameter);
           states.push(each);

@@ -61,6 +61,8 @@ export class SGD extends Optimizer<SGDOptions> {
     // The kernel has one first-step flag for its whole list, but gradients may appear late: two lists.
     const known = group.params.filter((parameter) => this.state.get(parameter)?.momentumBuffer !== undefined);
     const newcomers = this.newcomers(group, "momentumBuffer");
+    // Each call checks its own list: when the second one fails, the first has moved.
+    if (known.length > 0 && newcomers.length > 0) this.checkStates();
     for (const parameter of newcomers) this.begin(parameter, { momentumBuffer: ops.aten["zeros_like.default"](parameter) });
     if (known.length > 0) this.descend(group, known, false);
     if (newcomers.length > 0) this.descend(group, newcomers, true);

@@ -68,6 +68,12 @@ export class Climb {
     return this.graphable;
   }
 
+  /** Drops what was kept of earlier steps and may be of another dtype or device than the parameters now are. Not in the middle of a climb. */
+  forgetKinds(): void {
+    this.scratch.drop();
+    this.forgetDevices();
+  }
+
   private forgetDevices(): void {
     this.ahead = null;
     this.graphable = null;
@@ -155,18 +161,22 @@ export class Climb {
   }
 
   private collect(): void {
-    const { parameters, rho } = this;
+    const { parameters, rho, radiusKey } = this;
+    const groups = this.groups();
+    // First: what is noted here before an error would hide from the next step that parameters changed.
+    for (const group of groups) {
+      const radius = group[radiusKey];
+      if (!(radius >= 0 && radius < Infinity)) throw argumentError(`paramGroups: ${radiusKey}`, "a finite number of at least 0", radius);
+    }
     let count = 0;
     let changed = false;
-    for (const group of this.groups()) {
+    for (const group of groups) {
       for (const parameter of group.params) {
         changed ||= parameters[count] !== parameter;
         parameters[count] = parameter;
-        rho[count++] = group[this.radiusKey];
+        rho[count++] = group[radiusKey];
       }
     }
-    const wrong = rho.find((radius) => !(radius >= 0 && radius < Infinity));
-    if (wrong !== undefined) throw argumentError(`paramGroups: ${this.radiusKey}`, "a finite number of at least 0", wrong);
     if (!changed && count === parameters.length) return;
     parameters.length = count;
     rho.length = count;
@@ -185,8 +195,7 @@ export class Climb {
     const count = (gradients: number): void => {
       if (accumulate) this.note(gradients);
     };
-    const move = (): number => this.calls.perform({ name: "climb", args: this.ascent(accumulate, shift), whats: GRADIENT, settle: () => this.climbed(accumulate), count });
-    return this.climbing || !this.scratch.isOld ? move() : this.leave(move);
+    return this.write(() => this.calls.perform({ name: "climb", args: this.ascent(accumulate, shift), whats: GRADIENT, settle: () => this.climbed(accumulate), count }));
   }
 
   private ascent(accumulate: boolean, shift: number): unknown[] {
@@ -203,30 +212,35 @@ export class Climb {
     this.summing ||= accumulate;
   }
 
-  /** The first ascent of a step, with scratch of earlier ones. */
-  private leave(move: () => number): number {
+  /** A call that writes to scratch, which may be of earlier steps. */
+  private write(call: () => number): number {
     try {
-      return move();
+      return call();
     } catch (error) {
-      // It may be of another dtype or device than the parameters, if they were converted since the last step.
-      if (!isMismatch(error)) throw error;
-      this.scratch.drop();
+      // What this step has not written to may be of another dtype or device than the parameters, if they were converted since.
+      if (!isMismatch(error) || (this.climbing && this.summing)) throw error;
+      if (!this.climbing) this.scratch.dropSaved();
+      if (!this.summing) this.scratch.dropSums();
       this.forgetDevices();
-      return move();
+      return call();
     }
   }
 
   /** Adds `grad` to the sum without moving. Returns its norm; throws NonFinite. */
   accumulate(): number {
     const settle = (): void => void (this.summing = true);
-    return this.calls.perform({ name: "accumulate", args: [this.parameters, this.scratch.sums, !this.summing], whats: GRADIENT, settle, count: (gradients) => this.note(gradients) });
+    const count = (gradients: number): void => this.note(gradients);
+    return this.write(() => this.calls.perform({ name: "accumulate", args: [this.parameters, this.scratch.sums, !this.summing], whats: GRADIENT, settle, count }));
   }
 
   // Nearly always every parameter has a gradient in every pass; who is missing is asked only when somebody is.
   private note(gradients: number): void {
     this.allSeen ||= this.areAll(gradients);
-    if (this.allSeen || gradients === 0) return;
-    readGradients(this.parameters).forEach((gradient, i) => (this.seen[i] ||= gradient !== null));
+    if (gradients > 0) this.noteEach();
+  }
+
+  private noteEach(): void {
+    if (!this.allSeen) readGradients(this.parameters).forEach((gradient, i) => (this.seen[i] ||= gradient !== null));
   }
 
   private checkSumming(what: string): void {
@@ -255,8 +269,10 @@ export class Climb {
   combine(sum: number, grad: number): number {
     this.calls.needsNumbers("combine()");
     this.checkSumming("combine()");
-    const norm = this.calls.now.combine(this.parameters, this.scratch.sums, sum / this.lossScale, grad / this.lossScale);
-    return finite(norm, "sum of gradients with that");
+    // As the gradient is, the sum stays multiplied by the losses' scale.
+    const norm = finite(this.calls.now.combine(this.parameters, this.scratch.sums, sum, grad), "sum of gradients with that");
+    this.noteEach();
+    return norm / this.lossScale;
   }
 
   /**
@@ -268,7 +284,7 @@ export class Climb {
     const { ledger } = this.calls;
     if (ledger !== null) {
       const { sums } = this.scratch;
-      ledger.revert(sums, areLike(replacement, sums) ? replacement : sums.map((sum) => ops.aten["zeros_like.default"](sum)));
+      ledger.revert(sums, this.scratch.takes(replacement) ? replacement : sums.map((sum) => ops.aten["zeros_like.default"](sum)));
     }
     const sums = this.scratch.exchangeSums(replacement);
     this.summing = false;
@@ -322,7 +338,8 @@ export class Climb {
   }
 
   /**
-   * sum <- what of the present gradient is orthogonal to the sum, or zero where that is rounding errors alone.
+   * sum <- what of the present gradient is orthogonal to the sum, or zero where that is rounding errors alone. It is without the losses'
+   * scale then, for {@link exchangeSum} alone.
    *
    * @param done takes the norm of the new sum; NaN in a late step, where the device alone knows it
    * @throws NonFinite when one of them is not finite; DgsamError `ERR_STATE` when none was accumulated
@@ -390,11 +407,6 @@ export class Climb {
     // Without anything to gather it only reads.
     return finite(this.calls.now.gather(this.parameters, NONE, NONE, 0, 1)[0]) / this.lossScale;
   }
-}
-
-function areLike(tensors: readonly Tensor[], others: readonly Tensor[]): boolean {
-  const kind = ({ shape, dtype, device }: Tensor): string => `${shape} ${dtype} ${device}`;
-  return tensors.length === others.length && tensors.every((each, i) => kind(each) === kind(others[i]!));
 }
 
 /** Whether tensors that belong to the parameters no longer fit them. */

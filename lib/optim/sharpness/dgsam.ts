@@ -231,6 +231,10 @@ export class DGSAM<B extends OptimizerLike = OptimizerLike, O = Record<string, u
     this.statistics.endPasses();
   }
 
+  protected override get isOpen(): boolean {
+    return this.open !== null;
+  }
+
   private openStep(what: string): OpenStep {
     this.checkUsable(`DGSAM.${what}`);
     if (this.open === null) throw new DgsamError("ERR_STATE", `DGSAM.${what}: begin the step with order()`);

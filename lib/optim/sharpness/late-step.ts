@@ -1,7 +1,7 @@
 /** Steps that were taken without waiting, and whose results nobody has read. */
 
 import { inspect } from "node:util";
-import { gradientStamp, withoutTensors } from "../../tensor/internal.js";
+import { gradientChanges, gradientStamp, withoutTensors } from "../../tensor/internal.js";
 import type { Tensor } from "../../tensor/index.js";
 import type { DgsamError } from "../../errors.js";
 import type { Ledger, Stop } from "./ledger.js";
@@ -13,6 +13,7 @@ export class UnreadStep<R extends StepResult> {
   readonly result: R;
   /** Of the gradients that it left. */
   private readonly stamp: number;
+  private readonly changes: number;
 
   /**
    * @param ledger what it found
@@ -27,6 +28,7 @@ export class UnreadStep<R extends StepResult> {
   ) {
     ledger.close();
     this.stamp = gradientStamp(parameters);
+    this.changes = gradientChanges();
     this.result = lateResult(told, () => {
       const stop = this.read();
       if (stop !== null && this.fail !== null) throw this.fail(stop);
@@ -43,10 +45,20 @@ export class UnreadStep<R extends StepResult> {
     const isNews = !this.ledger.isRead;
     const stop = this.ledger.read();
     if (stop === null || !isNews) return stop;
-    this.leftOut(gradientStamp(this.parameters) === this.stamp);
     this.told.skipped = true;
     this.told.nonFiniteDomain = stop.domain;
+    this.leftOut(this.hasItsGradients());
     return stop;
+  }
+
+  private hasItsGradients(): boolean {
+    if (gradientChanges() !== this.changes) return false;
+    try {
+      return gradientStamp(this.parameters) === this.stamp;
+    } catch {
+      // The parameters were disposed of since.
+      return false;
+    }
   }
 }
 

@@ -28,7 +28,7 @@ export interface LookSAMOptions extends WrapperOptions {
 }
 
 export interface LookSAMStateDict<B extends OptimizerLike = OptimizerLike> extends WrapperStateDict<B> {
-  /** v by parameter, over all groups; null before the first step. Zero after a first step that was left out late. */
+  /** v by parameter, over all groups; null before the first step and where parameters were added since it was made. Zero after a first step that was left out late. */
   direction: Tensor[] | null;
 }
 
@@ -66,8 +66,7 @@ export class LookSAM<B extends OptimizerLike = OptimizerLike, O = Record<string,
   /** Descends along the gradient and the stored direction. Returns false where there is none that fits the parameters. */
   private bend(): boolean {
     const { climb, direction } = this;
-    const { parameters } = climb;
-    if (direction.length !== parameters.length || parameters.some((parameter, i) => parameter !== this.directionOf[i])) return false;
+    if (!this.hasDirectionOf(climb.parameters)) return false;
     try {
       climb.gatherAlong(direction, this.directionNorm, this.alpha);
       return true;
@@ -76,6 +75,15 @@ export class LookSAM<B extends OptimizerLike = OptimizerLike, O = Record<string,
       if (isMismatch(error)) return false;
       throw error;
     }
+  }
+
+  private hasDirectionOf(parameters: readonly Tensor[]): boolean {
+    return this.direction.length === parameters.length && parameters.every((parameter, i) => parameter === this.directionOf[i]);
+  }
+
+  /** All parameters as they now are: the climb's are those of the last step. */
+  private get parameters(): Tensor[] {
+    return this.paramGroups.flatMap(({ params }) => params);
   }
 
   protected override applied(): void {
@@ -87,7 +95,7 @@ export class LookSAM<B extends OptimizerLike = OptimizerLike, O = Record<string,
   }
 
   override stateDict(): LookSAMStateDict<B> {
-    return { ...super.stateDict(), direction: this.direction.length === 0 ? null : [...this.direction] };
+    return { ...super.stateDict(), direction: this.hasDirectionOf(this.parameters) ? [...this.direction] : null };
   }
 
   override loadStateDict(dict: { base: unknown; steps: number; direction: Tensor[] | null }): void {
@@ -98,10 +106,17 @@ export class LookSAM<B extends OptimizerLike = OptimizerLike, O = Record<string,
       for (const each of copies) each.dispose();
       throw error;
     }
-    for (const each of this.direction) each.dispose();
+    // The dict may be this optimizer's own.
+    const given = new Set(dict.direction);
+    for (const old of this.direction) if (!given.has(old)) old.dispose();
     this.direction = copies;
-    this.directionOf = this.paramGroups.flatMap(({ params }) => params);
+    this.directionOf = this.parameters;
     this.directionNorm = copies.length === 0 ? 0 : normOf(copies);
+  }
+
+  protected override forgetKinds(): void {
+    super.forgetKinds();
+    this.released();
   }
 
   protected override released(): void {
@@ -112,7 +127,7 @@ export class LookSAM<B extends OptimizerLike = OptimizerLike, O = Record<string,
   private copyDirection(direction: unknown): Tensor[] {
     if (direction === null) return [];
     const name = "LookSAM.loadStateDict: direction";
-    const parameters = this.paramGroups.flatMap(({ params }) => params);
+    const { parameters } = this;
     if (!Array.isArray(direction) || direction.length !== parameters.length) throw argumentError(name, `null or ${parameters.length} tensors, one per parameter`, direction);
     return noGrad(() =>
       scope(() => {

@@ -4,6 +4,8 @@ import { keep, noGrad, ops, type Tensor } from "../../tensor/index.js";
 
 export class Scratch {
   private readonly lists: { saved: Tensor[]; sums: Tensor[] } = { saved: [], sums: [] };
+  /** The last list of sums that was handed out, where it is like the present one. */
+  private twin: Tensor[] | null = null;
 
   /** @param parameters the list itself, which may change: {@link drop} is called then */
   constructor(private readonly parameters: readonly Tensor[]) {}
@@ -18,11 +20,6 @@ export class Scratch {
     return this.made(this.lists.sums);
   }
 
-  /** Whether parameters were saved before. */
-  get isOld(): boolean {
-    return this.lists.saved.length > 0;
-  }
-
   // Made when first needed: a module may move to its device after the optimizer was built.
   private made(list: Tensor[]): Tensor[] {
     if (list.length === 0) for (const parameter of this.parameters) list.push(keep(noGrad(() => ops.aten["empty_like.default"](parameter))));
@@ -30,17 +27,39 @@ export class Scratch {
   }
 
   drop(): void {
-    for (const each of [...this.lists.saved, ...this.lists.sums]) each.dispose();
+    this.dropSaved();
+    this.dropSums();
+  }
+
+  dropSaved(): void {
+    for (const each of this.lists.saved) each.dispose();
     this.lists.saved = [];
+  }
+
+  dropSums(): void {
+    for (const each of this.lists.sums) each.dispose();
     this.lists.sums = [];
+    this.twin = null;
+  }
+
+  /** Whether tensors may take the place of the sum's: they are of the same shapes and dtypes, on the same devices. */
+  takes(replacement: Tensor[]): boolean {
+    // Looking at tensors takes calls.
+    return replacement === this.twin || areLike(replacement, this.sums);
   }
 
   /** Hands out the tensors of the sum, which are the caller's from now on; `replacement` takes their place, if it fits. */
   exchangeSums(replacement: Tensor[]): Tensor[] {
-    const { sums } = this.lists;
-    const fits = replacement.length === sums.length;
+    const { sums } = this;
+    const fits = this.takes(replacement);
     if (!fits) for (const each of replacement) each.dispose();
     this.lists.sums = fits ? replacement : [];
+    this.twin = fits ? sums : null;
     return sums;
   }
+}
+
+function areLike(tensors: readonly Tensor[], others: readonly Tensor[]): boolean {
+  const kind = ({ shape, dtype, device }: Tensor): string => `${shape} ${dtype} ${device}`;
+  return tensors.length === others.length && tensors.every((each, i) => kind(each) === kind(others[i]!));
 }

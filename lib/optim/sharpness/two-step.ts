@@ -95,7 +95,10 @@ export abstract class TwoStep<B extends OptimizerLike = OptimizerLike, O = Recor
       scope(() => this.ascend());
     } catch (error) {
       if (!(error instanceof NonFinite)) throw error;
-      if (this.policy === "throw" && lossScale === null) throw this.nonFiniteError(error, "the first pass", 0);
+      if (this.policy === "throw" && lossScale === null) {
+        this.zeroGrad();
+        throw this.nonFiniteError(error, "the first pass", 0);
+      }
       skipping = true;
     }
     this.open = { lossScale, skipping };
@@ -126,6 +129,10 @@ export abstract class TwoStep<B extends OptimizerLike = OptimizerLike, O = Recor
     if (lossScale !== scale)
       throw new DgsamError("ERR_STATE", `${name}: the step was begun with a loss scale of ${lossScale ?? 1}, but the scaler's is ${scale}; call firstStep({ lossScale: scaler.getScale() })`);
     return { skipped: !this.finish("skip", false) };
+  }
+
+  protected override get isOpen(): boolean {
+    return this.open !== null;
   }
 
   private openStep(what: string): OpenStep {

@@ -14,7 +14,7 @@ import { StepGraphs, zeroGradients } from "../../tensor/internal.js";
 import { NonFinite } from "../closures.js";
 import type { OptimizerLike } from "../descent/optimizer.js";
 import { calledInStep, disposedError } from "../disposed.js";
-import { Climb, type RadiusKey } from "./climb.js";
+import { Climb, isMismatch, type RadiusKey } from "./climb.js";
 import { ClippedDescent } from "./clipped-descent.js";
 import { UnreadStep, UnreadSteps } from "./late-step.js";
 import { Ledger, type Stop } from "./ledger.js";
@@ -46,8 +46,6 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
   protected steps = 0;
   /** How many states were loaded. */
   private runs = 0;
-  /** Steps that were begun, whatever became of them. */
-  private taken = 0;
   /** Whether a step is calling closures. */
   private running = false;
   /** The radius of groups that name none. */
@@ -128,6 +126,7 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
   addParamGroup(group: { params: Iterable<Tensor>; rho?: number } & Partial<O>): void {
     const name = this.constructor.name;
     this.checkIdle(`${name}.addParamGroup()`);
+    if (this.isOpen) throw new DgsamError("ERR_STATE", `${name}.addParamGroup(): a step was begun by hand; finish it, or give it up by abort(), first`);
     if (!isPlainObject(group)) throw argumentError(`${name}.addParamGroup(group)`, "{ params, ...options }", group);
     const { radius, rest } = splitGroup(name, group);
     this.base.addParamGroup(rest as never);
@@ -151,6 +150,11 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
 
   /** Called when a step was applied. */
   protected applied(): void {}
+
+  /** Drops what is kept from step to step and may be of another dtype or device than the parameters now are. */
+  protected forgetKinds(): void {
+    this.climb.forgetKinds();
+  }
 
   /** Called by {@link dispose}: what the subclass holds of its own is to be freed. */
   protected released(): void {}
@@ -199,8 +203,10 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
     try {
       return this.attempt(closures, lossScale, policy);
     } catch (error) {
+      if (error !== this.leftNothing) throw error;
+      if (isMismatch(error)) this.forgetKinds();
       // Operators run again by themselves when memory runs out. What could be freed was.
-      if (error !== this.leftNothing || !mayFit(error)) throw error;
+      else if (!mayFit(error)) throw error;
       return this.attempt(closures, lossScale, policy);
     }
   }
@@ -217,7 +223,6 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
     if (ledger === null && this.stepGraphs !== null && this.climb.mayHaveGraphs) this.stepGraphs.noteUngraphed(this.reasonToLook());
     let done = false;
     this.running = true;
-    this.taken++;
     try {
       this.transaction(passes, policy, ledger);
       // A step that waited at its end knows by then why it stopped.
@@ -234,12 +239,12 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
 
   /** The result of a step that was taken and not read: losses and norms are filled in by the ledger. */
   private unread(ledger: Ledger, result: R, policy: "throw" | "skip"): R {
-    const { runs, taken } = this;
+    const { runs } = this;
     const leftOut = (isLast: boolean): void => {
       // It was counted when it was begun, unless another state was loaded since.
       if (runs === this.runs) this.steps--;
       // What it left is nobody's direction.
-      if (isLast && taken === this.taken) zeroGradients(this.climb.parameters);
+      if (isLast) zeroGradients(this.climb.parameters);
     };
     const fail = policy === "throw" ? ({ cause, where, domain }: Stop) => this.nonFiniteError(cause, where, domain) : null;
     const step = new UnreadStep(ledger, result, this.climb.parameters, leftOut, fail);
@@ -275,6 +280,11 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
   zeroGrad(setToNone = true): void {
     this.checkUsable(`${this.constructor.name}.zeroGrad()`);
     this.base.zeroGrad(setToNone);
+  }
+
+  /** Whether a step was begun by hand. */
+  protected get isOpen(): boolean {
+    return false;
   }
 
   /**

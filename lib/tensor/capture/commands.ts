@@ -5,6 +5,7 @@
 
 import { native } from "../../native.js";
 import { callFrame, growFrame } from "../frame-memory.js";
+import { noteGradientChange } from "../gradient-changes.js";
 import { writeCall, type OperatorFunction } from "../operators.js";
 import { Tag } from "../tags.js";
 import { tensorLists, type Tensor } from "../tensor.js";
@@ -137,6 +138,7 @@ export class Commands {
     this.write();
     let frame: Float64Array;
     try {
+      noteGradientChange();
       frame = native.runCommands() ?? callFrame();
     } catch (error) {
       this.tell(callFrame());
@@ -176,6 +178,7 @@ export class Commands {
     this.write(at);
     let results: Float64Array;
     try {
+      noteGradientChange();
       results = native.captureGraph() ?? callFrame();
     } catch (error) {
       // After four numbers, none of which is news.
@@ -198,6 +201,7 @@ export class Commands {
   replay(graph: Graph): boolean {
     callFrame()[0] = graph.number;
     tensorLists.write(batchesOf(this.list).batches, "inputs", 1);
+    noteGradientChange();
     const done = (native.replayGraph() ?? callFrame())[0] === 1;
     if (done) this.tell(graph.told);
     return done;

@@ -3,6 +3,7 @@
 import { native, type Handle } from "../../native.js";
 import { callFrame } from "../frame-memory.js";
 import { handleRegistry } from "../garbage.js";
+import { noteGradientChange } from "../gradient-changes.js";
 import { Tag } from "../tags.js";
 import { Tensor, tensorLists } from "../tensor.js";
 
@@ -59,6 +60,7 @@ export class Program {
     frame[at] = weight;
     frame[at + 1] = stamp;
     frame[at + 2] = looks ? 1 : 0;
+    noteGradientChange();
     native.replayDifferentiated();
     const results = callFrame();
     return results[0] === Status.Done ? { value: results[1]!, stamp: results[2]!, norm: results[3]! } : (results[0] as Status);

@@ -44,9 +44,15 @@ __device__ inline bool aligned(const void* a, const void* b = nullptr, const voi
 template <typename T, typename Body>
 __device__ void sweep(int size, bool isAligned, const Body& body) {
   constexpr int kLanes = 16 / sizeof(T);
-  const int whole = isAligned ? size / kLanes * kLanes : 0;
+  const int whole = size / kLanes * kLanes;
+  if (isAligned) {
 #pragma unroll 2
-  for (int i = threadIdx.x * kLanes; i < whole; i += kThreads * kLanes) body(Place<T, kLanes>{i});
+    for (int i = threadIdx.x * kLanes; i < whole; i += kThreads * kLanes) body(Place<T, kLanes>{i});
+  } else {
+    // Each thread has the same elements: sums depend on sizes alone.
+    for (int i = threadIdx.x * kLanes; i < whole; i += kThreads * kLanes)
+      for (int lane = 0; lane < kLanes; ++lane) body(Place<T, 1>{i + lane});
+  }
   for (int i = whole + threadIdx.x; i < size; i += kThreads) body(Place<T, 1>{i});
 }
 

@@ -21,8 +21,19 @@ Answer askDriver(c10::DeviceIndex device) {
   if (error == cudaSuccess) return Answer::kYes;
   // Otherwise the next check of LibTorch's would find it.
   (void)cudaGetLastError();
-  // The second: PTX of an nvcc that is newer than the driver. The third: what some drivers say for the first.
-  if (error != cudaErrorNoKernelImageForDevice && error != cudaErrorUnsupportedPtxVersion && error != cudaErrorInvalidDeviceFunction) C10_CUDA_CHECK(error);
+  switch (error) {
+    case cudaErrorNoKernelImageForDevice:
+    // What some drivers say for the first.
+    case cudaErrorInvalidDeviceFunction:
+    // PTX of an nvcc that is newer than the driver, and a driver that compiles none.
+    case cudaErrorUnsupportedPtxVersion:
+    case cudaErrorInvalidPtx:
+    case cudaErrorJitCompilerNotFound:
+    case cudaErrorJitCompilationDisabled:
+      return Answer::kNo;
+    default:
+      C10_CUDA_CHECK(error);
+  }
   return Answer::kNo;
 }
 

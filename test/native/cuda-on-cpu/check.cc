@@ -107,14 +107,17 @@ Device randomDevice() {
   return device;
 }
 
-// Runs it with big packs and small ones, forwards and backwards, which must give the same bits, and leaves those in `tensors`
-// and `device`.
+// Runs it with big packs and small ones, forwards and backwards, and over memory of another alignment, which must give the same bits, and leaves those in
+// `tensors` and `device`.
 template <typename Run>
 void runAll(Tensors& tensors, Device& device, const Run& run) {
   const Tensors before = tensors;
   const Device deviceBefore = device;
-  const auto once = [&](auto sweeps, bool backwards) {
+  const auto once = [&](auto sweeps, bool backwards, bool elsewhere = false) {
     Tensors copy = before;
+    for (Tensor& tensor : copy)
+      for (Array* array : {&tensor.param, &tensor.grad, &tensor.saved, &tensor.sum})
+        if (elsewhere) array->displace();
     Device made = deviceBefore;
     emulator::backwards = backwards;
     run(sweeps, spansOf(copy), made);
@@ -134,6 +137,7 @@ void runAll(Tensors& tensors, Device& device, const Run& run) {
   compare(once(cuda::Sweeps<emulator::Launch, 3>(emulator::Launch{}), true));
   // As where CUDA 13 is: few spans get a pack of less.
   compare(once(cuda::Sweeps<emulator::Launch, 256>(emulator::Launch{}), false));
+  compare(once(cuda::Sweeps<emulator::Launch>(emulator::Launch{}), false, true));
   tensors = std::move(expected);
   device = std::move(expectedDevice);
   if (!spoil) return;

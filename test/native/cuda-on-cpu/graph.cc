@@ -61,6 +61,24 @@ void captureAndReplay() {
   checkNothingLeft("when graphs are gone");
 }
 
+// What its memory becomes may only happen when its last launch is over.
+void endings() {
+  CUstream_st* captured = nullptr;
+  char elsewhere = 0;
+  auto graph = captureOnCuda(kDevice, nullptr, [&] { captured = c10::cuda::getCurrentCUDAStream(); });
+  emulated::waiting = nullptr;
+  graph.reset();
+  check(emulated::waiting == nullptr, "what was never launched is not waited for");
+  graph = captureOnCuda(kDevice, nullptr, [&] { captured = c10::cuda::getCurrentCUDAStream(); });
+  graph->replay();
+  c10::cuda::currentStreamOfThread() = {reinterpret_cast<CUstream_st*>(&elsewhere), 0};
+  graph->replay();
+  c10::cuda::currentStreamOfThread() = {nullptr, -1};
+  graph.reset();
+  check(emulated::waiting == captured && emulated::waitedFor == reinterpret_cast<CUstream_st*>(&elsewhere), "the stream of its memory waits for its last launch");
+  checkNothingLeft("when they are gone");
+}
+
 void failures() {
   const auto plain = [] {};
   const auto throwing = [] { throw std::runtime_error("out of memory"); };
@@ -135,6 +153,7 @@ void threads(bool hasty) {
 
 int main(int count, char** arguments) {
   captureAndReplay();
+  endings();
   failures();
   launches();
   threads(count > 1 && std::string(arguments[1]) == "hasty");

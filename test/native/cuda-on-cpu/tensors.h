@@ -73,6 +73,15 @@ class Array {
     }
   }
 
+  // Moves all of it by one element, or back: what was aligned no longer is.
+  void displace() {
+    if (!exists()) return;
+    const std::vector<unsigned char> values(data(), data() + bytes_);
+    start_ = kGuard + (start_ == kGuard ? sizeOf(element_) : 0);
+    memory_.assign(start_ + bytes_ + kGuard, kGuardByte);
+    std::copy(values.begin(), values.end(), data());
+  }
+
   // The same bits; NaNs are alike.
   void checkSame(Array& expected, const std::string& what) {
     if (!exists()) return;

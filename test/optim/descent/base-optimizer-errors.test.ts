@@ -1,4 +1,4 @@
-import { Adam, ones, ops, SGD, type Tensor } from "dgsam";
+import { Adam, ones, ops, SGD, tensor, type Tensor } from "dgsam";
 import { describe, expect, test } from "vitest";
 import { OPTIMIZERS, type OptimizerName } from "../../reference/cases.js";
 import { bits, expectError } from "../support.js";
@@ -130,6 +130,28 @@ describe("errors", () => {
     optimizer.paramGroups[1]!.lr = -1;
     expectError(() => optimizer.step(), "ERR_ARGUMENT", /lr/);
     expect(params.map((each) => each.toArray())).toEqual([[1, 1], [1, 1]]);
+  });
+
+  // What is loaded may say nothing of a parameter that had no momentum.
+  test.each([["that nothing is known of", false], ["that a loaded state says nothing of", true]])("of the first gradient of a parameter %s leave the others as they were", (_, loaded) => {
+    const [one, late] = [param(), ones([3, 2], { requiresGrad: true })];
+    const optimizer = new SGD([one, late], { lr: 0.5, momentum: 0.9 });
+    one.grad = ones([2]);
+    optimizer.step();
+    if (loaded) {
+      const dict = optimizer.stateDict();
+      optimizer.loadStateDict({ state: { ...dict.state, 1: {} }, paramGroups: dict.paramGroups.map((group) => ({ ...group, momentum: 0 })) });
+      optimizer.paramGroups[0]!.momentum = 0.9;
+    }
+    const state = () => bits([one, optimizer.stateDict().state[0]!.momentumBuffer!]);
+    const before = state();
+    (ops.aten.embedding(late, tensor([0n, 1n]), { sparse: true }) as Tensor).sum().backward();
+    for (let i = 0; i < 2; i++) expectError(() => optimizer.step(), "ERR_ARGUMENT", /gradients of params\[1\]: expected a dense tensor, got layout Sparse/);
+    expect(state()).toEqual(before);
+    late.grad = ones([3, 2]);
+    optimizer.step();
+    expect(state()).not.toEqual(before);
+    expect(late.toArray()).toEqual(Array(3).fill([0.5, 0.5]));
   });
 
   test("of a disposed parameter", () => {

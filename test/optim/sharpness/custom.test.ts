@@ -1,5 +1,5 @@
 /** Algorithms of one's own: what `run` may do in any order, and what it is told when it does it wrong. */
-import { SGD, SharpnessAware, tensor, type OptimizerClass, type Passes, type Tensor } from "dgsam";
+import { ops, SGD, SharpnessAware, tensor, type OptimizerClass, type Passes, type Tensor } from "dgsam";
 import { describe, expect, test } from "vitest";
 import { MODES, type Mode } from "../modes.js";
 import { bits, expectError, linearLoss, values } from "../support.js";
@@ -52,6 +52,73 @@ describe.each(MODES)("the sum, %s", (mode) => {
       passes.differentiate(2);
       this.engine.gather({ sum: 1, grad: 1 });
     })).toEqual([7, 7, 7]);
+  });
+
+  test("is multiplied by the losses' scale when it is combined, too, and what is told of it is not", () => {
+    for (const scale of [1, 8]) {
+      const { param, closures } = problem(mode);
+      const told: unknown[] = [];
+      const optimizer = new Custom([param], function (passes) {
+        passes.differentiate(0);
+        this.engine.ascend({ accumulate: true });
+        passes.differentiate(1);
+        told.push(this.engine.combine(2, 3), this.engine.products());
+        this.engine.accumulate();
+        passes.differentiate(2);
+        this.engine.gather({ sum: 1, grad: 1 });
+      });
+      optimizer.stepScaled(scale, closures);
+      expect(told).toEqual([8, { product: 16, sumNorm: 8, gradNorm: 2 }]);
+      expect(values(param.grad!)).toEqual([14]);
+    }
+  });
+
+  test.each(["accumulate", "combine"] as const)("has the gradient of a parameter that only the pass before %s() reaches", (how) => {
+    const [p, q] = [0, 0].map((value) => tensor([value], { dtype: "float64", requiresGrad: true })) as [Tensor, Tensor];
+    const unreached = tensor([0], { dtype: "float64", requiresGrad: true });
+    const optimizer = new Custom([p, q, unreached], function (passes) {
+      passes.differentiate(0);
+      this.engine.accumulate();
+      passes.differentiate(1);
+      if (how === "accumulate") this.engine.accumulate();
+      else this.engine.combine(1, 1);
+      passes.differentiate(0);
+      this.engine.gather({ sum: 1, grad: 0 });
+    });
+    optimizer.step([linearLoss(p, [1], mode), linearLoss(q, [2], mode)]);
+    expect([p, q].map(({ grad }) => values(grad!))).toEqual([[1], [2]]);
+    expect(unreached.grad).toBeNull();
+  });
+
+  type Climb = Custom["engine"];
+  const accumulate = (climb: Climb) => void climb.accumulate();
+  const ascend = (climb: Climb) => void climb.ascend();
+  const both = (climb: Climb) => void climb.ascend({ accumulate: true });
+  test.each([
+    ["accumulate", accumulate, [accumulate, accumulate], 3],
+    ["accumulate, then ascend", ascend, [accumulate, both], 3],
+    ["ascend, then accumulate", accumulate, [ascend, accumulate], 2],
+    ["ascend over what was accumulated", both, [accumulate, ascend], 1],
+  ] as const)("is made anew when parameters were converted: steps that %s", (_, before, after, sum) => {
+    const { param, closures } = problem(mode);
+    let moves: readonly ((climb: Climb) => void)[] = [before, before];
+    const optimizer = new Custom([param], function (passes) {
+      for (const [i, move] of moves.entries()) {
+        passes.differentiate(i);
+        move(this.engine);
+      }
+      passes.differentiate(2);
+      this.engine.gather({ sum: 1, grad: 1 });
+    });
+    optimizer.step(closures);
+    param.grad = null;
+    ops.aten.set_data(param, param.detach().to("float32"));
+    moves = after;
+    const converted = [1, 2, 4].map((slope) => linearLoss(param, [slope], mode));
+    for (let step = 0; step < 2; step++) {
+      optimizer.step(converted);
+      expect(values(param.grad!)).toEqual([sum + 4]);
+    }
   });
 
   test("of nothing is zero when it is gathered, and an error when it is looked at", () => {

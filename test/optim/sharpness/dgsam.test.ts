@@ -215,6 +215,16 @@ describe.each(MODES)("DGSAM, %s", (mode) => {
     }
   });
 
+  test("takes no parameters while a step is open", () => {
+    const [a, b] = [ones([1], { requiresGrad: true }), ones([1], { requiresGrad: true })];
+    const dgsam = new DGSAM([a], SGD, { lr: 0.1 });
+    dgsam.order(1);
+    expectError(() => dgsam.addParamGroup({ params: [b] }), "ERR_STATE", /^DGSAM\.addParamGroup\(\): a step was begun by hand; finish it, or give it up by abort\(\), first$/);
+    dgsam.abort();
+    dgsam.addParamGroup({ params: [b] });
+    expect(dgsam.paramGroups).toHaveLength(2);
+  });
+
   test("abort() gives up a step in the open form; step() ends one that had not climbed yet", () => {
     const { params, closures } = quadraticDomains({ mode });
     const optimizer = new DGSAM(params, SGD, { lr: 0.1 });

@@ -301,6 +301,33 @@ describe("late steps", () => {
     expect(model.parameters().every(({ grad }) => grad !== null)).toBe(true);
   });
 
+  test("that were left out clear no gradients of a later pass, though they look the same", () => {
+    for (const Wrapper of [ERM, SAM]) {
+      const w = zeros([2], { requiresGrad: true });
+      const optimizer = new Wrapper([w], SGD, { lr: 0.1, check: "late", policy: "skip" });
+      const bad = optimizer.step(() => aten.sum(aten.mul(w, NaN)));
+      optimizer.zeroGrad();
+      aten.sum(aten.mul(w, 2)).backward();
+      expect(bad.skipped).toBe(true);
+      expect(w.grad?.toArray(), Wrapper.name).toEqual([2, 2]);
+      const worse = optimizer.step(() => aten.sum(aten.mul(w, NaN)));
+      expect([worse.skipped, w.grad]).toEqual([true, null]);
+    }
+  });
+
+  test("that were left out say so after their parameters were disposed of", () => {
+    for (const policy of ["skip", "throw"] as const) {
+      const result = scope(() => {
+        const w = zeros([2], { requiresGrad: true });
+        return new DGSAM([w], SGD, { lr: 0.1, check: "late", policy }).step([() => aten.sum(aten.mul(w, NaN))]);
+      });
+      for (let i = 0; i < 2; i++) {
+        if (policy === "skip") expect([result.skipped, result.nonFiniteDomain]).toEqual([true, 0]);
+        else expectError(() => result.skipped, "ERR_NON_FINITE", /domain 0/);
+      }
+    }
+  });
+
   test("write to no buffer that the passes do not write to", () => {
     const w = aten.add(zeros([2]), 1).requiresGrad_();
     const fixed = aten.add(zeros([2]), 1);

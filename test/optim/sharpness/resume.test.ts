@@ -84,6 +84,31 @@ describe.each(MODES)("LookSAM's direction, %s", (mode) => {
     expect(optimizer.stateDict().direction).toBeNull();
   });
 
+  test("is null where parameters were added since it was made", () => {
+    const { param, loss } = make();
+    const late = parameter();
+    const optimizer = new LookSAM([param], SGD, { lr: 0.01 });
+    optimizer.step(loss);
+    optimizer.addParamGroup({ params: [late] });
+    const dict = optimizer.stateDict();
+    expect(dict.direction).toBeNull();
+    optimizer.loadStateDict(dict);
+    new LookSAM([{ params: [param] }, { params: [late] }], SGD, { lr: 0.01 }).loadStateDict(dict);
+  });
+
+  test("may be loaded from the optimizer's own dict, more than once", () => {
+    const { param, loss } = make();
+    const optimizer = new LookSAM([param], SGD, { lr: 0.01 });
+    optimizer.step(loss);
+    const dict = optimizer.stateDict();
+    const before = bits(dict.direction!);
+    for (let i = 0; i < 2; i++) {
+      optimizer.loadStateDict(dict);
+      expect(bits(optimizer.stateDict().direction!)).toEqual(before);
+    }
+    expect(optimizer.step(loss).gradNorms).toHaveLength(1);
+  });
+
   test("a failure between the second gradients leaves everything as it was", () => {
     const { param, loss, spoiltFrom } = make();
     const optimizer = new LookSAM([param], SGD, { lr: 0.01, momentum: 0.9 });
@@ -123,5 +148,17 @@ describe.each(MODES)("LookSAM's direction, %s", (mode) => {
     }
     expect(optimizer.step(both).gradNorms).toHaveLength(2);
     expect(optimizer.step(both).gradNorms).toHaveLength(1);
+  });
+
+  // What was a direction is scratch afterwards, but not of converted parameters.
+  test.each([["sync", 2], ["sync", 5], ["late", 2], ["late", 5]] as const)("is made anew again and again when parameters were converted, %s, k = %i", (check, k) => {
+    const param = parameter();
+    const optimizer = new LookSAM([param], SGD, { lr: 0.01, check, k });
+    const loss = closuresIn(mode, () => param.pow(3).sum(), { anew: true })();
+    const passes = (steps: number) => Array.from({ length: steps }, () => optimizer.step(loss).gradNorms.length);
+    passes(4);
+    param.grad = null;
+    ops.aten.set_data(param, param.detach().to("float32"));
+    expect(passes(8)).toEqual(k === 2 ? [2, 1, 2, 1, 2, 1, 2, 1] : [2, 2, 1, 1, 1, 1, 2, 1]);
   });
 });

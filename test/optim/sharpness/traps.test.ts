@@ -255,6 +255,25 @@ describe.each(inBothModes(FAMILY))("$name, $mode: the traps", ({ Wrapper, option
     }
   });
 
+  test("a radius that is none, of a group that was added, is no obstacle once it is one or the group is gone", () => {
+    const train = (added: boolean, mistake: boolean) => {
+      const { w, c, params, closures } = quadraticDomains({ mode });
+      const optimizer = make([w]);
+      optimizer.step(closures);
+      if (mistake || added) optimizer.addParamGroup({ params: [c] } as never);
+      if (mistake) {
+        optimizer.paramGroups[1]!.rho = NaN;
+        for (let i = 0; i < 2; i++) expectError(() => optimizer.step(closures), "ERR_ARGUMENT", /paramGroups: rho: expected a finite number of at least 0, got the number NaN/);
+        if (added) optimizer.paramGroups[1]!.rho = 0.1;
+        else (optimizer.base as SGD).paramGroups.pop();
+      }
+      c.grad = null;
+      for (let i = 0; i < 2; i++) optimizer.step(closures);
+      return bits(params);
+    };
+    for (const added of [true, false]) expect(train(added, true)).toEqual(train(added, false));
+  });
+
   test("groups may be added, with a radius or without, to the wrapper or to its base", () => {
     const [a, b, c] = [1, 2, 3].map((value) => tensor([value], { dtype: "float64", requiresGrad: true })) as [Tensor, Tensor, Tensor];
     const optimizer = make([a], { rho: 0.3 });

@@ -1,5 +1,5 @@
 /** The two-step interface, and steps with a scaled loss, of every algorithm that has them. */
-import { Adam, ASAM, DGSAM, ERM, GradScaler, GSAM, SAGM, SAM, SGD, tensor, type Tensor, type TwoStep } from "dgsam";
+import { Adam, ASAM, DGSAM, ERM, GradScaler, GSAM, SAGM, SAM, SGD, tensor, zeros, type Tensor, type TwoStep } from "dgsam";
 import { describe, expect, test } from "vitest";
 import { bits, expectError, quadraticDomains, statisticsModel, values, worstError } from "../support.js";
 import { closuresIn, inBothModes, MODES } from "../modes.js";
@@ -47,6 +47,24 @@ describe.each(inBothModes(TWO_STEP))("$name in two steps, $mode", ({ name, Wrapp
     expectError(() => scaled.finishScaled(512), "ERR_STATE", /loss scale of 1024, but the scaler's is 512/);
     expect(scaled.finishScaled(1024)).toEqual({ skipped: false });
     expect(worstError(values(two.w), values(one.w))).toBeLessThan(1e-13);
+  });
+
+  test("a gradient that is not finite is cleared with the error, in either half, and the next step goes", () => {
+    for (const half of [1, 2]) {
+      const w = zeros([2], { requiresGrad: true });
+      const sam = new SAM([w], SGD, { lr: 0.1 });
+      const pass = (scale: number) => w.mul(scale).sum().backward();
+      const step = (bad: number) => {
+        pass(bad === 1 ? NaN : 1);
+        sam.firstStep({ zeroGrad: true });
+        pass(bad === 2 ? NaN : 1);
+        sam.secondStep({ zeroGrad: true });
+      };
+      expectError(() => step(half), "ERR_NON_FINITE", /pass/);
+      expect(w.grad).toBeNull();
+      step(0);
+      expect(values(w)[0]).toBeCloseTo(-0.1, 6);
+    }
   });
 
   test("with a scaled loss, a gradient that is not finite in either half leaves the step out", () => {

@@ -22,7 +22,7 @@ inline CUDAStream& currentStreamOfThread() {
   return it;
 }
 
-inline CUstream_st* getCurrentCUDAStream() { return currentStreamOfThread(); }
+inline CUDAStream getCurrentCUDAStream(c10::DeviceIndex = -1) { return currentStreamOfThread(); }
 inline CUDAStream getStreamFromExternal(CUstream_st* stream, c10::DeviceIndex device) { return {stream, device}; }
 
 }  // namespace c10::cuda

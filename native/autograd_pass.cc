@@ -1,10 +1,15 @@
-#include "calling_thread.h"
+#include "autograd_pass.h"
 
 #include <ATen/Context.h>
+#include <ATen/Functions.h>
+#include <ATen/core/grad_mode.h>
 #include <c10/core/AutogradState.h>
+#include <c10/core/InferenceMode.h>
+#include <torch/csrc/autograd/autograd.h>
 
 #include <atomic>
 
+#include "capture/recorder.h"
 #include "devices.h"
 
 namespace dgsam {
@@ -32,6 +37,19 @@ InCallingThread::InCallingThread(bool applies) : before_(c10::AutogradState::get
 
 InCallingThread::~InCallingThread() { c10::AutogradState::get_tls_state().set_multithreading_enabled(before_); }
 
-InCallingThread InCallingThread::unlessSeveralGpus() { return InCallingThread(!usesSeveralGpus()); }
+InCallingThread InCallingThread::unlessSeveralGpus() { return InCallingThread(capture::Recorder::active() != nullptr || !usesSeveralGpus()); }
+
+void dropUnfinishedPass() noexcept {
+  // By a pass over nothing, which meets them first.
+  try {
+    const c10::impl::ExcludeDispatchKeyGuard unseen(capture::kRecordingKey);
+    const c10::InferenceMode ordinary(false);
+    const at::AutoGradMode recording(true);
+    const InCallingThread thread;
+    torch::autograd::backward({at::ones({}).set_requires_grad(true)});
+  } catch (...) {
+    // The failure that led here is the one to tell.
+  }
+}
 
 }  // namespace dgsam

@@ -1,0 +1,32 @@
+/** Parameters that are converted between captured steps: what optimizers keep from step to step follows. */
+import { capture, Linear, LookSAM, manualSeed, ones, SGD } from "dgsam";
+import { describe, expect, test } from "vitest";
+import { FAMILY } from "../sharpness/family.js";
+
+describe.each(["sync", "late"] as const)("check: %s", (check) => {
+  const losses = (Wrapper: (typeof FAMILY)[number]["Wrapper"], options: object, captures: boolean, convert: (nets: { used: Linear; frozen: Linear }) => void, dtype: "float32" | "float64") => {
+    manualSeed(1);
+    const [used, frozen] = [new Linear(3, 1), new Linear(2, 2)];
+    for (const parameter of frozen.parameters()) parameter.requiresGrad = false;
+    const optimizer = new Wrapper([...used.parameters(), ...frozen.parameters()], SGD, { lr: 0.01, check, ...options });
+    const lossOf = capture((x: ReturnType<typeof ones>) => used.forward(x).pow(2).sum());
+    return Array.from({ length: 12 }, (_, step) => {
+      if (step === 5) convert({ used, frozen });
+      const x = ones([2, 3], { dtype: step < 5 ? "float32" : dtype });
+      const closure = captures ? lossOf.on(x) : () => used.forward(x).pow(2).sum();
+      return optimizer.step([closure, closure]).losses[0]!;
+    });
+  };
+
+  const members = [...FAMILY, { name: "LookSAM, k = 2", Wrapper: LookSAM as never as (typeof FAMILY)[number]["Wrapper"], options: { k: 2 } }];
+
+  test.each(members)("$name goes on when its model is another dtype's", ({ Wrapper, options }) => {
+    const [captured, eager] = [true, false].map((captures) => losses(Wrapper, options, captures, ({ used }) => void used.to("float64"), "float64"));
+    captured!.forEach((loss, step) => expect(loss, `step ${step}`).toBeCloseTo(eager![step]!, 6));
+  });
+
+  test.each(members)("$name goes on when a frozen parameter that no program uses is", ({ Wrapper, options }) => {
+    const [captured, eager] = [true, false].map((captures) => losses(Wrapper, options, captures, ({ frozen }) => void frozen.to("float64"), "float32"));
+    captured!.forEach((loss, step) => expect(loss, `step ${step}`).toBeCloseTo(eager![step]!, 6));
+  });
+});
