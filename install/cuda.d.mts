@@ -21,12 +21,12 @@ export interface NoCuda {
  * Throws an InstallError (ERR_ADDON) when DGSAM_CUDA or DGSAM_CUDA_ARCHS is wrong or cannot be fulfilled.
  */
 export function decideCuda(
-  libtorch: { lib: string; variant: string },
+  libtorch: { root: string; lib: string; variant: string },
   options?: { env?: NodeJS.ProcessEnv; systemFolder?: string; known?: CudaBuild | NoCuda | null },
 ): Promise<CudaBuild | NoCuda>;
 /** The major version of the CUDA that a LibTorch was built with; null for one without CUDA. */
 export function cudaMajor(lib: string): number | null;
 /** The first usable nvcc of a CUDA version, or why there is none. */
-export function findNvcc(major: number, options: { env: NodeJS.ProcessEnv; lib?: string; systemFolder?: string; known?: CudaBuild | NoCuda | null }): Promise<CudaBuild | NoCuda>;
+export function findNvcc(major: number, options: { env: NodeJS.ProcessEnv; root: string; lib?: string; systemFolder?: string; known?: CudaBuild | NoCuda | null }): Promise<CudaBuild | NoCuda>;
 /** One line. */
 export function describeCuda(cuda: CudaBuild | NoCuda): string;

@@ -4,7 +4,7 @@
  * as well, more slowly, by LibTorch's kernels.
  */
 
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { isDeepStrictEqual } from "node:util";
@@ -21,17 +21,17 @@ const SYSTEM_FOLDER = "/usr/local/cuda";
 const OLDEST_CUDA = 12;
 
 /**
- * @param {{ lib: string, variant: string }} libtorch
+ * @param {{ root: string, lib: string, variant: string }} libtorch
  * @param {{ env?: NodeJS.ProcessEnv, systemFolder?: string, known?: CudaBuild | NoCuda | null }} [options]
  * @returns {Promise<CudaBuild | NoCuda>}
  */
-export async function decideCuda({ lib, variant }, { env = process.env, systemFolder, known } = {}) {
+export async function decideCuda({ root, lib, variant }, { env = process.env, systemFolder, known } = {}) {
   const wish = env["DGSAM_CUDA"] ?? "";
   if (!["", "0", "1"].includes(wish))
     throw new InstallError("ERR_ADDON", `DGSAM_CUDA: expected 0 (no CUDA kernels) or 1 (no build without them), got "${wish}".`);
   if (wish === "0") return { reason: "switched off with DGSAM_CUDA=0" };
   const major = cudaMajor(lib);
-  const decision = await decideBy(major, variant, { env, lib, systemFolder, known });
+  const decision = await decideBy(major, variant, { env, root, lib, systemFolder, known });
   if (wish === "1" && "reason" in decision)
     throw new InstallError("ERR_ADDON", `DGSAM_CUDA=1 asks for CUDA kernels, which cannot be had: ${decision.reason}.`, {
       remedies: ["Name an nvcc of LibTorch's CUDA version: export CUDACXX=/path/to/bin/nvcc", "or build without: unset DGSAM_CUDA"],
@@ -62,10 +62,10 @@ export function cudaMajor(lib) {
 
 /**
  * @param {number} major
- * @param {{ env: NodeJS.ProcessEnv, lib?: string, systemFolder?: string, known?: CudaBuild | NoCuda | null }} options
+ * @param {{ env: NodeJS.ProcessEnv, root: string, lib?: string, systemFolder?: string, known?: CudaBuild | NoCuda | null }} options
  * @returns {Promise<CudaBuild | NoCuda>}
  */
-export async function findNvcc(major, { env, lib = "", systemFolder = SYSTEM_FOLDER, known = null }) {
+export async function findNvcc(major, { env, root, lib = "", systemFolder = SYSTEM_FOLDER, known = null }) {
   const refused = [];
   for (const nvcc of candidates(major, env, lib, systemFolder)) {
     const version = /\bV(\d+\.\d+\.\d+)/.exec((await run(nvcc, ["--version"], { env })).stdout)?.[1];
@@ -73,7 +73,7 @@ export async function findNvcc(major, { env, lib = "", systemFolder = SYSTEM_FOL
     else if (Number.parseInt(version, 10) !== major) refused.push(`${nvcc} is of CUDA ${version}`);
     else {
       const cuda = { nvcc, version, archs: await chooseArchs(nvcc, env), host: hostCompiler(env), include: await headerFolder(nvcc, env) };
-      const failure = known !== null && isDeepStrictEqual(known, cuda) ? null : await tryToCompile(cuda, path.join(lib, "../include"), env);
+      const failure = known !== null && isDeepStrictEqual(known, cuda) ? null : await tryToCompile(cuda, path.join(root, "include"), env);
       if (failure === null) return cuda;
       refused.push(`${nvcc} does not compile with ${cuda.host}: ${failure}`);
     }
@@ -163,9 +163,13 @@ const LIBTORCH = "#include <ATen/cuda/CUDAGraph.h>\n#include <c10/cuda/CUDAGuard
 async function tryToCompile({ nvcc, archs, host }, include, env) {
   const folder = mkdtempSync(path.join(os.tmpdir(), "dgsam-nvcc-"));
   const common = ["-ccbin", host, "-std=c++20"];
+  // A CPU build of LibTorch has the headers but this one: see native/cuda.cmake.
+  const missing = path.join(folder, "c10/cuda/impl");
+  mkdirSync(missing, { recursive: true });
+  writeFileSync(path.join(missing, "cuda_cmake_macros.h"), "#pragma once\n");
   const targets = archs.map((arch) => Number.parseInt(arch, 10) + (arch.includes("a") ? "a" : "")).map((arch) => `-gencode=arch=compute_${arch},code=sm_${arch}`);
   try {
-    for (const [name, text, flags] of /** @type {const} */ ([["kernel.cu", KERNEL, [...targets, "-c"]], ["libtorch.cu", LIBTORCH, [`-I${include}`, "-E"]]])) {
+    for (const [name, text, flags] of /** @type {const} */ ([["kernel.cu", KERNEL, [...targets, "-c"]], ["libtorch.cu", LIBTORCH, [`-I${include}`, `-I${folder}`, "-E"]]])) {
       const source = path.join(folder, name);
       writeFileSync(source, text);
       const { ok, stdout, stderr, reason } = await run(nvcc, [...common, ...flags, source, "-o", `${source}.out`], { env });

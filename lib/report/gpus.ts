@@ -24,11 +24,12 @@ export function cudaFindings(driver: Driver, gpus: readonly Gpu[], libtorch: Fou
   const kinds = [...new Map(gpus.filter(tellsCapability).map((gpu) => [gpu.capability, gpu])).values()];
   const archs = runtime === null ? [] : archsOfLibTorch(runtime.config);
   const unserved = archs.length === 0 ? [] : kinds.filter(({ capability }) => kernelsFor(capability, archs) === null);
-  const errors = unserved.map(({ name, capability }): Finding => ({
-    kind: "error",
-    text: `LibTorch's CUDA kernels (${archs.join(", ")}) have none for ${name}, compute capability ${capability}: operators fail there. ${fetchable(driver, gpus, "(without this torch in PATH)")}`,
-  }));
   const served = kinds.filter((gpu) => !unserved.includes(gpu));
+  const errors = unserved.map((gpu): Finding => {
+    const lack = `LibTorch's CUDA kernels (${archs.join(", ")}) have none for ${gpu.name}, compute capability ${gpu.capability}: operators fail there`;
+    // Which GPU is used is the program's to say.
+    return { kind: served.length === 0 ? "error" : "note", text: `${lack}. ${fetchable(driver, [gpu], "(without this torch in PATH)")}` };
+  });
   const anyServed = served.length > 0 || unserved.length === 0;
   return [...errors, ...(kernels !== null && anyServed ? kernelFindings(served, kernels) : [])];
 }

@@ -28,9 +28,11 @@ function libtorchWithCuda(): LibTorch | null {
 
 /** Compiles for one GPU generation alone: what is wrong in a source is wrong for each of them. */
 async function nvccFor(libtorch: LibTorch, skip: TestContext["skip"]): Promise<CudaBuild> {
-  const cuda = await findNvcc(cudaMajor(libtorch.lib) ?? MAJOR, { env: { ...process.env, DGSAM_CUDA_ARCHS: "90" }, lib: libtorch.lib });
-  if ("reason" in cuda) return skip(cuda.reason);
-  return cuda;
+  const cuda = await findNvcc(cudaMajor(libtorch.lib) ?? MAJOR, { env: { ...process.env, DGSAM_CUDA_ARCHS: "90" }, root: libtorch.root, lib: libtorch.lib });
+  if (!("reason" in cuda)) return cuda;
+  // One that is there and fitting must do.
+  expect(cuda.reason).not.toContain("does not compile");
+  return skip(cuda.reason);
 }
 
 /** Builds targets in a folder of their own, and never where the addon is. */

@@ -7,7 +7,7 @@ import { makeBuildablePackage, makeLibTorch, makeToolkit, temporaryFolder } from
 
 const libraries = (cudart?: string) => {
   const root = makeLibTorch(temporaryFolder(), cudart === undefined ? {} : { cudart });
-  return { lib: path.join(root, "lib"), variant: cudart === undefined ? "cpu" : "cu130" };
+  return { root, lib: path.join(root, "lib"), variant: cudart === undefined ? "cpu" : "cu130" };
 };
 const cuda13 = () => libraries("libcudart.so.13");
 /** What the deciding finds where only `env` leads to an nvcc. */
@@ -37,7 +37,7 @@ describe("nvcc", () => {
     expect(describeCuda(cuda)).toBe(`sm_80, sm_90, sm_100, sm_120, PTX of 120 for newer GPUs (nvcc 13.0.88, ${nvcc(toolkit)})`);
     const target = (arch: number) => `-gencode=arch=compute_${arch},code=sm_${arch}`;
     expect(compilations(toolkit)).toEqual([expect.stringContaining(`-ccbin /usr/bin/some-c++ -std=c++20 ${[80, 90, 100, 120].map(target).join(" ")} -c `)]);
-    expect(readFileSync(path.join(toolkit, "calls.log"), "utf8")).toMatch(/^-ccbin \/usr\/bin\/some-c\+\+ -std=c\+\+20 -I\S+\/include -E \S+\/libtorch\.cu -o /m);
+    expect(readFileSync(path.join(toolkit, "calls.log"), "utf8")).toMatch(/^-ccbin \/usr\/bin\/some-c\+\+ -std=c\+\+20 -I\S+\/include -I\S+ -E \S+\/libtorch\.cu -o /m);
   });
   it("is taken from CUDACXX, CUDA_HOME, CUDA_PATH, the system's folder, beside LibTorch, PATH, in this order", async () => {
     const libtorch = cuda13();

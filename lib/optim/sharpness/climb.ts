@@ -68,10 +68,11 @@ export class Climb {
     return this.graphable;
   }
 
-  /** Drops what was kept of earlier steps and may be of another dtype or device than the parameters now are. Not in the middle of a climb. */
-  forgetKinds(): void {
-    this.scratch.drop();
-    this.forgetDevices();
+  /** Drops what was kept of earlier steps and is of another dtype or device than the parameters now are. Returns whether there was any. Not in the middle of a climb. */
+  dropUnlike(): boolean {
+    const dropped = this.scratch.dropUnlike();
+    if (dropped) this.forgetDevices();
+    return dropped;
   }
 
   private forgetDevices(): void {

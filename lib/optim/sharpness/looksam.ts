@@ -17,6 +17,7 @@ import { keep, noGrad, ops, scope, Tensor } from "../../tensor/index.js";
 import type { OptimizerLike } from "../descent/optimizer.js";
 import { isMismatch } from "./climb.js";
 import type { Passes } from "./passes.js";
+import { areLike } from "./scratch.js";
 import { SharpnessAware } from "./wrapper.js";
 import type { OptimizerClass, OptionsFor, WrapperOptions, WrapperParams, WrapperStateDict } from "./wrapper-options.js";
 
@@ -114,9 +115,10 @@ export class LookSAM<B extends OptimizerLike = OptimizerLike, O = Record<string,
     this.directionNorm = copies.length === 0 ? 0 : normOf(copies);
   }
 
-  protected override forgetKinds(): void {
-    super.forgetKinds();
-    this.released();
+  protected override dropUnlike(): boolean {
+    const isUnlike = this.hasDirectionOf(this.climb.parameters) && !areLike(this.direction, this.climb.parameters);
+    if (isUnlike) this.released();
+    return super.dropUnlike() || isUnlike;
   }
 
   protected override released(): void {

@@ -31,6 +31,15 @@ export class Scratch {
     this.dropSums();
   }
 
+  /** Drops what is of other kinds than the parameters now are. Returns whether there was any. */
+  dropUnlike(): boolean {
+    const isUnlike = (list: Tensor[]): boolean => list.length > 0 && !areLike(list, this.parameters);
+    const [saved, sums] = [isUnlike(this.lists.saved), isUnlike(this.lists.sums)];
+    if (saved) this.dropSaved();
+    if (sums) this.dropSums();
+    return saved || sums;
+  }
+
   dropSaved(): void {
     for (const each of this.lists.saved) each.dispose();
     this.lists.saved = [];
@@ -59,7 +68,8 @@ export class Scratch {
   }
 }
 
-function areLike(tensors: readonly Tensor[], others: readonly Tensor[]): boolean {
+/** Whether tensors are of the same shapes and dtypes, on the same devices. */
+export function areLike(tensors: readonly Tensor[], others: readonly Tensor[]): boolean {
   const kind = ({ shape, dtype, device }: Tensor): string => `${shape} ${dtype} ${device}`;
   return tensors.length === others.length && tensors.every((each, i) => kind(each) === kind(others[i]!));
 }

@@ -65,7 +65,7 @@ export abstract class TwoStep<B extends OptimizerLike = OptimizerLike, O = Recor
   protected override report(result: StepResult): SAMResult {
     // This step's own: it may be read when the next one was taken.
     const { perturbed } = this;
-    if (!this.isLate) return Object.assign(result, valuesOf(result, perturbed));
+    if (!this.fillsLater) return Object.assign(result, valuesOf(result, perturbed));
     return {
       ...result,
       get perturbedLoss() {

@@ -46,6 +46,8 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
   protected steps = 0;
   /** How many states were loaded. */
   private runs = 0;
+  /** Whether what the present step found is filled into its result later. */
+  protected fillsLater = false;
   /** Whether a step is calling closures. */
   private running = false;
   /** The radius of groups that name none. */
@@ -151,9 +153,9 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
   /** Called when a step was applied. */
   protected applied(): void {}
 
-  /** Drops what is kept from step to step and may be of another dtype or device than the parameters now are. */
-  protected forgetKinds(): void {
-    this.climb.forgetKinds();
+  /** Drops what is kept from step to step and is of another dtype or device than the parameters now are. Returns whether there was any. */
+  protected dropUnlike(): boolean {
+    return this.climb.dropUnlike();
   }
 
   /** Called by {@link dispose}: what the subclass holds of its own is to be freed. */
@@ -204,9 +206,8 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
       return this.attempt(closures, lossScale, policy);
     } catch (error) {
       if (error !== this.leftNothing) throw error;
-      if (isMismatch(error)) this.forgetKinds();
-      // Operators run again by themselves when memory runs out. What could be freed was.
-      else if (!mayFit(error)) throw error;
+      // Parameters may have been converted since the last step; or operators run again by themselves when memory runs out: what could be freed was.
+      if (isMismatch(error) ? !this.dropUnlike() : !mayFit(error)) throw error;
       return this.attempt(closures, lossScale, policy);
     }
   }
@@ -220,6 +221,7 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
     this.abort();
     this.climb.begin(`${name}()`, lossScale);
     const ledger = this.isLate ? this.makeLedger(passes) : null;
+    this.fillsLater = ledger !== null;
     if (ledger === null && this.stepGraphs !== null && this.climb.mayHaveGraphs) this.stepGraphs.noteUngraphed(this.reasonToLook());
     let done = false;
     this.running = true;

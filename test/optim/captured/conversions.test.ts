@@ -1,7 +1,8 @@
 /** Parameters that are converted between captured steps: what optimizers keep from step to step follows. */
-import { capture, Linear, LookSAM, manualSeed, ones, SGD } from "dgsam";
+import { capture, Linear, LookSAM, manualSeed, ones, ops, rand, SGD, tensor, zeros, type Tensor } from "dgsam";
 import { describe, expect, test } from "vitest";
 import { FAMILY } from "../sharpness/family.js";
+import { values } from "../support.js";
 
 describe.each(["sync", "late"] as const)("check: %s", (check) => {
   const losses = (Wrapper: (typeof FAMILY)[number]["Wrapper"], options: object, captures: boolean, convert: (nets: { used: Linear; frozen: Linear }) => void, dtype: "float32" | "float64") => {
@@ -29,4 +30,24 @@ describe.each(["sync", "late"] as const)("check: %s", (check) => {
     const [captured, eager] = [true, false].map((captures) => losses(Wrapper, options, captures, ({ frozen }) => void frozen.to("float64"), "float32"));
     captured!.forEach((loss, step) => expect(loss, `step ${step}`).toBeCloseTo(eager![step]!, 6));
   });
+});
+
+test.each(["sync", "late"] as const)("data that do not fit are no conversion: LookSAM keeps its direction, and nothing is done twice; check: %s", (check) => {
+  const run = (captures: boolean) => {
+    manualSeed(3);
+    const layer = new Linear(4, 1);
+    const optimizer = new LookSAM(layer.parameters(), SGD, { lr: 0.01, check, k: 3 });
+    const lossOf = capture((x: Tensor, mask: Tensor) => ops.aten.masked_scatter(layer.forward(ops.aten.mul(x, rand([4]))).flatten(), mask, zeros([1])).sum());
+    const step = (ones: number) => {
+      const [x, mask] = [rand([2, 4]), tensor([ones > 0, ones > 1])];
+      const closure = captures ? lossOf.on(x, mask) : () => lossOf(x, mask);
+      return optimizer.step([closure]).losses[0]!;
+    };
+    for (let i = 0; i < 4; i++) step(1);
+    expect(() => step(2)).toThrow(/masked_scatter|ones in mask/);
+    const { direction } = optimizer.stateDict();
+    return { direction: direction!.map((each) => values(each)), next: step(1), drawn: values(rand([2])) };
+  };
+  const [captured, eager] = [run(true), run(false)];
+  expect(captured).toEqual(eager);
 });
