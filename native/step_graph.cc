@@ -110,7 +110,13 @@ std::string StepGraph::refusal(const CommandList& list) const {
     if (!isPlain || at::has_internal_overlap(input) == at::MemOverlap::Yes) return "a batch is more than memory of its own: contiguous() makes it that";
     if (changesMemoryOf(input)) return "a batch lies in memory that the step writes to, say a parameter's or a buffer's: clone() gives it its own";
   }
+  // A graph would add to the memory that others' gradients had when it was captured, which somebody else clears.
+  const auto isParameter = [&](const at::Tensor& leaf) {
+    return std::any_of(list.parameters().begin(), list.parameters().end(), [&](const at::Tensor& parameter) { return parameter.is_same(leaf); });
+  };
   for (const Pass& pass : passes_) {
+    const std::vector<at::Tensor> leaves = pass.program->leaves();
+    if (!std::all_of(leaves.begin(), leaves.end(), isParameter)) return "a captured function gives gradients to a tensor that is none of the optimizer's parameters";
     if (pass.program->writesToInputs()) return "a captured function writes to its batch";
     // What the host's memory holds when the graph is launched is not looked at.
     if (device.is_cuda() && pass.program->computesOnCpu()) return "a captured function computes on the CPU, too";

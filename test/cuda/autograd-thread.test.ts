@@ -9,9 +9,19 @@ const device = "cuda";
 
 /** How often autograd's threads have gone to sleep, by their names. */
 function sleeps(): Record<string, number> {
-  const threads = readdirSync("/proc/self/task").map((id) => `/proc/self/task/${id}`);
-  const own = threads.map((path) => ({ path, name: readFileSync(`${path}/comm`, "utf8").trim() })).filter(({ name }) => name.startsWith("pt_autograd"));
-  return Object.fromEntries(own.map(({ path, name }) => [`${name} ${path}`, Number(/^voluntary_ctxt_switches:\s*(\d+)$/m.exec(readFileSync(`${path}/status`, "utf8"))![1])]));
+  const sleeps: Record<string, number> = {};
+  for (const id of readdirSync("/proc/self/task")) {
+    let status: string;
+    try {
+      status = readFileSync(`/proc/self/task/${id}/status`, "utf8");
+    } catch {
+      // It has ended.
+      continue;
+    }
+    const name = /^Name:\s*(.*)$/m.exec(status)![1]!;
+    if (name.startsWith("pt_autograd")) sleeps[`${name} ${id}`] = Number(/^voluntary_ctxt_switches:\s*(\d+)$/m.exec(status)![1]);
+  }
+  return sleeps;
 }
 
 describeOnCuda("autograd's threads", () => {

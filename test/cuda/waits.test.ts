@@ -54,7 +54,11 @@ describeOnCuda("waits", () => {
       setSyncDebugMode("default");
       expect(optimizer.isLate).toBe(true);
       for (const { losses } of results) expect(losses.every(Number.isFinite)).toBe(true);
-      if (mode === "captured") expect(optimizer.graphs).toMatchObject({ refused: [], failures: [] });
+      if (mode === "captured") {
+        expect(optimizer.graphs).toMatchObject({ refused: [], failures: [] });
+        // An addon without nvcc has none.
+        if (hasKernels) expect(optimizer.graphs.replayed).toBeGreaterThan(0);
+      }
       captured.dispose();
       model.dispose();
     });

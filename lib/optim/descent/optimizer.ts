@@ -278,7 +278,8 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
     });
     if (without.length === 0) return without;
     const present = gradients(without);
-    return without.filter((_, i) => present[i] !== null);
+    // The gradient that a frozen one has while a step is planned is cleared before the step's own.
+    return without.filter((parameter, i) => present[i] !== null && (this.planned === null || parameter.requiresGrad));
   }
 
   /**

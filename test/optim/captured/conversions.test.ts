@@ -1,5 +1,5 @@
 /** Parameters that are converted between captured steps: what optimizers keep from step to step follows. */
-import { capture, Linear, LookSAM, manualSeed, ones, ops, rand, SGD, tensor, zeros, type Tensor } from "dgsam";
+import { capture, DGSAM, Linear, LookSAM, manualSeed, ones, ops, rand, SGD, tensor, zeros, type Tensor } from "dgsam";
 import { describe, expect, test } from "vitest";
 import { FAMILY } from "../sharpness/family.js";
 import { values } from "../support.js";
@@ -30,6 +30,25 @@ describe.each(["sync", "late"] as const)("check: %s", (check) => {
     const [captured, eager] = [true, false].map((captures) => losses(Wrapper, options, captures, ({ frozen }) => void frozen.to("float64"), "float32"));
     captured!.forEach((loss, step) => expect(loss, `step ${step}`).toBeCloseTo(eager![step]!, 6));
   });
+});
+
+test.each(["sync", "late"] as const)("a gradient that a frozen parameter has by hand begins no state, check: %s", (check) => {
+  const run = (captures: boolean) => {
+    manualSeed(2);
+    const [first, last] = [new Linear(6, 8), new Linear(8, 3)];
+    first.weight.requiresGrad = false;
+    const optimizer = new DGSAM([...first.parameters(), ...last.parameters()], SGD, { lr: 0.05, momentum: 0.9, dampening: 0.5, check });
+    const lossOf = capture((x: Tensor) => last.forward(first.forward(x).relu()).pow(2).mean());
+    return Array.from({ length: 20 }, (_, step) => {
+      if (step === 8) first.weight.grad = ones([8, 6]);
+      if (step === 14) first.weight.requiresGrad = true;
+      const x = rand([4, 6]);
+      optimizer.step([0, 1].map(() => (captures ? lossOf.on(x) : () => lossOf(x))));
+      return { weight: values(first.weight.detach()), hasState: optimizer.base.state.has(first.weight) };
+    });
+  };
+  const [captured, eager] = [run(true), run(false)];
+  captured.forEach((after, step) => expect(after, `step ${step}`).toEqual(eager[step]));
 });
 
 test.each(["sync", "late"] as const)("data that do not fit are no conversion: LookSAM keeps its direction, and nothing is done twice; check: %s", (check) => {

@@ -182,6 +182,26 @@ describe("a step without a graph, and why", () => {
     expect(optimizer.graphs).toMatchObject({ captured: 0, refused: ["a captured function writes to its batch", "a batch requires a gradient"] });
   });
 
+  test("gradients of tensors that are none of the optimizer's, which others clear", () => {
+    manualSeed(1);
+    const [body, head] = [new Linear(6, 8), new Linear(8, 3)];
+    const optimizer = new SAM(body.parameters(), SGD, { lr: 0.05, check: "late" });
+    const rest = new SGD(head.parameters(), { lr: 0.05 });
+    const loss = capture((x: Tensor, y: Tensor) => crossEntropy(head.forward(body.forward(x).relu()), y));
+    for (let i = 0; i < 8; i++) {
+      optimizer.step(loss.on(randn([4, 6]), randint(3, [4])));
+      expect(head.weight.grad, `step ${i}`).not.toBeNull();
+      rest.step();
+      rest.zeroGrad();
+    }
+    const refused = ["a captured function gives gradients to a tensor that is none of the optimizer's parameters"];
+    expect(optimizer.graphs).toMatchObject({ captured: 0, ungraphed: 8, refused });
+    // Frozen, they get none.
+    for (const parameter of head.parameters()) parameter.requiresGrad = false;
+    for (let i = 0; i < 8; i++) optimizer.step(loss.on(randn([4, 6]), randint(3, [4])));
+    expect(optimizer.graphs).toMatchObject({ captured: 1, refused });
+  });
+
   test("numbers that change in every step, which no capture could follow", () => {
     const { steps, optimizer } = problem();
     for (let i = 0; i < 60; i++) {

@@ -113,10 +113,15 @@ test("groups have radii and rates of their own, and one that is added is capture
   const run = (graphs: "auto" | false) => scope(() => {
     manualSeed(1);
     const [first, last, added] = [new Linear(6, 8), new Linear(8, 3), new Linear(6, 3)];
+    const train = (isTrained: boolean) => added.parameters().forEach((parameter) => (parameter.requiresGrad = isTrained));
+    train(false);
     const optimizer = new DGSAM([{ params: first.parameters(), rho: 0.2 }, { params: last.parameters(), lr: 0.001 }], Adam, { lr: 0.01, check: "late", graphs });
     const loss = capture((x: Tensor, y: Tensor) => crossEntropy(last.forward(first.forward(x).relu()).add(added.forward(x)), y));
     return Array.from({ length: 24 }, (_, step) => {
-      if (step === 12) optimizer.addParamGroup({ params: added.parameters(), rho: 0.01 });
+      if (step === 12) {
+        train(true);
+        optimizer.addParamGroup({ params: added.parameters(), rho: 0.01 });
+      }
       optimizer.paramGroups.forEach((group, i) => Object.assign(group, { lr: 0.01 / (1 + i + step), rho: 0.1 / (1 + step * i) }));
       const { losses } = optimizer.step(drawBatches(NETS.mlp).map(({ x, y }) => loss.on(x, y)));
       const { captured, recaptured, recaptures } = optimizer.graphs;
