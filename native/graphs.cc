@@ -79,14 +79,15 @@ void captureGraph(Environment& environment, FrameReader& reader, FrameWriter& wr
   tell(environment.graphs.insert(graph), true, {});
 }
 
-// Frame: a graph, batches -> whether it fitted and the step is done.
+// Frame: a graph, batches -> whether the step is done; why not this once, where another one may be.
 void replayGraph(Environment& environment, FrameReader& reader, FrameWriter& writer) {
   capture::refuseRecording("it takes a training step");
   const std::shared_ptr<StepGraph> graph = environment.graphs.at(reader.number());
   const std::vector<at::Tensor> inputs = reader.tensors();
-  const bool fits = graph->fits(inputs);
-  if (fits) graph->replay(inputs);
-  writer.number(fits ? 1 : 0);
+  const StepGraph::Fit fit = graph->fits(inputs);
+  if (fit == StepGraph::Fit::Yes) graph->replay(inputs);
+  writer.number(fit == StepGraph::Fit::Yes ? 1 : 0);
+  writer.value(fit == StepGraph::Fit::NotThisTime ? c10::IValue(StepGraph::kWrittenBatch) : c10::IValue());
 }
 
 Napi::Value releaseGraph(Environment& environment, const Napi::CallbackInfo& info) {

@@ -44,11 +44,23 @@ void bump(const at::Tensor& tensor) {
 
 }  // namespace
 
-StepGraph::Outside::Outside(const at::Tensor& tensor) : weak(tensor.getIntrusivePtr()), data(dataOf(tensor)), geometry(tensor) {}
+StepGraph::Outside::Outside(const at::Tensor& tensor)
+    : weak(tensor.getIntrusivePtr()), data(dataOf(tensor)), geometry(tensor), requiresGrad(tensor.requires_grad()) {}
 
 bool StepGraph::Outside::isSame() const {
   const at::Tensor tensor = lock();
-  return tensor.defined() && dataOf(tensor) == data && capture::Geometry(tensor) == geometry;
+  return tensor.defined() && dataOf(tensor) == data && capture::Geometry(tensor) == geometry && tensor.requires_grad() == requiresGrad;
+}
+
+StepGraph::Gradient::Gradient(const at::Tensor& tensor) : own(tensor), data(tensor.defined() ? dataOf(tensor) : nullptr) {}
+
+bool StepGraph::Gradient::isSame() const { return !own.defined() || dataOf(own) == data; }
+
+const at::Tensor& StepGraph::Gradient::give() {
+  // What was given before is overwritten.
+  if (given.defined()) bump(given);
+  given = own.defined() && own.layout() == at::kStrided ? capture::aliasOf(own) : own;
+  return given;
 }
 
 StepGraph::StepGraph(const CommandList& list, std::vector<at::Tensor> inputs, std::vector<size_t> places) {
@@ -108,7 +120,7 @@ std::string StepGraph::refusal(const CommandList& list) const {
     if (input.requires_grad()) return "a batch requires a gradient";
     const bool isPlain = input.layout() == at::kStrided && input.has_storage() && !input._is_zerotensor() && !input.is_conj() && !input.is_neg();
     if (!isPlain || at::has_internal_overlap(input) == at::MemOverlap::Yes) return "a batch is more than memory of its own: contiguous() makes it that";
-    if (changesMemoryOf(input)) return "a batch lies in memory that the step writes to, say a parameter's or a buffer's: clone() gives it its own";
+    if (changesMemoryOf(input)) return kWrittenBatch;
   }
   // A graph would add to the memory that others' gradients had when it was captured, which somebody else clears.
   const auto isParameter = [&](const at::Tensor& leaf) {
@@ -172,20 +184,22 @@ void StepGraph::capture(Environment& environment, CommandList& list, StepGraph* 
   }
   const std::vector<uint32_t> after = versions();
   for (size_t i = 0; i < outside_.size(); ++i) outside_[i].changes = before[i] != after[i];
-  for (const at::Tensor& parameter : list.parameters()) gradients_.push_back(parameter.grad());
+  for (const at::Tensor& parameter : list.parameters()) parameter.mutable_grad() = gradients_.emplace_back(parameter.grad()).give();
 }
 
-bool StepGraph::fits(const std::vector<at::Tensor>& inputs) const {
-  if (inputs.size() != inputs_.size()) return false;
-  if (std::any_of(inputs.begin(), inputs.end(), [&](const at::Tensor& input) { return changesMemoryOf(input); })) return false;
-  if (!std::all_of(outside_.begin(), outside_.end(), [](const Outside& each) { return each.isSame(); })) return false;
+StepGraph::Fit StepGraph::fits(const std::vector<at::Tensor>& inputs) const {
+  if (inputs.size() != inputs_.size()) return Fit::Never;
+  const auto isSame = [](const auto& each) { return each.isSame(); };
+  if (!std::all_of(outside_.begin(), outside_.end(), isSame) || !std::all_of(gradients_.begin(), gradients_.end(), isSame)) return Fit::Never;
   // Losses have a history, whoever takes the step.
   const at::AutoGradMode withHistory(true);
-  return std::all_of(passes_.begin(), passes_.end(), [&](const Pass& pass) {
+  const auto fitsProgram = [&](const Pass& pass) {
     std::vector<at::Tensor> own;
     for (size_t place : pass.inputs) own.push_back(inputs[place]);
     return pass.program->fits(own) == Program::Fit::Yes;
-  });
+  };
+  if (!std::all_of(passes_.begin(), passes_.end(), fitsProgram)) return Fit::Never;
+  return std::any_of(inputs.begin(), inputs.end(), [&](const at::Tensor& input) { return changesMemoryOf(input); }) ? Fit::NotThisTime : Fit::Yes;
 }
 
 void StepGraph::replay(const std::vector<at::Tensor>& inputs) {
@@ -195,12 +209,10 @@ void StepGraph::replay(const std::vector<at::Tensor>& inputs) {
     captured_->replay();
   }
   const std::vector<at::Tensor> all = parameters();
-  for (size_t i = 0; i < all.size(); ++i) all[i].mutable_grad() = gradients_[i];
+  for (size_t i = 0; i < all.size(); ++i) all[i].mutable_grad() = gradients_[i].give();
   // The host does not know of what the device writes to.
   for (const Outside& each : outside_)
     if (each.changes) bump(each.lock());
-  for (const at::Tensor& gradient : gradients_)
-    if (gradient.defined()) bump(gradient);
 }
 
 }  // namespace dgsam

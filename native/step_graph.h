@@ -23,8 +23,15 @@ class StepGraph {
   // gradients are gone, and on CUDA devices nothing was done.
   void capture(Environment& environment, CommandList& list, StepGraph* earlier);
 
-  // Whether all that the graph refers to is what it was, and these batches fit.
-  bool fits(const std::vector<at::Tensor>& inputs) const;
+  enum class Fit {
+    Yes,
+    // Something that the graph refers to is not what it was, or not where it was.
+    Never,
+    // A batch lies in memory that the step writes to.
+    NotThisTime,
+  };
+  static constexpr const char* kWrittenBatch = "a batch lies in memory that the step writes to, say a parameter's or a buffer's: clone() gives it its own";
+  Fit fits(const std::vector<at::Tensor>& inputs) const;
   // Takes the step with these batches. Gradients are in the same memory as after the last one.
   void replay(const std::vector<at::Tensor>& inputs);
 
@@ -42,6 +49,7 @@ class StepGraph {
     c10::weak_intrusive_ptr<c10::TensorImpl, c10::UndefinedTensorImpl> weak;
     const void* data;
     capture::Geometry geometry;
+    bool requiresGrad;
     bool changes = false;
     // Whether no more is known of it than that a program may read it.
     bool isOnlyRead = false;
@@ -49,6 +57,15 @@ class StepGraph {
   struct Pass {
     std::shared_ptr<capture::Program> program;
     std::vector<size_t> inputs;
+  };
+  // Of a parameter, maybe none. Whoever is given it may change its shape or its memory, so what the graph refers to is given to nobody.
+  struct Gradient {
+    explicit Gradient(const at::Tensor& tensor);
+    bool isSame() const;
+    // Another tensor over its memory.
+    const at::Tensor& give();
+    at::Tensor own, given;
+    const void* data;
   };
 
   std::vector<uint32_t> versions() const;
@@ -63,7 +80,7 @@ class StepGraph {
   std::vector<Pass> passes_;
   std::vector<at::Tensor> inputs_;
   // By parameter.
-  std::vector<at::Tensor> gradients_;
+  std::vector<Gradient> gradients_;
   std::unique_ptr<capture::Captured> captured_;
   std::optional<std::string> lateRefusal_;
 };

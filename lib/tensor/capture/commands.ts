@@ -10,8 +10,8 @@ import { writeCall, type OperatorFunction } from "../operators.js";
 import { Tag } from "../tags.js";
 import { tensorLists, type Tensor } from "../tensor.js";
 import type { CapturedFunction } from "./captured-function.js";
+import { Graph } from "./graph.js";
 import { readText, textLength, type Program } from "./program.js";
-import { Graph } from "./step-graphs.js";
 import { batchesOf, describeItem, keyOf, type StepKey } from "./step-key.js";
 
 /** What a step needs that cannot be had from programs alone; in words where that is so in every step. */
@@ -77,6 +77,12 @@ export interface CaptureOutcome {
   readonly done: boolean;
   /** Whether there may be one another time. */
   readonly mayComeYet: boolean;
+  readonly reason: string | null;
+}
+
+/** How a replay went: whether the step was taken, and if it was not, why this once; null where the graph holds for no step any more. */
+export interface ReplayOutcome {
+  readonly done: boolean;
   readonly reason: string | null;
 }
 
@@ -197,14 +203,15 @@ export class Commands {
     return { graph: null, done: done === 1, mayComeYet: mayComeYet === 1, reason: reason === "" ? null : reason };
   }
 
-  /** As {@link run}, by a graph that was captured of commands with the same key. Returns false, too, where that does not fit any more. */
-  replay(graph: Graph): boolean {
+  /** As {@link run}, by a graph that was captured of commands with the same key. */
+  replay(graph: Graph): ReplayOutcome {
     callFrame()[0] = graph.number;
     tensorLists.write(batchesOf(this.list).batches, "inputs", 1);
     noteGradientChange();
-    const done = (native.replayGraph() ?? callFrame())[0] === 1;
-    if (done) this.tell(graph.told);
-    return done;
+    const results = native.replayGraph() ?? callFrame();
+    const outcome = { done: results[0] === 1, reason: readText(results, 1) || null };
+    if (outcome.done) this.tell(graph.told);
+    return outcome;
   }
 
   private write(start = 0): void {

@@ -28,13 +28,20 @@ export type Recording = { readonly program: Program; readonly sources: readonly 
 const registry = handleRegistry((handle) => native.releaseProgram(handle));
 
 export class Program {
+  private disposed = false;
+
   /** @param number by which the addon knows it */
   constructor(readonly number: Handle) {
     registry.register(this, number, this);
   }
 
+  get isDisposed(): boolean {
+    return this.disposed;
+  }
+
   /** Frees it now. */
   dispose(): void {
+    this.disposed = true;
     registry.unregister(this);
     native.releaseProgram(this.number);
   }

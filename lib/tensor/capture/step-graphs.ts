@@ -4,10 +4,9 @@
  * change lies on the device; all else a graph was captured with.
  */
 
-import { native, type Handle } from "../../native.js";
 import type { Device } from "../dtype.js";
-import { handleRegistry } from "../garbage.js";
 import type { Commands } from "./commands.js";
+import { Graph } from "./graph.js";
 import { firstDifference, isAlive, type StepKey } from "./step-key.js";
 
 /** How steps were taken where graphs are on. */
@@ -54,8 +53,9 @@ const MOST_KINDS = 16;
 /** How many steps of a kind are taken without a graph after its captures that failed; after the last of these and one more it has none. */
 const RESTS = [10, 100];
 /**
- * Where steps are of ever more kinds, captures would take the time that graphs save. So when some graphs were dropped that had fewer
- * replays than pay for a capture, a graph makes room only when it was not used for some steps, and for ever more of them.
+ * Where steps are of ever more kinds, or memory moves time and again, captures would take the time that graphs save. So when some graphs
+ * were dropped that had fewer replays than pay for a capture, there is another one only some steps after the last, and for ever more of
+ * them; and where it needs the place of one, only if that was not used for as many.
  */
 const PAYS = 10;
 const MOST_WASTED = 8;
@@ -64,32 +64,17 @@ const GROWTH = 1.25;
 /** So many kinds of steps forgotten before they came again are told of. */
 const MANY_KINDS = 32;
 const TOO_MANY_KINDS = `steps are of more kinds than there are graphs (${MOST_GRAPHS}): domains whose batches differ in shape, or whose functions differ, make one of each order, and so does all that changes from step to step`;
+const OTHER_MEMORY = "a tensor has other memory, or requires a gradient where it did not";
+const MOVES = `what steps use changes too often for graphs, which take more time than ${PAYS} steps save: ${OTHER_MEMORY}`;
 /** Texts of what goes on for ever are not all kept. */
 const MOST_TEXTS = 32;
-
-const registry = handleRegistry((graph) => native.releaseGraph(graph));
-
-/** A captured step. */
-export class Graph {
-  /**
-   * @param number by which the addon knows it
-   * @param told what its commands tell, the same in each step: a step that waits for nothing tells no more than how many gradients there were
-   */
-  constructor(readonly number: Handle, readonly told: Float64Array) {
-    registry.register(this, number, this);
-  }
-
-  dispose(): void {
-    registry.unregister(this);
-    native.releaseGraph(this.number);
-  }
-}
 
 /** The graphs of one optimizer. */
 export class StepGraphs {
   private readonly kinds: Kind[] = [];
   private uses = 0;
   private wasted = 0;
+  private lastCapture = -Infinity;
   private forgotten = 0;
   private readonly counts = { captured: 0, recaptured: 0, replayed: 0, ungraphed: 0, evicted: 0, failed: 0 };
   private readonly recaptures = new Set<string>();
@@ -108,7 +93,7 @@ export class StepGraphs {
 
   /** Frees the graphs. */
   dispose(): void {
-    for (const kind of this.kinds.splice(0)) free(kind);
+    for (const kind of this.kinds.splice(0)) this.free(kind);
     this.wasted = 0;
   }
 
@@ -124,16 +109,21 @@ export class StepGraphs {
     kind.lastUse = ++this.uses;
     if (kind.state === "refused" || kind.rest > 0) return this.runResting(kind, commands);
     if (kind.state === "seen") return this.capture(kind, commands);
-    if (commands.replay(kind.state)) {
+    const { done, reason } = commands.replay(kind.state);
+    if (done) {
       this.counts.replayed++;
       kind.replays++;
       return true;
     }
     if (!this.runUngraphed(commands)) return false;
-    // They fit, but not the memory that the graph knows.
-    free(kind);
+    if (reason !== null) {
+      addText(this.refused, reason);
+      return true;
+    }
+    // They fit, but not what the graph knows.
+    this.free(kind);
     kind.state = "seen";
-    kind.cause = "a tensor has other memory";
+    kind.cause = OTHER_MEMORY;
     return true;
   }
 
@@ -153,8 +143,7 @@ export class StepGraphs {
     if (!this.runUngraphed(commands)) return false;
     const last = this.kinds.reduce<Kind | null>((one, other) => (one === null || other.lastUse > one.lastUse ? other : one), null);
     const cause = last === null ? null : commands.describe(firstDifference(last.key, key));
-    // Their memory is better used now.
-    for (const kind of this.kinds.filter((each) => !isAlive(each.key))) this.drop(kind);
+    this.dropDead();
     if (this.kinds.length === MOST_KINDS) {
       this.evict(this.kinds.filter(({ state }) => !(state instanceof Graph)));
       if (++this.forgotten >= MANY_KINDS) addText(this.refused, TOO_MANY_KINDS);
@@ -164,20 +153,19 @@ export class StepGraphs {
   }
 
   private capture(kind: Kind, commands: Commands): boolean {
+    this.dropDead();
     const graphs = this.graphs();
-    if (graphs.length === MOST_GRAPHS) {
-      const idle = this.wasted < MOST_WASTED ? 0 : IDLE * GROWTH ** (this.wasted - MOST_WASTED);
-      if (graphs.every(({ lastUse }) => this.uses - lastUse < idle)) {
-        addText(this.refused, TOO_MANY_KINDS);
-        return this.runUngraphed(commands);
-      }
-      this.evict(graphs);
+    if (this.mustWait(graphs)) {
+      addText(this.refused, kind.cause === OTHER_MEMORY ? MOVES : TOO_MANY_KINDS);
+      return this.runUngraphed(commands);
     }
+    if (graphs.length === MOST_GRAPHS) this.evict(graphs);
     const { graph, done, mayComeYet, reason } = commands.capture((this.graphs()[0]?.state as Graph | undefined) ?? null);
     if (graph !== null) {
       kind.state = graph;
       kind.failures = 0;
       kind.replays = 0;
+      this.lastCapture = this.uses;
       this.counts.captured++;
       if (kind.cause !== null) {
         this.counts.recaptured++;
@@ -190,6 +178,12 @@ export class StepGraphs {
     if (!done) return this.runUngraphed(commands);
     this.counts.ungraphed++;
     return true;
+  }
+
+  private mustWait(graphs: readonly Kind[]): boolean {
+    const steps = this.wasted < MOST_WASTED ? 0 : IDLE * GROWTH ** (this.wasted - MOST_WASTED);
+    if (this.uses - this.lastCapture < steps) return true;
+    return graphs.length === MOST_GRAPHS && graphs.every(({ lastUse }) => this.uses - lastUse < steps);
   }
 
   private noteFailure(kind: Kind, reason: string): void {
@@ -211,21 +205,25 @@ export class StepGraphs {
 
   private evict(kinds: readonly Kind[]): void {
     const oldest = (kinds.length > 0 ? kinds : this.kinds).reduce((one, other) => (other.lastUse < one.lastUse ? other : one));
-    if (oldest.state instanceof Graph) {
-      this.counts.evicted++;
-      if (oldest.replays < PAYS) this.wasted++;
-    }
+    if (oldest.state instanceof Graph) this.counts.evicted++;
     this.drop(oldest);
   }
 
+  /** Kinds that no step can be of any more: their memory is better used. */
+  private dropDead(): void {
+    for (const kind of this.kinds.filter(({ key }) => !isAlive(key))) this.drop(kind);
+  }
+
   private drop(kind: Kind): void {
-    free(kind);
+    this.free(kind);
     this.kinds.splice(this.kinds.indexOf(kind), 1);
   }
-}
 
-function free({ state }: Kind): void {
-  if (state instanceof Graph) state.dispose();
+  private free({ state, replays }: Kind): void {
+    if (!(state instanceof Graph)) return;
+    state.dispose();
+    if (replays < PAYS) this.wasted++;
+  }
 }
 
 function addText(texts: Set<string>, text: string): void {

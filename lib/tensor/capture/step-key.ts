@@ -3,6 +3,7 @@
 import { argumentText, type OperatorFunction } from "../operators.js";
 import { Tensor } from "../tensor.js";
 import type { Command } from "./commands.js";
+import { Program } from "./program.js";
 
 /** Programs, numbers, and tensors by identity, in the order of the commands; of batches which of them it is, in the order in which they come. */
 export type StepKey = readonly unknown[];
@@ -43,9 +44,9 @@ export function firstDifference(key: StepKey, other: StepKey): number {
   return key.length === other.length ? -1 : length;
 }
 
-/** Whether a step can have a key again: not with a tensor that was disposed of. */
+/** Whether a step can have a key again: not with a tensor or a program that was disposed of. */
 export function isAlive(key: StepKey): boolean {
-  return !key.some((item) => item instanceof Tensor && item.handle === 0);
+  return !key.some((item) => (item instanceof Tensor && item.handle === 0) || (item instanceof Program && item.isDisposed));
 }
 
 /** An item of a key in words. */

@@ -26,13 +26,13 @@ export interface Problem {
   readonly steps: (count: number, size?: number) => StepResult;
 }
 
-export function problem(options: object = {}, Base: unknown = SGD, reads = (loss: Tensor): Tensor => loss): Problem {
+export function problem(options: object = {}, Base: unknown = SGD, reads = (loss: Tensor): Tensor => loss, maxPrograms = 64): Problem {
   manualSeed(1);
   const first = new Linear(6, 8);
   const read = ones([1]);
   const model = new Sequential(first, new BatchNorm1d(8), new Dropout(0.2), new Linear(8, 3));
   const optimizer = new (DGSAM as unknown as AnyWrapper)(model.parameters(), Base, { ...(Base === SGD ? SGD_OPTIONS : { lr: 1e-3 }), ...options, model, check: "late" }) as unknown as DGSAM<SGD>;
-  const loss = capture((x: Tensor, y: Tensor) => reads(crossEntropy(model.forward(x) as Tensor, y)).mul(read.sum()));
+  const loss = capture((x: Tensor, y: Tensor) => reads(crossEntropy(model.forward(x) as Tensor, y)).mul(read.sum()), { maxPrograms });
   const steps = (count: number, size = 4): StepResult => {
     let result!: StepResult;
     for (let i = 0; i < count; i++) result = optimizer.step(drawBatches({ ...NETS.mlp, shape: [size, 6] }).map(({ x, y }) => loss.on(x, y)));

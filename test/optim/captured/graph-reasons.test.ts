@@ -6,6 +6,8 @@ import { expectError, stateBits } from "../support.js";
 import { ONE_GRAPH, problem, type Problem } from "./graph-problem.js";
 
 describe("a step is captured anew", () => {
+  const TOO_MANY = expect.stringMatching(/^steps are of more kinds than there are graphs \(8\): domains whose batches differ in shape/);
+
   /** What happens, and the reason that is told; how often after it. */
   const CAUSES: [string, (problem: Problem) => void, RegExp][] = [
     ["when an option of the base optimizer changes", ({ optimizer }) => (optimizer.base.paramGroups[0]!.weightDecay = 0.1), /^dgsam::sgd_\.late: weight_decay$/],
@@ -16,12 +18,12 @@ describe("a step is captured anew", () => {
     ["when a state has other memory", ({ optimizer, first }) => {
       const { momentumBuffer } = optimizer.base.state.get(first.weight)!;
       ops.aten.set_data(momentumBuffer!, momentumBuffer!.clone());
-    }, /^a tensor has other memory$/],
+    }, /^a tensor has other memory, or requires/],
     ["when what is only read has other memory, though of the same storage", ({ read }) => {
       ops.aten["resize_.default"](read, [100_000]);
       ops.aten["resize_.default"](read, [1]);
       read.fill_(2);
-    }, /^a tensor has other memory$/],
+    }, /^a tensor has other memory, or requires/],
     ["when the model was converted", ({ model }) => void model.to("float64").to("float32"), /program/],
   ];
 
@@ -69,6 +71,30 @@ describe("a step is captured anew", () => {
     expect(optimizer.graphs.graphs).toBe(1);
   });
 
+  test("graphs whose programs are gone leave at once, and count as those that make room", () => {
+    const { steps, optimizer } = problem({}, SGD, undefined, 4);
+    for (let size = 2; size < 8; size++) steps(10, size);
+    // Each has a program for passes that move BatchNorm's buffers and one for those that do not.
+    expect(optimizer.graphs).toMatchObject({ captured: 6, graphs: 2, evicted: 0 });
+    for (let cycle = 0; cycle < 10; cycle++) for (let size = 2; size < 13; size++) steps(6, size);
+    expect(optimizer.graphs.captured).toBeLessThan(24);
+    expect(optimizer.graphs).toMatchObject({ evicted: 0, refused: [TOO_MANY] });
+  });
+
+  test("less and less often where memory moves every few steps, which is told", () => {
+    const { steps, optimizer, first } = problem();
+    for (let i = 0; i < 150; i++) {
+      steps(4);
+      const { momentumBuffer } = optimizer.base.state.get(first.weight)!;
+      ops.aten.set_data(momentumBuffer!, momentumBuffer!.clone());
+    }
+    const { captured, recaptures, refused } = optimizer.graphs;
+    expect(captured).toBeGreaterThan(8);
+    expect(captured).toBeLessThan(16);
+    expect(recaptures).toEqual([expect.stringMatching(/^a tensor has other memory/)]);
+    expect(refused).toEqual([expect.stringMatching(/^what steps use changes too often for graphs, which take more time than 10 steps save: a tensor has other memory/)]);
+  });
+
   /** DGSAM over batches of these sizes, in random order. */
   function mixed(sizes: readonly number[], steps: number, ownFunctions = false): DGSAM {
     manualSeed(1);
@@ -80,7 +106,6 @@ describe("a step is captured anew", () => {
     for (let i = 0; i < steps; i++) optimizer.step(sizes.map((size, d) => functions[d]!.on(randn([size, 6]), randint(3, [size]))));
     return optimizer;
   }
-  const TOO_MANY = expect.stringMatching(/^steps are of more kinds than there are graphs \(8\): domains whose batches differ in shape/);
 
   test.each([["shapes", [4, 5, 6], false], ["functions", [4, 4, 4], true]] as const)("for each order of three domains of other %s, and no more", (_, sizes, own) => {
     expect(mixed(sizes, 100, own).graphs).toMatchObject({ captured: 6, graphs: 6, evicted: 0, refused: [] });
@@ -138,6 +163,23 @@ describe("a step without a graph, and why", () => {
     for (let i = 0; i < 8; i++) optimizer.step(loss.on(tensor([1, 2, i])));
     expect(optimizer.graphs).toMatchObject({ captured: 1, replayed: 6, ungraphed: 9 });
     expect(idle.grad).toBeNull();
+  });
+
+  test("a parameter that gets no gradient and is no longer frozen, with a base optimizer that keeps no state", () => {
+    const idle = zeros([2]);
+    const w = tensor([1, 2, 3]).requiresGrad_();
+    const optimizer = new SAM([w, idle], SGD, { lr: 0.1, check: "late" });
+    const loss = capture((x: Tensor) => ops.aten.sum(ops.aten.mul(w, x)));
+    const steps = (count: number) => Array.from({ length: count }, (_, i) => optimizer.step(loss.on(tensor([1, 2, i]))));
+    steps(8);
+    const { replayed } = optimizer.graphs;
+    expect(replayed).toBeGreaterThan(4);
+    idle.requiresGrad = true;
+    steps(4);
+    expect(optimizer.graphs).toMatchObject({ captured: 1, replayed, refused: ["a parameter that requires a gradient gets none from a captured function"] });
+    idle.requiresGrad = false;
+    steps(4);
+    expect(optimizer.graphs).toMatchObject({ captured: 1, replayed: replayed + 4 });
   });
 
   test("DISAM's micro-batches", () => {
@@ -274,6 +316,17 @@ describe("a step without a graph, and why", () => {
     expect(by.w).toEqual(without.w);
     expect(by.told.captured).toBe(from === 0 ? 0 : 1);
     expect(by.told.refused).toEqual([WRITTEN]);
+  });
+
+  test("a batch that is written to once does not end the graph", () => {
+    const w = tensor([1, 2, 3]).requiresGrad_();
+    const bank = zeros([3]);
+    const optimizer = new ERM([w], SGD, { lr: 0.01, check: "late" });
+    const writes = capture((x: Tensor) => (ops.aten["copy_.default"](bank, x), ops.aten.sum(ops.aten.mul(w, x))));
+    const reads = capture((x: Tensor) => ops.aten.sum(ops.aten.mul(ops.aten.mul(w, w), x)));
+    for (let i = 0; i < 20; i++) optimizer.step([writes.on(tensor([i, 1, 2])), reads.on(i % 5 === 4 ? bank : tensor([1, i, 2]))]);
+    // Steps that run, record and are first planned, and those over the bank.
+    expect(optimizer.graphs).toMatchObject({ captured: 1, recaptured: 0, replayed: 12, ungraphed: 7, refused: [WRITTEN] });
   });
 
   test("the option, and the CPU without the emulation", () => {

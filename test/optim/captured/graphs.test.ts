@@ -207,6 +207,47 @@ describe("what a graph refers to", () => {
   });
 });
 
+describe("a gradient that a graph gave is the user's", () => {
+  const USES: [string, (gradient: Tensor) => unknown, number][] = [
+    ["transposed in place", (gradient) => ops.aten["t_.default"](gradient), 1],
+    ["with other memory", (gradient) => ops.aten.set_data(gradient, zeros([2, 2])), 1],
+    ["requiring a gradient of its own", (gradient) => gradient.requiresGrad_(), 1],
+    ["disposed of", (gradient) => gradient.dispose(), 1],
+    ["made smaller", (gradient) => ops.aten["resize_.default"](gradient, [3]), 1],
+    // Of the memory that it shares with the graph.
+    ["made larger", (gradient) => ops.aten["resize_.default"](gradient, [50_000]), 2],
+  ];
+
+  test.each(USES)("%s", (_, use, captured) => {
+    const run = (graphs: "auto" | false) => {
+      const { steps, first, model, optimizer } = problem({ graphs });
+      const told = Array.from({ length: 16 }, (__, step) => {
+        const { losses } = steps(1);
+        const gradient = first.weight.grad!;
+        const bits = stateBits([[...losses], [...model.parameters()], gradient]);
+        if (step === 6) use(gradient);
+        if (step === 10) use(first.weight.grad!);
+        return bits;
+      });
+      return { told, graphs: optimizer.graphs };
+    };
+    const [without, by] = [run(false), run("auto")];
+    by.told.forEach((each, step) => expect(each, `step ${step}`).toEqual(without.told[step]));
+    expect(by.graphs.refused).toEqual([]);
+    expect(by.graphs.captured).toBeGreaterThanOrEqual(captured);
+    expect(by.graphs.replayed).toBeGreaterThan(6);
+  });
+
+  test("and one that was kept for a differentiation is known to be overwritten", () => {
+    const { steps, first } = problem();
+    steps(8);
+    const factor = tensor(1).requiresGrad_();
+    const product = ops.aten.sum(ops.aten.mul(first.weight.grad!, factor));
+    steps(1);
+    expect(() => product.backward()).toThrow(/modified by an inplace operation/);
+  });
+});
+
 describe("what the tests would show", () => {
   const run = { net: NETS.mlp, Wrapper: DGSAM as never, Base: SGD, options: SGD_OPTIONS, steps: 12 };
 
@@ -236,10 +277,10 @@ describe("what the tests would show", () => {
     const { graph, done, reason } = commands(10, one).capture(null);
     expect({ done, reason }).toEqual({ done: true, reason: null });
     expect(w.toArray()).toEqual([11, 11]);
-    expect(commands(1000, other).replay(graph!)).toBe(true);
+    expect(commands(1000, other).replay(graph!)).toEqual({ done: true, reason: null });
     expect(w.toArray()).toEqual([22, 22]);
     aten["fill_.Scalar"](one, 100);
-    expect(commands(10, one).replay(graph!)).toBe(true);
+    expect(commands(10, one).replay(graph!)).toEqual({ done: true, reason: null });
     expect(w.toArray()).toEqual([132, 132]);
     graph!.dispose();
     expectError(() => commands(10, one).replay(graph!), "ERR_DISPOSED", /graph has been disposed/);
