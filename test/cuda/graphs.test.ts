@@ -3,39 +3,12 @@
  * trace. What needs no device is in test/optim/captured/graphs.test.ts.
  */
 import {
-  Adadelta, Adagrad, Adam, Adamax, AdamW, ASAM, autocast, BatchNorm1d, capture, crossEntropy, DGSAM, DISAM, Dropout, ERM, GSAM, Linear, LookSAM, manualSeed, NAdam, noGrad, ops, RAdam, randint, randn, ReLU, RMSprop, SAGM, SAM, scope,
-  Sequential, SGD, tensor, type Tensor,
+  Adadelta, Adagrad, Adam, Adamax, AdamW, ASAM, autocast, DGSAM, DISAM, ERM, GSAM, LookSAM, manualSeed, NAdam, noGrad, ops, RAdam, randn, RMSprop, SAGM, SAM, SGD, tensor, type Tensor,
 } from "dgsam";
 import { expect, test } from "vitest";
-import type { AnyWrapper } from "../optim/sharpness/family.js";
 import { stateBits } from "../optim/support.js";
-import { describeOnCuda, hasKernels } from "./support.js";
-
-const STEPS = 40;
-
-function problem(Wrapper: unknown, Base: unknown, options: object, also: (loss: Tensor) => Tensor = (loss) => loss) {
-  manualSeed(1);
-  const model = new Sequential(new Linear(16, 32), new BatchNorm1d(32), new ReLU(), new Dropout(0.3), new Linear(32, 4)).to("cuda");
-  const optimizer = new (Wrapper as AnyWrapper)(model.parameters(), Base, { ...options, model });
-  const loss = capture((x: Tensor, y: Tensor) => also(crossEntropy(model.forward(x) as Tensor, y)));
-  const step = (size = 8) => optimizer.step(Array.from({ length: 3 }, () => loss.on(randn([size, 16], { device: "cuda" }), randint(4, [size], { device: "cuda" }))));
-  const state = () => stateBits([[...model.parameters(), ...model.buffers()], optimizer.stateDict()]);
-  return { model, optimizer, step, state };
-}
-
-function take(graphs: "auto" | false, Wrapper: unknown, Base: unknown, options: object, steps = STEPS) {
-  return scope(() => {
-    const { optimizer, step, state } = problem(Wrapper, Base, { ...options, graphs });
-    const [group] = optimizer.paramGroups as unknown as [Record<string, number>];
-    const { radiusKey } = optimizer;
-    const { lr, [radiusKey]: radius } = group as { lr: number } & Record<typeof radiusKey, number>;
-    const told = Array.from({ length: steps }, (_, i) => scope(() => {
-      Object.assign(group, { lr: lr * (1 + Math.cos(i)), [radiusKey]: radius / (1 + i) });
-      return { result: { ...step() }, state: state() };
-    }));
-    return { told, graphs: optimizer.graphs };
-  });
-}
+import { problem, STEPS, take } from "./graph-problem.js";
+import { describeWithNvcc, hasKernels } from "./support.js";
 
 const CASES: readonly (readonly [string, unknown, unknown, object])[] = [
   ["ERM over SGD", ERM, SGD, { lr: 0.05, momentum: 0.9, nesterov: true }],
@@ -57,7 +30,7 @@ const SWEPT: typeof CASES = [
 // Some of them have graphs of more than one kind of step.
 const OTHERS: typeof CASES = ([ASAM, GSAM, SAGM, DISAM, LookSAM] as const).map((Wrapper) => [`${Wrapper.name} over SGD`, Wrapper, SGD, { lr: 0.05, momentum: 0.9 }]);
 
-describeOnCuda("graphs", () => {
+describeWithNvcc("graphs", () => {
   test.each(OTHERS)("%s: the steps that are taken without", (_, Wrapper, Base, options) => {
     const [without, by] = [take(false, Wrapper, Base, options), take("auto", Wrapper, Base, options)];
     without.told.forEach((expected, step) => expect(by.told[step], `step ${step}`).toEqual(expected));

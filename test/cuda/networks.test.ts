@@ -4,7 +4,7 @@ import {
 } from "dgsam";
 import { expect, test } from "vitest";
 import { values, worstError } from "../optim/support.js";
-import { describeOnCuda } from "./support.js";
+import { describeOnCuda, describeWithNvcc } from "./support.js";
 
 // One of each kind, and of those with many parameters a smaller one.
 const KINDS: Record<string, () => Backbone> = {
@@ -39,6 +39,16 @@ describeOnCuda("networks", () => {
     });
   });
 
+  test("a convolution in float32 is TF32's at most", () => {
+    const x = randn([2, 16, 32, 32]);
+    const w = randn([8, 16, 3, 3]);
+    const here = ops.aten.conv2d(x, w) as Tensor;
+    const there = ops.aten.conv2d(x.to("cuda"), w.to("cuda")) as Tensor;
+    expect(worstError(values(there.cpu()), values(here))).toBeLessThan(2e-3);
+  });
+});
+
+describeWithNvcc("networks by graphs", () => {
   test.each([
     ["DGSAM over SGD, resnet18, frozen, channels last", DGSAM, SGD, "resnet18", true],
     ["SAM over Adam, efficientnet_lite0", SAM, Adam, "efficientnet_lite0", false],
@@ -64,13 +74,5 @@ describeOnCuda("networks", () => {
     expect(graphs.graphs.replayed).toBeGreaterThan(2);
     // Sums on a device have no order of their own.
     expect(worstError(graphs.losses, eager.losses)).toBeLessThan(1e-6);
-  });
-
-  test("a convolution in float32 is TF32's at most", () => {
-    const x = randn([2, 16, 32, 32]);
-    const w = randn([8, 16, 3, 3]);
-    const here = ops.aten.conv2d(x, w) as Tensor;
-    const there = ops.aten.conv2d(x.to("cuda"), w.to("cuda")) as Tensor;
-    expect(worstError(values(there.cpu()), values(here))).toBeLessThan(2e-3);
   });
 });
