@@ -4,7 +4,7 @@ import { checkBoolean, checkChoice, withDefaults } from "../checks.js";
 import { argumentError } from "../errors.js";
 import { native } from "../native.js";
 import { dtypeCode, DTYPES, type DType } from "./dtype.js";
-import { runSync } from "./modes.js";
+import { runSync, type Synchronous } from "./modes.js";
 
 export type AutocastDevice = "cpu" | "cuda";
 export type AutocastDType = "bfloat16" | "float16";
@@ -39,7 +39,7 @@ function checkDevice(name: string, device: unknown): void {
  *
  * @throws DgsamError `ERR_ARGUMENT` for another dtype (PyTorch warns and goes on without autocast), and when `fn` returns a promise
  */
-export function autocast<T>(fn: () => T, options: AutocastOptions = {}): T {
+export function autocast<T>(fn: () => Synchronous<T>, options: AutocastOptions = {}): T {
   if (typeof fn !== "function") throw argumentError("autocast(fn)", "a function", fn);
   const { device, dtype, enabled, cacheEnabled } = withDefaults<typeof DEFAULTS>("autocast", options, DEFAULTS);
   checkDevice("autocast: device", device);

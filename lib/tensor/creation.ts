@@ -79,13 +79,16 @@ export function checkShape(name: string, shape: readonly number[]): readonly num
   return shape;
 }
 
+// NoInfer, wherever an option that may be left out gives the dtype: TypeScript would take that of `const t: Tensor<"int64"> = zeros([2])` from the
+// type that is expected, not the default.
+
 /** All zeros. */
-export function zeros<D extends DType = "float32">(shape: readonly number[], options?: CreationOptions<D>): Tensor<D> {
+export function zeros<D extends DType = "float32">(shape: readonly number[], options?: CreationOptions<D>): Tensor<NoInfer<D>> {
   return create("zeros", ops.aten["zeros.default"], [checkShape("zeros", shape)], options);
 }
 
 /** All ones. */
-export function ones<D extends DType = "float32">(shape: readonly number[], options?: CreationOptions<D>): Tensor<D> {
+export function ones<D extends DType = "float32">(shape: readonly number[], options?: CreationOptions<D>): Tensor<NoInfer<D>> {
   return create("ones", ops.aten["ones.default"], [checkShape("ones", shape)], options);
 }
 
@@ -97,12 +100,12 @@ function dtypeOf(value: ScalarLike): DType {
 }
 
 /** All `value`: float32 for a number, int64 for a bigint, bool for a boolean, complex64 for complex(), unless `dtype` says otherwise. */
-export function full<V extends ScalarLike, D extends DType = DTypeOfNumber<V>>(shape: readonly number[], value: V, options?: CreationOptions<D>): Tensor<D> {
+export function full<V extends ScalarLike, D extends DType = DTypeOfNumber<V>>(shape: readonly number[], value: V, options?: CreationOptions<D>): Tensor<NoInfer<D>> {
   return create("full", ops.aten["full.default"], [checkShape("full", shape), value], options, dtypeOf(value));
 }
 
 /** Whatever the memory held: every element is to be written before it is read. */
-export function empty<D extends DType = "float32">(shape: readonly number[], options?: CreationOptions<D> & { memoryFormat?: MemoryFormat }): Tensor<D> {
+export function empty<D extends DType = "float32">(shape: readonly number[], options?: CreationOptions<D> & { memoryFormat?: MemoryFormat }): Tensor<NoInfer<D>> {
   const { requiresGrad, memoryFormat, ...given } = optionsOf("empty", options, [...CREATION, "memoryFormat"]);
   const keywords = { ...given, dtype: given.dtype ?? "float32", memory_format: memoryFormat };
   return make("empty", ops.aten["empty.memory_format"], [checkShape("empty", shape)], keywords, requiresGrad);
@@ -111,9 +114,9 @@ export function empty<D extends DType = "float32">(shape: readonly number[], opt
 type Bound = number | bigint;
 
 /** From `start` (default 0) to below `end` in steps of `step` (default 1). float32, or int64 where all bounds are bigints. */
-export function arange<B extends Bound, D extends DType = DTypeOfNumber<B>>(end: B, options?: CreationOptions<D>): Tensor<D>;
-export function arange<B extends Bound, D extends DType = DTypeOfNumber<B>>(start: B, end: B, options?: CreationOptions<D>): Tensor<D>;
-export function arange<B extends Bound, D extends DType = DTypeOfNumber<B>>(start: B, end: B, step: B, options?: CreationOptions<D>): Tensor<D>;
+export function arange<B extends Bound, D extends DType = DTypeOfNumber<B>>(end: B, options?: CreationOptions<D>): Tensor<NoInfer<D>>;
+export function arange<B extends Bound, D extends DType = DTypeOfNumber<B>>(start: B, end: B, options?: CreationOptions<D>): Tensor<NoInfer<D>>;
+export function arange<B extends Bound, D extends DType = DTypeOfNumber<B>>(start: B, end: B, step: B, options?: CreationOptions<D>): Tensor<NoInfer<D>>;
 export function arange<D extends DType>(...args: (Bound | CreationOptions<D> | undefined)[]): Tensor<D> {
   const isBound = (each: unknown): each is Bound => typeof each === "number" || typeof each === "bigint";
   const firstOther = args.findIndex((each) => !isBound(each));
@@ -127,22 +130,22 @@ export function arange<D extends DType>(...args: (Bound | CreationOptions<D> | u
 }
 
 /** `steps` numbers from `start` to `end`, both included, at equal distance. */
-export function linspace<D extends DType = "float32">(start: number, end: number, steps: number, options?: CreationOptions<D>): Tensor<D> {
+export function linspace<D extends DType = "float32">(start: number, end: number, steps: number, options?: CreationOptions<D>): Tensor<NoInfer<D>> {
   return create("linspace", ops.aten["linspace.default"], [start, end, steps], options);
 }
 
 /** `steps` numbers from `base ** start` to `base ** end` (`base` 10 by default), both included, at equal ratio. */
 export function logspace<D extends DType = "float32">(
   start: number, end: number, steps: number, base?: number | (CreationOptions<D> & { base?: number }), options?: CreationOptions<D>,
-): Tensor<D> {
+): Tensor<NoInfer<D>> {
   const { base: named, ...others } = typeof base === "object" ? optionsOf("logspace", base, [...CREATION, "base"]) : { base };
   return create("logspace", ops.aten["logspace.default"], [start, end, steps, named], typeof base === "object" ? others : options);
 }
 
 /** The identity matrix of `n` rows and `m` (default `n`) columns. */
-export function eye<D extends DType = "float32">(n: number, options?: CreationOptions<D>): Tensor<D>;
-export function eye<D extends DType = "float32">(n: number, m: number, options?: CreationOptions<D>): Tensor<D>;
-export function eye<D extends DType = "float32">(n: number, mOrOptions?: number | CreationOptions<D>, options?: CreationOptions<D>): Tensor<D> {
+export function eye<D extends DType = "float32">(n: number, options?: CreationOptions<D>): Tensor<NoInfer<D>>;
+export function eye<D extends DType = "float32">(n: number, m: number, options?: CreationOptions<D>): Tensor<NoInfer<D>>;
+export function eye<D extends DType = "float32">(n: number, mOrOptions?: number | CreationOptions<D>, options?: CreationOptions<D>): Tensor<NoInfer<D>> {
   const m = typeof mOrOptions === "number" ? mOrOptions : n;
   return create("eye", ops.aten["eye.m"], [n, m], typeof mOrOptions === "number" ? options : (mOrOptions ?? options));
 }
@@ -159,35 +162,35 @@ function triangle<D extends DType>(name: string, factory: Factory, row: number, 
 }
 
 /** The indices of the lower triangle of a `row` by `col` matrix, up to a diagonal: `[2, count]`, int64 by default. */
-export function trilIndices<D extends DType = "int64">(row: number, col: number, offset?: number | TriangleOptions<D>, options?: CreationOptions<D>): Tensor<D> {
+export function trilIndices<D extends DType = "int64">(row: number, col: number, offset?: number | TriangleOptions<D>, options?: CreationOptions<D>): Tensor<NoInfer<D>> {
   return triangle("trilIndices", ops.aten["tril_indices.default"], row, col, offset, options);
 }
 
 /** The indices of the upper triangle of a `row` by `col` matrix, from a diagonal on: `[2, count]`, int64 by default. */
-export function triuIndices<D extends DType = "int64">(row: number, col: number, offset?: number | TriangleOptions<D>, options?: CreationOptions<D>): Tensor<D> {
+export function triuIndices<D extends DType = "int64">(row: number, col: number, offset?: number | TriangleOptions<D>, options?: CreationOptions<D>): Tensor<NoInfer<D>> {
   return triangle("triuIndices", ops.aten["triu_indices.default"], row, col, offset, options);
 }
 
 /** Uniform in [0, 1). */
-export function rand<D extends DType = "float32">(shape: readonly number[], options?: RandomOptions<D>): Tensor<D> {
+export function rand<D extends DType = "float32">(shape: readonly number[], options?: RandomOptions<D>): Tensor<NoInfer<D>> {
   return draw("rand", [ops.aten["rand.default"], ops.aten["rand.generator"]], [checkShape("rand", shape)], options);
 }
 
 /** Standard normal. */
-export function randn<D extends DType = "float32">(shape: readonly number[], options?: RandomOptions<D>): Tensor<D> {
+export function randn<D extends DType = "float32">(shape: readonly number[], options?: RandomOptions<D>): Tensor<NoInfer<D>> {
   return draw("randn", [ops.aten["randn.default"], ops.aten["randn.generator"]], [checkShape("randn", shape)], options);
 }
 
 /** Integers from `low` (default 0) to below `high`, each alike likely; int64 by default. */
-export function randint<D extends DType = "int64">(high: number, shape: readonly number[], options?: RandomOptions<D>): Tensor<D>;
-export function randint<D extends DType = "int64">(low: number, high: number, shape: readonly number[], options?: RandomOptions<D>): Tensor<D>;
+export function randint<D extends DType = "int64">(high: number, shape: readonly number[], options?: RandomOptions<D>): Tensor<NoInfer<D>>;
+export function randint<D extends DType = "int64">(low: number, high: number, shape: readonly number[], options?: RandomOptions<D>): Tensor<NoInfer<D>>;
 export function randint<D extends DType = "int64">(...args: unknown[]): Tensor<D> {
   const [low, high, shape, options] = Array.isArray(args[1]) ? [0, args[0], args[1], args[2]] : args;
   return draw("randint", [ops.aten["randint.low"], ops.aten["randint.low_generator"]], [low, high, shape], options as RandomOptions<D> | undefined, "int64");
 }
 
 /** A random order of 0 to `n - 1`; int64 by default. */
-export function randperm<D extends DType = "int64">(n: number, options?: RandomOptions<D>): Tensor<D> {
+export function randperm<D extends DType = "int64">(n: number, options?: RandomOptions<D>): Tensor<NoInfer<D>> {
   return draw("randperm", [ops.aten["randperm.default"], ops.aten["randperm.generator"]], [n], options, "int64");
 }
 
@@ -203,39 +206,39 @@ function drawLike<D extends DType>(name: string, [plain, seeded]: Draws, args: u
 }
 
 /** Zeros of another tensor's shape, dtype and device. */
-export function zerosLike<D extends DType, E extends DType = D>(model: Tensor<D>, options?: LikeOptions<E>): Tensor<E> {
+export function zerosLike<D extends DType, E extends DType = D>(model: Tensor<D>, options?: LikeOptions<E>): Tensor<NoInfer<E>> {
   return like("zerosLike", ops.aten["zeros_like.default"], [model], options);
 }
 
 /** Ones of another tensor's shape, dtype and device. */
-export function onesLike<D extends DType, E extends DType = D>(model: Tensor<D>, options?: LikeOptions<E>): Tensor<E> {
+export function onesLike<D extends DType, E extends DType = D>(model: Tensor<D>, options?: LikeOptions<E>): Tensor<NoInfer<E>> {
   return like("onesLike", ops.aten["ones_like.default"], [model], options);
 }
 
 /** `value` in another tensor's shape, dtype and device. */
-export function fullLike<D extends DType, E extends DType = D>(model: Tensor<D>, value: ScalarLike, options?: LikeOptions<E>): Tensor<E> {
+export function fullLike<D extends DType, E extends DType = D>(model: Tensor<D>, value: ScalarLike, options?: LikeOptions<E>): Tensor<NoInfer<E>> {
   return like("fullLike", ops.aten["full_like.default"], [model, value], options);
 }
 
 /** Unwritten memory of another tensor's shape, dtype and device. */
-export function emptyLike<D extends DType, E extends DType = D>(model: Tensor<D>, options?: LikeOptions<E>): Tensor<E> {
+export function emptyLike<D extends DType, E extends DType = D>(model: Tensor<D>, options?: LikeOptions<E>): Tensor<NoInfer<E>> {
   return like("emptyLike", ops.aten["empty_like.default"], [model], options);
 }
 
 /** Uniform in [0, 1), in another tensor's shape, dtype and device. */
-export function randLike<D extends DType, E extends DType = D>(model: Tensor<D>, options?: RandomLikeOptions<E>): Tensor<E> {
+export function randLike<D extends DType, E extends DType = D>(model: Tensor<D>, options?: RandomLikeOptions<E>): Tensor<NoInfer<E>> {
   return drawLike("randLike", [ops.aten["rand_like.default"], ops.aten["rand_like.generator"]], [model], options);
 }
 
 /** Standard normal, in another tensor's shape, dtype and device. */
-export function randnLike<D extends DType, E extends DType = D>(model: Tensor<D>, options?: RandomLikeOptions<E>): Tensor<E> {
+export function randnLike<D extends DType, E extends DType = D>(model: Tensor<D>, options?: RandomLikeOptions<E>): Tensor<NoInfer<E>> {
   return drawLike("randnLike", [ops.aten["randn_like.default"], ops.aten["randn_like.generator"]], [model], options);
 }
 
 /** Integers from `low` (default 0) to below `high`, in another tensor's shape, dtype and device. */
-export function randintLike<D extends DType, E extends DType = D>(model: Tensor<D>, high: number, options?: RandomLikeOptions<E>): Tensor<E>;
-export function randintLike<D extends DType, E extends DType = D>(model: Tensor<D>, low: number, high: number, options?: RandomLikeOptions<E>): Tensor<E>;
-export function randintLike<D extends DType, E extends DType = D>(model: Tensor<D>, first: number, second?: number | RandomLikeOptions<E>, third?: RandomLikeOptions<E>): Tensor<E> {
+export function randintLike<D extends DType, E extends DType = D>(model: Tensor<D>, high: number, options?: RandomLikeOptions<E>): Tensor<NoInfer<E>>;
+export function randintLike<D extends DType, E extends DType = D>(model: Tensor<D>, low: number, high: number, options?: RandomLikeOptions<E>): Tensor<NoInfer<E>>;
+export function randintLike<D extends DType, E extends DType = D>(model: Tensor<D>, first: number, second?: number | RandomLikeOptions<E>, third?: RandomLikeOptions<E>): Tensor<NoInfer<E>> {
   const [low, high, options] = typeof second === "number" ? [first, second, third] : [0, first, second ?? third];
   return drawLike("randintLike", [ops.aten["randint_like.low_dtype"], ops.aten["randint_like.low_generator_dtype"]], [model, low, high], options);
 }

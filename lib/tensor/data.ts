@@ -66,7 +66,7 @@ export function mapFile(path: string, bytes: number, shared: boolean): Tensor<"u
  *
  * @throws DgsamError `ERR_SHAPE` when the byte count does not fit dtype and shape; `ERR_ARGUMENT`; `ERR_DTYPE`
  */
-export function fromBytes<D extends DType = "uint8">(bytes: ArrayBufferView | ArrayBufferLike, options?: TensorOptions<D>): Tensor<D> {
+export function fromBytes<D extends DType = "uint8">(bytes: ArrayBufferView | ArrayBufferLike, options?: TensorOptions<D>): Tensor<NoInfer<D>> {
   const checked = optionsOf("fromBytes", options, TENSOR_OPTIONS);
   if (!ArrayBuffer.isView(bytes) && !(bytes instanceof ArrayBuffer || bytes instanceof SharedArrayBuffer))
     throw argumentError("fromBytes(bytes)", "an ArrayBuffer, Buffer or typed array", bytes);
@@ -121,7 +121,7 @@ export function elementBytes(dtype: DType): number {
  */
 export function tensor<T extends Element | NestedArray | NestedArray<TypedArray> | TypedArray, D extends DType = DTypeOfData<T>>(
   data: T, options?: TensorOptions<D>,
-): Tensor<D> {
+): Tensor<NoInfer<D>> {
   if ((data as unknown) instanceof Tensor) throw new DgsamError("ERR_ARGUMENT", "tensor(data): data is a Tensor already; use t.clone() or t.to(...)");
   const checked = optionsOf("tensor", options, TENSOR_OPTIONS);
   if (checked.dtype !== undefined) checkDtype("tensor: dtype", checked.dtype);

@@ -16,3 +16,4 @@ export { forgetCasts } from "./autocast.js";
 export { Script, type ScriptMode } from "./script.js";
 export { takeOwner } from "./lifetime.js";
 export { isPromiseLike, withoutTensors } from "./scope.js";
+export type { NoPromise } from "./synchronous.js";

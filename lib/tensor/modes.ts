@@ -3,6 +3,10 @@
 import { argumentError, DgsamError } from "../errors.js";
 import { native } from "../native.js";
 import { isPromiseLike } from "./scope.js";
+import type { NoPromise } from "./synchronous.js";
+
+/** What a function returns that runs in a mode of the thread. */
+export type Synchronous<T> = T & NoPromise<T, "fn returns a promise, but the mode ends when fn returns: await outside">;
 
 /** Runs `fn` and then `restore`, whatever happens. Throws `ERR_ARGUMENT` when `fn` returns a promise. */
 export function runSync<T>(name: string, fn: () => T, restore: () => void): T {
@@ -25,12 +29,12 @@ function withGradMode<T>(name: string, enabled: boolean, fn: () => T): T {
 }
 
 /** Runs `fn` without recording for differentiation, as `torch.no_grad`. */
-export function noGrad<T>(fn: () => T): T {
+export function noGrad<T>(fn: () => Synchronous<T>): T {
   return withGradMode("noGrad", false, fn);
 }
 
 /** Runs `fn` with recording on, inside `noGrad`, as `torch.enable_grad`. */
-export function enableGrad<T>(fn: () => T): T {
+export function enableGrad<T>(fn: () => Synchronous<T>): T {
   return withGradMode("enableGrad", true, fn);
 }
 
@@ -38,7 +42,7 @@ export function enableGrad<T>(fn: () => T): T {
 let inferenceModes = 0;
 
 /** Runs `fn` without recording and without version counters, as `torch.inference_mode`: its tensors can never be differentiated. */
-export function inferenceMode<T>(fn: () => T): T {
+export function inferenceMode<T>(fn: () => Synchronous<T>): T {
   if (typeof fn !== "function") throw argumentError("inferenceMode(fn)", "a function", fn);
   native.enterInferenceMode();
   inferenceModes++;

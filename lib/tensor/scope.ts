@@ -2,6 +2,7 @@
 
 import { argumentError, DgsamError } from "../errors.js";
 import { keepOwner, openScope, runInAsyncScope } from "./lifetime.js";
+import type { NoPromise } from "./synchronous.js";
 import { Tensor } from "./tensor.js";
 
 const NOTHING: ReadonlySet<object> = new Set();
@@ -48,7 +49,7 @@ export function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
  *
  * @throws DgsamError `ERR_ARGUMENT` when `fn` returns a promise: use {@link scopeAsync}
  */
-export function scope<T>(fn: () => T): T {
+export function scope<T>(fn: () => T & NoPromise<T, "fn returns a promise: use scopeAsync(fn)">): T {
   if (typeof fn !== "function") throw argumentError("scope(fn)", "a function", fn);
   const close = openScope();
   let survivors = NOTHING;

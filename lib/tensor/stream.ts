@@ -8,7 +8,7 @@ import { argumentError, DgsamError } from "../errors.js";
 import { native, type Handle, type NativeStream } from "../native.js";
 import type { Device } from "./dtype.js";
 import { handleRegistry } from "./garbage.js";
-import { runSync } from "./modes.js";
+import { runSync, type Synchronous } from "./modes.js";
 
 export interface StreamOptions {
   /** A CUDA device. Default `"cuda"`, the current one. */
@@ -193,7 +193,7 @@ export function defaultStream(device: Device = "cuda"): Stream {
  * @throws DgsamError `ERR_ARGUMENT` when `fn` returns a promise
  * @see torch.cuda.stream
  */
-export function stream<T>(on: Stream, fn: () => T): T {
+export function stream<T>(on: Stream, fn: () => Synchronous<T>): T {
   checkStream("stream(on, fn): on", on);
   if (typeof fn !== "function") throw argumentError("stream(on, fn): fn", "a function", fn);
   native.enterStream(on.place);

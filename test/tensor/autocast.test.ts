@@ -249,6 +249,7 @@ test("no other thread sees it, and a worker that is terminated inside leaves not
 test("errors", () => {
   const state = [isAutocastEnabled(), autocastDtype()];
   expectError(() => autocast(3 as never), "ERR_ARGUMENT", /^autocast\(fn\): expected a function, got the number 3$/);
+  // @ts-expect-error the types refuse a promise too
   expectError(() => autocast(async () => 1), "ERR_ARGUMENT", /^autocast\(fn\): fn returned a promise, but the mode ends when fn returns/);
   expectError(() => autocast(() => 1, { dtype: "float32" as AutocastDType }), "ERR_ARGUMENT", /^autocast: dtype: expected "bfloat16" or "float16", got the string "float32"$/);
   expectError(() => autocast(() => 1, { device: "meta" as never }), "ERR_ARGUMENT", /^autocast: device: expected "cpu" or "cuda", got the string "meta"$/);

@@ -2,7 +2,7 @@
 
 import { isPlainObject, optionsOf } from "../../checks.js";
 import { argumentError, DgsamError } from "../../errors.js";
-import { isPromiseLike } from "../../tensor/internal.js";
+import { isPromiseLike, type NoPromise } from "../../tensor/internal.js";
 import { noGrad, scope, type Tensor } from "../../tensor/index.js";
 import {
   adoptState, allOf, checkTensors, copyInto, RunningAverage, watch, type AveragingOptions, type Tensors,
@@ -57,7 +57,7 @@ export abstract class WeightAverage {
    * @throws DgsamError `ERR_STATE` before the first average, or within another swap; `ERR_ARGUMENT` when `fn` returns a
    *   promise: use {@link swapAsync}
    */
-  swap<T>(fn: () => T): T {
+  swap<T>(fn: () => T & NoPromise<T, "fn returns a promise: use swapAsync(fn)">): T {
     const putBack = this.putIn("swap(fn)", fn);
     try {
       const result = fn();

@@ -35,7 +35,7 @@ declare module "../tensor.js" {
     to(device: Device, options?: Omit<ToOptions, "dtype" | "device">): Tensor<D>;
     to<E extends DType>(device: Device, dtype: E, options?: Omit<ToOptions, "dtype" | "device">): Tensor<E>;
     to<E extends DType>(other: Tensor<E>, options?: Omit<ToOptions, "dtype" | "device">): Tensor<E>;
-    to<E extends DType = D>(options: ToOptions<E>): Tensor<E>;
+    to<E extends DType = D>(options: ToOptions<E>): Tensor<NoInfer<E>>;
     /**
      * Another dtype: `to(dtype)`.
      * @see torch.Tensor.type

@@ -92,7 +92,7 @@ const drawNormal = operator<OperatorFunction>("normal");
 export const normal: {
   <D extends DType>(mean: Tensor<D>, std?: number | Tensor, options?: { generator?: Generator | null }): Tensor<D>;
   <D extends DType>(mean: number, std: Tensor<D>, options?: { generator?: Generator | null }): Tensor<D>;
-  <D extends DType = "float32">(mean: number, std: number, shape: readonly number[], options?: RandomOptions<D>): Tensor<D>;
+  <D extends DType = "float32">(mean: number, std: number, shape: readonly number[], options?: RandomOptions<D>): Tensor<NoInfer<D>>;
 } = (...args: unknown[]): Tensor<never> => {
   const { requiresGrad, ...keywords } = (keywordArguments(args) ?? {}) as RandomOptions;
   if (requiresGrad !== undefined) args[args.length - 1] = keywords;

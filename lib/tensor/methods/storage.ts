@@ -68,13 +68,13 @@ declare module "../tensor.js" {
      */
     recordStream(stream: Stream): void;
     /** Zeros of another shape, in this tensor's dtype and on its device. @see torch.Tensor.new_zeros */
-    newZeros<E extends DType = D>(shape: readonly number[], options?: CreationOptions<E>): Tensor<E>;
+    newZeros<E extends DType = D>(shape: readonly number[], options?: CreationOptions<E>): Tensor<NoInfer<E>>;
     /** Ones of another shape, in this tensor's dtype and on its device. @see torch.Tensor.new_ones */
-    newOnes<E extends DType = D>(shape: readonly number[], options?: CreationOptions<E>): Tensor<E>;
+    newOnes<E extends DType = D>(shape: readonly number[], options?: CreationOptions<E>): Tensor<NoInfer<E>>;
     /** `value` in another shape, in this tensor's dtype and on its device. @see torch.Tensor.new_full */
-    newFull<E extends DType = D>(shape: readonly number[], value: ScalarLike, options?: CreationOptions<E>): Tensor<E>;
+    newFull<E extends DType = D>(shape: readonly number[], value: ScalarLike, options?: CreationOptions<E>): Tensor<NoInfer<E>>;
     /** Unwritten memory of another shape, in this tensor's dtype and on its device. @see torch.Tensor.new_empty */
-    newEmpty<E extends DType = D>(shape: readonly number[], options?: CreationOptions<E>): Tensor<E>;
+    newEmpty<E extends DType = D>(shape: readonly number[], options?: CreationOptions<E>): Tensor<NoInfer<E>>;
   }
 }
 

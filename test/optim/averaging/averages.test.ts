@@ -124,6 +124,7 @@ describe.each(KINDS)("$name", ({ make }) => {
         expectError(call, "ERR_STATE", new RegExp(`\\.${what}: the averages are in place of the weights, by swap\\(\\); let that end first`));
     });
     await expect(average.swapAsync(() => average.update())).rejects.toMatchObject({ code: "ERR_STATE" });
+    // @ts-expect-error what does not compile is refused at run time, too
     expectError(() => average.swap(() => Promise.reject(new Error("unheard"))), "ERR_ARGUMENT", /fn returned a promise, .* use swapAsync\(fn\)/);
     average.update();
   });
