@@ -85,7 +85,7 @@ export function describeValue(value: unknown): string {
       return `the boolean ${value}`;
     case "object": {
       if (Array.isArray(value)) return `an array of length ${value.length}`;
-      if (isCopiedTensor(value)) return "what was left of a Tensor copied by postMessage() or structuredClone(): send its toBytes(), shape and dtype instead";
+      if (isCopiedTensor(value)) return "what was left of a Tensor copied by postMessage(), structuredClone() or JSON: send its toBytes(), shape and dtype instead, or saveWeights()";
       const name = Object.getPrototypeOf(value)?.constructor?.name as string | undefined;
       return name === undefined || name === "Object" ? `an object with keys {${Object.keys(value).slice(0, 6).join(", ")}}` : `a ${name}`;
     }

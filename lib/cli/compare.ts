@@ -66,7 +66,7 @@ export function compareCommand(): Command {
     .option("--eager", "call the network in every pass, instead of recording it once and replaying it")
     .option("--threads <count>", "threads of one operator (default: one for each core)", integer(1))
     .optionsGroup("Results:")
-    .addOption(new Option("--out <folder>", "where results.json is written").argParser(folder).default("results", "results"))
+    .addOption(new Option("--out <folder>", "where results.json is written; one that is there is kept, as results.1.json").argParser(folder).default("results", "results"))
     .option("--json", "print the content of results.json instead of the table")
     .action(run);
   const names = ALGORITHM_NAMES.map((name) => `  ${name.padEnd(7)} ${ALGORITHMS[name].description}`);
@@ -90,6 +90,7 @@ async function run(options: CompareOptions): Promise<void> {
   const events = compareAlgorithms({ ...settings, dataset, makeModel, evaluationBatchSize, signal: interruption });
   if (await interruptible(async () => { await comparison.prepare(); return true; }, noRun) === undefined) return;
   const file = new ResultsFile(options.out, { ...surroundings(), config: { dataset: dataset.name, ...about, optimizer: "Adam", selection: "last step", ...settings } });
+  if (file.kept !== null) process.stderr.write(`The results that were in ${printable(file.path)} are kept in ${printable(file.kept)}\n`);
   const progress = makeProgress(process.stderr, { showsSeeds: repeats !== undefined });
   const isDone = await interruptible(async () => {
     try {

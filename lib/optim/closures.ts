@@ -25,6 +25,16 @@ export class GradientSum {
   norm = 0;
 }
 
+/** After passes without a gradient in the end. @param stamp of {@link GradientSum} */
+function checkReached(stamp: number, name: string): void {
+  if (stamp === 0) throw independentError(name, "of the optimizer's parameters (are they another model's?)");
+}
+
+/** @param of which parameters the loss should depend on */
+function independentError(name: string, of: string): DgsamError {
+  return new DgsamError("ERR_ARGUMENT", `${name}: the loss does not depend on any ${of}`);
+}
+
 /**
  * Evaluates a closure and leaves its gradients, and nothing older, in the parameters' `grad`. All else that it makes is
  * freed at once, so that the passes of a step share the memory of one.
@@ -50,7 +60,9 @@ export function differentiateMore(closure: Closure, parameters: readonly Tensor[
   if (pass === undefined) return scope(() => backward(evaluate(closure, name), parameters, name, weight, sum, looks));
   sum.stamp = pass.stamp;
   sum.norm = pass.norm;
-  return finiteLoss(pass.value);
+  finiteLoss(pass.value);
+  checkReached(pass.stamp, name);
+  return pass.value;
 }
 
 /** What the closure returns, if that is a tensor. */
@@ -75,7 +87,9 @@ export function backward(loss: Tensor, parameters: readonly Tensor[], name: stri
   if (value === null) throw contractError(loss, parameters, name, sum.stamp);
   sum.stamp = stamp;
   sum.norm = norm;
-  return finiteLoss(value);
+  finiteLoss(value);
+  checkReached(stamp, name);
+  return value;
 }
 
 /** As {@link backward}, without looking at the loss, which is returned without its history. */
@@ -83,6 +97,7 @@ export function backwardUnread(loss: Tensor, parameters: readonly Tensor[], name
   const { loss: detached, stamp } = named(name, () => differentiateUnread(loss, parameters, weight, sum.stamp));
   if (detached === null) throw contractError(loss, parameters, name, sum.stamp);
   sum.stamp = stamp;
+  checkReached(stamp, name);
   return detached;
 }
 
@@ -108,8 +123,7 @@ function contractError(loss: Tensor, parameters: readonly Tensor[], name: string
   if (shape.some((size) => size !== 1)) return new DgsamError("ERR_SHAPE", `${name}: expected a loss of one element, got shape [${shape.join(", ")}]; reduce it with mean() or sum()`);
   if (gradientStamp(parameters) !== stamp)
     return new DgsamError("ERR_STATE", `${name} called backward(), or cleared or set gradients; return the loss instead: step() differentiates it, at several points`);
-  if (!loss.requiresGrad)
-    return new DgsamError("ERR_ARGUMENT", `${name}: the loss does not depend on any parameter that requires a gradient (was it made in noGrad() or inferenceMode(), or detached?)`);
+  if (!loss.requiresGrad) return independentError(name, "parameter that requires a gradient (was it made in noGrad() or inferenceMode(), or detached?)");
   return new DgsamError("ERR_DTYPE", `${name}: expected a dense real loss, got dtype ${loss.dtype} and layout ${loss.layout}`);
 }
 

@@ -175,6 +175,8 @@ export class GradScaler {
     const progress = this.progressOf(optimizer);
     if (progress.stage === "stepped") throw stateError("step()", "was called already for this optimizer since the last update(); call update() at the end of each step");
     if (byItself) return this.stepByItself(optimizer, progress, args);
+    // As in PyTorch: its gradients would be scaled, and nobody would unscale them.
+    if (typeof args[0] === "function") throw new DgsamError("ERR_ARGUMENT", `GradScaler.step(optimizer): expected no closure for ${optimizer.constructor.name}; call scaler.scale(loss).backward() before`);
     if (progress.stage === "ready") this.check(optimizer, progress, "step()");
     if (progress.foundInf === null)
       throw stateError("step()", "none of the optimizer's parameters has a gradient, so nothing was checked; call scaler.scale(loss).backward() before, on a loss that depends on them");

@@ -1,6 +1,6 @@
 /** `results.json`: everything a comparison found, with what is needed to run it again. */
 
-import { existsSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { constants, copyFileSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import type { SkippedImage } from "../data/index.js";
 import { argumentError, DgsamError } from "../errors.js";
@@ -33,9 +33,11 @@ const NAME = "results.json";
 export class ResultsFile {
   readonly path: string;
   readonly results: CompareResults;
+  /** Where the file that was there is kept, `results.1.json` or the next number that is free; null where there was none with runs. */
+  readonly kept: string | null;
 
   /**
-   * Makes the folder and writes the file, without runs yet.
+   * Makes the folder and writes the file, without runs yet. What another comparison found there is kept.
    *
    * @param folder where to write `results.json`
    * @param about versions, machine and settings
@@ -46,6 +48,7 @@ export class ResultsFile {
     if (typeof about !== "object" || about === null) throw argumentError("ResultsFile: about", "versions, machine and settings", about);
     this.path = path.join(folder, NAME);
     this.results = { complete: false, ...about, runs: [], summary: [] };
+    this.kept = keep(this.path);
     this.write();
   }
 
@@ -73,6 +76,31 @@ export class ResultsFile {
       if (existsSync(temporary)) rmSync(temporary);
       throw cannotWrite(this.path, error);
     }
+  }
+}
+
+/** Copies a file beside itself, if there is one that is worth it, and says where to. */
+function keep(file: string): string | null {
+  if (!existsSync(file) || hasNoRuns(file)) return null;
+  const { dir, name, ext } = path.parse(file);
+  for (let number = 1; ; number++) {
+    const copy = path.join(dir, `${name}.${number}${ext}`);
+    try {
+      copyFileSync(file, copy, constants.COPYFILE_EXCL);
+      return copy;
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code !== "EEXIST") throw cannotWrite(copy, cause);
+    }
+  }
+}
+
+/** Whether a comparison was interrupted before its first run ended. Whatever else a file is, somebody may want it. */
+function hasNoRuns(file: string): boolean {
+  try {
+    const { complete, runs } = JSON.parse(readFileSync(file, "utf8")) as Partial<CompareResults>;
+    return complete === false && Array.isArray(runs) && runs.length === 0;
+  } catch {
+    return false;
   }
 }
 

@@ -125,6 +125,15 @@ export class Tensor<D extends DType = DType> implements HandleOwner {
   [Symbol.dispose](): void {
     release(this);
   }
+
+  /** The tensor itself to a replacer of `JSON.stringify()`. Where none takes it, its handle would be written and the data lost: that is an `ERR_ARGUMENT`. */
+  toJSON(): this {
+    return Object.create(this, { json: { enumerable: true, get: refuseJson } }) as this;
+  }
+}
+
+function refuseJson(): never {
+  throw new DgsamError("ERR_ARGUMENT", "JSON.stringify(): a Tensor is no JSON; saveWeights() writes tensors to a file, toArray() gives the numbers of a small one, a replacer may take them out");
 }
 
 /** Turns recording on or off; `what` names the option or property for messages. */

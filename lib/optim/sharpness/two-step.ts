@@ -83,13 +83,14 @@ export abstract class TwoStep<B extends OptimizerLike = OptimizerLike, O = Recor
    *
    * The first pass lies before this call, so a failing step leaves what that pass did to BatchNorm statistics.
    *
-   * @throws DgsamError `ERR_STATE` when called twice in a row, `ERR_NON_FINITE` (see `policy`; never with a `lossScale`)
+   * @throws DgsamError `ERR_STATE` when called twice in a row or without a gradient, `ERR_NON_FINITE` (see `policy`; never with a `lossScale`)
    */
   firstStep(options: FirstStepOptions | boolean = {}): void {
     const name = `${this.constructor.name}.firstStep`;
     const { zeroGrad, lossScale } = readOptions(name, options, ["zeroGrad", "lossScale"]);
     this.checkIdle(`${name}()`);
     this.climb.begin(`${name}()`, lossScale ?? 1);
+    this.checkGradients(`${name}()`);
     let skipping = false;
     try {
       scope(() => this.ascend());
@@ -110,25 +111,26 @@ export abstract class TwoStep<B extends OptimizerLike = OptimizerLike, O = Recor
    * Second half: undoes the climb and lets the base optimizer descend along `grad`, which the caller's second
    * `backward()` left.
    *
-   * @throws DgsamError `ERR_STATE` without a {@link firstStep} before, `ERR_NON_FINITE`
+   * @throws DgsamError `ERR_STATE` without a {@link firstStep} before or a gradient, `ERR_NON_FINITE`
    */
   secondStep(options: StepFormOptions | boolean = {}): void {
     const name = `${this.constructor.name}.secondStep`;
     const { zeroGrad } = readOptions(name, options, ["zeroGrad"]);
     const { lossScale } = this.openStep(`${name}()`);
     if (lossScale !== null) throw new DgsamError("ERR_STATE", `${name}(): the loss was scaled by ${lossScale}; end the step by scaler.step(optimizer), which unscales the gradients`);
-    this.finish(this.policy, zeroGrad);
+    this.finish(`${name}()`, this.policy, zeroGrad);
   }
 
   /** Second half for a `GradScaler`, which calls it in its own `step(optimizer)`. Tells whether the step was left out. */
   override finishScaled(scale: number): { skipped: boolean } {
     const name = this.constructor.name;
-    const { lossScale } = this.openStep(`${name}.finishScaled()`);
+    const what = `${name}.finishScaled()`;
+    const { lossScale } = this.openStep(what);
     // A scaler that is off.
-    if (lossScale === null && scale === 1) return { skipped: !this.finish(this.policy, false) };
+    if (lossScale === null && scale === 1) return { skipped: !this.finish(what, this.policy, false) };
     if (lossScale !== scale)
       throw new DgsamError("ERR_STATE", `${name}: the step was begun with a loss scale of ${lossScale ?? 1}, but the scaler's is ${scale}; call firstStep({ lossScale: scaler.getScale() })`);
-    return { skipped: !this.finish("skip", false) };
+    return { skipped: !this.finish(what, "skip", false) };
   }
 
   protected override get isOpen(): boolean {
@@ -142,11 +144,12 @@ export abstract class TwoStep<B extends OptimizerLike = OptimizerLike, O = Recor
   }
 
   /** Returns whether the step was applied. */
-  private finish(policy: "throw" | "skip", clear: boolean): boolean {
+  private finish(what: string, policy: "throw" | "skip", clear: boolean): boolean {
     if (this.open!.skipping) {
       this.abort();
       return false;
     }
+    this.checkGradients(what);
     this.open = null;
     this.statistics.endPasses();
     try {

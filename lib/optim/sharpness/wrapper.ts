@@ -10,7 +10,7 @@
 import { checkInteger, checkNumber, isPlainObject } from "../../checks.js";
 import { argumentError, DgsamError } from "../../errors.js";
 import { isInferenceModeEnabled, scope, type GraphStats, type Tensor } from "../../tensor/index.js";
-import { StepGraphs, zeroGradients } from "../../tensor/internal.js";
+import { gradientStamp, StepGraphs, zeroGradients } from "../../tensor/internal.js";
 import { NonFinite } from "../closures.js";
 import type { OptimizerLike } from "../descent/optimizer.js";
 import { calledInStep, disposedError } from "../disposed.js";
@@ -192,6 +192,11 @@ export abstract class SharpnessAware<B extends OptimizerLike = OptimizerLike, O 
     this.checkUsable(what);
     if (this.running) throw calledInStep(what);
     this.climb.checkIdle(what);
+  }
+
+  /** Throws `ERR_STATE` where a step by hand comes to a gradient that nobody took. @param what the method */
+  protected checkGradients(what: string): void {
+    if (gradientStamp(this.climb.parameters) === 0) throw new DgsamError("ERR_STATE", `${what}: no parameter has a gradient; call backward() on the loss before`);
   }
 
   /** The end of a step that was begun by hand, for a `GradScaler`. Tells whether the step was left out. */

@@ -55,6 +55,16 @@ describe("errors", () => {
       }
   });
 
+  test.each(OPTIMIZERS)("of closures of %s that give no gradient, are none, or are awaited", (name) => {
+    const one = param();
+    const optimizer = native(name, [one], {}) as unknown as { step(closure: unknown): unknown };
+    expectError(() => optimizer.step(() => one.sum()), "ERR_STATE", new RegExp(`^${name}\\.step\\(closure\\): it left no gradient in any parameter; call backward\\(\\)`));
+    expectError(() => optimizer.step([() => one.sum()]), "ERR_ARGUMENT", /expected a function that calls backward\(\), or nothing; .* go to ERM, SAM, DGSAM, got an array of length 1$/);
+    expectError(() => optimizer.step(async () => { throw new Error("never seen"); }), "ERR_ARGUMENT", /returned a promise/);
+    expect(() => optimizer.step(() => { throw new Error("mine"); })).toThrow(/^mine$/);
+    expect(one.toArray()).toEqual([1, 1]);
+  });
+
   test.each(OPTIMIZERS)("of options that %s does not know", (name) => {
     expectError(() => native(name, [param()], { weight_decay: 1 }), "ERR_ARGUMENT", /unknown option 'weight_decay'; the options are lr, /);
   });

@@ -1,4 +1,4 @@
-import { memoryStats, ones, ops, tensor, zeros, type Tensor } from "dgsam";
+import { memoryStats, noGrad, ones, ops, tensor, zeros, type Tensor } from "dgsam";
 import { describe, expect, test } from "vitest";
 import { CASES, FULL, OPTIMIZERS } from "../../reference/cases.js";
 import { bits, values, worstError } from "../support.js";
@@ -55,6 +55,24 @@ describe.each(OPTIMIZERS)("%s", (name) => {
     run(original, first, 5, 12);
     run(resumed, second, 5, 12);
     expect(bits([second])).toEqual(bits([first]));
+  });
+
+  test("calls a closure before, with gradients on, and gives what it returns", () => {
+    const [one, other] = [1, 2].map(() => tensor([1, -2, 3], { dtype: "float64", requiresGrad: true })) as [Tensor, Tensor];
+    const [optimizer, without] = [native(name, [one]), native(name, [other])];
+    for (let i = 0; i < 5; i++) {
+      const backward = (param: Tensor): Tensor => {
+        param.grad = null;
+        const loss = param.pow(2).sum();
+        loss.backward();
+        return loss;
+      };
+      const loss = backward(other);
+      without.step();
+      expect(noGrad(() => optimizer.step(() => backward(one))).item()).toBe(loss.item());
+      expect(bits([one])).toEqual(bits([other]));
+    }
+    expect(values(one)).not.toEqual([1, -2, 3]);
   });
 
   test("bumps the version counter once, so that a stale graph is refused", () => {

@@ -17,6 +17,7 @@ describe("errors", () => {
     scaler.unscale(optimizer);
     expectError(() => scaler.unscale(optimizer), "ERR_STATE", /^GradScaler\.unscale\(\): was called already for this optimizer/);
     expect(param.grad!.item()).toBe(1);
+    expectError(() => (scaler.step as (...args: unknown[]) => unknown).call(scaler, optimizer, () => 1), "ERR_ARGUMENT", /^GradScaler\.step\(optimizer\): expected no closure for SGD; call scaler\.scale\(loss\)\.backward\(\) before$/);
     scaler.step(optimizer);
     expectError(() => scaler.unscale(optimizer), "ERR_STATE", /^GradScaler\.unscale\(\): is called after step\(\)/);
     expectError(() => scaler.step(optimizer), "ERR_STATE", /^GradScaler\.step\(\): was called already/);

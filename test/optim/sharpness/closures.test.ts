@@ -50,6 +50,8 @@ describe.each(FAMILY)("$name: closures of JavaScript's", ({ Wrapper, options: ch
     expectError(() => optimizer.step([() => ops.aten.mul(w, 2) as Tensor]), "ERR_SHAPE", /loss of one element, got shape \[5\]/);
     expectError(() => optimizer.step([() => ones([])]), "ERR_ARGUMENT", /does not depend on any parameter/);
     expectError(() => optimizer.step([() => noGrad(() => ops.aten.sum(w) as Tensor)]), "ERR_ARGUMENT", /does not depend on any parameter/);
+    const another = ones([2], { requiresGrad: true });
+    expectError(() => optimizer.step([() => ops.aten.sum(another) as Tensor]), "ERR_ARGUMENT", /does not depend on any of the optimizer's parameters \(are they another model's\?\)/);
     expectError(() => optimizer.step([]), "ERR_ARGUMENT", /at least one closure/);
     expectError(() => optimizer.step([1 as never]), "ERR_ARGUMENT", /closure 0: expected a function/);
   });

@@ -107,6 +107,21 @@ describe.each(MODES)("DGSAM, %s", (mode) => {
     expect(optimizer.order(3)).toHaveLength(4);
   });
 
+  test("the open form asks for a gradient at each of its calls, and may go on when there is one", () => {
+    const { params, closures } = quadraticDomains({ mode });
+    const optimizer = new DGSAM(params, SGD, { lr: 0.1, order: "fixed" });
+    const order = optimizer.order(3);
+    order.forEach((domain, j) => {
+      const call = j < 3 ? "ascend" : "descend";
+      expectError(() => optimizer[call](), "ERR_STATE", new RegExp(`^DGSAM\\.${call}\\(\\): no parameter has a gradient; call backward\\(\\)`));
+      closures[domain]!().backward();
+      optimizer[call]();
+    });
+    const whole = quadraticDomains({ mode });
+    new DGSAM(whole.params, SGD, { lr: 0.1, order: "fixed" }).step(whole.closures);
+    expect(bits(params)).toEqual(bits(whole.params));
+  });
+
   test("names the domain whose loss is not finite", () => {
     const { params, closures, spoilt } = quadraticDomains({ mode });
     const bad = [closures[0]!, closures[1]!, spoilt(2, NaN)];

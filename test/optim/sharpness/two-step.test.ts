@@ -49,6 +49,23 @@ describe.each(inBothModes(TWO_STEP))("$name in two steps, $mode", ({ name, Wrapp
     expect(worstError(values(two.w), values(one.w))).toBeLessThan(1e-13);
   });
 
+  test("a gradient that nobody took is an error, and may still be taken", () => {
+    const { w, params, closures } = quadraticDomains({ domains: 1, mode });
+    const optimizer = make(params);
+    const before = bits(params);
+    expectError(() => optimizer.firstStep(), "ERR_STATE", new RegExp(`^${name}\\.firstStep\\(\\): no parameter has a gradient; call backward\\(\\) on the loss before$`));
+    expect(bits(params)).toEqual(before);
+    closures[0]!().backward();
+    optimizer.firstStep(true);
+    expectError(() => optimizer.secondStep(), "ERR_STATE", new RegExp(`^${name}\\.secondStep\\(\\): no parameter has a gradient`));
+    closures[0]!().backward();
+    optimizer.secondStep();
+    expect(optimizer.stateDict().steps).toBe(1);
+    const whole = quadraticDomains({ domains: 1, mode });
+    make(whole.params).step(whole.closures[0]!);
+    expect(bits([w])).toEqual(bits([whole.w]));
+  });
+
   test("a gradient that is not finite is cleared with the error, in either half, and the next step goes", () => {
     for (const half of [1, 2]) {
       const w = zeros([2], { requiresGrad: true });
