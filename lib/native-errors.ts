@@ -32,9 +32,26 @@ const WORDS: readonly (readonly [DgsamErrorCode, RegExp])[] = [
   ["ERR_ARGUMENT", /out of (range|bounds)|\b(expect|must|should|has to|have to|invalid|unsupported|unknown|unrecogni[sz]ed|cannot sample|contains either|greater|less than|larger|smaller|positive|negative|overflow|range|one of|required|not supported|only supports?|at least|fewer|zerodivision|too large|cannot be zero|not be none|inconsistent|incorrect|only p ==|possible modes|missing value for argument|can't be set|cannot be represented)|non-(zero|empty)/i],
 ];
 
-/** LibTorch's advice names options as Python spells them. */
-function withOurOptions(text: string): string {
-  return text.replace(/\b(allow_unused|retain_graph|create_graph)=True\b/g, (_, name: string) => `${name.replace(/_[a-z]/, (part) => part[1]!.toUpperCase())}: true`)
+/** LibTorch's words where it was built without a device: one that it has can at least make empty tensors. */
+const LACKING_DEVICE = [
+  /PyTorch is not linked with support for (\w+) devices/,
+  /Could not run 'aten::(?:empty\.memory_format|empty_strided|tril_indices|triu_indices)' with arguments from the '(?!CPU|Meta|Quantized|Sparse|Mkldnn|Nested)(\w+)' backend/,
+  /^Cannot initialize (\w+) without ATen_\w+ library/,
+];
+
+/** What to say instead where LibTorch lacks a device; null where it does not. */
+function lackingDevice(message: string): string | null {
+  const name = LACKING_DEVICE.map((words) => words.exec(message)?.[1]).find((each) => each !== undefined)?.toUpperCase();
+  if (name === undefined) return null;
+  const what = `there is no ${name} device: this LibTorch`;
+  if (name === "CUDA") return `${what} was built without CUDA. npx dgsam doctor tells what there is, and docs/install.md how to get one that has it`;
+  return `${what} knows none. npx dgsam doctor tells what there is`;
+}
+
+/** LibTorch's advice names options as Python spells them, and a mode that is Python's alone. */
+function withOurAdvice(text: string): string {
+  return text.replace(/ Hint: enable anomaly detection to find .* torch\.autograd\.set_detect_anomaly\(.*?\)\./, " Write to a clone() of it, or after backward().")
+    .replace(/\b(allow_unused|retain_graph|create_graph)=True\b/g, (_, name: string) => `${name.replace(/_[a-z]/, (part) => part[1]!.toUpperCase())}: true`)
     .replace(/\belement (\d+)of the\b/, "element $1 of the");
 }
 
@@ -56,8 +73,9 @@ function codeOf(kind: string, message: string): DgsamErrorCode {
  * @param memory the sizes, where memory ran out
  */
 export function nativeError(kind: string, message: string, details: string, subject: string, memory?: MemoryShortage): DgsamError {
-  const text = withOurOptions(subject === "" ? message : `${subject}: ${message}`);
-  return new DgsamError(codeOf(kind, message), text, {
+  const lacking = lackingDevice(message);
+  const text = lacking ?? withOurAdvice(message);
+  return new DgsamError(lacking === null ? codeOf(kind, message) : "ERR_DEVICE", subject === "" ? text : `${subject}: ${text}`, {
     ...(details === "" ? {} : { cause: new Error(details) }),
     ...(memory === undefined ? {} : { memory }),
   });

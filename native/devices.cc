@@ -50,7 +50,8 @@ c10::Device cudaDeviceNamed(const std::string& text) {
   const int count = cudaDeviceCount();
   if (count == 0)
     throw UsageError("ERR_DEVICE", at::Context::hasCUDART() ? "there is no CUDA device: no driver, or none that LibTorch can use"
-                                                            : "there is no CUDA device: this LibTorch was built without CUDA");
+                                                            : "there is no CUDA device: this LibTorch was built without CUDA. npx dgsam doctor "
+                                                              "tells what there is, and docs/install.md how to get one that has it");
   if (!device.has_index()) return c10::impl::VirtualGuardImpl(c10::DeviceType::CUDA).getDevice();
   if (device.index() >= count)
     throw UsageError("ERR_DEVICE", "there is no device \"" + text + "\": LibTorch sees " + std::to_string(count));

@@ -97,6 +97,7 @@ BoundOperator::BoundOperator(c10::OperatorHandle operatorHandle) : handle(std::m
     returns.push_back(std::move(bound));
   }
   guard = findGuard(name);
+  isChecked = name.rfind("aten::", 0) == 0 || name.rfind("dgsam::", 0) == 0;
   // What returns nothing is called for what it does.
   const bool writes = std::any_of(arguments.begin(), arguments.end(), [](const BoundArgument& argument) { return argument.written; });
   repeats = !writes && !returns.empty() && !capture::drawsRandomNumbers(handle) && !capture::mayWriteInSilence(handle);

@@ -68,6 +68,8 @@ struct BoundOperator {
   std::vector<BoundReturn> returns;
   // What to check before the call, where the kernel does not; null for most operators.
   const Guard* guard = nullptr;
+  // Whether it is of a namespace whose operators check what they are given, or are guarded.
+  bool isChecked = true;
   // Whether calling it once more after it failed does what one call does: it writes to no argument and draws no random numbers.
   bool repeats = false;
 };

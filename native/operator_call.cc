@@ -62,7 +62,7 @@ OperatorCall::OperatorCall(Environment& environment, FrameReader& reader, std::v
 }
 
 void OperatorCall::run(std::vector<c10::IValue>& stack) const {
-  capture::noteCalled(bound_->name);
+  const capture::CalledOperator called(bound_->name);
   if (bound_->guard != nullptr) bound_->guard->check(Arguments(*bound_, stack));
   try {
     bound_->handle.callBoxed(stack);
@@ -70,7 +70,20 @@ void OperatorCall::run(std::vector<c10::IValue>& stack) const {
     repairWritten();
     throw;
   }
+  if (!bound_->isChecked) checkResults(stack);
   checkMappedFiles();
+}
+
+// Operators such as inductor::_reinterpret_tensor leave it to their callers that a result lies within its memory.
+void OperatorCall::checkResults(const std::vector<c10::IValue>& results) {
+  const auto check = [](const at::Tensor& tensor) {
+    if (!fitsItsStorage(tensor)) throw UsageError("ERR_ARGUMENT", "the result would reach beyond its memory");
+  };
+  for (const c10::IValue& value : results) {
+    if (value.isTensor()) check(value.toTensor());
+    if (value.isTensorList())
+      for (const at::Tensor& each : value.toTensorVector()) check(each);
+  }
 }
 
 // When memory runs out while an operator resizes a tensor, LibTorch leaves it with its new sizes over its old memory

@@ -28,6 +28,7 @@ class OperatorCall {
 
  private:
   void repairWritten() const;
+  static void checkResults(const std::vector<c10::IValue>& results);
 
   const BoundOperator* bound_;
   double given_;

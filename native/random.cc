@@ -3,6 +3,7 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Context.h>
 
+#include <cstring>
 #include <mutex>
 
 namespace dgsam {
@@ -68,10 +69,23 @@ Napi::Value generatorState(Environment& environment, const Napi::CallbackInfo& i
   return Napi::Number::New(info.Env(), environment.hold(generator.get_state()));
 }
 
+// Whether the Mersenne twister of a CPU generator's state (CPUGeneratorImplStateLegacy) reads its own numbers alone: LibTorch looks at how many are left
+// and at the next one, each by itself. What else may be wrong, it finds out.
+bool staysWithin(const at::Generator& generator, const at::Tensor& state) {
+  constexpr uint64_t kNumbers = 624;
+  if (generator.device().type() != c10::kCPU || !state.is_cpu() || state.scalar_type() != at::kByte || !state.is_contiguous() || state.numel() < 24) return true;
+  int32_t left;
+  uint64_t next;
+  std::memcpy(&left, state.const_data_ptr<uint8_t>() + 8, sizeof(left));
+  std::memcpy(&next, state.const_data_ptr<uint8_t>() + 16, sizeof(next));
+  return left <= 1 || next > kNumbers || static_cast<uint64_t>(left) + next <= kNumbers + 1;
+}
+
 Napi::Value setGeneratorState(Environment& environment, const Napi::CallbackInfo& info) {
   capture::refuseRecording("it sets the state of a generator");
   at::Generator& generator = generatorArgument(environment, info);
   const at::Tensor state = environment.tensor(handleArgument(info, 1));
+  if (!staysWithin(generator, state)) throw UsageError("ERR_ARGUMENT", "expected a state that getState() gave: this one would have numbers drawn from beyond it");
   std::lock_guard<std::mutex> lock(generator.mutex());
   generator.set_state(state);
   return info.Env().Undefined();

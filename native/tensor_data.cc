@@ -97,6 +97,8 @@ Napi::Value copyBytes(Environment& environment, const Napi::CallbackInfo& info) 
   environment.mayRunAgain = true;
   const at::Tensor tensor = plain(environment.tensor(handleArgument(info, 0)));
   Napi::ArrayBuffer buffer = newArrayBuffer(info.Env(), tensor.nbytes());
+  // A program may have put a class of its own in the constructor's place.
+  if (buffer.ByteLength() != tensor.nbytes()) throw UsageError("ERR_STATE", "globalThis.ArrayBuffer makes buffers of other sizes than it is asked for");
   if (tensor.nbytes() != 0) std::memcpy(buffer.Data(), tensor.const_data_ptr(), tensor.nbytes());
   checkMappedFiles();
   return buffer;

@@ -26,6 +26,7 @@ at::Tensor locked(const c10::weak_intrusive_ptr<c10::TensorImpl, c10::UndefinedT
 bool isPlainMemory(const at::Tensor& tensor) { return tensor.is_cpu() && tensor.is_contiguous() && !tensor.is_conj() && !tensor.is_neg(); }
 
 void copyValues(const at::Tensor& to, const at::Tensor& from) {
+  if (from.numel() == 0) return;
   if (isPlainMemory(to) && isPlainMemory(from))
     std::memcpy(to.mutable_data_ptr(), from.const_data_ptr(), from.nbytes());
   else

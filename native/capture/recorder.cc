@@ -1,8 +1,8 @@
 #include "recorder.h"
 
+#include <torch/csrc/autograd/function.h>
 #include <torch/library.h>
 #include <torch/version.h>
-
 
 #include "../environment.h"
 #include "call_tape.h"
@@ -12,6 +12,10 @@ namespace dgsam::capture {
 namespace {
 
 thread_local Recorder* current = nullptr;
+// What JavaScript calls now.
+thread_local const std::string* called = nullptr;
+
+constexpr const char* kDepends = " depends on the values of its tensors";
 
 void fallback(const c10::OperatorHandle& handle, c10::DispatchKeySet keys, torch::jit::Stack* stack) {
   const c10::DispatchKeySet below = keys & c10::DispatchKeySet(c10::DispatchKeySet::FULL_AFTER, kRecordingKey);
@@ -23,6 +27,14 @@ void fallback(const c10::OperatorHandle& handle, c10::DispatchKeySet keys, torch
     handle.redispatchBoxed(below, stack);
   else
     current->record(handle, below, *stack);
+}
+
+// That an operator depends on values, by the name of what the user called or differentiates.
+std::string dependence(const c10::OperatorHandle& handle) {
+  const std::string name = nameOf(handle);
+  const auto node = torch::autograd::get_current_node();
+  const std::string caller = node != nullptr ? "the differentiation " + node->name() : called != nullptr ? *called : name;
+  return caller + kDepends + (caller == name || caller == name + ".default" ? "" : " (it calls " + name + ")");
 }
 
 bool holdsTensors(const c10::IValue& value) {
@@ -98,12 +110,16 @@ void refuseRecording(const std::string& what) {
   if (current != nullptr) current->refuse(what);
 }
 
-void noteCalled(const std::string& name) {
+CalledOperator::CalledOperator(const std::string& name) {
   if (current == nullptr) return;
+  called = &name;
+  if (name == "aten::_local_scalar_dense.default") refuseRecording("it reads the value of a tensor by item()");
   // LibTorch's functions do these without a call that the recorder could see.
-  if (name == "aten::tensor_split.tensor_indices_or_sections") refuseRecording(name + " depends on the values of its tensors");
+  if (name == "aten::tensor_split.tensor_indices_or_sections") refuseRecording(name + kDepends);
   if (name == "aten::set_data.default") refuseRecording(name + " gives a tensor other memory");
 }
+
+CalledOperator::~CalledOperator() { called = nullptr; }
 
 void refuseRecordingOf(const at::Tensor& tensor, const std::string& what) {
   if (current != nullptr && !current->isOwn(tensor)) current->refuse(what);
@@ -201,7 +217,7 @@ void Recorder::noteView(Call& call) const {
 void Recorder::record(const c10::OperatorHandle& handle, c10::DispatchKeySet keys, torch::jit::Stack& stack) {
   const size_t count = handle.schema().arguments().size();
   const torch::jit::Stack arguments(stack.end() - static_cast<ptrdiff_t>(count), stack.end());
-  if (dependsOnValues(handle, arguments)) refuse(nameOf(handle) + " depends on the values of its tensors");
+  if (dependsOnValues(handle, arguments)) refuse(dependence(handle));
   Call call{handle, keys};
   for (const c10::IValue& value : arguments) call.arguments.push_back(argument(value));
   noteWritten(call, arguments);

@@ -107,8 +107,14 @@ class Recorder {
 // Something happens that a tape cannot do again; nothing when nobody records.
 void refuseRecording(const std::string& what);
 
-// JavaScript calls an operator by its full name, "aten::add.Tensor".
-void noteCalled(const std::string& name);
+// JavaScript calls an operator, by its full name "aten::add.Tensor", while this lives. A refusal names it.
+class CalledOperator {
+ public:
+  explicit CalledOperator(const std::string& name);
+  ~CalledOperator();
+  CalledOperator(const CalledOperator&) = delete;
+  CalledOperator& operator=(const CalledOperator&) = delete;
+};
 
 // The same, unless the function that is recorded made the tensor.
 void refuseRecordingOf(const at::Tensor& tensor, const std::string& what);

@@ -19,7 +19,8 @@ constexpr int64_t kFewElements = 32'768;
 
 // to <- to + from
 void addTo(const at::Tensor& to, const at::Tensor& from, bool byCalls) {
-  const bool isPlain = to.numel() <= kFewElements && to.scalar_type() == at::kFloat && from.scalar_type() == at::kFloat && isPlainMemory(to) && isPlainMemory(from);
+  // Somebody may have given the gradient another shape: add_ says what is wrong then.
+  const bool isPlain = to.sizes() == from.sizes() && to.numel() <= kFewElements && to.scalar_type() == at::kFloat && from.scalar_type() == at::kFloat && isPlainMemory(to) && isPlainMemory(from);
   if (byCalls || !isPlain) {
     to.add_(from);
     return;

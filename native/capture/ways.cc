@@ -17,7 +17,7 @@ namespace {
 bool haveSameBits(const at::Tensor& a, const at::Tensor& b) {
   if (!a.defined() || !b.defined()) return a.defined() == b.defined();
   const at::Tensor left = a.contiguous(), right = b.contiguous();
-  return left.nbytes() == right.nbytes() && std::memcmp(left.const_data_ptr(), right.const_data_ptr(), left.nbytes()) == 0;
+  return left.nbytes() == right.nbytes() && (left.nbytes() == 0 || std::memcmp(left.const_data_ptr(), right.const_data_ptr(), left.nbytes()) == 0);
 }
 
 // What an instruction made and wrote.
@@ -38,7 +38,7 @@ void spoil(const Instruction& instruction, Frame& frame) {
   forEachSlot(instruction.results, [&](Slot slot) {
     const at::Tensor& result = frame[slot];
     frame[slot] = at::empty_strided(result.sizes(), result.strides(), result.options());
-    std::memset(frame[slot].mutable_data_ptr(), 0xff, frame[slot].storage().nbytes());
+    if (const size_t bytes = frame[slot].storage().nbytes(); bytes != 0) std::memset(frame[slot].mutable_data_ptr(), 0xff, bytes);
   });
 }
 

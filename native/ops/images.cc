@@ -36,7 +36,8 @@ Weights triangleWeights(int64_t inputs, int64_t outputs, float factor, bool mirr
   std::vector<int64_t> counts(outputs);
   for (int64_t i = 0; i < outputs; ++i) {
     const float centre = scale * (static_cast<float>(i) + 0.5f);
-    const int64_t first = std::max<int64_t>(static_cast<int64_t>(centre - support + 0.5f), 0);
+    // From 2^23 on, float32 has no halves: the last place may come out as the one behind it.
+    const int64_t first = std::clamp<int64_t>(static_cast<int64_t>(centre - support + 0.5f), 0, inputs - 1);
     counts[i] = std::max<int64_t>(std::min<int64_t>(static_cast<int64_t>(centre + support + 0.5f), inputs) - first, 1);
     weights.first[mirrored ? outputs - 1 - i : i] = static_cast<int>(first);
     weights.taps = std::max(weights.taps, counts[i]);

@@ -11,7 +11,7 @@ class Ledger {
     TORCH_CHECK(numbers.defined() && numbers.scalar_type() == at::kDouble && numbers.dim() == 1 && numbers.is_contiguous(), "dgsam::", name,
                 ": expected a float64 vector in 'ledger', got ", numbers.defined() ? numbers.scalar_type() : at::ScalarType::Undefined, " of shape ",
                 numbers.defined() ? numbers.sizes() : at::IntArrayRef());
-    TORCH_CHECK(at >= 1 && at + count <= numbers.numel(), "dgsam::", name, ": 'at': expected a place from 1 to ", numbers.numel() - count,
+    TORCH_CHECK(at >= 1 && at <= numbers.numel() - count, "dgsam::", name, ": 'at': expected a place from 1 to ", numbers.numel() - count,
                 " of a ledger of ", numbers.numel(), ", got ", at);
   }
 

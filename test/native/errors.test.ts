@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import {
-  DgsamError, empty, fromBytes, full, Generator, grad, keep, noGrad, ones, ops, scope, scopeAsync, Tensor, tensor, zeros,
+  currentStream, DgsamError, empty, fromBytes, full, Generator, grad, keep, Linear, noGrad, ones, ops, runtimeInfo, scope, scopeAsync, Tensor, tensor, zeros,
   zeroGrad, type DgsamErrorCode,
 } from "dgsam";
 import { setGradients } from "../../lib/tensor/internal.js";
@@ -30,7 +30,8 @@ describe("LibTorch's errors", () => {
     ["a dtype without the operation", () => ops.aten.linalg_inv(zeros([2, 2], { dtype: "int64" })), "ERR_DTYPE", /Expected a floating point or complex tensor/],
     ["a result that does not fit its dtype", () => ops.aten.add_(integers, 1.5), "ERR_DTYPE", /can't be cast/],
     ["a gradient of integers", () => zeros([2], { dtype: "int64", requiresGrad: true }), "ERR_DTYPE", /floating-point or complex dtype.*int64/],
-    ["a device that is not there", () => zeros([2], { device: "xla" }), "ERR_DEVICE", /^aten::zeros\.default: Could not run '.*' with arguments from the 'XLA' backend$/],
+    ["a device that is not there", () => zeros([2], { device: "xla" }), "ERR_DEVICE", /^aten::zeros\.default: there is no XLA device: this LibTorch knows none\. npx dgsam doctor tells what there is$/],
+    ["a copy to a device that is not there", () => a.to("mps"), "ERR_DEVICE", /^aten::to\.\w+: there is no MPS device: this LibTorch knows none\. npx dgsam doctor tells what there is$/],
     ["an operator that a layout lacks", () => ops.aten.relu_(ops.aten.to_mkldnn(ops.aten.to_sparse(a))), "ERR_NATIVE", /with arguments from the '\w+' backend$/],
     ["a device that does not exist", () => zeros([2], { device: "nonsense" }), "ERR_DEVICE", /device/],
     ["tensors on two devices", () => ops.aten.add(a, empty([2, 3], { device: "meta" })), "ERR_DEVICE", /device/],
@@ -62,6 +63,12 @@ describe("LibTorch's errors", () => {
       loss.backward();
     }, "ERR_NATIVE", /backward through the graph a second time/],
     ["an unused input", () => grad(ops.aten.sum(ops.aten.mul(leaf, 2)), ones([1], { requiresGrad: true })), "ERR_NATIVE", /^grad: .*not have been used/],
+    ["a factor changed in place", () => {
+      const factor = ops.aten.exp(leaf);
+      const loss = ops.aten.sum(ops.aten.mul(factor, leaf));
+      factor.mul_(2);
+      loss.backward();
+    }, "ERR_NATIVE", /^backward: .* modified by an inplace operation: \[CPUFloatType \[2\]\], which is output 0 of \w+, is at version 1; expected version 0 instead\. Write to a clone\(\) of it, or after backward\(\)\.$/],
     ["a leaf changed in place", () => ops.aten.add_(leaf, 1), "ERR_NATIVE", /in-place/],
   ];
 
@@ -71,6 +78,20 @@ describe("LibTorch's errors", () => {
     expect({ code: error.code, message: error.message }).toEqual({ code, message: expect.stringMatching(text) as string });
     expect(error.message).not.toMatch(/Exception raised from|frame #|\.cpp:\d+|enforce fail/);
     expect(error.stack).toContain("errors.test.ts");
+  });
+
+  it.runIf(!runtimeInfo().hasCuda).each<[string, () => unknown, string]>([
+    ["a factory", () => zeros([2], { device: "cuda" }), "aten::zeros.default: "],
+    ["a factory with a kernel of its own", () => ops.aten.tril_indices(2, 2, 0, { device: "cuda:1" }), "aten::tril_indices.default: "],
+    ["a copy", () => a.to("cuda:0"), "aten::to.dtype_layout: "],
+    ["a module", () => new Linear(2, 2).to("cuda"), "aten::to.device: "],
+    ["a generator", () => new Generator("cuda"), ""],
+    ["a stream", () => currentStream(), ""],
+  ])("without CUDA, where %s wants it, the text says so and where to look", (_, fn, subject) => {
+    expect(caught(fn)).toMatchObject({
+      code: "ERR_DEVICE",
+      message: `${subject}there is no CUDA device: this LibTorch was built without CUDA. npx dgsam doctor tells what there is, and docs/install.md how to get one that has it`,
+    });
   });
 
   it("cause keeps LibTorch's whole text", () => {
@@ -113,7 +134,9 @@ describe("our own errors, by kind of entry", () => {
     ["generator, seed", () => new Generator().manualSeed(1.5), "ERR_ARGUMENT", /safe integer/],
     ["generator, state", () => new Generator().setState(zeros([3], { dtype: "uint8" })), "ERR_SHAPE", /size 5056 .* size to be 3/],
     ["scope, not a function", () => scope(5 as never), "ERR_ARGUMENT", /scope\(fn\): expected a function/],
+    // @ts-expect-error the types refuse a promise too
     ["scope, promise", () => scope(async () => {}), "ERR_ARGUMENT", /scopeAsync/],
+    // @ts-expect-error the types refuse a promise too
     ["mode, promise", () => noGrad(async () => {}), "ERR_ARGUMENT", /promise/],
     ["keep, not a tensor", () => keep({} as never), "ERR_ARGUMENT", /expected a Tensor/],
     ["constructor with data", () => new Tensor([1] as never), "ERR_ARGUMENT", /use tensor\(data\)/],

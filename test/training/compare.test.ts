@@ -35,7 +35,7 @@ describe("a comparison", () => {
     const warned = new Promise<Error & { code?: string }>((resolve) => process.once("warning", resolve));
     const config: CompareConfig = { ...SETTINGS, dataset: points(), algorithms: ["ERM"], targets: ["site 0"], makeModel: () => new Reading([4, 2]) };
     for await (const event of compareAlgorithms(config))
-      if (event.type === "run") expect(event.record).toMatchObject({ mode: "eager", notCaptured: expect.stringMatching(/^aten::_local_scalar_dense depends on the values of its tensors/) as string });
+      if (event.type === "run") expect(event.record).toMatchObject({ mode: "eager", notCaptured: "it reads the value of a tensor by item()" });
     expect(await warned).toMatchObject({ name: "DgsamWarning", code: "WARN_CAPTURE" });
   });
 

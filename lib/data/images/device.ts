@@ -11,6 +11,7 @@ export function checkDevice(name: string, device: string): void {
     synchronize(device);
   } catch (cause) {
     if (!(cause instanceof DgsamError)) throw cause;
-    throw new DgsamError("ERR_DEVICE", `${name}: device: ${device} cannot be used (${cause.message}); dgsam doctor tells what there is`, { cause });
+    const advice = cause.message.includes("dgsam doctor") ? "" : "; dgsam doctor tells what there is";
+    throw new DgsamError("ERR_DEVICE", `${name}: device: ${device} cannot be used (${cause.message})${advice}`, { cause });
   }
 }

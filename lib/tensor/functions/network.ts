@@ -9,6 +9,7 @@
 import type { DType } from "../dtype.js";
 import { inOrder, operator } from "../methods/define.js";
 import { ops, type OperatorFunction } from "../operators.js";
+import { isRecording } from "../recording.js";
 import { optionsOf } from "../../checks.js";
 import { Tensor } from "../tensor.js";
 
@@ -231,11 +232,21 @@ export function embedding<D extends DType>(input: Tensor, weight: Tensor<D>, opt
   return ops.aten["embedding.default"](weight, input, { padding_idx: paddingIdx, scale_grad_by_freq: scaleGradByFreq, sparse }) as unknown as Tensor<D>;
 }
 
+const oneHotOfLibTorch: OperatorFunction = operator("one_hot");
+
 /** int64 class numbers as rows with a single 1: `[...]` gives `[..., numClasses]`, by default the largest number plus 1. */
 export const oneHot: {
   (input: Tensor, numClasses?: number): Tensor<"int64">;
   (input: Tensor, options: { numClasses?: number }): Tensor<"int64">;
-} = operator("one_hot");
+} = (...args: unknown[]): Tensor<"int64"> => {
+  if (isRecording()) {
+    const [input, numClasses] = inOrder("oneHot", args, ["input", "numClasses"]);
+    // On the CPU LibTorch reads the least and the largest class to complain of bad ones, which no recording can do again; scatter_ complains, too.
+    if (input instanceof Tensor && input.dtype === "int64" && typeof numClasses === "number" && numClasses > 0)
+      return ops.aten.scatter_(ops.aten.new_zeros(input, [...input.shape, numClasses]), -1, ops.aten.unsqueeze(input, -1), 1) as Tensor<"int64">;
+  }
+  return oneHotOfLibTorch(...args) as Tensor<"int64">;
+};
 
 /** How {@link pad} fills. */
 export type PadMode = "constant" | "reflect" | "replicate" | "circular";

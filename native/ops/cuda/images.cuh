@@ -27,6 +27,7 @@ struct Line {
     centre = times(scale, plus(static_cast<float>(place), 0.5f));
     first = static_cast<int>(plus(plus(centre, -support), 0.5f));
     if (first < 0) first = 0;
+    if (first >= inputs) first = inputs - 1;
     const int end = static_cast<int>(plus(plus(centre, support), 0.5f));
     taps = (end < inputs ? end : inputs) - first;
     if (taps < 1) taps = 1;

@@ -24,6 +24,6 @@ describe.each(SOURCES)("%s", (name, own, open) => {
   });
 
   test.each(["cuda:99", "gpu"])("refuses the device %s, which is not there", async (device) => {
-    await expectRejection(() => open({ device }), "ERR_DEVICE", new RegExp(`^${name}: device: ${device} cannot be used \\(.*\\); dgsam doctor tells what there is$`));
+    await expectRejection(() => open({ device }), "ERR_DEVICE", new RegExp(`^${name}: device: ${device} cannot be used \\((?!.*doctor.*doctor).*dgsam doctor tells what there is`));
   });
 });
