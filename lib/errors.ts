@@ -68,7 +68,7 @@ export class DgsamError extends Error {
 
 /** Whether a plain object has a tensor's fields: structured cloning copies those and drops the class. */
 export function isCopiedTensor(value: object): boolean {
-  return Object.getPrototypeOf(value) === Object.prototype && "handle" in value && "tracking" in value;
+  return Object.getPrototypeOf(value) === Object.prototype && (("handle" in value && "tracking" in value) || "tensorWithoutData" in value);
 }
 
 /** A short text for any value, for messages: its kind, and its content where that is small. */

@@ -7,6 +7,7 @@
 
 import { argumentError, DgsamError } from "../errors.js";
 import { native, type Handle } from "../native.js";
+import { DgsamWarning } from "../warnings.js";
 import { DTYPES, isDifferentiable, LAYOUTS, type Device, type DType, type Layout } from "./dtype.js";
 import { callFrame, growFrame } from "./frame-memory.js";
 import { noteGradientChange } from "./gradient-changes.js";
@@ -126,14 +127,18 @@ export class Tensor<D extends DType = DType> implements HandleOwner {
     release(this);
   }
 
-  /** The tensor itself to a replacer of `JSON.stringify()`. Where none takes it, its handle would be written and the data lost: that is an `ERR_ARGUMENT`. */
+  /** The tensor itself to a replacer of `JSON.stringify()`. Where none takes it, the text has no data, and a warning says so once (`WARN_JSON`). */
   toJSON(): this {
-    return Object.create(this, { json: { enumerable: true, get: refuseJson } }) as this;
+    return Object.create(this, { tensorWithoutData: { enumerable: true, get: () => withoutData(this) } }) as this;
   }
 }
 
-function refuseJson(): never {
-  throw new DgsamError("ERR_ARGUMENT", "JSON.stringify(): a Tensor is no JSON; saveWeights() writes tensors to a file, toArray() gives the numbers of a small one, a replacer may take them out");
+let warnedOfJson = false;
+
+function withoutData(tensor: Tensor): string {
+  if (!warnedOfJson) process.emitWarning(new DgsamWarning("WARN_JSON", "JSON.stringify() leaves out the data of tensors; saveWeights() writes them to a file, toArray() gives the numbers of a small one, a replacer may take them out"));
+  warnedOfJson = true;
+  return tensor.disposed ? "disposed" : `${tensor.dtype} [${tensor.shape.join(", ")}]`;
 }
 
 /** Turns recording on or off; `what` names the option or property for messages. */

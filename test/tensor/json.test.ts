@@ -1,13 +1,21 @@
-/** Tensors are no JSON: what would be lost in silence is an error, and a replacer may take them out. */
+/** Tensors are no JSON: their data is not left out in silence, and a replacer may take them out. */
 import { Adam, DGSAM, Linear, ones, openSafetensors, saveWeights, scope, Tensor, tensor } from "dgsam";
 import { mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { expectError, stateBits } from "../optim/support.js";
 
-test.each([["a tensor", () => tensor([1, 2])], ["a state dict", () => new Linear(2, 3).stateDict()], ["an array of them", () => [1, [tensor(1)]]]])("%s is refused", (_, make) => {
-  expectError(() => JSON.stringify(make()), "ERR_ARGUMENT", /^JSON\.stringify\(\): a Tensor is no JSON; saveWeights\(\) writes tensors to a file, toArray\(\) gives the numbers of a small one/);
+test("the text has no data, which is warned of once", () => {
+  const warned = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
+  const texts = [tensor([1, 2]), new Linear(2, 3).stateDict(), [1, [tensor(1n)]]].map((each) => JSON.parse(JSON.stringify(each)) as unknown);
+  expect(texts).toEqual([{ tensorWithoutData: "float32 [2]" }, { weight: { tensorWithoutData: "float32 [3, 2]" }, bias: { tensorWithoutData: "float32 [3]" } }, [1, [{ tensorWithoutData: "int64 []" }]]]);
+  expect(warned.mock.calls.map(([warning]) => warning)).toEqual([expect.objectContaining({ name: "DgsamWarning", code: "WARN_JSON", message: expect.stringMatching(/^JSON\.stringify\(\) leaves out the data of tensors; saveWeights\(\)/) as string })]);
+  warned.mockRestore();
+  expectError(() => new Linear(2, 3).loadStateDict(texts[1] as never), "ERR_ARGUMENT", /what was left of a Tensor copied by .* or JSON/);
+  const gone = tensor(1);
+  gone.dispose();
+  expect(JSON.stringify(gone)).toBe('{"tensorWithoutData":"disposed"}');
 });
 
 test("a replacer gets the tensor", () => {

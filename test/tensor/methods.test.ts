@@ -195,7 +195,7 @@ describe("undefined", () => {
 describe("methods", () => {
   test("about 200 of them, each called in these tests", () => {
     const elsewhere = new Set([
-      "constructor", "dispose", "item", "toArray", "data", "toBytes", "backward", "retainGrad", "toString", "get", "slice", "index", "cuda",
+      "constructor", "dispose", "item", "toArray", "data", "toBytes", "backward", "retainGrad", "toString", "toJSON", "get", "slice", "index", "cuda",
       "toDense", "toSparse", "coalesce", "pinMemory", "isPinned", "recordStream",
       "uniform_", "normal_", "random_", "bernoulli_", "exponential_", "logNormal_", "cauchy_", "geometric_", "bernoulli", "multinomial",
     ]);
